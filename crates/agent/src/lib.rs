@@ -1,0 +1,1 @@
+//! The SIP user agent: registration, calls and messages, without I/O.

@@ -1,0 +1,1 @@
+//! Proxy, edge and registrar rules, without I/O.

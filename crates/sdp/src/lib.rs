@@ -1,0 +1,1 @@
+//! Session descriptions (RFC 8866): lossless line editing and a media summary.

@@ -1,0 +1,1 @@
+//! A virtual network and clock around agents and proxies, replayed by seed.

@@ -1,0 +1,1 @@
+//! Where users and bindings live: files that survive a kill.

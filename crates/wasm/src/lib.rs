@@ -1,0 +1,1 @@
+//! The user agent for the browser: flat exports over the agent.

@@ -1,0 +1,3 @@
+//! The developer commands of this project.
+
+fn main() {}
