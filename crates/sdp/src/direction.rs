@@ -1,0 +1,42 @@
+//! Which way media flows (RFC 8866 §6.7, RFC 3264 §5.1, §6.1).
+
+/// The direction attribute of a media section.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways; also what holds where nothing is written.
+    #[default]
+    SendReceive,
+    /// Only from the one who wrote it.
+    SendOnly,
+    /// Only to the one who wrote it.
+    ReceiveOnly,
+    /// Neither way.
+    Inactive,
+}
+
+impl Direction {
+    /// The attribute's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SendReceive => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::ReceiveOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// The direction that an attribute of this name says.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::SendReceive, Self::SendOnly, Self::ReceiveOnly, Self::Inactive]
+            .into_iter()
+            .find(|direction| direction.name().as_bytes() == name)
+    }
+
+    /// Whether the one who wrote it wants to receive.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+}
