@@ -1,0 +1,131 @@
+// Builds what the web part ships:
+//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb), types/
+//   dist/page     index.html and its assets, named by their content so that they can be cached for ever
+//
+//   node build.mjs [--wasm PATH] [--library] [--sizes]
+//
+// The WebAssembly module comes from cargo; its path is `--wasm`, else $SIPWEB_WASM, else cargo's usual place. It is shrunk with
+// wasm-opt into library/generated, from where the sources import it, and inlined: `new UA()` needs no second request.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const DIST = join(HERE, 'dist');
+const GENERATED = join(HERE, 'library/generated');
+const WASM = join(GENERATED, 'sipweb_wasm.wasm');
+const CARGO_WASM = join(HERE, '../target/wasm32-unknown-unknown/browser/sipweb_wasm.wasm');
+
+// What rustc's wasm32-unknown-unknown may emit; every browser since 2022 has them.
+const WASM_FEATURES = ['bulk-memory', 'bulk-memory-opt', 'sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'multivalue', 'reference-types'];
+
+const COMMON = {
+  absWorkingDir: HERE,
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  loader: { '.wasm': 'binary' },
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+const options = readArguments(process.argv.slice(2));
+await shrinkWasm(options.wasm);
+await buildLibrary();
+if (!options.libraryOnly) await buildPage();
+if (options.sizes) await printSizes();
+
+function readArguments(words) {
+  const found = { wasm: process.env.SIPWEB_WASM, libraryOnly: false, sizes: false };
+  for (let i = 0; i < words.length; i += 1) {
+    if (words[i] === '--wasm' && words[i + 1]) found.wasm = words[(i += 1)];
+    else if (words[i] === '--library') found.libraryOnly = true;
+    else if (words[i] === '--sizes') found.sizes = true;
+    else fail(`unknown option ${words[i]}; known: --wasm PATH, --library, --sizes`);
+  }
+  return found;
+}
+
+/** Shrinks the module, unless the same input has been shrunk before. */
+async function shrinkWasm(given) {
+  const source = resolve(given ?? CARGO_WASM);
+  const bytes = await readFile(source).catch(() => undefined);
+  if (!bytes) {
+    fail(`no WebAssembly module at ${source}. Build it first:\n`
+      + '  cargo build --profile browser -p sipweb-wasm --target wasm32-unknown-unknown\n'
+      + 'or name it with --wasm PATH or SIPWEB_WASM');
+  }
+  const stamp = join(GENERATED, 'source.sha256');
+  const digest = createHash('sha256').update(bytes).update(WASM_FEATURES.join()).digest('hex');
+  const known = await readFile(stamp, 'utf8').catch(() => '');
+  if (known === digest && (await readFile(WASM).catch(() => undefined))) return;
+  await mkdir(GENERATED, { recursive: true });
+  run('wasm-opt', [source, '-Oz', '--converge', '--strip-debug', '--strip-producers', '--strip-target-features',
+    ...WASM_FEATURES.map((name) => `--enable-${name}`), '-o', WASM]);
+  await writeFile(stamp, digest);
+}
+
+async function buildLibrary() {
+  const out = join(DIST, 'library');
+  await rm(out, { recursive: true, force: true });
+  const entryPoints = ['library/src/index.ts'];
+  await esbuild.build({ ...COMMON, entryPoints, format: 'esm', outfile: join(out, 'sipweb.js') });
+  await esbuild.build({ ...COMMON, entryPoints, format: 'iife', globalName: 'Sipweb', outfile: join(out, 'sipweb.global.js') });
+  run('tsc', ['-p', 'tsconfig.types.json']);
+}
+
+async function buildPage() {
+  const out = join(DIST, 'page');
+  await rm(out, { recursive: true, force: true });
+  const built = await esbuild.build({
+    ...COMMON,
+    entryPoints: { phone: 'phone/src/main.ts', style: 'phone/style/phone.css' },
+    format: 'esm',
+    outdir: join(out, 'assets'),
+    entryNames: '[name]-[hash]',
+    metafile: true,
+  });
+  const names = Object.keys(built.metafile.outputs).map((name) => basename(name));
+  const asset = (pattern) => `assets/${names.find((name) => pattern.test(name))}`;
+  const html = (await readFile(join(HERE, 'phone/index.html'), 'utf8'))
+    .replace('assets/phone.js', asset(/^phone-.*\.js$/))
+    .replace('assets/phone.css', asset(/^style-.*\.css$/));
+  await writeFile(join(out, 'index.html'), html);
+  await cp(join(HERE, 'phone/static'), out, { recursive: true });
+}
+
+async function printSizes() {
+  const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]]];
+  if (!options.libraryOnly) rows.push(['page, all files', await filesBelow(join(DIST, 'page'))]);
+  console.log(`${''.padEnd(16)}${['raw', 'gzip', 'brotli'].map((word) => word.padStart(10)).join('')}`);
+  for (const [name, files] of rows) {
+    const sums = [0, 0, 0];
+    for (const file of files) {
+      const bytes = await readFile(file);
+      sums[0] += bytes.length;
+      sums[1] += gzipSync(bytes, { level: 9 }).length;
+      sums[2] += brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+    }
+    console.log(`${name.padEnd(16)}${sums.map((sum) => String(sum).padStart(10)).join('')}`);
+  }
+}
+
+async function filesBelow(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+function run(tool, words) {
+  const { status, error } = spawnSync(join(HERE, 'node_modules/.bin', tool), words, { cwd: HERE, stdio: 'inherit' });
+  if (error) fail(`${tool} could not be started (${error.message}); run "npm ci" in web/ first`);
+  if (status !== 0) fail(`${tool} failed`);
+}
+
+function fail(text) {
+  console.error(`web build: ${text}`);
+  process.exit(1);
+}
