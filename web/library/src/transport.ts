@@ -1,0 +1,224 @@
+/**
+ * One connection out of a list of servers, kept up.
+ *
+ * The socket with the highest weight is tried first, a random one among equals. A socket that fails is passed over until all
+ * have failed. The wait before the n-th attempt is a random time between 1 s and 2^n s, held between the configured minimum
+ * and maximum (RFC 5626 §4.5 asks for a randomised, growing wait), so that clients do not come back all at once after a
+ * restart of the server. When the browser says that the network is back, the wait is cut short.
+ *
+ *     idle --connect--> connecting --open--> connected --close--> waiting --time/online--> connecting
+ *       ^--------------------------- disconnect, from anywhere --------------------------------'
+ */
+
+import { log } from './debug.js';
+import type { Environment } from './environment.js';
+import type { Socket, SocketData } from './websocket_interface.js';
+
+const debug = log('Transport');
+
+/** A socket and how much it is preferred; 0 if nothing is said. */
+export interface WeightedSocket {
+  socket: Socket;
+  weight: number;
+}
+
+/** Waits between attempts, in seconds. */
+export interface RecoveryOptions {
+  min_interval: number;
+  max_interval: number;
+}
+
+/** How long a socket may take to open, in milliseconds. Browsers alone would wait for minutes. */
+const OPENING_TIMEOUT = 10_000;
+
+interface Candidate extends WeightedSocket {
+  failed: boolean;
+}
+
+type State = 'idle' | 'connecting' | 'connected' | 'waiting';
+
+export class Transport {
+  onconnecting: ((event: { socket: Transport; attempts: number }) => void) | undefined;
+  onconnect: ((transport: Transport) => void) | undefined;
+  ondisconnect: ((event: { socket: Transport; error: boolean; code?: number; reason?: string }) => void) | undefined;
+  ondata: ((event: { transport: Transport; message: SocketData }) => void) | undefined;
+
+  readonly #candidates: Candidate[];
+  readonly #recovery: RecoveryOptions;
+  readonly #environment: Environment;
+  readonly #online = () => this.#retryNow();
+  #current: Candidate;
+  #state: State = 'idle';
+  #attempts = 0;
+  #timer: unknown;
+
+  /** `sockets` must not be empty. */
+  constructor(sockets: readonly WeightedSocket[], recovery: RecoveryOptions, environment: Environment) {
+    this.#candidates = sockets.map((each) => ({ ...each, failed: false }));
+    this.#recovery = recovery;
+    this.#environment = environment;
+    this.#current = this.#choose();
+  }
+
+  /** The socket in use or to be tried next. */
+  get socket(): Socket {
+    return this.#current.socket;
+  }
+
+  get url(): string {
+    return this.socket.url;
+  }
+
+  get sip_uri(): string {
+    return this.socket.sip_uri;
+  }
+
+  get via_transport(): string {
+    return this.socket.via_transport;
+  }
+
+  isConnected(): boolean {
+    return this.#state === 'connected';
+  }
+
+  isConnecting(): boolean {
+    return this.#state === 'connecting';
+  }
+
+  /** Connects, and stays connected until `disconnect`. */
+  connect(): void {
+    if (this.#state === 'connecting' || this.#state === 'connected') {
+      return;
+    }
+    if (this.#state === 'idle') {
+      this.#attempts = 0;
+      this.#environment.events?.addEventListener('online', this.#online);
+      this.#attempt();
+    } else {
+      this.#retryNow();
+    }
+  }
+
+  /** Disconnects and stays so. */
+  disconnect(): void {
+    if (this.#state === 'idle') {
+      return;
+    }
+    this.#state = 'idle';
+    this.#stopTimer();
+    this.#environment.events?.removeEventListener('online', this.#online);
+    this.#release();
+    this.ondisconnect?.({ socket: this, error: false });
+  }
+
+  /** Sends one message. Returns whether the connection took it. */
+  send(message: string | Uint8Array<ArrayBuffer>): boolean {
+    return this.#state === 'connected' && this.socket.send(message);
+  }
+
+  #attempt(): void {
+    this.#stopTimer();
+    this.#state = 'connecting';
+    this.#attempts += 1;
+    this.#current = this.#choose();
+    debug('connecting', this.url, 'attempt', this.#attempts);
+    this.onconnecting?.({ socket: this, attempts: this.#attempts });
+    if (this.#state !== 'connecting') {
+      return; // The page disconnected in its listener.
+    }
+    const socket = this.socket;
+    socket.onconnect = () => this.#opened(socket);
+    socket.ondisconnect = (error, code, reason) => this.#closed(socket, error, code, reason);
+    socket.ondata = (data) => this.#received(socket, data);
+    this.#timer = this.#environment.setTimeout(() => this.#openingTimedOut(socket), OPENING_TIMEOUT);
+    socket.connect();
+  }
+
+  #opened(socket: Socket): void {
+    if (socket !== this.socket || this.#state !== 'connecting') {
+      return;
+    }
+    this.#stopTimer();
+    this.#state = 'connected';
+    this.#attempts = 0;
+    for (const candidate of this.#candidates) {
+      candidate.failed = false;
+    }
+    this.onconnect?.(this);
+  }
+
+  #closed(socket: Socket, error: boolean, code?: number, reason?: string): void {
+    if (socket !== this.socket || (this.#state !== 'connecting' && this.#state !== 'connected')) {
+      return;
+    }
+    debug('disconnected', this.url, code, reason);
+    this.#current.failed = true;
+    this.#release();
+    this.#wait();
+    this.ondisconnect?.({
+      socket: this,
+      error,
+      ...(code === undefined ? {} : { code }),
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  #received(socket: Socket, data: SocketData): void {
+    if (socket === this.socket && this.#state === 'connected') {
+      this.ondata?.({ transport: this, message: data });
+    }
+  }
+
+  #openingTimedOut(socket: Socket): void {
+    socket.disconnect();
+    this.#closed(socket, true, 1006, 'the connection took too long to open');
+  }
+
+  #wait(): void {
+    this.#state = 'waiting';
+    this.#stopTimer();
+    this.#timer = this.#environment.setTimeout(() => this.#attempt(), this.#delay() * 1000);
+  }
+
+  /** Seconds until the next attempt. */
+  #delay(): number {
+    const { min_interval: minimum, max_interval: maximum } = this.#recovery;
+    const ceiling = 2 ** Math.min(this.#attempts, 30);
+    return Math.min(Math.max(1 + Math.random() * (ceiling - 1), minimum), maximum);
+  }
+
+  #retryNow(): void {
+    if (this.#state === 'waiting') {
+      this.#attempt();
+    }
+  }
+
+  #release(): void {
+    const socket = this.socket;
+    socket.onconnect = undefined;
+    socket.ondisconnect = undefined;
+    socket.ondata = undefined;
+    socket.disconnect();
+  }
+
+  #stopTimer(): void {
+    this.#environment.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #choose(): Candidate {
+    if (this.#candidates.every((each) => each.failed)) {
+      for (const candidate of this.#candidates) {
+        candidate.failed = false;
+      }
+    }
+    const usable = this.#candidates.filter((each) => !each.failed);
+    const weight = Math.max(...usable.map((each) => each.weight));
+    const best = usable.filter((each) => each.weight === weight);
+    const chosen = best[Math.floor(Math.random() * best.length)];
+    if (chosen === undefined) {
+      throw new TypeError('a transport needs a socket');
+    }
+    return chosen;
+  }
+}

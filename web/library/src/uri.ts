@@ -1,0 +1,237 @@
+/** SIP URIs (RFC 3261 §19.1), with the interface of JsSIP's `URI`. */
+
+import { escapeUser } from './escape.js';
+
+/** A parameter value: `null` for a parameter without one (`;lr`). */
+export type ParameterValue = string | null;
+
+/** Parameters as given to a constructor. Numbers are written in decimal. */
+export type Parameters = Record<string, string | number | null | undefined>;
+
+/** Headers as given to a constructor: one value or several. */
+export type UriHeaders = Record<string, string | number | readonly string[]>;
+
+/** Parameters that keep their order; names are compared without regard to case. */
+export class Parameterized {
+  protected readonly parameters = new Map<string, ParameterValue>();
+
+  /** Sets a parameter; `null` or nothing makes one without a value. */
+  setParam(key: string, value?: string | number | null): void {
+    if (key) {
+      this.parameters.set(key.toLowerCase(), value === undefined || value === null ? null : String(value));
+    }
+  }
+
+  /** The value of a parameter, `null` if it has none, `undefined` if it is absent. */
+  getParam(key: string): ParameterValue | undefined {
+    return key ? this.parameters.get(key.toLowerCase()) : undefined;
+  }
+
+  hasParam(key: string): boolean {
+    return key !== undefined && key !== null && this.parameters.has(key.toLowerCase());
+  }
+
+  /** Takes a parameter away and returns the value it had. */
+  deleteParam(key: string): ParameterValue | undefined {
+    const value = this.getParam(key);
+    this.parameters.delete(key.toLowerCase());
+    return value;
+  }
+
+  clearParams(): void {
+    this.parameters.clear();
+  }
+
+  protected setParameters(parameters: Parameters | undefined): void {
+    for (const [key, value] of Object.entries(parameters ?? {})) {
+      this.setParam(key, value);
+    }
+  }
+
+  protected writeParameters(): string {
+    let text = '';
+    for (const [key, value] of this.parameters) {
+      text += value === null ? `;${key}` : `;${key}=${value}`;
+    }
+    return text;
+  }
+}
+
+export class URI extends Parameterized {
+  #scheme: string;
+  #user: string | null;
+  #host: string;
+  #port: number | null;
+  readonly #headers = new Map<string, string[]>();
+
+  /** Reads a SIP or SIPS URI. `undefined` if it is none. */
+  static parse(text: string): URI | undefined {
+    return parseUri(String(text).trim());
+  }
+
+  constructor(
+    scheme: string | null | undefined,
+    user: string | null | undefined,
+    host: string,
+    port?: number | string | null,
+    parameters?: Parameters,
+    headers?: UriHeaders,
+  ) {
+    super();
+    if (!host) {
+      throw new TypeError('a URI needs a host');
+    }
+    this.#scheme = (scheme || 'sip').toLowerCase();
+    this.#user = user ?? null;
+    this.#host = String(host).toLowerCase();
+    this.#port = portOf(port);
+    this.setParameters(parameters);
+    for (const [key, value] of Object.entries(headers ?? {})) {
+      this.setHeader(key, value);
+    }
+  }
+
+  get scheme(): string {
+    return this.#scheme;
+  }
+
+  set scheme(value: string) {
+    this.#scheme = value.toLowerCase();
+  }
+
+  /** The user part without its escapes. */
+  get user(): string | null {
+    return this.#user;
+  }
+
+  set user(value: string | null) {
+    this.#user = value;
+  }
+
+  get host(): string {
+    return this.#host;
+  }
+
+  set host(value: string) {
+    this.#host = value.toLowerCase();
+  }
+
+  get port(): number | null {
+    return this.#port;
+  }
+
+  set port(value: number | string | null) {
+    this.#port = portOf(value);
+  }
+
+  setHeader(key: string, value: string | number | readonly string[]): void {
+    this.#headers.set(headerKey(key), Array.isArray(value) ? value.map(String) : [String(value)]);
+  }
+
+  getHeader(key: string): string[] | undefined {
+    return key ? this.#headers.get(headerKey(key)) : undefined;
+  }
+
+  hasHeader(key: string): boolean {
+    return Boolean(key) && this.#headers.has(headerKey(key));
+  }
+
+  deleteHeader(key: string): string[] | undefined {
+    const value = this.getHeader(key);
+    this.#headers.delete(headerKey(key));
+    return value;
+  }
+
+  clearHeaders(): void {
+    this.#headers.clear();
+  }
+
+  clone(): URI {
+    return new URI(
+      this.#scheme,
+      this.#user,
+      this.#host,
+      this.#port,
+      Object.fromEntries(this.parameters),
+      Object.fromEntries(this.#headers),
+    );
+  }
+
+  toString(): string {
+    const headers = [...this.#headers].flatMap(([key, values]) =>
+      values.map((value) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`),
+    );
+    const query = headers.length > 0 ? `?${headers.join('&')}` : '';
+    return `${this.toAor(true)}${this.writeParameters()}${query}`;
+  }
+
+  /** Scheme, user and host; the port only if asked for. */
+  toAor(showPort = false): string {
+    const user = this.#user ? `${escapeUser(this.#user)}@` : '';
+    const port = showPort && this.#port !== null ? `:${this.#port}` : '';
+    return `${this.#scheme}:${user}${this.#host}${port}`;
+  }
+}
+
+/** `x-subject` becomes `X-Subject`: URI header names are compared without regard to case. */
+function headerKey(key: string): string {
+  return key.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+function portOf(value: number | string | null | undefined): number | null {
+  if (value === undefined || value === null || value === '') {
+    return null;
+  }
+  const port = Number(value);
+  return Number.isInteger(port) && port >= 0 && port <= 65535 ? port : null;
+}
+
+// RFC 3261 §25.1 SIP-URI. Tolerant where real peers need it: any visible character but the delimiters in the user part
+// (a raw `#`), and host labels that start with a digit.
+const SIP_URI = /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?)(?::(\d{1,5}))?((?:;[^;?\s<>"]*)*)(?:\?([^\s<>"]*))?$/i;
+
+function parseUri(text: string): URI | undefined {
+  const match = SIP_URI.exec(text);
+  if (match === null) {
+    return undefined;
+  }
+  const [, scheme = '', userinfo, host = '', port, parameters = '', query] = match;
+  if (port !== undefined && Number(port) > 65535) {
+    return undefined;
+  }
+  const user = userinfo === undefined ? undefined : decode(userinfo);
+  if (user === null || userinfo === '') {
+    return undefined;
+  }
+  const uri = new URI(scheme, user, host, port);
+  for (const parameter of parameters.split(';').slice(1)) {
+    const [key, value] = halves(parameter, '=');
+    if (key !== '') {
+      uri.setParam(key, value);
+    }
+  }
+  for (const header of query?.split('&') ?? []) {
+    const [key, value] = halves(header, '=');
+    const name = decode(key);
+    const content = decode(value ?? '');
+    if (name && content !== null) {
+      uri.setHeader(name, [...(uri.getHeader(name) ?? []), content]);
+    }
+  }
+  return uri;
+}
+
+/** Text before and after the first `separator`; the second is `null` if there is no separator. */
+export function halves(text: string, separator: string): [string, string | null] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text.trim(), null] : [text.slice(0, index).trim(), text.slice(index + separator.length).trim()];
+}
+
+/** `null` if the escapes are not well formed. */
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
