@@ -1,3 +1,83 @@
-//! The developer commands of this project.
+//! The developer commands of this project. Run them as `cargo xtask COMMAND`.
 
-fn main() {}
+mod end_to_end;
+mod floors;
+mod machine;
+mod step;
+mod suite;
+mod web;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use step::Failure;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  run [ARGUMENTS]   build everything and start the server with a demo one can call on;
+                    the arguments go to `sipweb serve --demo`
+  test [NAME..]     the whole test suite: lints, floors, unit tests, the library, and real
+                    browsers and phones; NAME.. runs only these parts:
+                    lint floors rust web end-to-end
+  build             the WebAssembly library, the page and the server (target/release/sipweb)
+  web               the WebAssembly library and the page only
+  setup             install or name what `run` and `test` need
+  sizes             build, then print the sizes that ARCHITECTURE.md quotes
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let result = match command.as_str() {
+        "run" => run(&rest),
+        "test" => suite::run(&rest),
+        "build" => build(),
+        "web" => web::build(),
+        "setup" => machine::prepare_for_tests(),
+        "sizes" => sizes(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(sentence)) => {
+            eprintln!("\nxtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn build() -> Result<(), Failure> {
+    web::build()?;
+    step::announce("The server (target/release/sipweb)");
+    step::run(step::cargo().args(["build", "--release", "--package", "sipweb"]))
+}
+
+fn run(arguments: &[String]) -> Result<(), Failure> {
+    build()?;
+    step::announce("The demo");
+    step::run(step::program(target().join("release/sipweb")).args(["serve", "--demo"]).args(arguments))
+}
+
+fn sizes() -> Result<(), Failure> {
+    build()?;
+    let server = target().join("release/sipweb");
+    let length =
+        std::fs::metadata(&server).map_err(|error| Failure(format!("{}: {error}", server.display())))?.len();
+    println!("server binary (release): {length} bytes");
+    web::sizes()
+}

@@ -1,0 +1,140 @@
+//! What the machine must have: installed where we can, named exactly where we cannot.
+
+use crate::step::{self, Failure};
+use std::path::Path;
+
+/// The Debian packages that the tests use, each with a program that shows it is there.
+const TEST_PACKAGES: [(&str, &str); 6] = [
+    ("chromium", "/usr/bin/chromium"),
+    ("baresip", "/usr/bin/baresip"),
+    ("kamailio", "/usr/sbin/kamailio"),
+    ("kamailio-websocket-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
+    ("sip-tester", "/usr/bin/sipp"),
+    ("openssl", "/usr/bin/openssl"),
+];
+
+/// Debian's own compiler for WebAssembly, for machines whose Rust cannot add the target.
+const DEBIAN_WASM_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+
+/// How WebAssembly can be built on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WasmToolchain {
+    /// The Rust that runs us has the target.
+    Ours,
+    /// Debian's Rust, which brings the standard library as source.
+    Debian,
+}
+
+/// Finds a compiler for WebAssembly, and installs one if there is none.
+pub(crate) fn wasm_toolchain() -> Result<WasmToolchain, Failure> {
+    if has_wasm_target() {
+        return Ok(WasmToolchain::Ours);
+    }
+    let add = ["target", "add", "wasm32-unknown-unknown"];
+    if step::succeeds(step::program("rustup").args(add)) && has_wasm_target() {
+        return Ok(WasmToolchain::Ours);
+    }
+    if !Path::new("/usr/bin/wasm-ld-22").exists() || !Path::new("/usr/bin/cargo").exists() {
+        install_packages(&DEBIAN_WASM_PACKAGES).map_err(|Failure(why)| {
+            Failure(format!(
+                "no compiler for WebAssembly: `rustup target add wasm32-unknown-unknown` did not work, and {why}"
+            ))
+        })?;
+    }
+    Ok(WasmToolchain::Debian)
+}
+
+fn has_wasm_target() -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let print = ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"];
+    step::output(step::program(rustc).args(print)).is_ok_and(|folder| Path::new(folder.trim()).exists())
+}
+
+/// Node.js and npm, which nothing here can install.
+pub(crate) fn require_node() -> Result<(), Failure> {
+    let version = step::output(step::program("node").arg("--version"))
+        .map_err(|_| Failure("Node.js is missing: install version 20 or later (it brings npm)".into()))?;
+    let major =
+        version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    match major {
+        Some(20..) => Ok(()),
+        _ => Err(Failure(format!("Node.js {} is too old: version 20 or later is needed", version.trim()))),
+    }
+}
+
+/// The packages of a `package-lock.json`, as they are locked.
+pub(crate) fn npm_packages(folder: &str) -> Result<(), Failure> {
+    require_node()?;
+    let folder = crate::root().join(folder);
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.package-lock.json");
+    let newer = |a: &Path, b: &Path| {
+        let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+        time(a) > time(b)
+    };
+    if installed.exists() && !newer(&lock, &installed) {
+        return Ok(());
+    }
+    step::run(step::program("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
+}
+
+/// Everything that the test suite drives.
+pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
+    step::announce("What the tests need");
+    wasm_toolchain()?;
+    npm_packages("web")?;
+    npm_packages("tests")?;
+    let missing: Vec<&str> = TEST_PACKAGES
+        .iter()
+        .filter(|(_, file)| !Path::new(file).exists())
+        .map(|(package, _)| *package)
+        .collect();
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    Ok(())
+}
+
+/// Installs Debian packages when we are root on a Debian; otherwise says what to install.
+fn install_packages(packages: &[&str]) -> Result<(), Failure> {
+    let list = packages.join(" ");
+    let is_root = step::output(step::program("id").arg("-u")).is_ok_and(|user| user.trim() == "0");
+    if !is_root || !Path::new("/usr/bin/apt-get").exists() {
+        return Err(Failure(format!(
+            "these are missing: {list}. On Debian or Ubuntu: `sudo apt-get install {list}`; \
+             on other systems install the programs of the same names"
+        )));
+    }
+    println!("Installing {list} (this takes a while once)");
+    let _no_daemons = NoDaemons::begin();
+    // A list of packages that is hours old may name versions that are gone.
+    step::run(step::program("apt-get").args(["update", "-qq"]))?;
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    step::run(step::program("apt-get").args(install).args(packages).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Keeps freshly installed packages from starting their daemons, for as long as it lives.
+struct NoDaemons {
+    ours: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl NoDaemons {
+    fn begin() -> Self {
+        if Path::new(POLICY).exists() {
+            return Self { ours: false };
+        }
+        let written = std::fs::write(POLICY, "#!/bin/sh\nexit 101\n").is_ok();
+        let ours = written && step::succeeds(step::program("chmod").args(["755", POLICY]));
+        Self { ours }
+    }
+}
+
+impl Drop for NoDaemons {
+    fn drop(&mut self) {
+        if self.ours && std::fs::remove_file(POLICY).is_err() {
+            eprintln!("{POLICY} could not be removed: please remove it");
+        }
+    }
+}
