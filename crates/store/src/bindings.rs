@@ -1,0 +1,279 @@
+//! The bindings: bytes under a name, acknowledged only when a kill cannot take them any more.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use crate::compaction::{self, Done, Work};
+use crate::directory::Directory;
+use crate::error::StoreError;
+use crate::log::{self, Cut, Log, MAGIC, Recovery};
+use crate::record::{LARGEST_RECORD, Record};
+use crate::replace;
+
+/// A log below this many bytes is never worth rewriting.
+const COMPACT_OVER: u64 = 1 << 20;
+
+/// The bindings of one server, in `bindings.log` of its [`Directory`].
+///
+/// ```
+/// # fn main() -> Result<(), store::StoreError> {
+/// # let place = tempfile::tempdir().unwrap();
+/// let directory = store::Directory::open(place.path())?;
+/// let mut bindings = store::Bindings::open(&directory)?;
+/// bindings.put(b"sip:alice@example.com", b"whatever the registrar wrote")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Bindings {
+    path: PathBuf,
+    log: Log<File>,
+    recovery: Recovery,
+    loaded: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The log's length that makes it worth rewriting.
+    compact_at: u64,
+    smallest_compaction: u64,
+    compacting: bool,
+    trouble: Option<StoreError>,
+    worker: Option<JoinHandle<()>>,
+    /// `None` only while the value is dropped.
+    work: Option<Sender<Work>>,
+    done: Receiver<Done>,
+}
+
+impl Bindings {
+    /// Opens the log of `directory`, replays it, and cuts away an end that was torn.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] if the log cannot be read, made or cut; [`StoreError::NotALog`] if it is something
+    /// else.
+    pub fn open(directory: &Directory) -> Result<Self, StoreError> {
+        Self::open_with(directory, COMPACT_OVER)
+    }
+
+    fn open_with(directory: &Directory, smallest_compaction: u64) -> Result<Self, StoreError> {
+        let path = directory.path().join("bindings.log");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StoreError::file("open", &path))?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(StoreError::file("protect", &path))?;
+        // A rewriting that was interrupted left a file that nobody needs.
+        let _ = fs::remove_file(compaction::path_of_new(&path));
+
+        let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
+        let replayed = log::replay(&bytes).ok_or_else(|| StoreError::NotALog { path: path.clone() })?;
+        let length = cut(&mut file, &path, &bytes, replayed.end)?;
+        let torn = bytes.len().saturating_sub(replayed.end) as u64;
+        let recovery = Recovery {
+            records: replayed.records,
+            names: replayed.values.len(),
+            cut: (torn > 0 && replayed.end > 0).then_some(Cut { offset: length, bytes: torn }),
+        };
+        let live: usize = replayed.values.iter().map(|(name, value)| name.len() + value.len() + 13).sum();
+        let loaded = replayed.values.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+
+        let (work, work_in) = mpsc::channel();
+        let (done_out, done) = mpsc::channel();
+        let copy = file.try_clone().map_err(StoreError::file("open", &path))?;
+        let worker_path = path.clone();
+        let worker = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || compaction::run(&worker_path, copy, &work_in, &done_out))
+            .map_err(StoreError::file("start the worker for", &path))?;
+        Ok(Self {
+            path,
+            log: Log::new(file, length),
+            recovery,
+            loaded,
+            compact_at: smallest_compaction.max(2 * live as u64),
+            smallest_compaction,
+            compacting: false,
+            trouble: None,
+            worker: Some(worker),
+            work: Some(work),
+            done,
+        })
+    }
+
+    /// What was found when the log was opened, a torn end included.
+    #[must_use]
+    pub const fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// The names and values found when the log was opened, in no order. They are handed over once: a second
+    /// call gives none.
+    pub fn load(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        std::mem::take(&mut self.loaded)
+    }
+
+    /// Keeps `value` under `name`, in the place of what was there. When this returns, a kill of the process
+    /// cannot take it any more; after a second at most, neither can a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`], or [`StoreError::File`] if the disk is full or broken; what was kept before
+    /// is kept still.
+    pub fn put(&mut self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.append(&Record::Put { name, value })
+    }
+
+    /// Forgets what is under `name`. Nothing being there is no error.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn remove(&mut self, name: &[u8]) -> Result<(), StoreError> {
+        self.append(&Record::Remove { name })
+    }
+
+    /// Waits until everything is on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] if the disk is full or broken.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        let (reply, replied) = mpsc::channel();
+        self.ask(Work::Flush(reply));
+        match replied.recv() {
+            Ok(result) => result.map_err(StoreError::file("write", &self.path)),
+            // The worker is gone: do its work here.
+            Err(_) => self.log.medium().sync_data().map_err(StoreError::file("write", &self.path)),
+        }
+    }
+
+    /// What went wrong behind the scenes since the last call: a failed write to the disk, a failed rewriting.
+    /// Nothing that was kept is lost by it while the machine runs; it belongs into the server's log.
+    pub fn take_trouble(&mut self) -> Option<StoreError> {
+        self.attend();
+        self.trouble.take()
+    }
+
+    fn append(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+        if record.length() > LARGEST_RECORD {
+            return Err(StoreError::TooLarge { length: record.length() });
+        }
+        self.attend();
+        self.log.append(record).map_err(StoreError::file("write", &self.path))?;
+        self.ask(Work::Written);
+        if self.log.length() > self.compact_at && !self.compacting {
+            self.compacting = true;
+            self.ask(Work::Compact { end: self.log.length() });
+        }
+        Ok(())
+    }
+
+    fn ask(&self, work: Work) {
+        if let Some(sender) = &self.work {
+            // A worker that is gone is noticed by `flush`; without it the log is written all the same.
+            let _ = sender.send(work);
+        }
+    }
+
+    /// Takes what the worker has finished.
+    fn attend(&mut self) {
+        while let Ok(done) = self.done.try_recv() {
+            let result = match done {
+                Done::Compacted { file, end, length } => self.move_to(file, end, length),
+                Done::Failed(error) => Err(error),
+            };
+            self.compacting = false;
+            self.compact_at = self.smallest_compaction.max(self.log.length().saturating_mul(2));
+            if let Err(error) = result {
+                self.trouble = Some(error);
+            }
+        }
+    }
+
+    /// Puts the rewritten log in place: what was appended meanwhile is copied behind it first.
+    fn move_to(&mut self, mut file: File, end: u64, length: u64) -> Result<(), StoreError> {
+        let new = compaction::path_of_new(&self.path);
+        let missing = usize::try_from(self.log.length().saturating_sub(end)).unwrap_or(usize::MAX);
+        let mut tail = vec![0; missing];
+        self.log.medium().read_exact_at(&mut tail, end).map_err(StoreError::file("read", &self.path))?;
+        file.seek(SeekFrom::Start(length))
+            .and_then(|_| file.write_all(&tail))
+            .and_then(|()| file.sync_data())
+            .map_err(StoreError::file("write", &new))?;
+        let copy = file.try_clone().map_err(StoreError::file("open", &new))?;
+        replace::put_in_place(&new, &self.path)?;
+        self.ask(Work::Moved(copy));
+        self.log = Log::new(file, length + missing as u64);
+        Ok(())
+    }
+}
+
+impl Drop for Bindings {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// Cuts `file`, which holds `bytes`, to its good part and gives that part's length.
+fn cut(file: &mut File, path: &Path, bytes: &[u8], end: usize) -> Result<u64, StoreError> {
+    let length = end.max(MAGIC.len()) as u64;
+    let result = if end < MAGIC.len() {
+        // New, or killed before the first line was whole.
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(MAGIC))
+    } else if bytes.len() > end {
+        file.set_len(length)
+    } else {
+        Ok(())
+    };
+    result
+        .and_then(|()| file.seek(SeekFrom::Start(length)))
+        .map(|_| length)
+        .map_err(StoreError::file("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_outgrows_what_it_says_is_rewritten_and_nothing_written_meanwhile_is_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::open(place.path()).unwrap();
+        let mut bindings = Bindings::open_with(&directory, 2000).unwrap();
+        let mut lengths = Vec::new();
+        for round in 0..2000u32 {
+            bindings.put(format!("name {}", round % 7).as_bytes(), &round.to_le_bytes()).unwrap();
+            lengths.push(bindings.log.length());
+            if round % 100 == 0 {
+                bindings.remove(b"name 3").unwrap();
+                bindings.flush().unwrap();
+            }
+        }
+        assert!(bindings.take_trouble().is_none());
+        assert!(lengths.windows(2).any(|pair| pair[1] < pair[0]), "the log was never rewritten");
+        drop(bindings);
+        let mut bindings = Bindings::open_with(&directory, 2000).unwrap();
+        let mut found = bindings.load();
+        found.sort();
+        assert_eq!(found.len(), 7);
+        for (name, value) in found {
+            let number = u32::from(name[5] - b'0');
+            let last = (1993..2000).find(|round| round % 7 == number).unwrap();
+            assert_eq!(value, last.to_le_bytes(), "name {number}");
+        }
+    }
+
+    #[test]
+    fn a_rewriting_that_was_killed_leaves_no_trace() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::open(place.path()).unwrap();
+        fs::write(place.path().join("bindings.log.new"), "half a log").unwrap();
+        let mut bindings = Bindings::open(&directory).unwrap();
+        assert!(bindings.load().is_empty());
+        assert!(!place.path().join("bindings.log.new").exists());
+    }
+}

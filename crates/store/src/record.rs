@@ -1,0 +1,109 @@
+//! One record of the log: how it looks, and how a damaged one is told from a good one.
+//!
+//! ```text
+//! 0      4      8      9         13           13+n
+//! +------+------+------+---------+------------+---------+
+//! | size | CRC  | kind | name    | name       | value   |     all numbers little-endian
+//! |      | 32   |      | size n  |            |         |     size: bytes after the CRC; the CRC is theirs
+//! +------+------+------+---------+------------+---------+     kind: 1 put, 2 remove
+//! ```
+
+/// The largest record: name and value together, in bytes.
+pub const LARGEST_RECORD: usize = 1 << 20;
+
+/// Size and checksum.
+const PREFIX: usize = 8;
+/// Kind and name size.
+const HEAD: usize = 5;
+
+/// A change to one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record<'a> {
+    Put { name: &'a [u8], value: &'a [u8] },
+    Remove { name: &'a [u8] },
+}
+
+impl<'a> Record<'a> {
+    pub(crate) const fn length(&self) -> usize {
+        match self {
+            Self::Put { name, value } => name.len() + value.len(),
+            Self::Remove { name } => name.len(),
+        }
+    }
+
+    /// Appends the record's bytes to `out`. The caller has checked [`LARGEST_RECORD`].
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let (kind, name, value): (u8, &[u8], &[u8]) = match self {
+            Self::Put { name, value } => (1, name, value),
+            Self::Remove { name } => (2, name, &[]),
+        };
+        let size = HEAD + name.len() + value.len();
+        let mut body = Vec::with_capacity(size);
+        body.push(kind);
+        body.extend_from_slice(&u32_of(name.len()).to_le_bytes());
+        body.extend_from_slice(name);
+        body.extend_from_slice(value);
+        out.reserve(PREFIX + size);
+        out.extend_from_slice(&u32_of(size).to_le_bytes());
+        out.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+        out.extend_from_slice(&body);
+    }
+
+    /// The record at the start of `bytes` and the bytes it takes, or `None` if it is torn or damaged.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<(Self, usize)> {
+        let size = number(bytes.get(..4)?)?;
+        let checksum = u32::from_le_bytes(bytes.get(4..PREFIX)?.try_into().ok()?);
+        if !(HEAD..=HEAD + LARGEST_RECORD).contains(&size) {
+            return None;
+        }
+        let body = bytes.get(PREFIX..PREFIX + size)?;
+        if crc32fast::hash(body) != checksum {
+            return None;
+        }
+        let name_size = number(body.get(1..HEAD)?)?;
+        let (name, value) = body.get(HEAD..)?.split_at_checked(name_size)?;
+        let record = match body.first()? {
+            1 => Self::Put { name, value },
+            2 if value.is_empty() => Self::Remove { name },
+            _ => return None,
+        };
+        Some((record, PREFIX + size))
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+}
+
+fn u32_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let put = Record::Put { name: b"sip:alice@example.com", value: b"\0anything\xff" };
+        let remove = Record::Remove { name: b"sip:bob@example.com" };
+        let mut bytes = Vec::new();
+        put.write(&mut bytes);
+        let first = bytes.len();
+        remove.write(&mut bytes);
+        assert_eq!(Record::read(&bytes), Some((put, first)));
+        assert_eq!(Record::read(&bytes[first..]), Some((remove, bytes.len() - first)));
+    }
+
+    #[test]
+    fn no_single_changed_byte_goes_unnoticed() {
+        let mut bytes = Vec::new();
+        let record = Record::Put { name: b"a", value: b"value" };
+        record.write(&mut bytes);
+        for position in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0x40;
+            assert_eq!(Record::read(&damaged), None, "byte {position}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Files that are replaced as a whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::StoreError;
+
+/// Replaces `path` by `bytes`, readable by the owner only. After a crash at any moment the file is the old one
+/// or the new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let fresh = beside(path, "new");
+    let mut file = create(&fresh)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &fresh))?;
+    put_in_place(&fresh, path)
+}
+
+/// An empty file for the owner only, in the place of whatever an earlier crash left there.
+pub(crate) fn create(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(StoreError::file("make", path))?;
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(StoreError::file("protect", path))?;
+    Ok(file)
+}
+
+/// Renames `fresh`, whose bytes are on the disk, to `path`, and brings the new name to the disk too.
+pub(crate) fn put_in_place(fresh: &Path, path: &Path) -> Result<(), StoreError> {
+    fs::rename(fresh, path).map_err(StoreError::file("replace", path))?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory).and_then(|opened| opened.sync_all()).map_err(StoreError::file("write", directory))
+}
+
+/// `path` with `.extension` after its whole name.
+pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    PathBuf::from(name)
+}
