@@ -1,0 +1,104 @@
+// A real SIP phone: baresip, driven over its control socket.
+import { connect } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program } from './program.mjs';
+import { freePort } from './ports.mjs';
+import { temporaryFolder } from './folder.mjs';
+import { PASSWORD } from './server.mjs';
+import { until } from './wait.mjs';
+
+const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/local/lib/baresip/modules'];
+
+export class Baresip {
+  /** A phone registered as `user` over `transport` at a registrar on loopback. */
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660 }) {
+    const phone = new Baresip();
+    phone.user = user;
+    phone.events = [];
+    phone.folder = temporaryFolder(test, 'baresip');
+    phone.recording = join(phone.folder, 'heard.wav');
+    const control = await freePort();
+    const modules = MODULES.find((folder) => existsSync(folder));
+    writeFileSync(
+      join(phone.folder, 'config'),
+      [
+        'poll_method epoll',
+        `sip_listen 127.0.0.1:${await freePort()}`,
+        'net_interface 127.0.0.1',
+        'dns_server 127.0.0.1:53',
+        `audio_source ausine,${tone}`,
+        `audio_player aufile,${phone.recording}`,
+        'audio_alert none',
+        `module_path ${modules}`,
+        ...['g711', 'ausine', 'aufile', 'uuid'].map((name) => `module ${name}.so`),
+        'module_tmp account.so',
+        'module_app menu.so',
+        'module_app ctrl_tcp.so',
+        `ctrl_tcp_listen 127.0.0.1:${control}`,
+        '',
+      ].join('\n'),
+    );
+    const uri = `sip:127.0.0.1:${port};transport=${transport}`;
+    writeFileSync(
+      join(phone.folder, 'accounts'),
+      `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";regint=${register ? 600 : 0}\n`,
+    );
+    phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
+    test.after(() => phone.stop());
+    await phone.program.says(/baresip is ready/);
+    phone.socket = await phone.#connect(control);
+    if (register) await phone.registered();
+    return phone;
+  }
+
+  async #connect(port) {
+    const socket = connect(port, '127.0.0.1');
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    let pending = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      pending += chunk;
+      for (;;) {
+        const head = pending.match(/^(\d+):/);
+        if (!head || pending.length < head[0].length + Number(head[1]) + 1) return;
+        const text = pending.slice(head[0].length, head[0].length + Number(head[1]));
+        pending = pending.slice(head[0].length + Number(head[1]) + 1);
+        this.events.push(JSON.parse(text));
+      }
+    });
+    socket.on('error', () => {});
+    return socket;
+  }
+
+  command(command, params = '') {
+    const text = JSON.stringify({ command, params, token: 'test' });
+    this.socket.write(`${Buffer.byteLength(text)}:${text},`);
+  }
+
+  /** Waits for an event of the phone, such as CALL_INCOMING, and returns it. */
+  async event(type, { from = 0, within = 10_000 } = {}) {
+    return until(`${type} at ${this.user}'s phone`, () => this.events.slice(from).find((event) => event.event && event.type === type), { within });
+  }
+
+  async registered() {
+    await this.program.says(/200 OK|All .*registered|registered successfully/i);
+  }
+
+  dial(target) {
+    this.command('dial', target);
+  }
+
+  accept() {
+    this.command('accept');
+  }
+
+  hangUp() {
+    this.command('hangup');
+  }
+
+  async stop() {
+    this.socket?.destroy();
+    await this.program.stop('SIGTERM', 2000);
+  }
+}

@@ -1,0 +1,18 @@
+// Waiting for something to become true, with a bound.
+
+export async function until(what, probe, { within = 10_000, every = 50 } = {}) {
+  const deadline = Date.now() + within;
+  let last;
+  for (;;) {
+    try {
+      last = await probe();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${within} ms in vain for: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, every));
+  }
+}
