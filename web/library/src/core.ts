@@ -41,43 +41,107 @@ export type ViaTransport = 'WS' | 'WSS' | 'TCP' | 'TLS' | 'UDP';
 export class SipMessage {
   /** The bytes as they were on the wire (of a request being prepared: as they would be). */
   readonly bytes: Uint8Array;
+  #parts: MessageParts | undefined;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
 
   /** The whole message as text (UTF-8; octets that are not UTF-8 become U+FFFD). */
-  get text(): string { throw new Error(NOT_BUILT); }
+  get text(): string { return UTF8.decode(this.bytes); }
   /** True for a request, false for a response. */
-  get isRequest(): boolean { throw new Error(NOT_BUILT); }
+  get isRequest(): boolean { return this.#read().status === 0; }
   /** Method: of a response, that of its CSeq. */
-  get method(): string { throw new Error(NOT_BUILT); }
+  get method(): string {
+    const { method } = this.#read();
+    return method || (this.header('CSeq') ?? '').replace(/^\s*\d+\s+/, '');
+  }
   /** Request-URI; '' in responses. */
-  get requestUri(): string { throw new Error(NOT_BUILT); }
+  get requestUri(): string { return this.#read().uri; }
   /** Status code; 0 in requests. */
-  get status(): number { throw new Error(NOT_BUILT); }
+  get status(): number { return this.#read().status; }
   /** Reason phrase; '' in requests. */
-  get reason(): string { throw new Error(NOT_BUILT); }
+  get reason(): string { return this.#read().reason; }
   /** Every header field in order, names as written, values unfolded and trimmed. */
-  get fields(): ReadonlyArray<readonly [name: string, value: string]> { throw new Error(NOT_BUILT); }
+  get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().fields; }
   /** The first field of that name. */
-  header(_name: string): string | undefined { throw new Error(NOT_BUILT); }
+  header(name: string): string | undefined { return this.headers(name)[0]; }
   /** Every field of that name (a field may itself be a comma list). */
-  headers(_name: string): string[] { throw new Error(NOT_BUILT); }
-  get callId(): string { throw new Error(NOT_BUILT); }
-  get cseq(): number { throw new Error(NOT_BUILT); }
+  headers(name: string): string[] {
+    const wanted = longName(name);
+    return this.#read().fields.filter(([found]) => longName(found) === wanted).map(([, value]) => value);
+  }
+  get callId(): string { return this.header('Call-ID') ?? ''; }
+  get cseq(): number { return Number.parseInt(this.header('CSeq') ?? '', 10) || 0; }
   /** Tag of From; '' if absent. */
-  get fromTag(): string { throw new Error(NOT_BUILT); }
+  get fromTag(): string { return tagOf(this.header('From')); }
   /** Tag of To; '' if absent. */
-  get toTag(): string { throw new Error(NOT_BUILT); }
+  get toTag(): string { return tagOf(this.header('To')); }
   /** Body as text; '' if empty. */
-  get body(): string { throw new Error(NOT_BUILT); }
-  get bodyBytes(): Uint8Array { throw new Error(NOT_BUILT); }
+  get body(): string { return UTF8.decode(this.bodyBytes); }
+  get bodyBytes(): Uint8Array { return this.bytes.subarray(this.#read().bodyStart); }
   /** Media type of the body in lower case without parameters; '' if absent. */
-  get contentType(): string { throw new Error(NOT_BUILT); }
+  get contentType(): string { return (this.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase(); }
+
+  #read(): MessageParts {
+    return (this.#parts ??= readParts(this.bytes));
+  }
 }
 
-const NOT_BUILT = 'not built yet';
+interface MessageParts {
+  method: string;
+  uri: string;
+  status: number;
+  reason: string;
+  fields: Array<readonly [string, string]>;
+  bodyStart: number;
+}
+
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ENCODER = new TextEncoder();
+
+/** RFC 3261 §7.3.3 and the registry of compact forms. */
+const COMPACT_NAMES: Record<string, string> = {
+  v: 'via', f: 'from', t: 'to', i: 'call-id', m: 'contact', l: 'content-length', c: 'content-type',
+  e: 'content-encoding', k: 'supported', s: 'subject', o: 'event', u: 'allow-events', r: 'refer-to',
+  b: 'referred-by', x: 'session-expires', a: 'accept-contact', j: 'reject-contact', d: 'request-disposition',
+  y: 'identity',
+};
+
+function longName(name: string): string {
+  const lower = name.toLowerCase();
+  return COMPACT_NAMES[lower] ?? lower;
+}
+
+/** The tag of a From or To value: a parameter after the URI, never one inside it or inside the display name. */
+function tagOf(value: string | undefined): string {
+  if (value === undefined) return '';
+  const outside = value.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/<[^>]*>/, '');
+  return /;\s*tag\s*=\s*([^\s;,]+)/i.exec(outside)?.[1] ?? '';
+}
+
+/** Splits a message that the core has already accepted. */
+function readParts(bytes: Uint8Array): MessageParts {
+  let head = bytes.length;
+  for (let i = 0; i + 3 < bytes.length; i += 1) {
+    if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) {
+      head = i;
+      break;
+    }
+  }
+  const lines = UTF8.decode(bytes.subarray(0, head)).replace(/\r\n[ \t]+/g, ' ').split('\r\n');
+  const start = lines[0] ?? '';
+  const fields = lines.slice(1).map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
+  });
+  const parts = { method: '', uri: '', status: 0, reason: '', fields, bodyStart: Math.min(head + 4, bytes.length) };
+  const response = /^SIP\/2\.0 +(\d{3}) ?(.*)$/i.exec(start);
+  if (response) return { ...parts, status: Number(response[1]), reason: response[2] ?? '' };
+  const [method = '', uri = ''] = start.split(' ');
+  return { ...parts, method, uri };
+}
 
 // ------------------------------------------------------------------------------------------------- configuration
 
@@ -332,84 +396,501 @@ export type CoreEvent =
  * throw CoreError; errors of the network come as events.
  */
 export class Core {
-  constructor(_config: CoreConfig, _host: CoreHost) {
-    void embedded;
-    throw new Error(NOT_BUILT);
+  #wasm: Exports | undefined;
+  readonly #host: CoreHost;
+  readonly #clock: () => number;
+  #settings: CoreSettings;
+  #queue: CoreEvent[] = [];
+  #delivering = false;
+  #promised = false;
+  #timer: unknown;
+
+  /** Throws CoreError ('uri') if the configuration cannot be used. */
+  constructor(config: CoreConfig, host: CoreHost) {
+    this.#host = host;
+    this.#clock = host.now ? () => host.now!() : steadyClock();
+    this.#settings = { ...config };
+    this.#wasm = instantiate();
+    const words = new Writer();
+    writeConfig(words, config);
+    this.#check(this.#wasm.create(this.#put(words.bytes()), this.#now()));
   }
 
-  /** Our Contact URI (without gruu), `instanceId` and via host, for `ua.contact` and friends. */
-  get contactUri(): string { throw new Error(NOT_BUILT); }
-  get instanceId(): string { throw new Error(NOT_BUILT); }
-  get viaHost(): string { throw new Error(NOT_BUILT); }
-  get pubGruu(): string { throw new Error(NOT_BUILT); }
-  get tempGruu(): string { throw new Error(NOT_BUILT); }
+  /** Our Contact URI as configured or made up: without GRUU. */
+  get contactUri(): string { return this.#identity()[0]; }
+  /** UUID without `urn:uuid:`. */
+  get instanceId(): string { return this.#identity()[1]; }
+  /** sent-by of our Via. */
+  get viaHost(): string { return this.#identity()[2]; }
+  /** The GRUUs of the last registration; '' if none. */
+  get pubGruu(): string { return this.#identity()[3]; }
+  get tempGruu(): string { return this.#identity()[4]; }
 
-  configure(_settings: CoreSettings): void { throw new Error(NOT_BUILT); }
+  configure(settings: CoreSettings): void {
+    this.#settings = { ...this.#settings, ...settings };
+    const words = new Writer().byte(Op.configure);
+    writeSettings(words, this.#settings);
+    this.#command(words);
+  }
 
   // The connection.
-  /** A connection is open. Registers again if {@link register} was the last wish; refreshes nothing else. */
-  connected(_via: ViaTransport): void { throw new Error(NOT_BUILT); }
+  /** A connection is open. Registers again if {@link register} was the last wish, and repeats what was owed. */
+  connected(via: ViaTransport): void {
+    this.#command(new Writer().byte(Op.connected).byte(VIA_TRANSPORTS.indexOf(via)));
+  }
   /** The connection is gone. Pending requests fail with 'Connection Error'; calls survive; registration: see events. */
-  disconnected(): void { throw new Error(NOT_BUILT); }
+  disconnected(): void {
+    this.#command(new Writer().byte(Op.disconnected));
+  }
   /** One WebSocket message. CRLF keep-alives are answered. */
-  receive(_data: string | ArrayBuffer | Uint8Array): void { throw new Error(NOT_BUILT); }
+  receive(data: string | ArrayBuffer | Uint8Array): void {
+    const bytes = typeof data === 'string' ? ENCODER.encode(data) : data instanceof Uint8Array ? data : new Uint8Array(data);
+    const wasm = this.#alive();
+    wasm.receive(this.#put(bytes), this.#now());
+    this.#settle(false);
+  }
   /** Stops the timer and frees the memory. No event follows; commands throw. */
-  close(): void { throw new Error(NOT_BUILT); }
+  close(): void {
+    this.#clearTimer();
+    this.#queue = [];
+    this.#wasm = undefined;
+  }
 
   // Registration.
   /** REGISTER now (if connected; else on connection) and keep it refreshed. */
-  register(): void { throw new Error(NOT_BUILT); }
+  register(): void {
+    this.#command(new Writer().byte(Op.register));
+  }
   /** Remove our binding, or with `all` every binding (`Contact: *`). Ends the wish to be registered. */
-  unregister(_options?: { all?: boolean }): void { throw new Error(NOT_BUILT); }
+  unregister(options: { all?: boolean } = {}): void {
+    this.#command(new Writer().byte(Op.unregister).flag(options.all));
+  }
 
   // Calls out.
   /** Prepare a call: allocates Call-ID and tags, sends nothing. Then {@link invite}, or {@link cancel} to drop it. */
-  createCall(_target: string, _options?: CallOptions): Created<CallNumber> { throw new Error(NOT_BUILT); }
+  createCall(target: string, options: CallOptions = {}): Created<CallNumber> {
+    const words = new Writer().byte(Op.createCall).text(target);
+    writeOrigin(words, options);
+    return this.#create(words.number(options.sessionExpires ?? 0).number(options.noAnswerTimeout ?? 0));
+  }
   /** Send the INVITE. Without `body`: a late offer. Extra headers are added to those of createCall. */
-  invite(_call: CallNumber, _payload?: Payload): SipMessage { throw new Error(NOT_BUILT); }
+  invite(call: CallNumber, payload: Payload = {}): SipMessage {
+    return this.#create(new Writer().byte(Op.invite).number(call).payload(payload, SDP)).message;
+  }
   /** ACK the 2xx after `accepted`. Repeated by the Core for each retransmitted 2xx. */
-  acknowledge(_call: CallNumber, _payload?: Payload): void { throw new Error(NOT_BUILT); }
+  acknowledge(call: CallNumber, payload: Payload = {}): void {
+    this.#command(new Writer().byte(Op.acknowledge).number(call).payload(payload, SDP));
+  }
   /** CANCEL an outgoing call that is not accepted; `failed` (local, Canceled) fires at once. */
-  cancel(_call: CallNumber, _options?: { reason?: string }): void { throw new Error(NOT_BUILT); }
+  cancel(call: CallNumber, options: { reason?: string } = {}): void {
+    this.#end(Ending.cancel, call, { cancelReason: options.reason });
+  }
 
   // Calls in.
   /** Provisional response: 180 by default, or any 101-199, with early SDP if `body`. */
-  ring(_call: CallNumber, _options?: Payload & { status?: number; reason?: string }): void { throw new Error(NOT_BUILT); }
+  ring(call: CallNumber, options: Payload & { status?: number; reason?: string } = {}): void {
+    this.#command(new Writer().byte(Op.ring).number(call).number(options.status ?? 180).text(options.reason ?? '')
+      .payload(options, SDP));
+  }
   /** 200 with SDP, repeated until ACK (then `confirmed`; never: BYE and `ended` with 'No ACK'). */
-  accept(_call: CallNumber, _payload: Payload & { sessionExpires?: number }): void { throw new Error(NOT_BUILT); }
+  accept(call: CallNumber, payload: Payload & { sessionExpires?: number }): void {
+    this.#command(new Writer().byte(Op.accept).number(call).number(payload.sessionExpires ?? 0).payload(payload, SDP));
+  }
   /** Final 300-699; `failed` (local, Rejected) fires at once. */
-  reject(_call: CallNumber, _status: number, _options?: Payload & { reason?: string; cause?: Cause }): void { throw new Error(NOT_BUILT); }
+  reject(call: CallNumber, status: number, options: Payload & { reason?: string; cause?: Cause } = {}): void {
+    this.#end(Ending.reject, call, { ...options, status });
+  }
 
   // Calls that stand.
   /**
    * Hang up, whatever the state: BYE when established (as callee before the ACK: once the ACK arrives), CANCEL or 480
    * otherwise. `ended`/`failed` (local) fires at once with `cause` (default Terminated, or Canceled/Rejected before).
    */
-  bye(_call: CallNumber, _payload?: Payload & { cause?: Cause }): void { throw new Error(NOT_BUILT); }
+  bye(call: CallNumber, payload: Payload & { cause?: Cause } = {}): void {
+    this.#end(Ending.any, call, payload);
+  }
   /** New offer in the call (or without `body`: ask for one by INVITE; refresh by UPDATE). See `response`. */
-  reinvite(_call: CallNumber, _method: 'INVITE' | 'UPDATE', _payload?: Payload): Created<RequestNumber> { throw new Error(NOT_BUILT); }
+  reinvite(call: CallNumber, method: 'INVITE' | 'UPDATE', payload: Payload = {}): Created<RequestNumber> {
+    return this.#create(new Writer().byte(Op.reinvite).number(call).flag(method === 'UPDATE').payload(payload, SDP));
+  }
   /** The answer to the offer in the 2xx of a re-INVITE that carried no SDP. */
-  acknowledgeReinvite(_number: RequestNumber, _payload?: Payload): void { throw new Error(NOT_BUILT); }
-  /** True when a re-INVITE or UPDATE may be sent now: confirmed or early as allowed, none pending either way. */
-  canReinvite(_call: CallNumber): boolean { throw new Error(NOT_BUILT); }
+  acknowledgeReinvite(number: RequestNumber, payload: Payload = {}): void {
+    this.#command(new Writer().byte(Op.acknowledgeReinvite).number(number).payload(payload, SDP));
+  }
+  /** True when a re-INVITE or UPDATE may be sent now: the dialog stands and none is pending either way. */
+  canReinvite(call: CallNumber): boolean {
+    return this.#command(new Writer().byte(Op.canReinvite).number(call)) === 1;
+  }
   /** Any request inside a call or subscription: INFO, MESSAGE, REFER, NOTIFY, OPTIONS, SUBSCRIBE ... */
-  dialogRequest(_call: CallNumber, _method: string, _payload?: Payload): Created<RequestNumber> { throw new Error(NOT_BUILT); }
-  /** Call-ID and tags of the dialog for Replaces (RFC 3891), already the right way round for Refer-To. */
-  dialogIdentity(_call: CallNumber): { callId: string; localTag: string; remoteTag: string; remoteTarget: string } { throw new Error(NOT_BUILT); }
+  dialogRequest(call: CallNumber, method: string, payload: Payload = {}): Created<RequestNumber> {
+    return this.#create(new Writer().byte(Op.dialogRequest).number(call).text(method).payload(payload, PLAIN));
+  }
+  /** Call-ID and tags of the dialog for Replaces (RFC 3891), and the peer's Contact URI for Refer-To. */
+  dialogIdentity(call: CallNumber): { callId: string; localTag: string; remoteTag: string; remoteTarget: string } {
+    this.#command(new Writer().byte(Op.dialogIdentity).number(call), true);
+    const [callId = '', localTag = '', remoteTag = '', remoteTarget = ''] = this.#replyTexts();
+    return { callId, localTag, remoteTag, remoteTarget };
+  }
 
   // Subscriptions (SUBSCRIBE dialogs), by hand: the states of RFC 6665 live in the caller.
   /** A dialog to be: its first {@link dialogRequest} (SUBSCRIBE) creates it; NOTIFYs come as `dialogRequest`. */
-  createSubscription(_target: string, _options?: OriginOptions): Created<CallNumber> { throw new Error(NOT_BUILT); }
+  createSubscription(target: string, options: OriginOptions = {}): Created<CallNumber> {
+    const words = new Writer().byte(Op.createSubscription).text(target);
+    writeOrigin(words, options);
+    return this.#create(words);
+  }
   /** Make a dialog of a received SUBSCRIBE before responding 2xx to it. */
-  acceptSubscription(_transaction: TransactionNumber): CallNumber { throw new Error(NOT_BUILT); }
+  acceptSubscription(transaction: TransactionNumber): CallNumber {
+    return this.#command(new Writer().byte(Op.acceptSubscription).number(transaction), true);
+  }
   /** Forget a subscription dialog; sends nothing. */
-  closeSubscription(_call: CallNumber): void { throw new Error(NOT_BUILT); }
+  closeSubscription(call: CallNumber): void {
+    this.#command(new Writer().byte(Op.closeSubscription).number(call));
+  }
 
   // Outside dialogs.
   /** MESSAGE, OPTIONS, PUBLISH, REFER ... */
-  request(_method: string, _target: string, _options?: OriginOptions & Payload): Created<RequestNumber> { throw new Error(NOT_BUILT); }
+  request(method: string, target: string, options: OriginOptions & Payload = {}): Created<RequestNumber> {
+    const words = new Writer().byte(Op.request).text(method).text(target);
+    writeOrigin(words, { ...options, extraHeaders: [] });
+    return this.#create(words.payload(options, PLAIN));
+  }
   /** Final response (or 1xx) to a received request. Contact is added where the method needs it. */
-  respond(_transaction: TransactionNumber, _status: number, _options?: Payload & { reason?: string }): void { throw new Error(NOT_BUILT); }
+  respond(transaction: TransactionNumber, status: number, options: Payload & { reason?: string } = {}): void {
+    this.#command(new Writer().byte(Op.respond).number(transaction).number(status).text(options.reason ?? '')
+      .payload(options, SDP));
+  }
+
+  // How commands and events cross the border.
+
+  #end(kind: Ending, call: CallNumber, options: Payload & { status?: number; reason?: string; cause?: Cause; cancelReason?: string }): void {
+    this.#command(new Writer().byte(Op.end).byte(kind).number(call).number(options.status ?? 0)
+      .text(options.reason ?? '').byte(options.cause ? CAUSES.indexOf(options.cause) : NONE)
+      .optional(options.cancelReason).payload(options, PLAIN));
+  }
+
+  #create(words: Writer): Created<number> {
+    const number = this.#run(words);
+    const message = new SipMessage(this.#output());
+    this.#settle(true);
+    return { number, message };
+  }
+
+  #command(words: Writer, keepsReply = false): number {
+    const number = this.#run(words);
+    if (!keepsReply) this.#settle(false);
+    return number;
+  }
+
+  #run(words: Writer): number {
+    return this.#check(this.#alive().command(this.#put(words.bytes()), this.#now()));
+  }
+
+  /** Copies bytes into the module and gives their length. */
+  #put(bytes: Uint8Array): number {
+    const wasm = this.#alive();
+    const at = wasm.input(bytes.length);
+    new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
+    return bytes.length;
+  }
+
+  /** A copy of what the module has put out last. */
+  #output(): Uint8Array {
+    const wasm = this.#alive();
+    return new Uint8Array(wasm.memory.buffer, wasm.output(), wasm.output_length()).slice();
+  }
+
+  #replyTexts(): string[] {
+    return UTF8.decode(this.#output()).split('\n');
+  }
+
+  #identity(): [string, string, string, string, string] {
+    this.#command(new Writer().byte(Op.identity), true);
+    const [contact = '', instance = '', host = '', publicGruu = '', temporaryGruu = ''] = this.#replyTexts();
+    return [contact, instance, host, publicGruu, temporaryGruu];
+  }
+
+  /** Takes everything that the module has to say: sends messages, delivers or queues events, sets the timer. */
+  #settle(later: boolean): void {
+    const wasm = this.#alive();
+    while (wasm.poll() !== 0) {
+      const output = this.#output();
+      if (output[0] === 0) this.#host.send(textOrBytes(output.subarray(1)));
+      else this.#queue.push(this.#readEvent(output));
+      if (!this.#wasm) return;
+    }
+    this.#setTimer(wasm.deadline());
+    if (!later) this.#deliver();
+    else if (this.#queue.length > 0 && !this.#promised) {
+      this.#promised = true;
+      queueMicrotask(() => {
+        this.#promised = false;
+        this.#deliver();
+      });
+    }
+  }
+
+  #readEvent(output: Uint8Array): CoreEvent {
+    const event = readEvent(output);
+    if (event.type === 'registered') {
+      event.pubGruu = this.pubGruu;
+      event.tempGruu = this.tempGruu;
+    }
+    return event;
+  }
+
+  /** In order, one at a time: commands given inside an event's handler add to the queue. */
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      for (let event = this.#queue.shift(); event; event = this.#queue.shift()) this.#host.event(event);
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  #setTimer(deadline: number): void {
+    this.#clearTimer();
+    if (deadline === Infinity) return;
+    // A browser's timer holds 31 bits of milliseconds.
+    const wait = Math.min(Math.max(Math.ceil(deadline / 1000 - this.#clock()), 0), 0x7fff_ffff);
+    const action = (): void => {
+      this.#timer = undefined;
+      if (!this.#wasm) return;
+      this.#wasm.timeout(this.#now());
+      this.#settle(false);
+    };
+    this.#timer = (this.#host.setTimeout ?? ((run, delay) => setTimeout(run, delay)))(action, wait);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer === undefined) return;
+    (this.#host.clearTimeout ?? ((handle) => clearTimeout(handle as number)))(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock() * 1000);
+  }
+
+  #alive(): Exports {
+    if (!this.#wasm) throw new CoreError('closed', 'the core is closed');
+    return this.#wasm;
+  }
+
+  #check(result: number): number {
+    const value = result >>> 0;
+    if (value < FIRST_ERROR) return value;
+    const code = ERRORS[value - FIRST_ERROR] ?? 'state';
+    throw new CoreError(code, ERROR_TEXTS[code]);
+  }
+}
+
+// ---------------------------------------------------------------------------------------- the border to the wasm
+
+/** What crates/wasm exports. Times are microseconds. */
+interface Exports {
+  memory: WebAssembly.Memory;
+  input(length: number): number;
+  output(): number;
+  output_length(): number;
+  create(length: number, now: number): number;
+  command(length: number, now: number): number;
+  receive(length: number, now: number): void;
+  timeout(now: number): void;
+  poll(): number;
+  deadline(): number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+function instantiate(): Exports {
+  compiled ??= new WebAssembly.Module(embedded);
+  let memory: WebAssembly.Memory | undefined;
+  const entropy = (at: number, length: number): void => {
+    crypto.getRandomValues(new Uint8Array(memory!.buffer, at, length));
+  };
+  const exports = new WebAssembly.Instance(compiled, { sipweb: { entropy } }).exports as unknown as Exports;
+  memory = exports.memory;
+  return exports;
+}
+
+/**
+ * Milliseconds that never run backwards and count the sleep of the machine: the page's own clock may stand still
+ * while a laptop sleeps, the wall clock may be set back. Takes the larger step of the two.
+ */
+function steadyClock(): () => number {
+  let steady = performance.now();
+  let wall = Date.now();
+  let now = 0;
+  return () => {
+    const steadyNow = performance.now();
+    const wallNow = Date.now();
+    now += Math.max(steadyNow - steady, wallNow - wall, 0);
+    steady = steadyNow;
+    wall = wallNow;
+    return now;
+  };
+}
+
+const NONE = 0xff;
+const ABSENT = 0xffff_ffff;
+const FIRST_ERROR = 0xffff_fff0;
+const SDP = 'application/sdp';
+const PLAIN = 'text/plain';
+const ERRORS = ['unknown', 'state', 'uri', 'header', 'closed'] as const;
+const ERROR_TEXTS: Record<CoreError['code'], string> = {
+  unknown: 'no such call, request or transaction',
+  state: 'the state of the call does not allow this',
+  uri: 'not a SIP URI',
+  header: 'a header, method or reason has forbidden characters',
+  closed: 'the core is closed',
+};
+
+/** The order is that of `Transport::ALL` in crates/sip. */
+const VIA_TRANSPORTS: readonly ViaTransport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
+
+/** The order is that of `Cause::ALL` in crates/agent. */
+const CAUSES: readonly Cause[] = [
+  'Connection Error', 'Request Timeout', 'SIP Failure Code', 'Internal Error', 'Busy', 'Rejected', 'Redirected',
+  'Unavailable', 'Not Found', 'Address Incomplete', 'Incompatible SDP', 'Missing SDP', 'Authentication Error',
+  'Terminated', 'WebRTC Error', 'Canceled', 'No Answer', 'Expires', 'No ACK', 'Dialog Error',
+  'User Denied Media Access', 'Bad Media Description', 'RTP Timeout',
+];
+const ORIGINATORS: readonly Originator[] = ['local', 'remote', 'system'];
+
+/** The numbers are those of crates/wasm/src/command.rs. */
+const enum Op {
+  configure = 1, connected, disconnected, register, unregister, createCall, invite, acknowledge, end, ring, accept,
+  reinvite, acknowledgeReinvite, canReinvite, dialogRequest, dialogIdentity, createSubscription, acceptSubscription,
+  closeSubscription, request, respond, identity,
+}
+const enum Ending { any, cancel, reject }
+
+/** Writes a command: little-endian numbers, texts with their length before them. */
+class Writer {
+  #bytes = new Uint8Array(512);
+  #length = 0;
+
+  bytes(): Uint8Array { return this.#bytes.subarray(0, this.#length); }
+
+  byte(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length] = value;
+    this.#length += 1;
+    return this;
+  }
+  flag(value: boolean | undefined): this { return this.byte(value ? 1 : 0); }
+  number(value: number): this {
+    this.#reserve(4);
+    new DataView(this.#bytes.buffer).setUint32(this.#length, value, true);
+    this.#length += 4;
+    return this;
+  }
+  text(value: string): this {
+    const bytes = ENCODER.encode(value);
+    this.number(bytes.length).#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+  optional(value: string | null | undefined): this {
+    return value === null || value === undefined ? this.number(ABSENT) : this.text(value);
+  }
+  headers(lines: readonly string[] | undefined): this {
+    this.number(lines?.length ?? 0);
+    for (const line of lines ?? []) {
+      const colon = line.indexOf(':');
+      if (colon < 1) throw new CoreError('header', `"${line}" is not of the form "Name: value"`);
+      this.text(line.slice(0, colon).trim()).text(line.slice(colon + 1).trim());
+    }
+    return this;
+  }
+  payload(payload: Payload, contentType: string): this {
+    this.headers(payload.extraHeaders).optional(payload.body || undefined);
+    return payload.body ? this.text(payload.contentType ?? contentType) : this;
+  }
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    larger.set(this.bytes());
+    this.#bytes = larger;
+  }
+}
+
+function writeConfig(words: Writer, config: CoreConfig): void {
+  words.text(config.uri).optional(config.contactUri).optional(config.viaHost).optional(config.instanceId)
+    .optional(config.registrarServer).number(config.registerExpires ?? 600).text(config.registerFromTagTrail ?? '')
+    .optional(config.preloadedRoute).flag(config.sessionTimers ?? true)
+    .flag(config.sessionTimersRefreshMethod === 'INVITE').flag(config.sessionTimersForceRefresher)
+    .number(config.noAnswerTimeout ?? 60).text(config.userAgent ?? 'Sipweb');
+  writeSettings(words, config);
+}
+
+function writeSettings(words: Writer, settings: CoreSettings): void {
+  const { calls, messages, options, subscriptions, others } = settings.listens ?? {};
+  const listens = [calls, messages, options, subscriptions, others].reduce((sum, on, bit) => sum | (on ? 1 << bit : 0), 0);
+  words.optional(settings.authorizationUser).optional(settings.password).optional(settings.ha1).optional(settings.realm)
+    .optional(settings.authorizationJwt).optional(settings.displayName).headers(settings.extraHeaders)
+    .headers(settings.registerExtraHeaders).text(settings.registerContactParameters ?? '').byte(listens)
+    .flag(settings.refreshesRegistration ?? true);
+}
+
+function writeOrigin(words: Writer, origin: OriginOptions): void {
+  words.headers(origin.extraHeaders).flag(origin.anonymous).optional(origin.fromUserName)
+    .optional(origin.fromDisplayName).optional(origin.fromUri).optional(origin.toUri).optional(origin.toDisplayName);
+}
+
+function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return STRICT_UTF8.decode(bytes);
+  } catch {
+    return bytes;
+  }
+}
+
+/** The numbers are those of crates/wasm/src/event.rs. */
+function readEvent(bytes: Uint8Array): CoreEvent {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const originator = ORIGINATORS[view.getUint8(1)] ?? 'system';
+  const maybeCause = CAUSES[view.getUint8(2)] ?? null;
+  const cause = maybeCause ?? 'Internal Error';
+  const flag = view.getUint8(3) !== 0;
+  const first = view.getUint32(4, true);
+  const number = view.getUint32(8, true);
+  const value = view.getUint32(12, true);
+  const message = new SipMessage(bytes.subarray(16));
+  const maybeMessage = bytes.length > 16 ? message : null;
+  const call = first;
+  const maybeCall = first || null;
+  switch (view.getUint8(0)) {
+    case 1: return { type: 'registered', response: message, first: flag, expires: value, pubGruu: '', tempGruu: '' };
+    case 2: return { type: 'registrationFailed', response: maybeMessage, cause, retryIn: value === ABSENT ? null : value };
+    case 3: return { type: 'unregistered', response: maybeMessage, cause: maybeCause };
+    case 4: return { type: 'registrationExpiring' };
+    case 5: return { type: 'incomingCall', call, request: message, body: message.body, replaces: number || null };
+    case 6: return { type: 'trying', call, response: message };
+    case 7: return { type: 'progress', call, response: message, body: message.body, fork: message.toTag };
+    case 8: return { type: 'authenticated', call: maybeCall, number: number || null, request: message };
+    case 9: return { type: 'accepted', call, response: message, body: message.body, offered: flag, fork: message.toTag };
+    case 10: return { type: 'confirmed', call, originator, request: maybeMessage, body: maybeMessage?.body ?? '' };
+    case 11: return { type: 'failed', call, originator, message: maybeMessage, cause };
+    case 12: return { type: 'ended', call, originator, message: maybeMessage, cause };
+    case 13: return {
+      type: 'reoffer', call, transaction: number, method: message.method as 'INVITE' | 'UPDATE', request: message, body: message.body,
+    };
+    case 14: return { type: 'reofferAcknowledged', call, transaction: number, request: message, body: message.body };
+    case 15: return { type: 'sessionRefresh', call };
+    case 16: return { type: 'dialogRequest', call, transaction: number, method: message.method, request: message };
+    case 17: return { type: 'incomingRequest', transaction: number, method: message.method, request: message };
+    case 18: return { type: 'notify', request: message };
+    case 19: return {
+      type: 'response', number, call: maybeCall, status: message.status, response: message, body: message.body, needsAcknowledge: flag,
+    };
+    case 20: return { type: 'provisional', number, call: maybeCall, response: message };
+    default: return { type: 'requestFailed', number, call: maybeCall, cause };
+  }
 }
 
 /** Wrong use of the Core. */
