@@ -5,10 +5,13 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod deadlines;
+pub mod digest;
 pub mod entropy;
 pub mod time;
 pub mod transport;
 
+pub use deadlines::Deadlines;
 pub use entropy::{Entropy, SeededEntropy};
 pub use time::Instant;
 pub use transport::{ConnectionId, Flow, Hop, Transport};

@@ -1,0 +1,157 @@
+//! The list of parameters after the word `Digest` (RFC 3261 §25.1: `digest-cln`, `dig-resp`).
+
+use core::fmt;
+
+/// Why a challenge or credentials could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DigestError {
+    /// The scheme is not `Digest`.
+    OtherScheme,
+    /// The list of parameters is broken: no name, an open quotation mark, something between two parameters.
+    Syntax,
+    /// A parameter that must be there is not. It is named.
+    Missing(&'static str),
+    /// A parameter is there twice, so that two readers could take two values. It is named.
+    Repeated(&'static str),
+    /// A parameter's value cannot be understood. It is named.
+    Invalid(&'static str),
+    /// A text to be written holds CR, LF or NUL.
+    ControlCharacter,
+}
+
+impl fmt::Display for DigestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (text, name) = match self {
+            Self::OtherScheme => ("the authentication scheme is not Digest", ""),
+            Self::Syntax => ("the list of digest parameters is broken", ""),
+            Self::Missing(name) => ("a digest parameter is missing: ", *name),
+            Self::Repeated(name) => ("a digest parameter is there twice: ", *name),
+            Self::Invalid(name) => ("a digest parameter has a value that means nothing: ", *name),
+            Self::ControlCharacter => ("a digest parameter holds a control character", ""),
+        };
+        f.write_str(text)?;
+        f.write_str(name)
+    }
+}
+
+impl core::error::Error for DigestError {}
+
+/// Reads `name = value` pairs one by one. Values are given without their quotation marks.
+pub(super) struct Parameters<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Parameters<'a> {
+    /// Starts behind the scheme of a header value.
+    pub(super) fn of(value: &'a [u8]) -> Result<Self, DigestError> {
+        let value = value.trim_ascii();
+        let end = value.iter().position(u8::is_ascii_whitespace).ok_or(DigestError::OtherScheme)?;
+        let (scheme, rest) = value.split_at_checked(end).ok_or(DigestError::Syntax)?;
+        if !scheme.eq_ignore_ascii_case(b"Digest") {
+            return Err(DigestError::OtherScheme);
+        }
+        Ok(Self { rest })
+    }
+
+    /// The next parameter. `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(&'a [u8], &'a [u8])>, DigestError> {
+        // Empty elements are allowed in comma lists of HTTP, and seen after a last parameter.
+        while let Some((b',' | b' ' | b'\t' | b'\r' | b'\n', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let equals = self.rest.iter().position(|byte| *byte == b'=').ok_or(DigestError::Syntax)?;
+        let (name, rest) = self.rest.split_at_checked(equals).ok_or(DigestError::Syntax)?;
+        let name = name.trim_ascii();
+        if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_graphic() && !b"\",;<>".contains(byte)) {
+            return Err(DigestError::Syntax);
+        }
+        self.rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        let value = if let Some((b'"', quoted)) = self.rest.split_first() {
+            self.quoted(quoted)?
+        } else {
+            self.bare()
+        };
+        Ok(Some((name, value)))
+    }
+
+    /// A value up to its closing quotation mark; a backslash takes the next character's meaning away.
+    fn quoted(&mut self, quoted: &'a [u8]) -> Result<&'a [u8], DigestError> {
+        let mut escaped = false;
+        let close = quoted
+            .iter()
+            .position(|byte| match byte {
+                _ if escaped => {
+                    escaped = false;
+                    false
+                }
+                b'\\' => {
+                    escaped = true;
+                    false
+                }
+                byte => *byte == b'"',
+            })
+            .ok_or(DigestError::Syntax)?;
+        let (value, rest) = quoted.split_at_checked(close).ok_or(DigestError::Syntax)?;
+        self.rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        if self.rest.first().is_some_and(|byte| *byte != b',') {
+            return Err(DigestError::Syntax);
+        }
+        Ok(value)
+    }
+
+    /// A value without quotation marks, up to the next comma.
+    fn bare(&mut self) -> &'a [u8] {
+        let end = self.rest.iter().position(|byte| *byte == b',').unwrap_or(self.rest.len());
+        let (value, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        value.trim_ascii()
+    }
+}
+
+/// Puts `value` into its place, once.
+pub(super) fn once<T>(place: &mut Option<T>, name: &'static str, value: T) -> Result<(), DigestError> {
+    if place.replace(value).is_some() { Err(DigestError::Repeated(name)) } else { Ok(()) }
+}
+
+/// Appends `name="value"`, refusing what would end the line.
+pub(super) fn write_quoted(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), DigestError> {
+    clean(value)?;
+    write_bare(out, name, b"\"")?;
+    out.extend_from_slice(value);
+    out.push(b'"');
+    Ok(())
+}
+
+/// Appends `name=value`.
+pub(super) fn write_bare(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), DigestError> {
+    clean(value)?;
+    out.extend_from_slice(if out.is_empty() { b"Digest " } else { b", " });
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'=');
+    out.extend_from_slice(value);
+    Ok(())
+}
+
+fn clean(value: &[u8]) -> Result<(), DigestError> {
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        Err(DigestError::ControlCharacter)
+    } else {
+        Ok(())
+    }
+}
+
+/// `text` as it stands between quotation marks: `"` and `\` get a backslash (RFC 3261 §25.1: `quoted-pair`).
+pub(super) fn escape(text: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(text.len());
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(*byte);
+    }
+    escaped
+}
