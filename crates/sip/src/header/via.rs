@@ -1,0 +1,219 @@
+//! Via (RFC 3261 §20.42, RFC 3581).
+
+use core::net::IpAddr;
+
+use super::{HeaderName, Parameters};
+use crate::error::HeaderError;
+use crate::text;
+use crate::transport::Transport;
+use crate::uri::{Host, host};
+
+/// With this every branch starts that was made by RFC 3261 (§8.1.1.7).
+pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+
+/// One Via value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    value: &'a [u8],
+    transport: &'a [u8],
+    sent_by: &'a [u8],
+    host: Host<'a>,
+    port: Option<u16>,
+    parameters: Parameters<'a>,
+}
+
+impl<'a> Via<'a> {
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// If it is not a protocol, a sent-by and parameters.
+    pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        let malformed = |reason| HeaderError::malformed(HeaderName::Via, reason);
+        let (protocol, rest) = token(value).ok_or(malformed("there is no protocol"))?;
+        let (version, rest) = slash_token(rest).ok_or(malformed("there is no protocol version"))?;
+        let (transport, rest) = slash_token(rest).ok_or(malformed("there is no transport"))?;
+        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+            return Err(malformed("the protocol is not SIP/2.0"));
+        }
+        if !rest.first().copied().is_some_and(text::is_linear_space) {
+            return Err(malformed("there is no sent-by"));
+        }
+        let rest = text::trim_start(rest);
+        let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let sent_by = text::trim(text::part(rest, 0, end));
+        let (host, port) = sent_by_parts(sent_by).ok_or(malformed("the sent-by is no host"))?;
+        let parameters =
+            Parameters::parse(text::from(rest, end)).map_err(|error| error.of(HeaderName::Via))?;
+        Ok(Self { value, transport, sent_by, host, port, parameters })
+    }
+
+    /// The value as received.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// The transport; `None` for one that is not ours.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        Transport::from_token(self.transport)
+    }
+
+    /// The transport's token as received.
+    #[must_use]
+    pub const fn transport_token(&self) -> &'a [u8] {
+        self.transport
+    }
+
+    /// The sent-by as received: host and perhaps port.
+    #[must_use]
+    pub const fn sent_by(&self) -> &'a [u8] {
+        self.sent_by
+    }
+
+    /// The sent-by host.
+    #[must_use]
+    pub const fn host(&self) -> Host<'a> {
+        self.host
+    }
+
+    /// The sent-by port, if one is written.
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The branch; `None` too where it is empty.
+    #[must_use]
+    pub fn branch(&self) -> Option<&'a [u8]> {
+        self.parameters.value("branch").filter(|branch| !branch.is_empty())
+    }
+
+    /// The branch if it was made by RFC 3261: the magic cookie, in any case of letters, and something behind it.
+    /// Only such a branch identifies a transaction (RFC 3261 §17.2.3, RFC 4475 §3.2.1).
+    #[must_use]
+    pub fn transaction_branch(&self) -> Option<&'a [u8]> {
+        self.branch().filter(|branch| {
+            branch.len() > MAGIC_COOKIE.len()
+                && branch
+                    .get(..MAGIC_COOKIE.len())
+                    .is_some_and(|cookie| cookie.eq_ignore_ascii_case(MAGIC_COOKIE))
+        })
+    }
+
+    /// The `received` parameter, with or without brackets around an IPv6 address (RFC 5118 §4.5).
+    #[must_use]
+    pub fn received(&self) -> Option<IpAddr> {
+        let value = self.parameters.value("received")?;
+        match Host::parse(value).or_else(|| host::bare_v6(value).map(Host::V6))? {
+            Host::V4(address) => Some(IpAddr::V4(address)),
+            Host::V6(address) => Some(IpAddr::V6(address)),
+            Host::Name(_) => None,
+        }
+    }
+
+    /// The `rport` parameter (RFC 3581): `Some(None)` is the empty flag of a request.
+    #[must_use]
+    pub fn rport(&self) -> Option<Option<u16>> {
+        self.parameters
+            .get("rport")
+            .map(|value| value.and_then(text::parse_decimal).and_then(|port| u16::try_from(port).ok()))
+    }
+
+    /// The `maddr` parameter, if it is a host.
+    #[must_use]
+    pub fn maddr(&self) -> Option<Host<'a>> {
+        self.parameters.value("maddr").and_then(Host::parse)
+    }
+
+    /// The parameter called `name`: `Some(None)` is a flag.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        self.parameters.get(name)
+    }
+
+    /// The parameters.
+    #[must_use]
+    pub const fn parameters(&self) -> Parameters<'a> {
+        self.parameters
+    }
+}
+
+/// A token at the beginning of `text`, and what follows it.
+fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text::trim_start(text);
+    let length = text.iter().position(|&byte| !text::is_token_byte(byte)).unwrap_or(text.len());
+    text.split_at_checked(length).filter(|(token, _)| !token.is_empty())
+}
+
+/// A slash and a token, white space allowed around the slash, and what follows them.
+fn slash_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (slash, rest) = text::trim_start(text).split_first()?;
+    if *slash == b'/' { token(rest) } else { None }
+}
+
+/// Host and port; white space is allowed around the colon between them (RFC 3261 §25.1, `COLON`).
+fn sent_by_parts(sent_by: &[u8]) -> Option<(Host<'_>, Option<u16>)> {
+    let host_end = match sent_by.first()? {
+        b'[' => memchr::memchr(b']', sent_by)? + 1,
+        _ => memchr::memchr(b':', sent_by).unwrap_or(sent_by.len()),
+    };
+    let found = Host::parse(text::trim_end(text::part(sent_by, 0, host_end)))?;
+    let rest = text::trim_start(text::from(sent_by, host_end));
+    match rest.split_first() {
+        None => Some((found, None)),
+        Some((b':', port)) => Some((found, Some(host::parse_port(text::trim_start(port))?))),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn white_space_may_stand_around_every_separator() {
+        let via =
+            Via::parse(b"SIP  / 2.0\r\n / TCP     spindle.example.com : 5070  ;\r\n branch  =   z9hG4bK9ik ")
+                .unwrap();
+        assert_eq!(via.transport(), Some(Transport::Tcp));
+        assert_eq!((via.host(), via.port()), (Host::Name(b"spindle.example.com"), Some(5070)));
+        assert_eq!(via.transaction_branch(), Some(&b"z9hG4bK9ik"[..]));
+    }
+
+    #[test]
+    fn rport_and_received_are_read() {
+        let via = Via::parse(b"SIP/2.0/UDP [2001:db8::9]:5060;rport;received=[2001:db8::1]").unwrap();
+        assert_eq!(via.rport(), Some(None));
+        assert_eq!(via.received(), Some(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))));
+        let via = Via::parse(b"SIP/2.0/UDP h;rport=5062;received=2001:db8::1").unwrap();
+        assert_eq!(via.rport(), Some(Some(5062)));
+        assert!(via.received().is_some());
+    }
+
+    #[test]
+    fn a_bare_cookie_identifies_no_transaction() {
+        let via = Via::parse(b"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK").unwrap();
+        assert_eq!((via.branch(), via.transaction_branch()), (Some(&b"z9hG4bK"[..]), None));
+    }
+
+    #[test]
+    fn unknown_transports_are_read_and_broken_values_refused() {
+        assert_eq!(Via::parse(b"SIP/2.0/SCTP h").unwrap().transport(), None);
+        for wrong in [
+            &b""[..],
+            b"SIP/2.0 h",
+            b"SIP/2.0/UDP",
+            b"SIP/2.0/UDP ;a",
+            b"SIP/2.0/UDP h;;,;,,",
+            b"SIP/2.0/UDP h:x",
+            b"SIP/3.0/UDP h",
+            b"HTTP/1.1/TCP h",
+            b"SIP/2.0/UDP a b",
+        ] {
+            assert!(Via::parse(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The one pass over the bytes: start line, header fields, body (RFC 3261 §7, §18.3).
+
+use super::{Entry, Flaws, HEADER_LIMIT, MESSAGE_LIMIT, Message, Span, StartLine};
+use crate::error::ParseError;
+use crate::header::HeaderName;
+use crate::text;
+
+/// In [`Message::first`]: no entry of the name below 255.
+const NONE: u8 = u8::MAX;
+
+impl Message {
+    /// Indexes one datagram, one WebSocket message, or what the stream framing cut out.
+    ///
+    /// Line ends before the start line are skipped (RFC 3261 §7.5); octets behind the body that
+    /// `Content-Length` announces are dropped (RFC 3261 §18.3).
+    ///
+    /// # Errors
+    /// [`ParseError`] if there is nothing to index. Everything else is for [`Message::check`] to find, so that an
+    /// error response can still be built.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        if bytes.len() > MESSAGE_LIMIT {
+            return Err(ParseError::TooLarge);
+        }
+        let skipped =
+            bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).ok_or(ParseError::Empty)?;
+        let bytes = text::from(bytes, skipped);
+        let mut flaws = Flaws::default();
+        let mut entries = Vec::with_capacity(20);
+        let mut first = [NONE; HeaderName::COUNT + 1];
+
+        let line = next_line(bytes, 0, &mut flaws);
+        let (start_line, version) = start_line(text::part(bytes, 0, line.end), &mut flaws)?;
+        let headers_start = line.next;
+        let mut at = line.next;
+        let headers_end = loop {
+            let line = next_line(bytes, at, &mut flaws);
+            if line.end == at {
+                // The empty line; or no more bytes, and so no empty line.
+                flaws.unfinished = line.next == at;
+                break at;
+            }
+            let end = continued(bytes, &line, &mut flaws);
+            if entries.len() == HEADER_LIMIT {
+                return Err(ParseError::TooManyHeaders);
+            }
+            let entry = header_line(bytes, at, end.end, &mut flaws);
+            if let Some(slot) = first.get_mut(entry.name as usize).filter(|slot| **slot == NONE) {
+                *slot = u8::try_from(entries.len()).unwrap_or(NONE);
+            }
+            entries.push(entry);
+            at = end.next;
+        };
+        let after = next_line(bytes, headers_end, &mut Flaws::default()).next;
+        let mut message = Self {
+            bytes: Box::default(),
+            entries,
+            first,
+            start_line,
+            version,
+            headers_start: headers_start as u32,
+            headers_end: headers_end as u32,
+            body: Span::new(after, bytes.len()),
+            flaws,
+        };
+        let end = message.body_end(bytes);
+        message.body = Span::new(after, end);
+        message.bytes = text::part(bytes, 0, end).into();
+        Ok(message)
+    }
+
+    /// Where the body ends: what `Content-Length` says if it can be believed, else the end of the bytes.
+    fn body_end(&self, bytes: &[u8]) -> usize {
+        let start = self.body.start as usize;
+        let announced = self
+            .first_entry(HeaderName::ContentLength)
+            .and_then(|entry| text::parse_decimal(entry.value.of(bytes)))
+            .and_then(|length| usize::try_from(length).ok());
+        match announced {
+            Some(length) if length <= bytes.len() - start => start + length,
+            _ => bytes.len(),
+        }
+    }
+
+    /// The first entry of `name`.
+    pub(super) fn first_entry(&self, name: HeaderName) -> Option<&Entry> {
+        self.entries_of(name).next()
+    }
+
+    /// The entries of `name`, in order.
+    pub(super) fn entries_of(&self, name: HeaderName) -> impl Iterator<Item = &Entry> {
+        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
+        // The sentinel stands for "none" as well as for "from 255 on".
+        self.entries
+            .get(usize::from(first)..)
+            .unwrap_or_default()
+            .iter()
+            .filter(move |entry| entry.name == name)
+    }
+}
+
+/// A line: its end without the line end, and where the next line starts.
+struct Line {
+    end: usize,
+    next: usize,
+}
+
+/// The line that starts at `at`. CRLF ends it; a bare LF ends it too and is told as a flaw, so that no two
+/// elements can read different headers out of one message.
+fn next_line(bytes: &[u8], at: usize, flaws: &mut Flaws) -> Line {
+    let mut search = at;
+    while let Some(found) = memchr::memchr2(b'\r', b'\n', text::from(bytes, search)) {
+        let end = search + found;
+        if bytes.get(end) == Some(&b'\n') {
+            flaws.line_end.get_or_insert(end as u32);
+            return Line { end, next: end + 1 };
+        }
+        if bytes.get(end + 1) == Some(&b'\n') {
+            return Line { end, next: end + 2 };
+        }
+        flaws.line_end.get_or_insert(end as u32);
+        search = end + 1;
+    }
+    flaws.unfinished = true;
+    Line { end: bytes.len(), next: bytes.len() }
+}
+
+/// The end of a header field that starts with `line`: lines that begin with white space continue it
+/// (RFC 3261 §7.3.1).
+fn continued(bytes: &[u8], line: &Line, flaws: &mut Flaws) -> Line {
+    let mut last = Line { end: line.end, next: line.next };
+    while bytes.get(last.next).copied().is_some_and(text::is_space) {
+        last = next_line(bytes, last.next, flaws);
+    }
+    last
+}
+
+/// The header field between `start` and `end`. A line that is none keeps its bytes as a name without a value.
+fn header_line(bytes: &[u8], start: usize, end: usize, flaws: &mut Flaws) -> Entry {
+    let line = text::part(bytes, start, end);
+    let name_length = line.iter().position(|&byte| !text::is_token_byte(byte)).unwrap_or(line.len());
+    let mut colon = name_length;
+    // RFC 3261 §25.1: HCOLON = *( SP / HTAB ) ":" SWS.
+    while line.get(colon).copied().is_some_and(text::is_space) {
+        colon += 1;
+    }
+    if name_length == 0 || line.get(colon) != Some(&b':') || name_length > usize::from(u16::MAX) {
+        flaws.line.get_or_insert(start as u32);
+        return Entry {
+            start: start as u32,
+            value: Span::new(end, end),
+            name_length: u16::try_from(line.len()).unwrap_or(u16::MAX),
+            name: HeaderName::Other,
+        };
+    }
+    let name = HeaderName::parse(text::part(line, 0, name_length));
+    let value = text::trim_start(text::from(line, colon + 1));
+    let value_start = end - value.len();
+    let value_end = value_start + text::trim_end(value).len();
+    Entry {
+        start: start as u32,
+        value: Span::new(value_start, value_end),
+        name_length: name_length as u16,
+        name,
+    }
+}
+
+/// A request line or a status line (RFC 3261 §7.1, §7.2), read as tolerantly as can be answered.
+fn start_line(line: &[u8], flaws: &mut Flaws) -> Result<(StartLine, Span), ParseError> {
+    let first_space = memchr::memchr(b' ', line).ok_or(ParseError::StartLine)?;
+    if is_version(text::part(line, 0, first_space)) {
+        let code_start = first_space + 1;
+        let code = text::from(line, code_start);
+        let code_length = code.iter().position(|&byte| text::is_space(byte)).unwrap_or(code.len());
+        let code_end = code_start + code_length;
+        // RFC 3261 §7.2: the space before the reason phrase is mandatory; peers leave it out with the phrase.
+        let reason_start = (code_end + 1).min(line.len());
+        let status = status_code(text::part(line, code_start, code_end));
+        let start_line = StartLine::Response {
+            status,
+            code: Span::new(code_start, code_end),
+            reason: Span::new(reason_start, line.len()),
+        };
+        return Ok((start_line, Span::new(0, first_space)));
+    }
+    let end = text::trim_end(line).len();
+    let last_space = memchr::memrchr(b' ', text::part(line, 0, end)).ok_or(ParseError::StartLine)?;
+    if first_space == 0 || !is_version(text::part(line, last_space + 1, end)) {
+        return Err(ParseError::StartLine);
+    }
+    let between = text::part(line, first_space, last_space);
+    let uri = text::trim(between);
+    if uri.is_empty() {
+        return Err(ParseError::StartLine);
+    }
+    flaws.start_line |= end != line.len() || uri.len() + 1 != between.len();
+    let uri_start = first_space + (between.len() - text::trim_start(between).len());
+    let start_line = StartLine::Request {
+        method: Span::new(0, first_space),
+        uri: Span::new(uri_start, uri_start + uri.len()),
+    };
+    Ok((start_line, Span::new(last_space + 1, end)))
+}
+
+/// `SIP/` and a number, a dot and a number (RFC 3261 §25.1, `SIP-Version`), in any case of letters.
+fn is_version(text: &[u8]) -> bool {
+    let Some((name, number)) = text.split_at_checked(4) else { return false };
+    let mut parts = number.splitn(2, |&byte| byte == b'.');
+    let is_number = |part: Option<&[u8]>| {
+        part.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+    };
+    name.eq_ignore_ascii_case(b"SIP/") && is_number(parts.next()) && is_number(parts.next())
+}
+
+/// Three digits from 100 to 699; 0 for everything else.
+fn status_code(text: &[u8]) -> u16 {
+    let code = if text.len() == 3 { text::parse_decimal(text) } else { None };
+    code.and_then(|code| u16::try_from(code).ok()).filter(|code| (100..700).contains(code)).unwrap_or(0)
+}
