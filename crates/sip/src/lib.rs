@@ -17,6 +17,7 @@ pub mod method;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod transaction;
 pub mod transport;
 pub mod uri;
 
@@ -30,5 +31,6 @@ pub use message::{Edit, Field, Message};
 pub use method::Method;
 pub use status::reason_phrase;
 pub use time::Instant;
+pub use transaction::{ClientKey, NextHop, Output, Received, ServerKey, Timers, Transactions};
 pub use transport::{ConnectionId, Flow, Hop, Transport};
 pub use uri::{Host, Scheme, Uri};

@@ -37,6 +37,9 @@ impl fmt::Display for DigestError {
 
 impl core::error::Error for DigestError {}
 
+/// A name and its value.
+pub(super) type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// Reads `name = value` pairs one by one. Values are given without their quotation marks.
 pub(super) struct Parameters<'a> {
     rest: &'a [u8],
@@ -55,7 +58,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// The next parameter. `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(&'a [u8], &'a [u8])>, DigestError> {
+    pub(super) fn next(&mut self) -> Result<Option<Pair<'a>>, DigestError> {
         // Empty elements are allowed in comma lists of HTTP, and seen after a last parameter.
         while let Some((b',' | b' ' | b'\t' | b'\r' | b'\n', rest)) = self.rest.split_first() {
             self.rest = rest;
