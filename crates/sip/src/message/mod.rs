@@ -58,7 +58,7 @@ enum StartLine {
 /// What the pass over the bytes saw that [`Message::check`] must refuse.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flaws {
-    /// A line end that is not CRLF, or a CR or NUL where none may be.
+    /// A line end that is not CRLF, or a CR that ends no line.
     line_end: Option<u32>,
     /// A header line without a colon, or whose name is no token.
     line: Option<u32>,
