@@ -163,28 +163,48 @@ fn manifest(folder: &std::path::Path) -> Vec<(String, String, Vec<u8>)> {
         .collect()
 }
 
+/// Messages that the manifest calls well formed, because their framing is, with a fault that RFC 4475 has answered
+/// with 400: the start of the file's name, and the torture message with the same fault.
+const TWINS: [(&str, &str); 8] = [
+    ("sip/0302", "multi01.dat"),
+    ("sip/0306", "badaspec.dat"),
+    ("sip/0314", "escruri.dat"),
+    ("sip/0323", "baddn.dat"),
+    ("sip/0378", "mismatch01.dat"),
+    ("sip/0398", "mismatch01.dat"),
+    ("sip/0438", "mismatch01.dat"),
+    ("sip/0440", "mismatch01.dat"),
+];
+
 #[test]
 fn well_formed_messages_of_real_peers_are_accepted_and_pass_through_byte_exact() {
     let Some(folder) = folder() else { return };
-    let (mut right, mut all) = (0, 0);
+    let (mut right, mut twins, mut all) = (0, 0, 0);
     for (file, class, bytes) in manifest(&folder) {
         if class != "wellformed" {
             continue;
         }
         all += 1;
         let message = Message::parse(&bytes).unwrap_or_else(|error| panic!("{file}: {error}"));
-        if let Err(fault) = message.check() {
-            println!("{file}: {fault} at {}", fault.offset);
-            continue;
-        }
         assert_eq!(message.edit().finish().as_deref(), Ok(message.as_bytes()), "{file}");
         assert!(bytes.ends_with(message.as_bytes()), "{file}: the message was cut");
         let again = Message::parse(message.as_bytes()).unwrap();
         assert!(again.fields().eq(message.fields()) && again.body() == message.body(), "{file}");
-        right += 1;
+        if let Some((_, twin)) = TWINS.iter().find(|(name, _)| file.starts_with(name)) {
+            let twin = fs::read(folder.join("rfc4475").join(twin)).unwrap();
+            assert_eq!(outcome(&bytes), outcome(&twin), "{file}");
+            twins += 1;
+            continue;
+        }
+        match message.check() {
+            Ok(()) => right += 1,
+            Err(fault) => println!("{file}: {fault} at {}", fault.offset),
+        }
     }
-    println!("well-formed messages of real peers: {right} of {all}");
-    assert_eq!(right, all);
+    println!(
+        "well-formed messages: {all} parsed and passed byte exact; {right} let in, {twins} with a fault of RFC 4475"
+    );
+    assert_eq!(right + twins, all);
 }
 
 /// Reads everything that can be read from `bytes`.

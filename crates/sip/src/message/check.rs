@@ -5,7 +5,7 @@
 //! liberal with what is not used).
 
 use super::{Message, StartLine, VIA_LIMIT};
-use crate::error::{Fault, HeaderError};
+use crate::error::{Fault, HeaderError, UriError};
 use crate::header::{Contact, HeaderName, NameAddress, Route, Via, list};
 use crate::method::Method;
 use crate::text;
@@ -146,7 +146,11 @@ impl Message {
             let value = self.header(name).unwrap_or_default();
             let address =
                 NameAddress::parse(value).map_err(|error| self.header_fault(error.of(name), value))?;
-            self.check_uri(name, address.uri_bytes())?;
+            // The URI itself is verified by whoever uses it. White space in it is not: elements would disagree on
+            // where it ends (RFC 4475 §3.1.2.14).
+            if Uri::parse(address.uri_bytes()) == Err(UriError::Character) {
+                return Err(self.fault(400, UriError::Character.reason(), Some(name), address.uri_bytes()));
+            }
         }
         Ok(())
     }
@@ -166,7 +170,7 @@ impl Message {
         }
     }
 
-    /// What only a request has: where it is to go, and where its sender wants to be found.
+    /// What only a request has: where it is to go and, in a REGISTER, where its sender wants to be found.
     fn check_routing(&self) -> Found {
         if !self.is_request() {
             return Ok(());
@@ -180,17 +184,12 @@ impl Message {
         for value in self.headers(HeaderName::Route).flat_map(list::elements) {
             Route::parse(value).map_err(|error| self.header_fault(error, value))?;
         }
-        for value in self.values(HeaderName::Contact) {
-            let contact = Contact::parse(value).map_err(|error| self.header_fault(error, value))?;
-            if let Some(address) = contact.address() {
-                self.check_uri(HeaderName::Contact, address.uri_bytes())?;
+        if self.method() == Some(Method::Register) {
+            for value in self.values(HeaderName::Contact) {
+                Contact::parse(value).map_err(|error| self.header_fault(error, value))?;
             }
         }
         Ok(())
-    }
-
-    fn check_uri(&self, header: HeaderName, value: &[u8]) -> Found {
-        Uri::parse(value).map(|_| ()).map_err(|error| self.fault(400, error.reason(), Some(header), value))
     }
 
     fn fault(&self, status: u16, reason: &'static str, header: Option<HeaderName>, part: &[u8]) -> Fault {
