@@ -38,7 +38,7 @@ export class EventEmitter<Events extends EventMap<Events>> {
   /** Takes away the last registration of `listener`. */
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
     const registrations = this.#registrations.get(name) ?? [];
-    const index = registrations.findLastIndex((each) => each.listener === listener);
+    const index = registrations.findLastIndex((each) => (each.listener as unknown) === listener);
     if (index >= 0) {
       this.#registrations.set(name, registrations.toSpliced(index, 1));
     }

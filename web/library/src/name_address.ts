@@ -38,7 +38,7 @@ export class NameAddrHeader extends Parameterized {
     return new NameAddrHeader(this.#uri.clone(), this.#displayName, Object.fromEntries(this.parameters));
   }
 
-  toString(): string {
+  override toString(): string {
     const name = this.#displayName ? `${quote(this.#displayName)} ` : '';
     return `${name}<${this.#uri}>${this.writeParameters()}`;
   }

@@ -157,7 +157,7 @@ export class URI extends Parameterized {
     );
   }
 
-  toString(): string {
+  override toString(): string {
     const headers = [...this.#headers].flatMap(([key, values]) =>
       values.map((value) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`),
     );

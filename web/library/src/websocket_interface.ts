@@ -36,7 +36,7 @@ export class WebSocketInterface implements Socket {
 
   readonly #url: string;
   readonly #sipUri: string;
-  readonly #constructor: WebSocketConstructor | undefined;
+  readonly #WebSocketClass: WebSocketConstructor | undefined;
   #viaTransport: string;
   #socket: WebSocket | undefined;
   #opened = false;
@@ -49,7 +49,7 @@ export class WebSocketInterface implements Socket {
   constructor(url: string, WebSocketClass?: WebSocketConstructor) {
     const { protocol, hostname, port } = webSocketUrl(url);
     this.#url = url;
-    this.#constructor = WebSocketClass;
+    this.#WebSocketClass = WebSocketClass;
     this.#viaTransport = protocol.slice(0, -1).toUpperCase();
     // RFC 7118 §5.2: `transport=ws` for both schemes.
     this.#sipUri = `sip:${hostname}${port === '' ? '' : `:${port}`};transport=ws`;
@@ -76,7 +76,7 @@ export class WebSocketInterface implements Socket {
       return;
     }
     this.#forget();
-    const WebSocketClass = this.#constructor ?? globalThis.WebSocket;
+    const WebSocketClass = this.#WebSocketClass ?? globalThis.WebSocket;
     try {
       // RFC 7118 §4.1: the subprotocol is `sip`.
       this.#open(new WebSocketClass(this.#url, 'sip'));

@@ -1,0 +1,315 @@
+/** The parameters of a user agent: checked once, then frozen except for what may change while it runs. */
+
+import { C } from './constants.js';
+import type { Environment } from './environment.js';
+import { ConfigurationError } from './exceptions.js';
+import { createRandomToken, newUUID } from './random.js';
+import type { WeightedSocket } from './transport.js';
+import { URI } from './uri.js';
+import { isEmpty } from './utils.js';
+import { type Socket, isSocket } from './websocket_interface.js';
+
+/** One socket, or a list of sockets with or without weights. */
+export type Sockets = Socket | readonly (Socket | { socket: Socket; weight?: number })[];
+
+/** What a page hands to `new UA(..)`. Times are in seconds unless the name says otherwise. */
+export interface UAConfiguration {
+  /** Where to connect. */
+  sockets: Sockets;
+  /** The address of record; `sip:` may be left out. */
+  uri: string;
+  /** User name of digest credentials, if it is not the user of `uri`. */
+  authorization_user?: string | null;
+  password?: string | null;
+  /** Realm that `ha1` belongs to. */
+  realm?: string | null;
+  /** MD5 of `user:realm:password`, in place of a password. */
+  ha1?: string | null;
+  /** Text of an Authorization header that goes, as it is, into every request. */
+  authorization_jwt?: string | null;
+  display_name?: string | number | null;
+  contact_uri?: string | null;
+  /** A UUID that names this device (RFC 5626 §4.1), made anew by default: a page should keep one. */
+  instance_id?: string | null;
+  use_preloaded_route?: boolean;
+  session_timers?: boolean;
+  session_timers_refresh_method?: string;
+  session_timers_force_refresher?: boolean;
+  no_answer_timeout?: number | string;
+  /** Whether to register as soon as there is a connection. */
+  register?: boolean;
+  register_expires?: number | string;
+  register_from_tag_trail?: string | (() => string);
+  registrar_server?: string | null;
+  connection_recovery_min_interval?: number | string;
+  connection_recovery_max_interval?: number | string;
+  user_agent?: string;
+  extra_headers?: readonly string[] | null;
+  /** Milliseconds to wait for ICE candidates once the first is there. */
+  ice_gathering_timeout?: number;
+  /** The browser's interfaces, for programs outside a browser. */
+  environment?: Partial<Environment>;
+}
+
+/** The parameters in force. */
+export interface Settings {
+  readonly uri: URI;
+  authorization_user: string;
+  password: string | null;
+  realm: string | null;
+  ha1: string | null;
+  authorization_jwt: string | null;
+  display_name: string | null;
+  readonly contact_uri: URI;
+  readonly instance_id: string;
+  readonly use_preloaded_route: boolean;
+  readonly session_timers: boolean;
+  readonly session_timers_refresh_method: 'UPDATE' | 'INVITE';
+  readonly session_timers_force_refresher: boolean;
+  /** Milliseconds. */
+  readonly no_answer_timeout: number;
+  register: boolean;
+  readonly register_expires: number;
+  readonly register_from_tag_trail: string | (() => string);
+  readonly registrar_server: URI;
+  readonly connection_recovery_min_interval: number;
+  readonly connection_recovery_max_interval: number;
+  readonly user_agent: string;
+  extra_headers: readonly string[] | null;
+  readonly ice_gathering_timeout: number;
+  readonly via_host: string;
+  /** Prefix of the Call-IDs of this user agent. */
+  readonly jssip_id: string;
+  /** Domain and port of `uri`. */
+  readonly hostport_params: string;
+}
+
+/** Parameters that `UA.set` takes. */
+export const CHANGEABLE = [
+  'authorization_user',
+  'password',
+  'realm',
+  'ha1',
+  'authorization_jwt',
+  'display_name',
+  'extra_headers',
+] as const;
+
+export type Changeable = (typeof CHANGEABLE)[number];
+
+/** Milliseconds that a call waits for further candidates after the first. */
+const ICE_GATHERING_TIMEOUT = 2000;
+
+/** A check returns the value to keep, or `undefined` if the given one cannot be used. */
+type Check<Value> = (value: unknown) => Value | undefined;
+
+/** Checks the parameters. @throws ConfigurationError that names the first bad one. */
+export function loadConfiguration(given: UAConfiguration): { settings: Settings; sockets: WeightedSocket[] } {
+  if (typeof given !== 'object' || given === null) {
+    throw new ConfigurationError('configuration', given);
+  }
+  const sockets = mandatory(given, 'sockets', checkSockets);
+  const uri = mandatory(given, 'uri', checkUri);
+  const viaHost = `${createRandomToken(12)}.invalid`;
+  const contact = optional(given, 'contact_uri', checkContactUri, defaultContact(viaHost));
+  const values: Settings = {
+    uri,
+    authorization_user: optional(given, 'authorization_user', checkUserName, uri.user ?? ''),
+    password: optional<string | null>(given, 'password', text, null),
+    realm: optional<string | null>(given, 'realm', line, null),
+    ha1: optional<string | null>(given, 'ha1', line, null),
+    authorization_jwt: optional<string | null>(given, 'authorization_jwt', line, null),
+    display_name: optional<string | null>(given, 'display_name', line, null),
+    contact_uri: contact,
+    instance_id: optional(given, 'instance_id', checkInstance, newUUID()),
+    use_preloaded_route: optional(given, 'use_preloaded_route', flag, false),
+    session_timers: optional(given, 'session_timers', flag, true),
+    session_timers_refresh_method: optional(given, 'session_timers_refresh_method', checkRefreshMethod, 'UPDATE'),
+    session_timers_force_refresher: optional(given, 'session_timers_force_refresher', flag, false),
+    no_answer_timeout: optional(given, 'no_answer_timeout', positive, 60) * 1000,
+    register: optional(given, 'register', flag, true),
+    register_expires: optional(given, 'register_expires', notNegative, 600),
+    register_from_tag_trail: optional(given, 'register_from_tag_trail', checkTagTrail, ''),
+    registrar_server: optional(given, 'registrar_server', checkRegistrar, domainOf(uri)),
+    connection_recovery_min_interval: optional(
+      given,
+      'connection_recovery_min_interval',
+      positive,
+      C.CONNECTION_RECOVERY_MIN_INTERVAL,
+    ),
+    connection_recovery_max_interval: optional(
+      given,
+      'connection_recovery_max_interval',
+      positive,
+      C.CONNECTION_RECOVERY_MAX_INTERVAL,
+    ),
+    user_agent: optional(given, 'user_agent', line, C.USER_AGENT),
+    extra_headers: optional<readonly string[] | null>(given, 'extra_headers', checkHeaders, null),
+    ice_gathering_timeout: optional(given, 'ice_gathering_timeout', notNegative, ICE_GATHERING_TIMEOUT),
+    via_host: contact.host,
+    jssip_id: createRandomToken(5),
+    hostport_params: `${uri.host}${uri.port === null ? '' : `:${uri.port}`}`,
+  };
+  if (values.connection_recovery_max_interval < values.connection_recovery_min_interval) {
+    throw new ConfigurationError('connection_recovery_max_interval', given.connection_recovery_max_interval);
+  }
+  if (values.ha1 !== null) {
+    values.password = null;
+  }
+  return { settings: freeze(values), sockets };
+}
+
+/** Changes one parameter of a running user agent. Returns whether the value could be used. */
+export function changeSetting(settings: Settings, parameter: Changeable, value: unknown): boolean {
+  if (parameter === 'extra_headers') {
+    const headers = isEmpty(value) ? null : checkHeaders(value);
+    settings.extra_headers = headers ?? null;
+    return headers !== undefined;
+  }
+  const checked = isEmpty(value) ? null : parameter === 'authorization_user' ? checkUserName(value) : line(value);
+  if (checked === undefined || (checked === null && parameter === 'authorization_user')) {
+    return false;
+  }
+  if (parameter === 'authorization_user') {
+    settings.authorization_user = checked ?? '';
+  } else {
+    settings[parameter] = checked;
+    if (parameter === 'ha1') {
+      settings.password = null;
+    }
+  }
+  return true;
+}
+
+/** All but the changeable parameters become read-only. */
+function freeze(settings: Settings): Settings {
+  for (const name of Object.keys(settings)) {
+    if (name !== 'register' && !(CHANGEABLE as readonly string[]).includes(name)) {
+      Object.defineProperty(settings, name, { writable: false, configurable: false });
+    }
+  }
+  return settings;
+}
+
+function mandatory<Value>(given: UAConfiguration, name: keyof UAConfiguration, check: Check<Value>): Value {
+  if (isEmpty(given[name])) {
+    throw new ConfigurationError(name);
+  }
+  return checked(given, name, check);
+}
+
+function optional<Value>(
+  given: UAConfiguration,
+  name: keyof UAConfiguration,
+  check: Check<Value>,
+  fallback: Value,
+): Value {
+  return isEmpty(given[name]) ? fallback : checked(given, name, check);
+}
+
+function checked<Value>(given: UAConfiguration, name: keyof UAConfiguration, check: Check<Value>): Value {
+  const value = check(given[name]);
+  if (value === undefined) {
+    throw new ConfigurationError(name, given[name]);
+  }
+  return value;
+}
+
+function checkSockets(value: unknown): WeightedSocket[] | undefined {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const sockets: WeightedSocket[] = [];
+  for (const entry of list) {
+    if (isSocket(entry)) {
+      sockets.push({ socket: entry, weight: 0 });
+    } else if (typeof entry === 'object' && entry !== null && isSocket((entry as WeightedSocket).socket)) {
+      const { socket, weight } = entry as WeightedSocket;
+      sockets.push({ socket, weight: Number(weight) || 0 });
+    } else {
+      return undefined;
+    }
+  }
+  return sockets.length > 0 ? sockets : undefined;
+}
+
+function checkUri(value: unknown): URI | undefined {
+  if (typeof value !== 'string') {
+    return undefined;
+  }
+  const uri = URI.parse(/^sips?:/i.test(value) ? value : `sip:${value}`);
+  return uri?.user ? uri : undefined;
+}
+
+function checkRegistrar(value: unknown): URI | undefined {
+  if (typeof value !== 'string') {
+    return undefined;
+  }
+  const uri = URI.parse(/^sips?:/i.test(value) ? value : `sip:${value}`);
+  return uri === undefined || uri.user ? undefined : uri;
+}
+
+function checkContactUri(value: unknown): URI | undefined {
+  return typeof value === 'string' ? URI.parse(value) : undefined;
+}
+
+function defaultContact(host: string): URI {
+  return new URI('sip', createRandomToken(8), host, null, { transport: 'ws' });
+}
+
+function domainOf(uri: URI): URI {
+  const domain = uri.clone();
+  domain.user = null;
+  domain.clearParams();
+  domain.clearHeaders();
+  return domain;
+}
+
+function checkInstance(value: unknown): string | undefined {
+  const uuid = typeof value === 'string' ? value.replace(/^(urn:)?uuid:/i, '') : '';
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid) ? uuid : undefined;
+}
+
+function checkRefreshMethod(value: unknown): 'UPDATE' | 'INVITE' | undefined {
+  const method = typeof value === 'string' ? value.toUpperCase() : '';
+  return method === 'UPDATE' || method === 'INVITE' ? method : undefined;
+}
+
+function checkTagTrail(value: unknown): string | (() => string) | undefined {
+  if (typeof value === 'function') {
+    return value as () => string;
+  }
+  return typeof value === 'string' ? value : undefined;
+}
+
+function checkHeaders(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string') ? (value as string[]) : undefined;
+}
+
+/** A user name that can stand in a quoted string. */
+function checkUserName(value: unknown): string | undefined {
+  const name = line(value);
+  return name?.includes('"') ? undefined : name;
+}
+
+/** Text of one line: nothing in it can end a header. */
+function line(value: unknown): string | undefined {
+  const content = text(value);
+  return content === undefined || /[\r\n\0]/.test(content) ? undefined : content;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
+}
+
+function positive(value: unknown): number | undefined {
+  const number = notNegative(value);
+  return number === 0 ? undefined : number;
+}
+
+function notNegative(value: unknown): number | undefined {
+  const number = typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : Number.NaN;
+  return Number.isFinite(number) && number >= 0 ? number : undefined;
+}

@@ -1,0 +1,45 @@
+/**
+ * What happens when the media path of a standing call breaks (the network changed, a NAT forgot us): new candidates are
+ * offered (ICE restart, RFC 8445 §9), now and again whenever signalling comes back, and only if nothing helps for a while
+ * is the call given up.
+ */
+
+import type { Environment } from './environment.js';
+
+/** Milliseconds that a call without media is kept. */
+const PATIENCE = 30_000;
+
+export class IceRepair {
+  readonly #environment: Environment;
+  readonly #restart: () => void;
+  readonly #giveUp: () => void;
+  #deadline: unknown;
+
+  constructor(environment: Environment, restart: () => void, giveUp: () => void) {
+    this.#environment = environment;
+    this.#restart = restart;
+    this.#giveUp = giveUp;
+  }
+
+  /** The state of the connectivity checks changed. */
+  state(state: RTCIceConnectionState): void {
+    if (state === 'connected' || state === 'completed') {
+      this.stop();
+    } else if (state === 'failed' && this.#deadline === undefined) {
+      this.#deadline = this.#environment.setTimeout(this.#giveUp, PATIENCE);
+      this.#restart();
+    }
+  }
+
+  /** Signalling works again. */
+  signallingBack(): void {
+    if (this.#deadline !== undefined) {
+      this.#restart();
+    }
+  }
+
+  stop(): void {
+    this.#environment.clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Sipweb: a complete SIP phone for web pages. The API has the shape of JsSIP's.
+ *
+ * ```js
+ * const ua = new UA({
+ *   sockets: [new WebSocketInterface('wss://example.com/sip')],
+ *   uri: 'sip:alice@example.com',
+ *   password: 'secret',
+ * });
+ * ua.on('newRTCSession', ({ originator, session }) => originator === 'remote' && session.answer());
+ * ua.start();
+ * ```
+ */
+
+import * as Exceptions from './exceptions.js';
+import * as Utils from './utils.js';
+import { parse } from './grammar.js';
+
+export { UA } from './user_agent.js';
+export { WebSocketInterface } from './websocket_interface.js';
+export { RTCSession } from './session.js';
+export { C, name, version } from './constants.js';
+export { URI } from './uri.js';
+export { NameAddrHeader } from './name_address.js';
+export { debug } from './debug.js';
+export { Exceptions, Utils };
+
+/** Values of single headers. */
+export const Grammar = { parse };
+
+export type { Contact, UAEvents } from './user_agent.js';
+export type { Sockets, UAConfiguration } from './configuration.js';
+export type { Environment } from './environment.js';
+export type { Socket, SocketData } from './websocket_interface.js';
+export type { Transport, WeightedSocket } from './transport.js';
+export type { Registrator } from './registrator.js';
+export type { Message } from './message.js';
+export type { Options } from './options.js';
+export type { AcceptOptions, RejectOptions, SendOptions, StandaloneEvents } from './standalone_request.js';
+export type { DTMF, DTMFOptions } from './dtmf.js';
+export type { Info } from './info.js';
+export type { ReferEvents, ReferOptions, ReferProgress, ReferSubscriber } from './refer.js';
+export type { RemoteReoffer, RenegotiateOptions } from './renegotiation.js';
+export type { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
+export type {
+  AnswerOptions,
+  CallOptions,
+  EndEvent,
+  MediaKinds,
+  ReferEvent,
+  ReplacesEvent,
+  RTCSessionEvents,
+  RequestHandlers,
+  SdpEvent,
+  TerminateOptions,
+} from './session_events.js';

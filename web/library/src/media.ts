@@ -1,0 +1,336 @@
+/**
+ * The peer connection of one call: tracks, descriptions, gathering of candidates, direction changes for hold.
+ *
+ * It knows nothing of SIP. Descriptions go out whole, with their candidates (no trickle): phones know nothing else.
+ */
+
+import { log } from './debug.js';
+import type { Environment } from './environment.js';
+
+const debug = log('Media');
+
+/** Milliseconds after which a description goes out even if not one candidate was found. */
+const GATHERING_LIMIT = 10_000;
+
+/** A step of the negotiation that can fail, by the name of its event. */
+export type NegotiationStep =
+  | 'peerconnection:createofferfailed'
+  | 'peerconnection:createanswerfailed'
+  | 'peerconnection:setlocaldescriptionfailed'
+  | 'peerconnection:setremotedescriptionfailed';
+
+/** What a call hears of its media. */
+export interface MediaListener {
+  /** A description is about to be sent or applied. Returns it, as the page may have changed it. */
+  description(originator: 'local' | 'remote', type: 'offer' | 'answer', sdp: string): string;
+  candidate(candidate: RTCIceCandidate, ready: () => void): void;
+  stepFailed(step: NegotiationStep, error: unknown): void;
+  iceState(state: RTCIceConnectionState): void;
+}
+
+/** What is silenced. */
+export interface Muted {
+  audio: boolean;
+  video: boolean;
+}
+
+/** The call ended while a step of its negotiation was under way. */
+export class MediaClosed extends Error {
+  override readonly name = 'MediaClosed';
+}
+
+/** Stops every track of a stream. */
+export function closeMediaStream(stream: MediaStream | null | undefined): void {
+  for (const track of stream?.getTracks() ?? []) {
+    track.stop();
+  }
+}
+
+export class Media {
+  readonly #environment: Environment;
+  readonly #listener: MediaListener;
+  readonly #muted: Muted = { audio: false, video: false };
+  /** Directions before the hold, to come back to. */
+  readonly #heldDirections = new Map<RTCRtpTransceiver, RTCRtpTransceiverDirection>();
+  #connection: RTCPeerConnection | undefined;
+  #acquired: MediaStream | undefined;
+  #silent = false;
+  #closed = false;
+  /** Milliseconds to wait for further candidates after the first. */
+  gatheringTimeout = 2000;
+
+  constructor(environment: Environment, listener: MediaListener) {
+    this.#environment = environment;
+    this.#listener = listener;
+  }
+
+  get connection(): RTCPeerConnection | undefined {
+    return this.#connection;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether a new offer can be made. */
+  get isStable(): boolean {
+    return this.#connection?.signalingState === 'stable';
+  }
+
+  /** Makes the peer connection. @throws what its constructor throws on a bad configuration. */
+  open(configuration: RTCConfiguration): RTCPeerConnection {
+    const PeerConnection = this.#environment.RTCPeerConnection;
+    if (PeerConnection === undefined) {
+      throw new TypeError('WebRTC is not available');
+    }
+    const connection = new PeerConnection(configuration);
+    this.#connection = connection;
+    connection.addEventListener('iceconnectionstatechange', () => {
+      if (!this.#closed) {
+        this.#listener.iceState(connection.iceConnectionState);
+      }
+    });
+    return connection;
+  }
+
+  /** Asks for microphone and camera. What it gets is stopped when the call ends. */
+  async acquire(constraints: MediaStreamConstraints): Promise<MediaStream> {
+    const devices = this.#environment.mediaDevices;
+    if (typeof devices?.getUserMedia !== 'function') {
+      // Browsers hide the devices from pages that are not a secure context.
+      throw namedError('NotSupportedError', 'no media devices: the page is not a secure context');
+    }
+    const stream = await devices.getUserMedia(constraints);
+    if (this.#closed) {
+      closeMediaStream(stream);
+      throw new MediaClosed();
+    }
+    this.#acquired = stream;
+    return stream;
+  }
+
+  /** Sends the tracks of a stream. */
+  addStream(stream: MediaStream): void {
+    for (const track of stream.getTracks()) {
+      this.#connection?.addTrack(track, stream);
+    }
+    this.#applySilence();
+  }
+
+  /** Makes an offer or answer, waits for candidates, and returns what is to be sent. */
+  async createLocal(type: 'offer' | 'answer', options?: RTCOfferOptions | RTCAnswerOptions): Promise<string> {
+    const connection = this.#open();
+    const restarting = type === 'offer' && Boolean((options as RTCOfferOptions | undefined)?.iceRestart);
+    const description = await this.#step(
+      type === 'offer' ? 'peerconnection:createofferfailed' : 'peerconnection:createanswerfailed',
+      () => (type === 'offer' ? connection.createOffer(options) : connection.createAnswer(options)),
+    );
+    const gathered = this.#gathering(connection, restarting);
+    try {
+      await this.#step('peerconnection:setlocaldescriptionfailed', () => connection.setLocalDescription(description));
+      gathered.watch();
+      await gathered.done;
+    } finally {
+      gathered.stop();
+    }
+    this.#open();
+    const sdp = connection.localDescription?.sdp ?? description.sdp ?? '';
+    return this.#listener.description('local', type, sdp);
+  }
+
+  /** Applies what the peer sent. `provisional` leaves the offer open for another answer. */
+  async applyRemote(type: 'offer' | 'answer', sdp: string, provisional = false): Promise<void> {
+    const connection = this.#open();
+    const text = this.#listener.description('remote', type, sdp);
+    await this.#step('peerconnection:setremotedescriptionfailed', async () => {
+      if (provisional) {
+        try {
+          await connection.setRemoteDescription({ type: 'pranswer', sdp: text });
+          return;
+        } catch (error) {
+          // Firefox has no provisional answers.
+          debug('no provisional answer', error);
+        }
+      }
+      await connection.setRemoteDescription({ type, sdp: text });
+    });
+  }
+
+  /**
+   * Makes room for another answer where an early one had to be final: a new offer that nobody sees. Works as far as
+   * browsers let the peer's transport change.
+   */
+  async reopenOffer(): Promise<void> {
+    const connection = this.#open();
+    await connection.setLocalDescription(await connection.createOffer());
+  }
+
+  /** Takes back an offer that was not answered, ours or the peer's. */
+  async rollback(): Promise<void> {
+    const connection = this.#connection;
+    try {
+      if (connection?.signalingState === 'have-local-offer') {
+        await connection.setLocalDescription({ type: 'rollback' });
+      } else if (connection?.signalingState === 'have-remote-offer') {
+        await connection.setRemoteDescription({ type: 'rollback' });
+      }
+    } catch (error) {
+      debug('rollback failed', error);
+    }
+  }
+
+  /** Sets the directions of the next offer: nothing is received while held (RFC 3264 §8.4), and nothing is sent. */
+  setHold(hold: boolean): void {
+    for (const transceiver of this.#connection?.getTransceivers?.() ?? []) {
+      const before = this.#heldDirections.get(transceiver);
+      if (hold && before === undefined && transceiver.currentDirection !== 'stopped') {
+        this.#heldDirections.set(transceiver, transceiver.direction);
+        transceiver.direction = withoutReceiving(transceiver.direction);
+      } else if (!hold && before !== undefined && transceiver.currentDirection !== 'stopped') {
+        transceiver.direction = before;
+      }
+    }
+    if (!hold) {
+      this.#heldDirections.clear();
+    }
+  }
+
+  /** Keeps the tracks from sending, apart from mute: on hold by either side. */
+  setSilent(silent: boolean): void {
+    this.#silent = silent;
+    this.#applySilence();
+  }
+
+  /** Mutes or unmutes, and returns what changed. */
+  setMuted(kinds: Partial<Muted>, muted: boolean): Muted {
+    const changed: Muted = { audio: false, video: false };
+    for (const kind of ['audio', 'video'] as const) {
+      if (kinds[kind] && this.#muted[kind] !== muted) {
+        this.#muted[kind] = muted;
+        changed[kind] = true;
+      }
+    }
+    this.#applySilence();
+    return changed;
+  }
+
+  get muted(): Muted {
+    return { ...this.#muted };
+  }
+
+  /** The sender of DTMF by RFC 4733, if the peer takes it. */
+  get toneSender(): RTCDTMFSender | undefined {
+    const senders = this.#connection?.getSenders?.() ?? [];
+    return senders.map((sender) => sender.dtmf).find((dtmf): dtmf is RTCDTMFSender => dtmf?.canInsertDTMF === true);
+  }
+
+  /** Ends everything. The page's own stream is left as it is. */
+  close(): void {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    closeMediaStream(this.#acquired);
+    this.#acquired = undefined;
+    try {
+      this.#connection?.close();
+    } catch (error) {
+      debug('close failed', error);
+    }
+  }
+
+  #applySilence(): void {
+    for (const sender of this.#connection?.getSenders?.() ?? []) {
+      const track = sender.track;
+      if (track?.kind === 'audio' || track?.kind === 'video') {
+        track.enabled = !this.#silent && !this.#muted[track.kind];
+      }
+    }
+  }
+
+  #open(): RTCPeerConnection {
+    if (this.#closed || this.#connection === undefined) {
+      throw new MediaClosed();
+    }
+    return this.#connection;
+  }
+
+  async #step<Value>(step: NegotiationStep, action: () => Promise<Value>): Promise<Value> {
+    let value: Value;
+    try {
+      value = await action();
+    } catch (error) {
+      this.#open();
+      debug(step, error);
+      this.#listener.stepFailed(step, error);
+      throw error;
+    }
+    this.#open();
+    return value;
+  }
+
+  /** A wait for candidates that is sure to end. It listens from the start, and may end once `watch` was called. */
+  #gathering(connection: RTCPeerConnection, restarting: boolean) {
+    const { setTimeout, clearTimeout } = this.#environment;
+    let finish: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let afterFirst: unknown;
+    let limit: unknown;
+    const onCandidate = (event: RTCPeerConnectionIceEvent) => {
+      if (event.candidate === null) {
+        finish();
+        return;
+      }
+      this.#listener.candidate(event.candidate, finish);
+      afterFirst ??= setTimeout(finish, this.gatheringTimeout);
+    };
+    const onState = () => {
+      if (connection.iceGatheringState === 'complete' || this.#closed) {
+        finish();
+      }
+    };
+    const stillComplete = connection.iceGatheringState === 'complete' && !restarting;
+    connection.addEventListener('icecandidate', onCandidate);
+    connection.addEventListener('icegatheringstatechange', onState);
+    connection.addEventListener('signalingstatechange', onState);
+    return {
+      done,
+      watch: () => {
+        if (stillComplete && connection.iceGatheringState === 'complete') {
+          finish();
+        } else {
+          limit = setTimeout(finish, GATHERING_LIMIT);
+          if (!restarting) {
+            onState();
+          }
+        }
+      },
+      stop: () => {
+        clearTimeout(afterFirst);
+        clearTimeout(limit);
+        connection.removeEventListener('icecandidate', onCandidate);
+        connection.removeEventListener('icegatheringstatechange', onState);
+        connection.removeEventListener('signalingstatechange', onState);
+      },
+    };
+  }
+}
+
+function withoutReceiving(direction: RTCRtpTransceiverDirection): RTCRtpTransceiverDirection {
+  switch (direction) {
+    case 'sendrecv':
+      return 'sendonly';
+    case 'recvonly':
+      return 'inactive';
+    default:
+      return direction;
+  }
+}
+
+function namedError(name: string, message: string): Error {
+  return typeof DOMException === 'function'
+    ? new DOMException(message, name)
+    : Object.assign(new Error(message), { name });
+}

@@ -1,0 +1,175 @@
+/** Call transfer inside a call (RFC 3515, RFC 3891, RFC 3892): our REFER and its progress, and the peer's. */
+
+import { causeOfStatus } from './causes.js';
+import type { CallNumber, DialogRequestEvent } from './core.js';
+import type { Endpoint } from './endpoint.js';
+import { EventEmitter, type EventHandlers } from './events.js';
+import { NameAddrHeader } from './name_address.js';
+import { IncomingRequest, IncomingResponse } from './sip_message.js';
+import { URI } from './uri.js';
+
+/** How a transfer goes on at the peer. */
+export interface ReferProgress {
+  request: IncomingRequest;
+  status_line: { status_code: number; reason_phrase: string };
+}
+
+export type ReferEvents = {
+  requestSucceeded: [event: { response: IncomingResponse }];
+  requestFailed: [event: { response: IncomingResponse | null; cause: string }];
+  authenticated: [event: { request: unknown }];
+  trying: [event: ReferProgress];
+  progress: [event: ReferProgress];
+  accepted: [event: ReferProgress];
+  failed: [event: ReferProgress];
+};
+
+export interface ReferOptions {
+  extraHeaders?: readonly string[];
+  eventHandlers?: EventHandlers<ReferEvents>;
+}
+
+/** A transfer that we asked for. */
+export class ReferSubscriber extends EventEmitter<ReferEvents> {
+  #id: number | null = null;
+  #done = false;
+
+  /** CSeq of the REFER: its NOTIFYs carry it. */
+  get id(): number | null {
+    return this.#id;
+  }
+
+  /** @internal */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** @internal `replaces` is the value of a Replaces header. */
+  send(
+    endpoint: Endpoint,
+    call: CallNumber,
+    target: URI,
+    replaces: string | undefined,
+    referredBy: string,
+    options: ReferOptions,
+  ): void {
+    this.addHandlers(options.eventHandlers);
+    const to = target.clone();
+    if (replaces !== undefined) {
+      to.setHeader('Replaces', replaces);
+    }
+    const headers = [...(options.extraHeaders ?? [])];
+    if (!headers.some((line) => /^referred-by\s*:/i.test(line))) {
+      headers.push(`Referred-By: ${referredBy}`);
+    }
+    const message = endpoint.request(
+      (core) => core.dialogRequest(call, 'REFER', { extraHeaders: [`Refer-To: <${to}>`, ...headers] }),
+      {
+        responded: ({ status, response }) => this.#responded(status, new IncomingResponse(response)),
+        failed: (cause) => {
+          this.#done = true;
+          this.emit('requestFailed', { response: null, cause });
+        },
+        authenticated: (request) => {
+          this.#id = request.cseq;
+          this.emit('authenticated', { request });
+        },
+      },
+    );
+    this.#id = message.cseq;
+  }
+
+  /** @internal A NOTIFY of this transfer. */
+  notified(request: IncomingRequest): void {
+    const line = /^SIP\/2\.0 (\d{3})\s*(.*?)\s*$/m.exec(request.body);
+    if (line === null || this.#done) {
+      return;
+    }
+    const status = Number(line[1]);
+    const event = { request, status_line: { status_code: status, reason_phrase: line[2] ?? '' } };
+    if (status >= 200) {
+      this.#done = true;
+    }
+    this.emit(status === 100 ? 'trying' : status < 200 ? 'progress' : status < 300 ? 'accepted' : 'failed', event);
+  }
+
+  #responded(status: number, response: IncomingResponse): void {
+    if (status >= 200 && status < 300) {
+      this.emit('requestSucceeded', { response });
+    } else {
+      this.#done = true;
+      this.emit('requestFailed', { response, cause: causeOfStatus(status) });
+    }
+  }
+}
+
+/** The transfers that we asked for in one call. */
+export class ReferSubscribers {
+  #list: ReferSubscriber[] = [];
+
+  add(subscriber: ReferSubscriber): void {
+    this.#list.push(subscriber);
+  }
+
+  /** Gives a NOTIFY to its transfer. Returns whether there is one. */
+  notified(request: IncomingRequest): boolean {
+    const id = request.event?.params.id;
+    const open = this.#list.filter((each) => !each.done);
+    // RFC 3515 §2.4.6: the first REFER's NOTIFYs may leave the id out.
+    const subscriber = id ? this.#list.find((each) => String(each.id) === id) : (open[0] ?? this.#list.at(-1));
+    subscriber?.notified(request);
+    if (/^terminated/i.test(request.getHeader('Subscription-State') ?? '')) {
+      this.#list = this.#list.filter((each) => each !== subscriber || !each.done);
+    }
+    return subscriber !== undefined;
+  }
+}
+
+/** Tells the peer how a transfer that it asked for goes on. */
+export class ReferNotifier {
+  readonly #endpoint: Endpoint;
+  readonly #call: CallNumber;
+  readonly #id: number;
+  #final = false;
+
+  constructor(endpoint: Endpoint, event: DialogRequestEvent) {
+    this.#endpoint = endpoint;
+    this.#call = event.call;
+    this.#id = event.request.cseq;
+  }
+
+  notify(status: number, reason: string): void {
+    if (this.#final) {
+      return;
+    }
+    this.#final = status >= 200;
+    const state = this.#final ? 'terminated;reason=noresource' : 'active;expires=60';
+    this.#endpoint.attempt(() =>
+      this.#endpoint.request(
+        (core) =>
+          core.dialogRequest(this.#call, 'NOTIFY', {
+            extraHeaders: [`Event: refer;id=${this.#id}`, `Subscription-State: ${state}`],
+            contentType: 'message/sipfrag;version=2.0',
+            body: `SIP/2.0 ${status} ${reason}\r\n`,
+          }),
+        { responded: () => undefined, failed: () => undefined },
+      ),
+    );
+  }
+}
+
+/** Where a REFER sends us: the target, and the headers that its URI asks for. */
+export function referTarget(request: IncomingRequest): { target: URI; extraHeaders: string[] } | undefined {
+  const address = NameAddrHeader.parse(request.getHeader('Refer-To') ?? '');
+  if (address === undefined) {
+    return undefined;
+  }
+  const target = address.uri.clone();
+  // RFC 3515 §2.1: `method` is how to reach the target; we know INVITE only. Of the headers only Replaces is followed:
+  // a peer must not be able to put any header into our requests.
+  const replaces = target.getHeader('Replaces')?.[0];
+  target.clearHeaders();
+  target.deleteParam('method');
+  const safe = replaces !== undefined && !/[\r\n]/.test(replaces);
+  return { target, extraHeaders: safe ? [`Replaces: ${replaces}`] : [] };
+}

@@ -1,0 +1,313 @@
+/** SIP messages as pages see them: readers over what the core received, and requests that are about to be sent. */
+
+import type { SipMessage } from './core.js';
+import { type GrammarRule, type ParsedReplaces, type ParsedVia, parse, ruleOf } from './grammar.js';
+import { NameAddrHeader, splitOutsideQuotes } from './name_address.js';
+import { type SessionDescription, parseSessionDescription } from './session_description.js';
+import { URI, halves } from './uri.js';
+
+/** Headers whose fields may be lists: `getHeaders` gives their elements one by one. */
+const LISTS = new Set(['Contact', 'Route', 'Record-Route', 'Path', 'Service-Route', 'Via', 'P-Asserted-Identity']);
+
+/** `call-id` becomes `Call-ID`, `x-my-header` becomes `X-My-Header`. */
+export function headerize(name: string): string {
+  const exceptions: Record<string, string> = {
+    'call-id': 'Call-ID',
+    cseq: 'CSeq',
+    'min-se': 'Min-SE',
+    rack: 'RAck',
+    rseq: 'RSeq',
+    'www-authenticate': 'WWW-Authenticate',
+  };
+  const lower = name.toLowerCase().replaceAll('_', '-');
+  return exceptions[lower] ?? lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+/** What requests and responses have in common. */
+export abstract class ReceivedMessage {
+  /** The message as the core has it. */
+  readonly message: SipMessage;
+  /** Headers that the page has put over the received ones. */
+  readonly #overlay = new Map<string, string[]>();
+
+  constructor(message: SipMessage) {
+    this.message = message;
+  }
+
+  get method(): string {
+    return this.message.method;
+  }
+
+  /** The text as it was on the wire. */
+  get data(): string {
+    return this.message.text;
+  }
+
+  get body(): string {
+    return this.message.body;
+  }
+
+  get call_id(): string {
+    return this.message.callId;
+  }
+
+  get cseq(): number {
+    return this.message.cseq;
+  }
+
+  get from(): NameAddrHeader {
+    return this.#nameAddress('From');
+  }
+
+  get to(): NameAddrHeader {
+    return this.#nameAddress('To');
+  }
+
+  get from_tag(): string {
+    return this.message.fromTag;
+  }
+
+  /** '' if there is none. */
+  get to_tag(): string {
+    return this.message.toTag;
+  }
+
+  /** The topmost Via. */
+  get via(): ParsedVia | undefined {
+    return this.parseHeader('Via') as ParsedVia | undefined;
+  }
+
+  get via_branch(): string | undefined {
+    return this.via?.branch;
+  }
+
+  /** All headers by name, in the way JsSIP keeps them: a list of `{raw}` each. */
+  get headers(): Record<string, { raw: string }[]> {
+    const result: Record<string, { raw: string }[]> = {};
+    for (const [name] of this.message.fields) {
+      const key = headerize(name);
+      result[key] ??= this.getHeaders(key).map((raw) => ({ raw }));
+    }
+    for (const [key, values] of this.#overlay) {
+      result[key] = values.map((raw) => ({ raw }));
+    }
+    return result;
+  }
+
+  /** The first value of a header. */
+  getHeader(name: string): string | undefined {
+    return this.getHeaders(name)[0];
+  }
+
+  /** All values of a header; list headers are taken apart. */
+  getHeaders(name: string): string[] {
+    const key = headerize(name);
+    const values = this.#overlay.get(key) ?? this.message.headers(key);
+    return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : [...values];
+  }
+
+  hasHeader(name: string): boolean {
+    return this.getHeaders(name).length > 0;
+  }
+
+  /** How many values a header has. */
+  countHeader(name: string): number {
+    return this.getHeaders(name).length;
+  }
+
+  /** The `index`-th value of a header, taken apart. `undefined` if it is absent or malformed. */
+  parseHeader(name: string, index = 0): unknown {
+    const text = this.getHeaders(name)[index];
+    if (text === undefined) {
+      return undefined;
+    }
+    const rule = ruleOf(name);
+    if (rule === undefined) {
+      return text;
+    }
+    const parsed: unknown = parse(text, rule satisfies GrammarRule);
+    if (parsed === -1) {
+      return undefined;
+    }
+    // One element was asked for: name-address lists give that element.
+    return Array.isArray(parsed) ? (parsed[0] as { parsed: unknown }).parsed : parsed;
+  }
+
+  /** The same as `parseHeader`. */
+  s(name: string, index = 0): unknown {
+    return this.parseHeader(name, index);
+  }
+
+  /** Replaces a header for readers of this object; the received message stays as it is. */
+  setHeader(name: string, value: string): void {
+    this.#overlay.set(headerize(name), [value]);
+  }
+
+  /** Adds a header for readers of this object. */
+  addHeader(name: string, value: string): void {
+    const key = headerize(name);
+    this.#overlay.set(key, [...(this.#overlay.get(key) ?? this.message.headers(key)), value]);
+  }
+
+  /** The parts of the session description in the body. */
+  parseSDP(): SessionDescription {
+    return parseSessionDescription(this.body);
+  }
+
+  toString(): string {
+    return this.data;
+  }
+
+  #nameAddress(name: 'From' | 'To'): NameAddrHeader {
+    const parsed = NameAddrHeader.parse(this.message.header(name) ?? '');
+    // The core lets nobody in without From and To; tel and other URIs have no host to show.
+    return parsed ?? new NameAddrHeader(new URI('sip', null, 'unknown.invalid'));
+  }
+}
+
+/** Answers a request: status, phrase, headers, body. */
+export type Respond = (status: number, reason?: string, extraHeaders?: readonly string[], body?: string) => void;
+
+export class IncomingRequest extends ReceivedMessage {
+  readonly #respond: Respond | undefined;
+
+  /** @internal */
+  constructor(message: SipMessage, respond?: Respond) {
+    super(message);
+    this.#respond = respond;
+  }
+
+  /** The Request-URI; `undefined` if it is no SIP URI. */
+  get ruri(): URI | undefined {
+    return URI.parse(this.message.requestUri);
+  }
+
+  get event(): { event: string; params: Record<string, string | null> } | undefined {
+    return this.parseHeader('Event') as { event: string; params: Record<string, string | null> } | undefined;
+  }
+
+  get refer_to(): NameAddrHeader | undefined {
+    return this.parseHeader('Refer-To') as NameAddrHeader | undefined;
+  }
+
+  get replaces(): ParsedReplaces | undefined {
+    return this.parseHeader('Replaces') as ParsedReplaces | undefined;
+  }
+
+  get session_expires(): number | undefined {
+    return (this.parseHeader('Session-Expires') as { expires: number } | undefined)?.expires;
+  }
+
+  get session_expires_refresher(): string | undefined {
+    return (this.parseHeader('Session-Expires') as { refresher?: string } | undefined)?.refresher;
+  }
+
+  /** Answers the request. Does nothing once it has been answered. */
+  reply(status: number, reason?: string | null, extraHeaders?: readonly string[] | null, body?: string | null): void {
+    this.#respond?.(status, reason ?? undefined, extraHeaders ?? undefined, body ?? undefined);
+  }
+
+  /** The same as `reply`: there is always a transaction here. */
+  reply_sl(status: number, reason?: string | null): void {
+    this.reply(status, reason);
+  }
+}
+
+export class IncomingResponse extends ReceivedMessage {
+  get status_code(): number {
+    return this.message.status;
+  }
+
+  get reason_phrase(): string {
+    return this.message.reason;
+  }
+}
+
+/**
+ * A request of ours. Until it is sent, `body` and `extraHeaders` can be changed (event `sending`); the headers that the
+ * protocol owns (Via, From, To, Call-ID, CSeq, Route) are the core's and can only be read.
+ */
+export class OutgoingRequest {
+  body: string | null;
+  extraHeaders: string[];
+  #message: SipMessage;
+
+  /** @internal */
+  constructor(message: SipMessage, extraHeaders: readonly string[] = [], body: string | null = null) {
+    this.#message = message;
+    this.extraHeaders = [...extraHeaders];
+    this.body = body;
+  }
+
+  /** @internal The request as it went out. */
+  sent(message: SipMessage): void {
+    this.#message = message;
+  }
+
+  get method(): string {
+    return this.#message.method;
+  }
+
+  get ruri(): URI | undefined {
+    return URI.parse(this.#message.requestUri);
+  }
+
+  get cseq(): number {
+    return this.#message.cseq;
+  }
+
+  get call_id(): string {
+    return this.#message.callId;
+  }
+
+  get from_tag(): string {
+    return this.#message.fromTag;
+  }
+
+  get to_tag(): string {
+    return this.#message.toTag;
+  }
+
+  get from(): NameAddrHeader | undefined {
+    return NameAddrHeader.parse(this.#message.header('From') ?? '');
+  }
+
+  get to(): NameAddrHeader | undefined {
+    return NameAddrHeader.parse(this.#message.header('To') ?? '');
+  }
+
+  /** Puts a header in place of those of the same name that were added before. */
+  setHeader(name: string, value: string | number | readonly string[]): void {
+    const key = headerize(name);
+    const values = Array.isArray(value) ? value.map(String) : [String(value)];
+    this.extraHeaders = this.extraHeaders.filter((line) => headerize(halves(line, ':')[0]) !== key);
+    this.extraHeaders.push(...values.map((each) => `${key}: ${each}`));
+  }
+
+  getHeader(name: string): string | undefined {
+    return this.getHeaders(name)[0];
+  }
+
+  getHeaders(name: string): string[] {
+    const key = headerize(name);
+    const added = this.extraHeaders.map((line) => halves(line, ':')).filter(([each]) => headerize(each) === key);
+    return added.length > 0 ? added.map(([, value]) => value ?? '') : this.#message.headers(key);
+  }
+
+  hasHeader(name: string): boolean {
+    return this.getHeaders(name).length > 0;
+  }
+
+  /** The parts of the session description in the body. */
+  parseSDP(): SessionDescription {
+    return parseSessionDescription(this.body ?? '');
+  }
+
+  clone(): OutgoingRequest {
+    return new OutgoingRequest(this.#message, this.extraHeaders, this.body);
+  }
+
+  toString(): string {
+    return this.#message.text;
+  }
+}

@@ -1,0 +1,161 @@
+/** What MESSAGE (RFC 3428) and OPTIONS (RFC 3261 §11) outside calls have in common: one request, one answer. */
+
+import { causeOfStatus } from './causes.js';
+import type { TransactionNumber } from './core.js';
+import { REASON_PHRASE } from './constants.js';
+import { EventEmitter, type EventHandlers } from './events.js';
+import { NotSupportedError } from './exceptions.js';
+import type { NameAddrHeader } from './name_address.js';
+import { payloadOf } from './payload.js';
+import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
+import type { URI } from './uri.js';
+import type { UA } from './user_agent.js';
+
+export type StandaloneEvents = {
+  succeeded: [event: { originator: 'local' | 'remote'; response: IncomingResponse | null }];
+  failed: [event: { originator: 'local' | 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
+};
+
+export interface SendOptions {
+  contentType?: string;
+  extraHeaders?: readonly string[];
+  eventHandlers?: EventHandlers<StandaloneEvents>;
+  fromUserName?: string;
+  fromDisplayName?: string;
+}
+
+export interface AcceptOptions {
+  extraHeaders?: readonly string[];
+  body?: string;
+}
+
+export interface RejectOptions extends AcceptOptions {
+  /** 300 to 699; 480 by default. */
+  status_code?: number;
+  reason_phrase?: string;
+}
+
+export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
+  protected abstract readonly method: string;
+  protected abstract readonly defaultType: string;
+  readonly #ua: UA;
+  #direction: 'incoming' | 'outgoing' | null = null;
+  #localIdentity: NameAddrHeader | null = null;
+  #remoteIdentity: NameAddrHeader | null = null;
+  #transaction: TransactionNumber | null = null;
+  #ended = false;
+
+  constructor(ua: UA) {
+    super();
+    this.#ua = ua;
+  }
+
+  get direction(): 'incoming' | 'outgoing' | null {
+    return this.#direction;
+  }
+
+  get local_identity(): NameAddrHeader | null {
+    return this.#localIdentity;
+  }
+
+  get remote_identity(): NameAddrHeader | null {
+    return this.#remoteIdentity;
+  }
+
+  /** Sends the request. Can be used once. @throws TypeError if the target is no address. */
+  send(target: string | URI, body?: string | null, options: SendOptions = {}): void {
+    const uri = this.#ua.normalizeTarget(target);
+    if (uri === undefined) {
+      throw new TypeError(`Invalid target: ${String(target)}`);
+    }
+    if (this.#direction !== null) {
+      throw new NotSupportedError('this request has been sent');
+    }
+    this.addHandlers(options.eventHandlers);
+    const payload = payloadOf(options.extraHeaders, body, options.contentType ?? this.defaultType);
+    const { fromUserName, fromDisplayName } = options;
+    this.#direction = 'outgoing';
+    const sent = this.#ua.endpoint.request(
+      (core) =>
+        core.request(this.method, uri.toString(), {
+          ...payload,
+          ...(fromUserName === undefined ? {} : { fromUserName }),
+          ...(fromDisplayName === undefined ? {} : { fromDisplayName }),
+        }),
+      {
+        responded: ({ status, response }) => this.#answered(status, new IncomingResponse(response)),
+        failed: (cause) => this.#fail('system', null, cause),
+      },
+    );
+    const request = new OutgoingRequest(sent, payload.extraHeaders, body ?? null);
+    this.#localIdentity = request.from ?? null;
+    this.#remoteIdentity = request.to ?? null;
+    this.announce('local', request);
+  }
+
+  /** @internal A request that arrived. The page may answer in the event; if it does not, it is accepted. */
+  init_incoming(request: IncomingRequest, transaction: TransactionNumber): void {
+    this.#direction = 'incoming';
+    this.#transaction = transaction;
+    this.#localIdentity = request.to;
+    this.#remoteIdentity = request.from;
+    this.announce('remote', request);
+    if (this.#transaction !== null) {
+      this.accept();
+    }
+  }
+
+  /** Answers 200. */
+  accept(options: AcceptOptions = {}): void {
+    this.#respond(200, REASON_PHRASE[200], options);
+  }
+
+  /** Answers with a refusal. */
+  reject(options: RejectOptions = {}): void {
+    const status = options.status_code ?? 480;
+    if (!Number.isInteger(status) || status < 300 || status > 699) {
+      throw new TypeError(`Invalid status_code: ${status}`);
+    }
+    this.#respond(status, options.reason_phrase ?? REASON_PHRASE[status], options);
+  }
+
+  /** Tells the page of this request. */
+  protected abstract announce(originator: 'local' | 'remote', request: IncomingRequest | OutgoingRequest): void;
+
+  protected get userAgent(): UA {
+    return this.#ua;
+  }
+
+  #respond(status: number, reason: string | undefined, options: AcceptOptions): void {
+    if (this.#direction !== 'incoming') {
+      throw new NotSupportedError('only a received request can be answered');
+    }
+    const transaction = this.#transaction;
+    if (transaction === null) {
+      throw new Error('this request has been answered');
+    }
+    this.#transaction = null;
+    const payload = payloadOf(options.extraHeaders, options.body, this.defaultType);
+    this.#ua.endpoint.attempt((core) =>
+      core.respond(transaction, status, { ...payload, ...(reason === undefined ? {} : { reason }) }),
+    );
+  }
+
+  #answered(status: number, response: IncomingResponse): void {
+    if (status >= 200 && status < 300) {
+      if (!this.#ended) {
+        this.#ended = true;
+        this.emit('succeeded', { originator: 'remote', response });
+      }
+    } else {
+      this.#fail('remote', response, causeOfStatus(status));
+    }
+  }
+
+  #fail(originator: 'remote' | 'system', response: IncomingResponse | null, cause: string): void {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.emit('failed', { originator, response, cause });
+    }
+  }
+}

@@ -1,0 +1,453 @@
+/**
+ * The user agent: one account on one connection, its registration, its calls and messages.
+ *
+ *     INIT --start--> (connecting) --open--> READY <--reconnect/drop--> NOT_READY
+ *                 READY, NOT_READY --stop--> USER_CLOSED --start--> ..
+ */
+
+import {
+  CHANGEABLE,
+  type Changeable,
+  type Settings,
+  type UAConfiguration,
+  changeSetting,
+  loadConfiguration,
+} from './configuration.js';
+import {
+  Core,
+  type CoreConfig,
+  type CoreEvent,
+  type CoreSettings,
+  type IncomingCallEvent,
+  type IncomingRequestEvent,
+  type ViaTransport,
+} from './core.js';
+import { log } from './debug.js';
+import { Endpoint } from './endpoint.js';
+import { type Environment, environmentOf } from './environment.js';
+import { EventEmitter } from './events.js';
+import { Message } from './message.js';
+import { Options } from './options.js';
+import { payloadOf } from './payload.js';
+import { Registrator } from './registrator.js';
+import { RTCSession } from './session.js';
+import type { CallOptions, TerminateOptions } from './session_events.js';
+import { IncomingRequest, IncomingResponse, type OutgoingRequest } from './sip_message.js';
+import type { SendOptions } from './standalone_request.js';
+import { normalizeTarget } from './target.js';
+import { Transport } from './transport.js';
+import { URI } from './uri.js';
+
+const debug = log('UA');
+
+const C = {
+  STATUS_INIT: 0,
+  STATUS_READY: 1,
+  STATUS_USER_CLOSED: 2,
+  STATUS_NOT_READY: 3,
+  CONFIGURATION_ERROR: 1,
+  NETWORK_ERROR: 2,
+} as const;
+
+/** Milliseconds that the connection stays after `stop` for the last requests to be answered. */
+const FAREWELL = 2000;
+
+export type UAEvents = {
+  connecting: [event: { socket: Transport; attempts: number }];
+  connected: [event: { socket: Transport }];
+  disconnected: [event: { socket: Transport; error: boolean; code?: number; reason?: string }];
+  registered: [event: { response: IncomingResponse }];
+  unregistered: [event: { response?: IncomingResponse | null; cause?: string | null }];
+  registrationFailed: [event: { response: IncomingResponse | null; cause: string }];
+  registrationExpiring: [];
+  newRTCSession: [
+    event: { originator: 'local' | 'remote'; session: RTCSession; request: IncomingRequest | OutgoingRequest },
+  ];
+  newMessage: [event: { originator: 'local' | 'remote'; message: Message; request: IncomingRequest | OutgoingRequest }];
+  newOptions: [event: { originator: 'local' | 'remote'; message: Options; request: IncomingRequest | OutgoingRequest }];
+  sipEvent: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
+};
+
+/** Our own address as others reach it. */
+export interface Contact {
+  pub_gruu: string | null;
+  temp_gruu: string | null;
+  uri: URI;
+  toString(options?: { anonymous?: boolean; outbound?: boolean }): string;
+}
+
+export class UA extends EventEmitter<UAEvents> {
+  static readonly C = C;
+
+  /** @internal */
+  readonly endpoint: Endpoint;
+
+  readonly #environment: Environment;
+  readonly #transport: Transport;
+  readonly #registrator: Registrator;
+  readonly #sessions = new Set<RTCSession>();
+  readonly #incoming = new WeakMap<IncomingRequest, IncomingCallEvent>();
+  readonly #onPageHide = (event: Event) => this.#pageHides(event);
+  #status: number = C.STATUS_INIT;
+  #error: number | null = null;
+  #farewell: unknown;
+  #told = '';
+
+  /** @throws ConfigurationError if a parameter is missing or cannot be used. */
+  constructor(configuration: UAConfiguration) {
+    super();
+    const { settings, sockets } = loadConfiguration(configuration);
+    this.#environment = environmentOf(configuration.environment);
+    this.#transport = new Transport(
+      sockets,
+      {
+        min_interval: settings.connection_recovery_min_interval,
+        max_interval: settings.connection_recovery_max_interval,
+      },
+      this.#environment,
+    );
+    const core = new Core(coreConfig(settings, this.#transport.sip_uri), {
+      send: (data) => {
+        if (!this.#transport.send(data as string | Uint8Array<ArrayBuffer>)) {
+          debug('the connection did not take a message');
+        }
+      },
+      event: (event) => this.#receive(event),
+      now: this.#environment.now,
+      setTimeout: this.#environment.setTimeout,
+      clearTimeout: this.#environment.clearTimeout,
+    });
+    this.endpoint = new Endpoint(core, settings, this.#environment);
+    this.#registrator = new Registrator(core);
+    this.#transport.onconnecting = (event) => this.emit('connecting', event);
+    this.#transport.onconnect = () => this.#connected();
+    this.#transport.ondisconnect = (event) => this.#disconnected(event);
+    this.#transport.ondata = ({ message }) => {
+      this.#tellListeners();
+      core.receive(message);
+    };
+  }
+
+  get C(): typeof C {
+    return C;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  /** `C.NETWORK_ERROR` after a lost connection, else null. */
+  get error(): number | null {
+    return this.#error;
+  }
+
+  get configuration(): Settings {
+    return this.endpoint.settings;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get contact(): Contact {
+    const { core, settings } = this.endpoint;
+    const uri = settings.contact_uri;
+    return {
+      pub_gruu: core.pubGruu || null,
+      temp_gruu: core.tempGruu || null,
+      uri,
+      toString: ({ anonymous = false, outbound = false } = {}) => {
+        const gruu = anonymous ? core.tempGruu : core.pubGruu;
+        const own = anonymous ? `sip:anonymous@anonymous.invalid;transport=${uri.getParam('transport') ?? 'ws'}` : `${uri}`;
+        return `<${gruu || own}${outbound ? ';ob' : ''}>`;
+      },
+    };
+  }
+
+  /** Connects, registers if configured so, and keeps both up. */
+  start(): void {
+    if (this.#status === C.STATUS_READY && this.#transport.isConnected()) {
+      return;
+    }
+    this.#environment.clearTimeout(this.#farewell);
+    this.#environment.events?.addEventListener('pagehide', this.#onPageHide);
+    if (this.#status === C.STATUS_USER_CLOSED) {
+      this.#status = C.STATUS_INIT;
+    }
+    if (this.configuration.register) {
+      this.endpoint.core.register();
+    }
+    this.#transport.connect();
+  }
+
+  /** Takes the registration back, ends the calls and disconnects. */
+  stop(): void {
+    if (this.#status === C.STATUS_USER_CLOSED) {
+      return;
+    }
+    this.#status = C.STATUS_USER_CLOSED;
+    this.#environment.events?.removeEventListener('pagehide', this.#onPageHide);
+    const pending = this.#transport.isConnected() && (this.#registrator.registered || this.#sessions.size > 0);
+    this.endpoint.core.unregister();
+    this.terminateSessions();
+    if (pending) {
+      this.#farewell = this.#environment.setTimeout(() => this.#transport.disconnect(), FAREWELL);
+    } else {
+      this.#transport.disconnect();
+    }
+  }
+
+  register(): void {
+    this.#registrator.register();
+  }
+
+  unregister(options: { all?: boolean } = {}): void {
+    this.#registrator.unregister(options);
+  }
+
+  registrator(): Registrator {
+    return this.#registrator;
+  }
+
+  /** Calls `target`. @throws TypeError if it is no address. */
+  call(target: string | URI, options: CallOptions = {}): RTCSession {
+    const session = new RTCSession(this);
+    session.connect(target, options);
+    return session;
+  }
+
+  /** Sends a text message. @throws TypeError if the target is no address. */
+  sendMessage(target: string | URI, body: string, options: SendOptions = {}): Message {
+    const message = new Message(this);
+    message.send(target, body, options);
+    return message;
+  }
+
+  /** Asks a peer what it can do. @throws TypeError if the target is no address. */
+  sendOptions(target: string | URI, body?: string | null, options: SendOptions = {}): Options {
+    const request = new Options(this);
+    request.send(target, body, options);
+    return request;
+  }
+
+  terminateSessions(options: TerminateOptions = {}): void {
+    for (const session of [...this.#sessions]) {
+      if (!session.isEnded()) {
+        session.terminate(options);
+      }
+    }
+  }
+
+  isRegistered(): boolean {
+    return this.#registrator.registered;
+  }
+
+  isConnected(): boolean {
+    return this.#transport.isConnected();
+  }
+
+  /** The value of a parameter that can change while the user agent runs. */
+  get(parameter: string): string | null | readonly string[] | undefined {
+    if (!(CHANGEABLE as readonly string[]).includes(parameter) || parameter === 'password') {
+      debug('get: not a readable parameter', parameter);
+      return undefined;
+    }
+    return this.configuration[parameter as Changeable];
+  }
+
+  /** Changes a parameter. Returns false if that one cannot change or the value cannot be used. */
+  set(parameter: string, value: unknown): boolean {
+    if (!(CHANGEABLE as readonly string[]).includes(parameter)) {
+      debug('set: not a changeable parameter', parameter);
+      return false;
+    }
+    const changed = changeSetting(this.configuration, parameter as Changeable, value);
+    if (changed) {
+      this.endpoint.core.configure(credentials(this.configuration));
+    }
+    return changed;
+  }
+
+  /** The URI that calling `target` would call. */
+  normalizeTarget(target: string | URI | undefined | null): URI | undefined {
+    return normalizeTarget(target, this.configuration.hostport_params);
+  }
+
+  /** @internal */
+  announceSession(originator: 'local' | 'remote', session: RTCSession, request: IncomingRequest | OutgoingRequest): void {
+    this.emit('newRTCSession', { originator, session, request });
+  }
+
+  /** @internal */
+  sessionBegan(session: RTCSession): void {
+    this.#sessions.add(session);
+  }
+
+  /** @internal */
+  sessionOver(session: RTCSession): void {
+    this.#sessions.delete(session);
+  }
+
+  /** @internal The call that a request started; each can be taken once. */
+  takeIncoming(request: IncomingRequest): IncomingCallEvent | undefined {
+    const event = this.#incoming.get(request);
+    this.#incoming.delete(request);
+    return event;
+  }
+
+  #connected(): void {
+    if (this.#status === C.STATUS_USER_CLOSED) {
+      return;
+    }
+    this.#status = C.STATUS_READY;
+    this.#error = null;
+    this.#tellListeners();
+    this.endpoint.core.connected(viaTransport(this.#transport.via_transport));
+    this.emit('connected', { socket: this.#transport });
+    for (const session of this.#sessions) {
+      session.signallingBack();
+    }
+  }
+
+  #disconnected(event: { socket: Transport; error: boolean; code?: number; reason?: string }): void {
+    this.#environment.clearTimeout(this.#farewell);
+    if (this.#status !== C.STATUS_USER_CLOSED) {
+      this.#status = C.STATUS_NOT_READY;
+      this.#error = C.NETWORK_ERROR;
+    }
+    this.endpoint.core.disconnected();
+    this.emit('disconnected', event);
+  }
+
+  /** Tells the core what the page listens to: it refuses the rest by itself. */
+  #tellListeners(): void {
+    const listens = {
+      calls: this.listenerCount('newRTCSession') > 0,
+      messages: this.listenerCount('newMessage') > 0,
+      options: this.listenerCount('newOptions') > 0,
+    };
+    const refreshesRegistration = this.listenerCount('registrationExpiring') === 0;
+    const state = JSON.stringify([listens, refreshesRegistration]);
+    if (state !== this.#told) {
+      this.#told = state;
+      this.endpoint.core.configure({ listens, refreshesRegistration });
+    }
+  }
+
+  #receive(event: CoreEvent): void {
+    switch (event.type) {
+      case 'registered':
+        this.#registrator.isRegistered = true;
+        if (event.first) {
+          this.emit('registered', { response: new IncomingResponse(event.response) });
+        }
+        break;
+      case 'registrationFailed': {
+        this.#registrator.isRegistered = false;
+        const response = event.response === null ? null : new IncomingResponse(event.response);
+        this.emit('registrationFailed', { response, cause: event.cause });
+        break;
+      }
+      case 'unregistered': {
+        this.#registrator.isRegistered = false;
+        const response = event.response === null ? null : new IncomingResponse(event.response);
+        this.emit('unregistered', response === null && event.cause === null ? {} : { response, cause: event.cause });
+        break;
+      }
+      case 'registrationExpiring':
+        this.emit('registrationExpiring');
+        break;
+      case 'incomingCall':
+        this.#incomingCall(event);
+        break;
+      case 'incomingRequest':
+        this.#incomingRequest(event);
+        break;
+      case 'notify': {
+        const request = new IncomingRequest(event.request);
+        this.emit('sipEvent', { event: request.event ?? { event: '', params: {} }, request });
+        break;
+      }
+      default:
+        this.endpoint.dispatch(event);
+    }
+  }
+
+  #incomingCall(event: IncomingCallEvent): void {
+    const request = new IncomingRequest(event.request, (status, reason, extraHeaders, body) => {
+      const options = { ...payloadOf(extraHeaders, body), ...(reason === undefined ? {} : { reason }) };
+      this.endpoint.attempt((core) =>
+        status < 200 ? core.ring(event.call, { ...options, status }) : core.reject(event.call, status, options),
+      );
+    });
+    this.#incoming.set(request, event);
+    const replaced = event.replaces === null ? undefined : this.endpoint.listenerOf(event.replaces);
+    if (replaced instanceof RTCSession && replaced.receiveReplaces(request)) {
+      return;
+    }
+    const session = new RTCSession(this);
+    if (replaced instanceof RTCSession) {
+      // RFC 3891 §3: once the new call stands, the old one ends.
+      session.on('confirmed', () => {
+        if (!replaced.isEnded()) {
+          replaced.terminate();
+        }
+      });
+    }
+    session.init_incoming(request);
+  }
+
+  #incomingRequest(event: IncomingRequestEvent): void {
+    const request = new IncomingRequest(event.request);
+    if (event.method === 'MESSAGE') {
+      new Message(this).init_incoming(request, event.transaction);
+    } else if (event.method === 'OPTIONS') {
+      new Options(this).init_incoming(request, event.transaction);
+    } else {
+      this.endpoint.attempt((core) => core.respond(event.transaction, 405));
+    }
+  }
+
+  /** The page goes away: what can be said without waiting is said. A page that is only frozen keeps its calls. */
+  #pageHides(event: Event): void {
+    if (!(event as PageTransitionEvent).persisted) {
+      this.terminateSessions();
+    }
+  }
+}
+
+function coreConfig(settings: Settings, socketUri: string): CoreConfig {
+  const trail = settings.register_from_tag_trail;
+  return {
+    ...credentials(settings),
+    uri: settings.uri.toString(),
+    contactUri: settings.contact_uri.toString(),
+    viaHost: settings.via_host,
+    instanceId: settings.instance_id,
+    registrarServer: settings.registrar_server.toString(),
+    registerExpires: settings.register_expires,
+    registerFromTagTrail: typeof trail === 'function' ? trail() : trail,
+    sessionTimers: settings.session_timers,
+    sessionTimersRefreshMethod: settings.session_timers_refresh_method,
+    sessionTimersForceRefresher: settings.session_timers_force_refresher,
+    noAnswerTimeout: settings.no_answer_timeout / 1000,
+    userAgent: settings.user_agent,
+    ...(settings.use_preloaded_route ? { preloadedRoute: `${socketUri};lr` } : {}),
+  };
+}
+
+function credentials(settings: Settings): CoreSettings {
+  return {
+    authorizationUser: settings.authorization_user,
+    password: settings.password,
+    ha1: settings.ha1,
+    realm: settings.realm,
+    authorizationJwt: settings.authorization_jwt,
+    displayName: settings.display_name,
+    extraHeaders: settings.extra_headers ?? [],
+  };
+}
+
+function viaTransport(token: string): ViaTransport {
+  return ['WS', 'WSS', 'TCP', 'TLS', 'UDP'].includes(token) ? (token as ViaTransport) : 'WS';
+}
