@@ -7,6 +7,7 @@
 
 pub mod builder;
 pub mod deadlines;
+pub mod dialog;
 pub mod digest;
 pub mod entropy;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod uri;
 
 pub use builder::Builder;
 pub use deadlines::Deadlines;
+pub use dialog::{Dialog, DialogId};
 pub use entropy::{Entropy, SeededEntropy};
 pub use error::{BuildError, Fault, HeaderError, ParseError, UriError};
 pub use framing::{Framed, Framer, KeepAlive, frame, keep_alive};
