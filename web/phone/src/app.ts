@@ -1,0 +1,146 @@
+/** Puts the phone on the page: builds it, keeps it up to date, and builds it anew when the language changes. */
+import { Alerts, RemoteSound } from './alerts.ts';
+import { listenToKeys } from './keyboard.ts';
+import { Sounds } from './media/sounds.ts';
+import { accountFrom, fragmentCredentials, loadDefaults, remembered } from './model/account.ts';
+import type { Agent, Library, Session } from './model/library.ts';
+import type { Call } from './model/call.ts';
+import { Phone } from './model/phone.ts';
+import { read, write } from './model/storage.ts';
+import { language, preferredLanguage, setLanguage, type Language } from './text/index.ts';
+import { emptyDraft } from './views/sign_in.ts';
+import { shell, type Look, type Shell, type ThemeChoice } from './views/shell.ts';
+
+declare global {
+  interface Window {
+    /** The user agent and the current session, for diagnosis in the browser's console. */
+    sipwebPhone?: { readonly ua: Agent | undefined; readonly session: Session | undefined };
+  }
+}
+
+/** A call that ended as both sides wanted leaves the screen by itself after this time. */
+const SHOW_ENDED = 6_000;
+
+export async function start(library: Library): Promise<Phone> {
+  // First of all: the password of a sign-in link must not stay in the address bar or the history.
+  const link = takeFragment();
+  setLanguage(read<Language>('language') ?? preferredLanguage(navigator.languages));
+  const page = new URL(location.href);
+  const phone = new Phone(library, { domain: page.hostname, server: '' });
+  const look = applyLook(() => rebuild());
+  const sounds = new Sounds();
+  const sound = new RemoteSound(phone);
+  const alerts = new Alerts(phone, sounds);
+  const draft = emptyDraft();
+
+  function build(): Shell {
+    document.documentElement.lang = language();
+    return shell(phone, sounds, look, draft, () => sound.play());
+  }
+
+  function rebuild(): void {
+    const focused = document.activeElement?.getAttribute('data-testid');
+    const old = current.element;
+    current = build();
+    current.update();
+    old.replaceWith(current.element);
+    if (focused) current.element.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  function update(): void {
+    current.update();
+    sound.update();
+    alerts.update();
+    followCall(phone);
+  }
+
+  phone.defaults = await loadDefaults(page, fetch.bind(window));
+  let current = build();
+  document.body.replaceChildren(current.element, sound.element);
+  phone.change.listen(update);
+  listenToKeys(phone, sounds, () => current.call);
+  setInterval(() => { current.tick(); alerts.title(); }, 1000);
+  for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
+  window.addEventListener('hashchange', () => signInByLink(takeFragment()));
+  window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
+  window.addEventListener('pagehide', () => phone.line.agent?.stop());
+  // A page that the browser kept asleep and brings back has hung up: it starts afresh.
+  window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden && phone.conversations.open) phone.conversations.show(phone.conversations.open); });
+  exposeForDiagnosis(phone);
+
+  function signInByLink(credentials: ReturnType<typeof takeFragment>): void {
+    if (!credentials) return;
+    const account = accountFrom(credentials, phone.defaults, page);
+    draft.user = credentials.user;
+    if (phone.line.account) phone.signOut();
+    if (typeof account !== 'string') phone.signIn(account, false);
+    rebuild();
+  }
+
+  if (link) {
+    signInByLink(link);
+  } else {
+    const before = remembered();
+    if (before) phone.signIn(before.account, before.stay, true);
+  }
+  update();
+  return phone;
+}
+
+/** Takes the credentials of a sign-in link out of the address bar. */
+function takeFragment(): { user: string; password: string } | undefined {
+  const credentials = fragmentCredentials(location.hash);
+  if (location.hash) history.replaceState(history.state, '', location.pathname + location.search);
+  return credentials;
+}
+
+function applyLook(rebuild: () => void): Look {
+  let theme = read<ThemeChoice>('theme') ?? 'system';
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  const dark = (): boolean => (theme === 'system' ? system.matches : theme === 'dark');
+  const apply = (): void => { document.documentElement.dataset.theme = dark() ? 'dark' : 'light'; };
+  apply();
+  system.addEventListener('change', () => { apply(); rebuild(); });
+  return {
+    theme: () => theme,
+    dark,
+    setTheme(choice) {
+      theme = choice;
+      write('theme', choice);
+      apply();
+      rebuild();
+    },
+    setLanguage(wanted) {
+      setLanguage(wanted);
+      write('language', wanted);
+      rebuild();
+    },
+  };
+}
+
+let followed: Call | undefined;
+let closing: ReturnType<typeof setTimeout> | undefined;
+
+/** Moves the focus to a new call, and takes a call that ended well off the screen. */
+function followCall(phone: Phone): void {
+  const { call } = phone;
+  if (call !== followed) {
+    followed = call;
+    clearTimeout(closing);
+    closing = undefined;
+    // Never out of a field that somebody writes in: the next key could answer or hang up.
+    const writing = document.activeElement?.matches('input:not(#dial-field), textarea, select');
+    if (call && !writing) document.querySelector<HTMLElement>('[data-testid="call"]')?.focus({ preventScroll: true });
+  }
+  if (call?.over && call.outcome?.normal && closing === undefined) {
+    closing = setTimeout(() => { if (phone.call === call) phone.closeCall(); }, SHOW_ENDED);
+  }
+}
+
+function exposeForDiagnosis(phone: Phone): void {
+  window.sipwebPhone = {
+    get ua() { return phone.line.agent; },
+    get session() { return phone.call?.session; },
+  };
+}

@@ -1,0 +1,53 @@
+/** Building elements. Everything from the network passes through text nodes and attributes here, never through markup. */
+
+export type Child = Node | string | undefined | null | false;
+
+/** Attributes; `on` holds listeners, `false` and `undefined` leave the attribute out, `true` writes it empty. */
+export interface Attributes {
+  readonly [name: string]: string | number | boolean | undefined | Listeners;
+  readonly on?: Listeners;
+}
+
+type Listeners = Readonly<Record<string, (event: never) => void>>;
+
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'object') listen(element, value);
+    else setAttribute(element, name, value);
+  }
+  element.append(...children.filter(isNode));
+  return element;
+}
+
+export function setAttribute(element: Element, name: string, value: string | number | boolean | undefined): void {
+  if (value === undefined || value === false) element.removeAttribute(name);
+  else element.setAttribute(name, value === true ? '' : String(value));
+}
+
+/** Writes text only when it differs: a live region speaks, and a selection is lost, at every write. */
+export function setText(element: Element, value: string): void {
+  if (element.textContent !== value) element.textContent = value;
+}
+
+export function show(element: HTMLElement, shown: boolean): void {
+  if (element.hidden === shown) element.hidden = !shown;
+}
+
+export function fill(element: Element, ...children: Child[]): void {
+  element.replaceChildren(...children.filter(isNode));
+}
+
+function listen(element: Element, listeners: Listeners): void {
+  for (const [event, listener] of Object.entries(listeners)) {
+    element.addEventListener(event, listener as (event: Event) => void);
+  }
+}
+
+function isNode(child: Child): child is Node | string {
+  return child !== undefined && child !== null && child !== false;
+}

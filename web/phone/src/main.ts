@@ -1,0 +1,17 @@
+/** The product's entry: the page over the sipweb library. */
+import { UA, WebSocketInterface } from '../../library/src/index.js';
+import { start } from './app.ts';
+import type { Agent, AgentOptions } from './model/library.ts';
+
+void start({
+  createAgent({ server, uri, password, displayName }: AgentOptions): Agent {
+    const agent = new UA({
+      sockets: [new WebSocketInterface(server)],
+      uri,
+      password,
+      register: true,
+      ...(displayName ? { display_name: displayName } : {}),
+    });
+    return agent as unknown as Agent;
+  },
+});

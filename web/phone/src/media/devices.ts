@@ -1,0 +1,121 @@
+/** Microphones, speakers and cameras: which ones to use, and why one cannot be had. */
+import { read, write } from '../model/storage.ts';
+
+export type MediaProblem = 'insecure' | 'refused' | 'missing' | 'busy';
+export type DeviceKind = 'microphone' | 'speaker' | 'ringer';
+
+export interface DeviceChoice {
+  microphone?: string;
+  speaker?: string;
+  ringer?: string;
+  /** Echo cancellation, noise suppression and gain control. */
+  processing: boolean;
+}
+
+export class MediaError extends Error {
+  readonly problem: MediaProblem;
+  constructor(problem: MediaProblem) {
+    super(problem);
+    this.problem = problem;
+  }
+}
+
+export class Devices {
+  readonly choice: DeviceChoice = { processing: true, ...read<Partial<DeviceChoice>>('devices') };
+  list: readonly MediaDeviceInfo[] = [];
+  readonly #changed: () => void;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+    this.#media?.addEventListener?.('devicechange', () => void this.refresh());
+  }
+
+  /** Whether the browser lets this page have a microphone at all: not in an insecure context. */
+  get available(): boolean {
+    return typeof this.#media?.getUserMedia === 'function';
+  }
+
+  get canChooseSpeaker(): boolean {
+    return 'setSinkId' in HTMLMediaElement.prototype;
+  }
+
+  get #media(): MediaDevices | undefined {
+    return navigator.mediaDevices as MediaDevices | undefined;
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.list = (await this.#media?.enumerateDevices()) ?? [];
+    } catch {
+      this.list = [];
+    }
+    this.#changed();
+  }
+
+  of(kind: DeviceKind): readonly MediaDeviceInfo[] {
+    const wanted = kind === 'microphone' ? 'audioinput' : 'audiooutput';
+    return this.list.filter((device) => device.kind === wanted && device.deviceId && device.deviceId !== 'default');
+  }
+
+  choose(kind: DeviceKind, id: string): void {
+    if (id) this.choice[kind] = id;
+    else delete this.choice[kind];
+    this.#keep();
+  }
+
+  setProcessing(on: boolean): void {
+    this.choice.processing = on;
+    this.#keep();
+  }
+
+  /** Opens the chosen microphone, and the camera if wanted. A chosen device that is gone gives way to the default one. */
+  async open(video: boolean): Promise<MediaStream> {
+    if (!this.available) throw new MediaError('insecure');
+    try {
+      return await this.#request(video, this.choice.microphone);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : '';
+      if (this.choice.microphone && (name === 'OverconstrainedError' || name === 'NotFoundError')) {
+        return this.#request(video, undefined).catch((second: unknown) => Promise.reject(new MediaError(problemOf(second))));
+      }
+      throw new MediaError(problemOf(error));
+    } finally {
+      void this.refresh(); // Names of devices are only told once a microphone was allowed.
+    }
+  }
+
+  #request(video: boolean, microphone: string | undefined): Promise<MediaStream> {
+    const { processing } = this.choice;
+    const audio: MediaTrackConstraints = {
+      echoCancellation: processing,
+      noiseSuppression: processing,
+      autoGainControl: processing,
+      ...(microphone ? { deviceId: { exact: microphone } } : {}),
+    };
+    return this.#media!.getUserMedia({ audio, video });
+  }
+
+  #keep(): void {
+    write('devices', this.choice);
+    this.#changed();
+  }
+}
+
+function problemOf(error: unknown): MediaProblem {
+  switch (error instanceof Error ? error.name : '') {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return 'refused';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'missing';
+    default:
+      return 'busy';
+  }
+}
+
+/** Sends `element` to the chosen output where the browser can; a device that is gone means the default. */
+export async function sendTo(element: HTMLMediaElement, id: string | undefined): Promise<void> {
+  if (!('setSinkId' in element)) return;
+  await element.setSinkId(id ?? '').catch(() => element.setSinkId('').catch(() => undefined));
+}

@@ -1,0 +1,265 @@
+/**
+ * One call, from dialling or ringing to the reason of its end.
+ *
+ *     outgoing: microphone -> calling -> ringing | early -> talking -> ended
+ *     incoming: incoming -> connecting -> talking -> ended
+ */
+import { MediaError, type Devices, type MediaProblem } from '../media/devices.ts';
+import type { Agent, CallOptions, Payload, Session } from './library.ts';
+import { plainUri, type Peer } from './peer.ts';
+import { callOutcome, type Outcome } from './reason.ts';
+
+export type Phase = 'microphone' | 'calling' | 'ringing' | 'early' | 'incoming' | 'connecting' | 'talking' | 'ending' | 'ended';
+
+export interface CallEvents {
+  changed(): void;
+  ended(call: Call): void;
+  /** The microphone or camera could not be had. */
+  media(problem: MediaProblem): void;
+}
+
+/** All ICE candidates are the host's own and the server's: no public STUN server learns who calls. */
+const PEER_CONNECTION: RTCConfiguration = { iceServers: [] };
+
+export class Call {
+  phase: Phase;
+  outcome: Outcome | undefined;
+  /** When the two sides could talk; milliseconds since the epoch. */
+  talkingSince: number | undefined;
+  readonly startedAt = Date.now();
+  endedAt: number | undefined;
+  muted = false;
+  readonly held = { local: false, remote: false };
+  /** Keys pressed during the call. */
+  digits = '';
+  local: MediaStream | undefined;
+  readonly remote = new MediaStream();
+  session: Session | undefined;
+
+  private constructor(
+    readonly peer: Peer,
+    readonly incoming: boolean,
+    /** With video, as wanted (outgoing) or offered (incoming). */
+    readonly video: boolean,
+    private readonly devices: Devices,
+    private readonly events: CallEvents,
+  ) {
+    this.phase = incoming ? 'incoming' : 'microphone';
+  }
+
+  static outgoing(agent: Agent, peer: Peer, video: boolean, devices: Devices, events: CallEvents): Call {
+    const call = new Call(peer, false, video, devices, events);
+    void call.#dial(agent);
+    return call;
+  }
+
+  static incoming(session: Session, request: Payload | undefined, devices: Devices, events: CallEvents): Call {
+    const name = session.remote_identity?.display_name;
+    const peer = { uri: plainUri(session.remote_identity?.uri), ...(name ? { name } : {}) };
+    const video = /^m=video [1-9]/m.test(String(request?.body ?? ''));
+    const call = new Call(peer, true, video, devices, events);
+    call.session = session;
+    for (const [event, react] of Object.entries(call.#handlers())) session.on(event, react);
+    return call;
+  }
+
+  get over(): boolean {
+    return this.phase === 'ended';
+  }
+
+  /** Whole seconds of talking. */
+  get seconds(): number {
+    if (this.talkingSince === undefined) return 0;
+    return Math.floor(((this.endedAt ?? Date.now()) - this.talkingSince) / 1000);
+  }
+
+  get remoteHasVideo(): boolean {
+    return this.remote.getVideoTracks().some((track) => track.readyState === 'live' && !track.muted);
+  }
+
+  get localHasVideo(): boolean {
+    return this.local?.getVideoTracks().some((track) => track.readyState === 'live') ?? false;
+  }
+
+  async answer(video: boolean): Promise<void> {
+    if (this.phase !== 'incoming') return;
+    this.#enter('connecting');
+    const options = await this.#openMedia(video && this.video);
+    if (!options) {
+      // Without a microphone the call still rings: the notice says what to do, and the user may try again.
+      if (!this.over) this.#enter('incoming');
+      return;
+    }
+    try {
+      this.session?.answer(options);
+    } catch {
+      this.#finish({ originator: 'local', cause: 'WebRTC Error' });
+    }
+  }
+
+  reject(): void {
+    this.#terminate({ status_code: 486, reason_phrase: 'Busy Here' });
+  }
+
+  hangUp(): void {
+    if (this.phase === 'incoming') this.reject();
+    else this.#terminate();
+  }
+
+  toggleMute(): void {
+    this.muted = !this.muted;
+    if (this.muted) this.session?.mute({ audio: true });
+    else this.session?.unmute({ audio: true });
+    this.events.changed();
+  }
+
+  toggleHold(): void {
+    if (this.phase !== 'talking') return;
+    if (this.held.local) this.session?.unhold();
+    else this.session?.hold();
+  }
+
+  /** Sends a key as RFC 4733 telephone-event, or by INFO where the other side did not agree to that. */
+  sendDigit(key: string): void {
+    const sender = this.session?.connection?.getSenders().find((each) => each.track?.kind === 'audio');
+    const transportType = sender?.dtmf?.canInsertDTMF ? 'RFC2833' : 'INFO';
+    try {
+      this.session?.sendDTMF(key, { transportType });
+      this.digits += key;
+    } catch {
+      // Not in a state to send: the key is not shown as sent.
+    }
+    this.events.changed();
+  }
+
+  /** Changes the microphone while talking. */
+  async changeMicrophone(): Promise<void> {
+    const old = this.local?.getAudioTracks()[0];
+    const sender = this.session?.connection?.getSenders().find((each) => each.track === old);
+    if (!old || !sender || !this.local) return;
+    try {
+      const fresh = (await this.devices.open(false)).getAudioTracks()[0];
+      if (!fresh) return;
+      fresh.enabled = old.enabled;
+      await sender.replaceTrack(fresh);
+      this.local.removeTrack(old);
+      this.local.addTrack(fresh);
+      old.stop();
+    } catch (error) {
+      if (error instanceof MediaError) this.events.media(error.problem);
+    }
+    this.events.changed();
+  }
+
+  async #dial(agent: Agent): Promise<void> {
+    const options = await this.#openMedia(this.video);
+    if (this.over) {
+      this.#releaseMedia();
+      return;
+    }
+    if (!options) {
+      this.#finish({ originator: 'local', cause: 'User Denied Media Access' });
+      return;
+    }
+    this.#enter('calling');
+    try {
+      const session = agent.call(this.peer.uri, { ...options, eventHandlers: this.#handlers() });
+      this.session ??= session;
+      this.#watch(session.connection);
+    } catch {
+      this.#finish({ originator: 'local', cause: 'Connection Error' });
+    }
+  }
+
+  async #openMedia(video: boolean): Promise<CallOptions | undefined> {
+    try {
+      this.local = await this.devices.open(video);
+    } catch (error) {
+      this.events.media(error instanceof MediaError ? error.problem : 'busy');
+      return undefined;
+    }
+    return { mediaStream: this.local, mediaConstraints: { audio: true, video }, pcConfig: PEER_CONNECTION };
+  }
+
+  #handlers(): Record<string, (event: Payload) => void> {
+    return {
+      peerconnection: (event) => this.#watch(event.peerconnection),
+      progress: (event) => this.#progressed(event),
+      accepted: () => (this.incoming ? this.#enter('connecting') : this.#talk()),
+      confirmed: () => this.#talk(),
+      hold: (event) => this.#hold(event, true),
+      unhold: (event) => this.#hold(event, false),
+      ended: (event) => this.#finish(event),
+      failed: (event) => this.#finish(event),
+    };
+  }
+
+  #progressed(event: Payload): void {
+    if (this.incoming || this.over || this.phase === 'talking') return;
+    const early = typeof event.response?.body === 'string' && event.response.body.includes('m=audio');
+    this.#enter(early ? 'early' : this.phase === 'early' ? 'early' : 'ringing');
+  }
+
+  #talk(): void {
+    if (this.over || this.phase === 'ending') return;
+    this.talkingSince ??= Date.now();
+    this.#watch(this.session?.connection);
+    this.#enter('talking');
+  }
+
+  #hold(event: Payload, on: boolean): void {
+    this.held[event.originator === 'local' ? 'local' : 'remote'] = on;
+    this.events.changed();
+  }
+
+  #watched: RTCPeerConnection | undefined;
+
+  #watch(connection: RTCPeerConnection | null | undefined): void {
+    if (!connection || connection === this.#watched) return;
+    this.#watched = connection;
+    for (const { track } of connection.getReceivers()) this.#addRemote(track);
+    connection.addEventListener('track', ({ track }) => this.#addRemote(track));
+  }
+
+  #addRemote(track: MediaStreamTrack | null): void {
+    if (!track || this.remote.getTrackById(track.id)) return;
+    this.remote.addTrack(track);
+    // A track starts muted and tells when the first packet came: then its video is worth showing.
+    for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, this.events.changed);
+    this.events.changed();
+  }
+
+  #terminate(options?: { status_code: number; reason_phrase: string }): void {
+    if (this.over) return;
+    if (!this.session) {
+      this.#finish({ originator: 'local', cause: 'Canceled' });
+      return;
+    }
+    this.#enter('ending');
+    try {
+      this.session.terminate(options);
+    } catch {
+      this.#finish({ originator: 'local', cause: 'Terminated' });
+    }
+  }
+
+  #finish(event: Payload): void {
+    if (this.over) return;
+    this.endedAt = Date.now();
+    this.outcome = callOutcome(event ?? {}, this.incoming);
+    this.#releaseMedia();
+    this.#enter('ended');
+    this.events.ended(this);
+  }
+
+  #releaseMedia(): void {
+    for (const track of this.local?.getTracks() ?? []) track.stop();
+    this.local = undefined;
+  }
+
+  #enter(phase: Phase): void {
+    if (this.over || (this.phase === 'ending' && phase !== 'ended')) return;
+    this.phase = phase;
+    this.events.changed();
+  }
+}

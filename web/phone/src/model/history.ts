@@ -1,0 +1,67 @@
+/** The list of recent calls of one account. */
+import { forget, read, write } from './storage.ts';
+import type { Peer } from './peer.ts';
+import type { Outcome } from './reason.ts';
+
+export type RecentKind = 'outgoing' | 'incoming' | 'missed' | 'notReached';
+
+export interface Recent {
+  readonly peer: Peer;
+  readonly kind: RecentKind;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Seconds of talking. */
+  readonly seconds: number;
+  readonly video: boolean;
+  readonly outcome?: Outcome;
+}
+
+const KEPT = 100;
+
+export class History {
+  entries: readonly Recent[] = [];
+  /** Missed calls since the list was last looked at. */
+  missed = 0;
+  #account = '';
+  readonly #changed: () => void;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  open(account: string): void {
+    this.#account = account;
+    this.entries = read<Recent[]>(`recents.${account}`) ?? [];
+    this.missed = 0;
+    this.#changed();
+  }
+
+  add(recent: Recent): void {
+    this.entries = [recent, ...this.entries].slice(0, KEPT);
+    if (recent.kind === 'missed') this.missed += 1;
+    write(`recents.${this.#account}`, this.entries);
+    this.#changed();
+  }
+
+  seen(): void {
+    if (this.missed === 0) return;
+    this.missed = 0;
+    this.#changed();
+  }
+
+  clear(): void {
+    this.entries = [];
+    this.missed = 0;
+    forget(`recents.${this.#account}`);
+    this.#changed();
+  }
+
+  /** Everybody in the list, once, latest first. */
+  get peers(): readonly Peer[] {
+    const known = new Map<string, Peer>();
+    for (const { peer } of this.entries) {
+      if (!known.has(peer.uri)) known.set(peer.uri, peer);
+    }
+    return [...known.values()];
+  }
+}

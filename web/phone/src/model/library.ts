@@ -1,0 +1,56 @@
+/**
+ * The part of the sipweb library that the page uses, as interfaces: the product hands in the library, the tests a double.
+ * The shape is that of JsSIP's UA and RTCSession.
+ */
+
+export interface Library {
+  createAgent(options: AgentOptions): Agent;
+}
+
+export interface AgentOptions {
+  /** WebSocket address. */
+  readonly server: string;
+  readonly uri: string;
+  readonly password: string;
+  readonly displayName?: string;
+}
+
+// Payloads differ from event to event; each is read with care where it arrives.
+export type Payload = Readonly<Record<string, any>>;
+export type Handlers = Readonly<Record<string, (event: any) => void>>;
+
+export interface Agent {
+  start(): void;
+  stop(): void;
+  register(): void;
+  call(target: string, options: CallOptions): Session;
+  sendMessage(target: string, body: string, options?: MessageOptions): unknown;
+  on(event: string, listener: (event: any) => void): unknown;
+}
+
+export interface CallOptions {
+  readonly mediaStream?: MediaStream;
+  readonly mediaConstraints?: MediaStreamConstraints;
+  readonly pcConfig?: RTCConfiguration;
+  readonly eventHandlers?: Handlers;
+  readonly rtcOfferConstraints?: RTCOfferOptions;
+}
+
+export interface MessageOptions {
+  readonly contentType?: string;
+  readonly eventHandlers?: Handlers;
+}
+
+export interface Session {
+  readonly connection?: RTCPeerConnection | null;
+  readonly remote_identity?: { readonly uri: unknown; readonly display_name?: string | null };
+  answer(options: CallOptions): void;
+  terminate(options?: { status_code?: number; reason_phrase?: string }): void;
+  sendDTMF(tone: string, options?: { transportType?: string; duration?: number; interToneGap?: number }): void;
+  hold(): boolean;
+  unhold(): boolean;
+  mute(options?: { audio?: boolean; video?: boolean }): void;
+  unmute(options?: { audio?: boolean; video?: boolean }): void;
+  isEnded(): boolean;
+  on(event: string, listener: (event: any) => void): unknown;
+}

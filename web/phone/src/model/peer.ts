@@ -1,0 +1,98 @@
+/** Somebody to call or write to, and how what people type becomes a SIP address. */
+
+export interface Peer {
+  /** Without parameters, so that it names the person, not the device. */
+  readonly uri: string;
+  readonly name?: string;
+}
+
+export type Dialled = { readonly peer: Peer } | { readonly error: 'errorTarget' | 'errorSelf' };
+
+/** Digits and the marks that people put between them. */
+const NUMBER = /^\+?[\d\s().\-/*#]*[\d*#][\d\s().\-/*#]*$/;
+// RFC 3261 §25.1: what may stand in a user part unescaped.
+const USER_UNSAFE = /[^A-Za-z0-9\-_.!~*'()&=+$,;?/]/g;
+const ADDRESS = /^(sips?):(?:([^@\s<>"]+)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?([;?][^\s<>"]*)?$/;
+
+/**
+ * What the user means by `typed`: a number, an address, somebody already known by name, or a user of our own domain.
+ * `self` is the user's own address.
+ */
+export function dial(typed: string, domain: string, known: readonly Peer[] = [], self?: string): Dialled {
+  const input = typed.trim();
+  if (!input) return { error: 'errorTarget' };
+  const uri = addressOf(input, domain, known);
+  if (!uri || !ADDRESS.test(uri)) return { error: 'errorTarget' };
+  if (self && sameUri(uri, self)) return { error: 'errorSelf' };
+  const name = known.find((peer) => sameUri(peer.uri, uri))?.name;
+  return { peer: name ? { uri, name } : { uri } };
+}
+
+function addressOf(input: string, domain: string, known: readonly Peer[]): string | undefined {
+  if (/^sips?:/i.test(input)) return input.replace(/^sips?/i, (scheme) => scheme.toLowerCase());
+  const number = input.replace(/^tel:/i, '');
+  if (NUMBER.test(number)) return `sip:${escapeUser(number.replace(/[\s().\-/]/g, ''))}@${domain}`;
+  if (input.includes('@')) return `sip:${input}`;
+  const named = known.find((peer) => peer.name?.toLowerCase() === input.toLowerCase());
+  if (named) return named.uri;
+  // A host name alone is an address only with its scheme; a word with spaces is nobody that we know.
+  return /\s/.test(input) ? undefined : `sip:${escapeUser(input)}@${domain}`;
+}
+
+export function escapeUser(user: string): string {
+  return user.replace(USER_UNSAFE, (character) => encodeURIComponent(character).replace(/'/g, '%27'));
+}
+
+/** The address of record: scheme, user and host; no port of a device, no parameters. */
+export function plainUri(uri: unknown): string {
+  const found = ADDRESS.exec(String(uri).trim());
+  if (!found) return String(uri);
+  const [, scheme, user, host, port] = found;
+  return `${scheme}:${user ? `${user}@` : ''}${host!.toLowerCase()}${port ?? ''}`;
+}
+
+export function sameUri(one: string, other: string): boolean {
+  return plainUri(one) === plainUri(other);
+}
+
+export function userOf(uri: string): string {
+  const user = ADDRESS.exec(uri)?.[2]?.split(';')[0];
+  return user === undefined ? '' : unescape(user.split(':')[0]!);
+}
+
+/** What to call somebody: the name, else the user, else the whole address. */
+export function nameOf(peer: Peer): string {
+  return peer.name || userOf(peer.uri) || peer.uri.replace(/^sips?:/, '');
+}
+
+/** The second line under the name; the user alone where the domain is our own. */
+export function addressLine(peer: Peer, domain: string): string {
+  const bare = unescape(plainUri(peer.uri).replace(/^sips?:/, ''));
+  const own = `@${domain.toLowerCase()}`;
+  return bare.endsWith(own) ? bare.slice(0, -own.length) : bare;
+}
+
+function unescape(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** One or two letters for the round picture. */
+export function initials(peer: Peer): string {
+  const name = nameOf(peer);
+  if (/^[+\d*#]/.test(name)) return '#';
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const first = words[0] ?? '?';
+  const last = words.length > 1 ? words[words.length - 1]! : '';
+  return ((Array.from(first)[0] ?? '?') + (Array.from(last)[0] ?? '')).toUpperCase();
+}
+
+/** A colour of their own for everybody, the same each time: degrees on the colour wheel. */
+export function hueOf(peer: Peer): number {
+  let sum = 7;
+  for (const character of plainUri(peer.uri)) sum = (sum * 31 + character.codePointAt(0)!) % 3600;
+  return Math.round(sum / 10);
+}

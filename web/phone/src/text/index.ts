@@ -1,0 +1,36 @@
+/** All texts of the page, in the language that the user chose or the browser prefers. */
+import { en, type TextKey } from './en.ts';
+import { es } from './es.ts';
+
+export type { TextKey } from './en.ts';
+export type Language = 'en' | 'es';
+export type Values = Readonly<Record<string, string | number>>;
+
+export const LANGUAGES: readonly Language[] = ['en', 'es'];
+const DICTIONARIES: Record<Language, Record<TextKey, string>> = { en, es };
+
+let current: Language = 'en';
+
+export function setLanguage(language: Language): void {
+  current = language;
+}
+
+export function language(): Language {
+  return current;
+}
+
+/** The first of the browser's languages that we speak, else English. */
+export function preferredLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const found = LANGUAGES.find((known) => tag.toLowerCase().split('-')[0] === known);
+    if (found) return found;
+  }
+  return 'en';
+}
+
+/** The text of `key`, with each `{name}` replaced by its value. */
+export function text(key: TextKey, values: Values = {}): string {
+  return DICTIONARIES[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+export { en, es };

@@ -1,0 +1,128 @@
+/** Conversations: the list, and one of them. */
+import { h, fill, setText, show } from '../dom.ts';
+import { icon } from '../icons.ts';
+import { text } from '../text/index.ts';
+import { preview, type Conversation, type TextMessage } from '../model/conversations.ts';
+import { addressLine, dial, nameOf } from '../model/peer.ts';
+import type { Phone } from '../model/phone.ts';
+import { avatar, dayOf, empty, iconButton, timeOfDay, type View } from './view.ts';
+
+export function messagesView(phone: Phone): View {
+  const list = listView(phone);
+  const one = conversationView(phone);
+  return {
+    element: h('section', { 'class': 'panel', 'aria-label': text('messages') }, list.element, one.element),
+    update() {
+      const { open } = phone.conversations;
+      show(list.element, open === undefined);
+      show(one.element, open !== undefined);
+      if (open) one.update();
+      else list.update();
+    },
+  };
+}
+
+function listView(phone: Phone): View {
+  const target = h('input', { 'type': 'text', 'data-testid': 'conversation-target', 'aria-label': text('messageTo'), 'placeholder': text('messageTo'), 'autocapitalize': 'none', 'spellcheck': 'false', 'autocomplete': 'off', 'enterkeyhint': 'go' });
+  const problem = h('p', { 'class': 'dial-error', 'role': 'alert', 'data-testid': 'conversation-error', 'hidden': true });
+  const begin = h('form', { class: 'new-conversation', on: { submit: (event: Event) => { event.preventDefault(); start(); } } },
+    h('div', { class: 'field-box' }, target, h('button', { 'type': 'submit', 'class': 'button inline', 'aria-label': text('startConversation'), 'title': text('newMessage'), 'data-testid': 'conversation-start' }, h('span', { class: 'button-face' }, icon('plus')))), problem);
+  const rows = h('div', { 'class': 'list', 'data-testid': 'conversation-list' });
+
+  function start(): void {
+    const found = dial(target.value, phone.domain, phone.known);
+    const wrong = 'error' in found;
+    setText(problem, wrong ? text(found.error) : '');
+    show(problem, wrong);
+    if (wrong) return;
+    target.value = '';
+    phone.conversations.show(phone.conversations.with(found.peer));
+    queueMicrotask(() => document.querySelector<HTMLElement>('[data-testid="message-field"]')?.focus());
+  }
+
+  return {
+    element: h('div', { class: 'panel-page' }, h('header', { class: 'panel-head' }, h('h2', {}, text('messages'))), begin, rows),
+    update() {
+      const written = phone.conversations.list.filter((each) => each.messages.length > 0);
+      if (written.length === 0) fill(rows, empty('message', text('noConversations'), text('noConversationsHelp')));
+      else fill(rows, h('ul', {}, ...written.map((each) => conversationRow(phone, each))));
+    },
+  };
+}
+
+function conversationRow(phone: Phone, conversation: Conversation): HTMLElement {
+  const last = conversation.messages.at(-1);
+  const unread = conversation.unread;
+  return h('li', { class: `row ${unread > 0 ? 'unread' : ''}` },
+    h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'conversation-row', 'on': { click: () => phone.conversations.show(conversation) } },
+      avatar(conversation.peer),
+      h('span', { class: 'two-lines' }, h('strong', {}, nameOf(conversation.peer)), h('small', {}, h('span', { class: 'ellipsis' }, preview(conversation)))),
+      h('span', { class: 'row-end' },
+        last && h('time', {}, timeOfDay(last.at)),
+        unread > 0 && h('span', { 'class': 'badge', 'aria-label': text('unreadCount', { count: unread }) }, String(unread)))));
+}
+
+function conversationView(phone: Phone): View {
+  const who = h('div', { class: 'conversation-who' });
+  const lines = h('ol', { 'class': 'bubbles', 'data-testid': 'conversation', 'role': 'log', 'aria-live': 'polite' });
+  const field = h('textarea', {
+    'data-testid': 'message-field', 'rows': 1, 'placeholder': text('messageHint'), 'aria-label': text('messageHint'), 'enterkeyhint': 'send',
+    'on': { keydown: (event: KeyboardEvent) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } } },
+  });
+  const form = h('form', { class: 'compose', on: { submit: (event: Event) => { event.preventDefault(); send(); } } },
+    field, h('button', { 'type': 'submit', 'class': 'button round small accent', 'aria-label': text('send'), 'title': text('send'), 'data-testid': 'message-send' }, h('span', { class: 'button-face' }, icon('send'))));
+  let shown: Conversation | undefined;
+  let count = '';
+
+  function send(): void {
+    const { open } = phone.conversations;
+    const body = field.value.trim();
+    if (!open || !body) return;
+    field.value = '';
+    phone.conversations.send(phone.line.state === 'registered' ? phone.line.agent : undefined, open, body);
+  }
+
+  function update(): void {
+    const open = phone.conversations.open!;
+    if (open !== shown) {
+      shown = open;
+      fill(who, avatar(open.peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(open.peer)), h('small', {}, addressLine(open.peer, phone.domain))));
+    }
+    const key = `${open.peer.uri} ${open.messages.map((each) => each.id + each.state).join()}`;
+    if (key === count) return;
+    count = key;
+    fill(lines, ...bubbles(phone, open));
+    lines.scrollTop = lines.scrollHeight;
+  }
+
+  return {
+    element: h('div', { class: 'panel-page' },
+      h('header', { class: 'panel-head' },
+        iconButton({ icon: 'back', label: text('back'), id: 'conversation-back', style: 'inline', press: () => phone.conversations.show(undefined) }),
+        who,
+        iconButton({ icon: 'call', label: text('call'), id: 'conversation-call', style: 'inline', press: () => shown && phone.callPeer(shown.peer) })),
+      lines, form),
+    update,
+  };
+}
+
+function bubbles(phone: Phone, conversation: Conversation): HTMLElement[] {
+  let day = '';
+  return conversation.messages.flatMap((message) => {
+    const its = dayOf(message.at);
+    const head = its === day ? [] : [h('li', { class: 'day' }, its)];
+    day = its;
+    return [...head, bubble(phone, conversation, message)];
+  });
+}
+
+function bubble(phone: Phone, conversation: Conversation, message: TextMessage): HTMLElement {
+  const peer = nameOf(conversation.peer);
+  const state = message.state === 'sending' ? text('messageSending')
+    : message.state === 'failed' ? text('messageFailed', { detail: text(message.outcome?.key ?? 'endedConnection', { peer }) })
+      : timeOfDay(message.at);
+  return h('li', { 'class': `bubble ${message.own ? 'own' : ''} ${message.state}`, 'data-testid': 'message', 'data-direction': message.own ? 'outgoing' : 'incoming', 'data-state': message.state },
+    h('p', {}, message.body),
+    h('small', {}, state, message.state === 'failed' && h('button',
+      { 'type': 'button', 'class': 'link', 'data-testid': 'message-again', 'on': { click: () => phone.conversations.again(phone.line.state === 'registered' ? phone.line.agent : undefined, conversation, message) } }, text('sendAgain'))));
+}

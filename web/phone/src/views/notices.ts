@@ -1,0 +1,101 @@
+/** Full-width notices: what is wrong, and what to do about it. */
+import { h } from '../dom.ts';
+import { icon } from '../icons.ts';
+import { text, type TextKey } from '../text/index.ts';
+import type { Phone } from '../model/phone.ts';
+import { iconButton, type View } from './view.ts';
+import { allowMicrophone } from './settings.ts';
+
+interface Notice {
+  /** Stable name, for tests and to know whether it is the same notice. */
+  readonly kind: string;
+  readonly words: string;
+  readonly help?: string;
+  readonly severe: boolean;
+  readonly action?: { readonly label: string; readonly press: () => void };
+  readonly link?: { readonly label: string; readonly href: string };
+  readonly dismiss?: () => void;
+}
+
+const MICROPHONE: Record<'refused' | 'missing' | 'busy', readonly [TextKey, TextKey | undefined]> = {
+  refused: ['noticeRefused', 'noticeRefusedHelp'],
+  missing: ['noticeNoMicrophone', 'noticeNoMicrophoneHelp'],
+  busy: ['noticeBusyMicrophone', undefined],
+};
+
+export function noticesView(phone: Phone, playSound: () => void): View {
+  const element = h('div', { class: 'notices', role: 'region', 'aria-live': 'assertive' });
+  let shown = '';
+  return {
+    element,
+    update() {
+      const notices = current(phone, playSound);
+      const key = JSON.stringify(notices);
+      if (key === shown) return;
+      shown = key;
+      element.replaceChildren(...notices.map(noticeElement));
+    },
+  };
+}
+
+function current(phone: Phone, playSound: () => void): Notice[] {
+  return [insecure(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
+}
+
+function insecure(phone: Phone): Notice | undefined {
+  if (phone.devices.available) return undefined;
+  const secure = new URL(location.href);
+  secure.protocol = 'https:';
+  const sameHost = location.protocol === 'http:' && secure.port === '';
+  return {
+    kind: 'insecure', severe: true, words: text('noticeInsecure'), help: text('noticeInsecureHelp'),
+    // Which port https has elsewhere we cannot know; on the standard port we can offer the link.
+    ...(sameHost ? { link: { label: text('noticeOpenSecure'), href: secure.href } } : {}),
+  };
+}
+
+function connection(phone: Phone): Notice | undefined {
+  const { line } = phone;
+  if (!phone.signedIn) return undefined;
+  if (!navigator.onLine && line.state !== 'registered') return { kind: 'offline', severe: true, words: text('noticeOffline') };
+  if (line.state !== 'reconnecting') return undefined;
+  return { kind: 'connection', severe: true, words: text('noticeLost'), action: { label: text('tryAgain'), press: () => line.retry() } };
+}
+
+function registration(phone: Phone): Notice | undefined {
+  const { line } = phone;
+  if (!phone.signedIn || line.state !== 'failed' || !line.problem) return undefined;
+  const detail = text(line.problem.key, line.problem.values);
+  const action = line.problem.key === 'errorAuthentication'
+    ? { label: text('noticeSignInAgain'), press: () => phone.signOut() }
+    : { label: text('tryAgain'), press: () => line.retry() };
+  return { kind: 'registration', severe: true, words: text('noticeFailed', { detail }), action };
+}
+
+function microphone(phone: Phone): Notice | undefined {
+  const problem = phone.mediaProblem;
+  if (!problem || problem === 'insecure') return undefined;
+  const [words, help] = MICROPHONE[problem];
+  return {
+    kind: `microphone-${problem}`, severe: true, words: text(words), ...(help ? { help: text(help) } : {}),
+    action: { label: text('tryAgain'), press: () => void allowMicrophone(phone) },
+    dismiss: () => {
+      phone.mediaProblem = undefined;
+      phone.change.signal();
+    },
+  };
+}
+
+function sound(phone: Phone, press: () => void): Notice | undefined {
+  if (!phone.soundBlocked) return undefined;
+  return { kind: 'sound', severe: false, words: text('noticeSound'), action: { label: text('noticeSoundAction'), press } };
+}
+
+function noticeElement(notice: Notice): HTMLElement {
+  return h('div', { 'class': `notice ${notice.severe ? 'severe' : ''}`, 'data-testid': 'notice', 'data-notice': notice.kind },
+    icon('alert'),
+    h('p', {}, h('strong', {}, notice.words), notice.help && ` ${notice.help}`),
+    notice.link && h('a', { class: 'pill', href: notice.link.href }, notice.link.label),
+    notice.action && h('button', { 'type': 'button', 'class': 'pill', 'data-testid': `notice-${notice.kind}-action`, 'on': { click: notice.action.press } }, notice.action.label),
+    notice.dismiss && iconButton({ icon: 'close', label: text('close'), id: `notice-${notice.kind}-close`, style: 'inline', press: notice.dismiss }));
+}

@@ -1,0 +1,85 @@
+/** Account, devices, notifications and looks. */
+import { h, setText, show } from '../dom.ts';
+import { icon } from '../icons.ts';
+import { LANGUAGES, en, es, language, text, type Language } from '../text/index.ts';
+import { uriOf } from '../model/account.ts';
+import type { Phone } from '../model/phone.ts';
+import type { Sounds } from '../media/sounds.ts';
+import { avatar, type View } from './view.ts';
+import { deviceView } from './devices.ts';
+import type { Look, ThemeChoice } from './shell.ts';
+
+const NAMES: Record<Language, string> = { en: en.language, es: es.language };
+
+export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
+  const devices = deviceView(phone, ['microphone', 'speaker', 'ringer'], 'settings');
+  const allow = h('p', { class: 'hint' }, text('deviceNames'), ' ',
+    h('button', { type: 'button', class: 'link', on: { click: () => void allowMicrophone(phone) } }, text('allowMicrophone')));
+  const processing = check('settings-processing', text('audioProcessing'), (on) => phone.devices.setProcessing(on));
+  const blocked = h('p', { class: 'hint' }, text('notificationsBlocked'));
+  const notifications = check('settings-notifications', text('notifications'), (on) => {
+    if (on) void Notification.requestPermission().then(phone.change.signal);
+    else phone.change.signal();
+  });
+  const ring = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'settings-test-ringer', 'on': { click: () => { sounds.ring(phone.devices.choice.ringer); setTimeout(() => phone.call?.phase === 'incoming' || sounds.stop(), 2600); } } }, text('testRinger'));
+  const uri = h('small', {});
+  const name = h('strong', {});
+  const account = phone.line.account;
+
+  return {
+    element: h('section', { 'class': 'panel', 'aria-label': text('settings') },
+      h('header', { class: 'panel-head' }, h('h2', {}, text('settings'))),
+      h('div', { class: 'list settings' },
+        h('h3', {}, text('account')),
+        h('div', { class: 'card account-card' },
+          account && avatar({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) }),
+          h('span', { class: 'two-lines' }, name, uri),
+          h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out', 'on': { click: () => phone.signOut() } }, icon('signOut'), text('signOut'))),
+        h('h3', {}, text('soundAndDevices')),
+        h('div', { class: 'card' }, devices.element, allow, processing.element, h('p', { class: 'hint' }, text('audioProcessingHint')), ring),
+        h('h3', {}, text('appearance')),
+        h('div', { class: 'card' },
+          choice('settings-language', text('switchLanguage'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)),
+          choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice)),
+          notifications.element, blocked))),
+    update() {
+      const account = phone.line.account;
+      if (account) {
+        setText(name, account.displayName ?? account.user);
+        setText(uri, uriOf(account).replace('sip:', ''));
+      }
+      show(allow, phone.devices.available && phone.devices.list.every((device) => !device.label));
+      processing.input.checked = phone.devices.choice.processing;
+      const state = 'Notification' in window ? Notification.permission : 'denied';
+      notifications.input.checked = state === 'granted';
+      notifications.input.disabled = state !== 'default';
+      show(blocked, state === 'denied');
+      devices.update();
+    },
+  };
+}
+
+/** Opens the microphone once, for the permission, and clears a notice about it. */
+export async function allowMicrophone(phone: Phone): Promise<void> {
+  try {
+    const stream = await phone.devices.open(false);
+    for (const track of stream.getTracks()) track.stop();
+    phone.mediaProblem = undefined;
+    await phone.devices.refresh();
+  } catch (error) {
+    const problem = (error as { problem?: Phone['mediaProblem'] }).problem;
+    if (problem) phone.mediaProblem = problem;
+    phone.change.signal();
+  }
+}
+
+function check(id: string, label: string, changed: (on: boolean) => void): { element: HTMLElement; input: HTMLInputElement } {
+  const input = h('input', { 'type': 'checkbox', 'data-testid': id, 'on': { change: () => changed(input.checked) } });
+  return { element: h('label', { class: 'check' }, input, h('span', {}, label)), input };
+}
+
+function choice(id: string, label: string, options: readonly (readonly [string, string])[], value: string, changed: (value: string) => void): HTMLElement {
+  const select = h('select', { 'id': id, 'data-testid': id, 'on': { change: () => changed(select.value) } }, ...options.map(([key, words]) => h('option', { value: key }, words)));
+  select.value = value;
+  return h('div', { class: 'field' }, h('label', { for: id }, label), h('div', { class: 'field-box select-box' }, select));
+}

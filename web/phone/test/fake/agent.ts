@@ -1,0 +1,158 @@
+/**
+ * A double of the library: no network, no SIP. Tests and pictures steer it through `window.fake`.
+ * Only bundled by the test server; never part of the product.
+ */
+import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Session } from '../../src/model/library.ts';
+
+type Listener = (event: any) => void;
+
+class Emitter {
+  readonly #listeners = new Map<string, Listener[]>();
+
+  on(event: string, listener: Listener): this {
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    return this;
+  }
+
+  emit(event: string, payload: Payload = {}): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(payload);
+  }
+}
+
+export class FakeSession extends Emitter implements Session {
+  connection: RTCPeerConnection | null = null;
+  readonly remote_identity: { uri: string; display_name: string | null };
+  readonly digits: [string, string | undefined][] = [];
+  ended = false;
+  options: CallOptions | undefined;
+
+  constructor(readonly incoming: boolean, uri: string, name: string | null = null, handlers: Handlers = {}) {
+    super();
+    this.remote_identity = { uri, display_name: name };
+    for (const [event, listener] of Object.entries(handlers)) this.on(event, listener);
+  }
+
+  answer(options: CallOptions): void {
+    this.options = options;
+    this.emit('accepted', { originator: 'local' });
+    this.emit('confirmed', { originator: 'remote' });
+  }
+
+  terminate(options?: { status_code?: number }): void {
+    this.ended = true;
+    const cause = this.talking ? 'Terminated' : this.incoming ? 'Rejected' : 'Canceled';
+    this.emit(this.talking ? 'ended' : 'failed', { originator: 'local', cause, options });
+  }
+
+  talking = false;
+
+  override emit(event: string, payload: Payload = {}): void {
+    if (event === 'confirmed') this.talking = true;
+    super.emit(event, payload);
+  }
+
+  sendDTMF(tone: string, options?: { transportType?: string }): void {
+    this.digits.push([tone, options?.transportType]);
+  }
+
+  hold(): boolean {
+    this.emit('hold', { originator: 'local' });
+    return true;
+  }
+
+  unhold(): boolean {
+    this.emit('unhold', { originator: 'local' });
+    return true;
+  }
+
+  mute(): void {}
+  unmute(): void {}
+
+  isEnded(): boolean {
+    return this.ended;
+  }
+
+  /** A final answer from the network. */
+  fail(code: number, phrase: string, cause: string): void {
+    this.emit('failed', { originator: 'remote', cause, message: { status_code: code, reason_phrase: phrase } });
+  }
+
+  /** Early media or the sound and picture of the other side. */
+  media(stream: MediaStream): void {
+    const connection = new RTCPeerConnection();
+    this.emit('peerconnection', { peerconnection: connection });
+    for (const track of stream.getTracks()) connection.dispatchEvent(new RTCTrackEvent('track', { track, receiver: connection.addTransceiver(track.kind).receiver, transceiver: connection.getTransceivers()[0]! }));
+  }
+}
+
+export class FakeAgent extends Emitter implements Agent {
+  stopped = false;
+  starts = 0;
+  readonly sessions: FakeSession[] = [];
+  readonly sent: { target: string; body: string; handlers: Handlers }[] = [];
+
+  constructor(readonly options: AgentOptions) {
+    super();
+  }
+
+  start(): void {
+    this.starts += 1;
+    this.emit('connecting', { attempts: this.starts });
+    fake.onstart(this);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  register(): void {
+    fake.onstart(this);
+  }
+
+  call(target: string, options: CallOptions): Session {
+    const session = new FakeSession(false, target, null, options.eventHandlers);
+    session.options = options;
+    this.sessions.push(session);
+    this.emit('newRTCSession', { originator: 'local', session });
+    return session;
+  }
+
+  sendMessage(target: string, body: string, options: MessageOptions = {}): void {
+    const handlers = options.eventHandlers ?? {};
+    this.sent.push({ target, body, handlers });
+    queueMicrotask(() => fake.onmessage(handlers));
+  }
+
+  accept(): void {
+    this.emit('connected');
+    this.emit('registered', {});
+  }
+
+  ring(uri: string, name: string | null = null, sdp = 'm=audio 9 RTP/SAVPF 111'): FakeSession {
+    const session = new FakeSession(true, uri, name);
+    this.sessions.push(session);
+    this.emit('newRTCSession', { originator: 'remote', session, request: { body: sdp } });
+    return session;
+  }
+
+  message(uri: string, name: string | null, body: string, type = 'text/plain'): void {
+    const request = { body, getHeader: (header: string) => (header === 'Content-Type' ? type : undefined) };
+    this.emit('newMessage', { originator: 'remote', message: { remote_identity: { uri, display_name: name } }, request });
+  }
+}
+
+/** What tests change: how the network behaves, and the agent made last. */
+export const fake = {
+  agent: undefined as FakeAgent | undefined,
+  agents: 0,
+  onstart: (agent: FakeAgent): void => queueMicrotask(() => agent.accept()),
+  onmessage: (handlers: Handlers): void => handlers.succeeded?.({}),
+};
+
+export const fakeLibrary: Library = {
+  createAgent(options) {
+    fake.agent = new FakeAgent(options);
+    fake.agents += 1;
+    return fake.agent;
+  },
+};

@@ -1,0 +1,5 @@
+/** The page over the double: the tests' entry. */
+import { start } from '../../src/app.ts';
+import { fake, fakeLibrary } from './agent.ts';
+
+Object.assign(window, { fake, ready: start(fakeLibrary).then((phone) => Object.assign(window, { phone })) });

@@ -1,0 +1,138 @@
+// Pictures of every state of the page: `node phone/test/pictures.mjs [NAME]` writes phone/test/pictures/*.png.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launchBrowser, servePage } from './fake/server.mjs';
+
+const OUT = fileURLToPath(new URL('./pictures', import.meta.url));
+const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1280, height: 800 } };
+const HOUR = 3_600_000;
+
+const PEERS = {
+  bob: { uri: 'sip:bob@example.com', name: 'Bob Martin' },
+  carmen: { uri: 'sip:carmen@example.com', name: 'Carmen Ruiz' },
+  desk: { uri: 'sip:200@example.com', name: 'Reception' },
+  number: { uri: 'sip:+34911234567@example.com' },
+  dora: { uri: 'sip:dora@office.example.org', name: 'Dora Lindqvist' },
+};
+
+function stored() {
+  const now = Date.now();
+  const recent = (peer, kind, hours, seconds = 0) => ({ peer, kind, at: now - hours * HOUR, seconds, video: false });
+  const line = (id, own, body, minutes, state = 'done', outcome = undefined) => ({ id, own, body, at: now - minutes * 60_000, state, outcome });
+  return {
+    recents: [recent(PEERS.carmen, 'incoming', 0.4, 754), recent(PEERS.bob, 'missed', 1.2), recent(PEERS.number, 'outgoing', 2.1, 63),
+      recent(PEERS.dora, 'notReached', 26), recent(PEERS.bob, 'outgoing', 27, 1890), recent(PEERS.desk, 'incoming', 29, 45), recent(PEERS.carmen, 'outgoing', 75, 312)],
+    conversations: [
+      { peer: PEERS.bob, unread: 2, messages: [line(1, false, 'Are you back from the workshop?', 64), line(2, true, 'Just now. Shall I call you?', 61), line(3, false, 'In ten minutes, please.\nI am still in the lift :-)', 59), line(4, true, 'Fine', 58, 'failed', { key: 'endedUnavailable', normal: false, code: 480 }), line(5, false, 'Ready when you are', 2)] },
+      { peer: PEERS.carmen, unread: 0, messages: [line(6, true, 'Thanks for the numbers!', 190)] },
+      { peer: PEERS.dora, unread: 0, messages: [line(7, false, 'The contract is in your mailbox', 1600)] },
+    ],
+  };
+}
+
+const signedIn = { signedIn: true };
+const STATES = {
+  'sign-in': {},
+  'sign-in-error': { run: async (page) => {
+    await page.evaluate(() => { fake.onstart = (agent) => queueMicrotask(() => agent.emit('registrationFailed', { cause: 'Authentication Error', response: { status_code: 401 } })); });
+    await page.type('#sign-in-user', 'alice');
+    await page.type('#sign-in-password', 'wrong');
+    await page.keyboard.press('Enter');
+    await page.click('[data-testid=sign-in-advanced] summary');
+  } },
+  'sign-in-busy': { run: async (page) => {
+    await page.evaluate(() => { fake.onstart = () => {}; });
+    await page.type('#sign-in-user', 'alice');
+    await page.type('#sign-in-password', 'secret');
+    await page.keyboard.press('Enter');
+  } },
+  'dial-empty': { ...signedIn },
+  'dial-typed': { ...signedIn, run: (page) => page.keyboard.type('ar') },
+  'dial-error': { ...signedIn, run: async (page) => { await page.keyboard.type('two words'); await page.keyboard.press('Enter'); } },
+  'recents': { ...signedIn, run: (page) => page.click('[data-testid=tab-recents]') },
+  'messages': { ...signedIn, run: (page) => page.click('[data-testid=tab-messages]') },
+  'conversation': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-messages]'); await page.click('[data-testid=conversation-row]'); } },
+  'settings': { ...signedIn, run: (page) => page.click('[data-testid=tab-settings]') },
+  'nothing-yet': { ...signedIn, empty: true, run: (page) => page.click('[data-testid=tab-messages]') },
+  'calling': { ...signedIn, run: (page) => out(page) },
+  'ringing': { ...signedIn, run: (page) => out(page, 'progress', { response: { status_code: 180 } }) },
+  'incoming': { ...signedIn, run: (page) => page.evaluate(() => { fake.agent.ring('sip:carmen@example.com', 'Carmen Ruiz'); }) },
+  'incoming-video': { ...signedIn, run: (page) => page.evaluate(() => { fake.agent.ring('sip:dora@office.example.org', 'Dora Lindqvist', 'm=audio 9 X\r\nm=video 9 X'); }) },
+  'in-call': { ...signedIn, run: (page) => talk(page) },
+  'in-call-muted': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-mute]'); } },
+  'in-call-held': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).emit('hold', { originator: 'remote' }); }); } },
+  'in-call-keypad': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-keypad]'); await page.keyboard.type('4711#'); } },
+  'in-call-audio': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-audio]'); } },
+  'in-call-waiting': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.ring('sip:dora@office.example.org', 'Dora Lindqvist'); }); } },
+  'in-call-video': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => new Promise((done) => {
+    const canvas = document.createElement('canvas');
+    const brush = canvas.getContext('2d');
+    setInterval(() => { brush.fillStyle = '#357'; brush.fillRect(0, 0, 300, 150); brush.fillStyle = '#fc6'; brush.fillRect(100, 40, 60, 60); }, 50);
+    window.phone.call.remote.addTrack(canvas.captureStream(20).getVideoTracks()[0]);
+    window.phone.change.signal();
+    setTimeout(done, 400);
+  })); } },
+  'call-elsewhere': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-message]'); } },
+  'ended': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).emit('ended', { originator: 'remote', cause: 'Terminated' }); }); } },
+  'failed-busy': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(486, 'Busy Here', 'Busy'); }); } },
+  'failed-not-found': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(404, 'Not Found', 'Not Found'); }); } },
+  'notice-lost': { ...signedIn, run: (page) => page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 7_400 }); }) },
+  'notice-microphone': { ...signedIn, refused: true, run: (page) => out(page) },
+  'notice-insecure': { ...signedIn, insecure: true },
+  'notice-failed': { ...signedIn, run: (page) => page.evaluate(() => { fake.agent.emit('registrationFailed', { cause: 'Rejected', response: { status_code: 403 } }); }) },
+};
+
+async function out(page, event, payload) {
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=call]:not([hidden])');
+  await page.waitForFunction(() => phone.mediaProblem || fake.agent.sessions.length > 0);
+  if (event) await page.evaluate((name, details) => { fake.agent.sessions.at(-1).emit(name, details); }, event, payload);
+}
+
+async function talk(page) {
+  await out(page, 'accepted', {});
+  await page.evaluate(() => { fake.agent.sessions.at(-1).emit('confirmed', {}); phone.call.talkingSince -= 83_000; phone.change.signal(); });
+  await page.waitForSelector('[data-phase=talking]');
+}
+
+const only = process.argv[2];
+await mkdir(OUT, { recursive: true });
+const server = await servePage();
+const browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
+for (const [name, state] of Object.entries(STATES)) {
+  if (only && !name.includes(only)) continue;
+  for (const [size, viewport] of Object.entries(SIZES)) await picture(name, state, size, viewport);
+}
+await browser.close();
+server.close();
+
+async function picture(name, state, size, viewport) {
+  // Each state in light and dark, English and Spanish, without taking every combination of the two.
+  for (const [look, language] of [['light', 'en'], ['dark', 'es']]) {
+    const context = await browser.createBrowserContext();
+    const page = await context.newPage();
+    page.on('pageerror', (error) => console.error(`${name}: ${error.message}`));
+    page.on('console', (message) => { if (message.type() === 'error') console.error(`${name}: ${message.text()}`); });
+    await page.setViewport({ ...viewport, deviceScaleFactor: Number(process.env.SCALE ?? 1) });
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }]);
+    await page.evaluateOnNewDocument(prepare, { language, kept: state.empty ? undefined : stored(), refused: state.refused, insecure: state.insecure });
+    await page.goto(server.url + (state.signedIn ? '#alice:secret' : ''));
+    await page.evaluate(() => window.ready);
+    await state.run?.(page);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    await page.screenshot({ path: join(OUT, `${name}-${size}-${look}-${language}.png`) });
+    await context.close();
+  }
+}
+
+function prepare({ language, kept, refused, insecure }) {
+  localStorage.setItem('sipweb.language', JSON.stringify(language));
+  if (kept) {
+    localStorage.setItem('sipweb.recents.sip:alice@example.com', JSON.stringify(kept.recents));
+    localStorage.setItem('sipweb.conversations.sip:alice@example.com', JSON.stringify(kept.conversations));
+  }
+  if (refused) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+  if (insecure) Object.defineProperty(navigator, 'mediaDevices', { value: undefined });
+}
