@@ -50,7 +50,7 @@ impl Framer {
             [b'\r', b'\n', ..] if self.after_line_end => self.line_end(false, Framed::KeepAlive(2)),
             [b'\r', b'\n', ..] => self.line_end(true, Framed::Pong(2)),
             [b'\r'] => Framed::Incomplete,
-            [b'\n', ..] => self.line_end(false, Framed::Pong(1)),
+            [b'\r' | b'\n', ..] => self.line_end(false, Framed::Pong(1)),
             _ => self.message(buffer),
         }
     }
@@ -62,45 +62,49 @@ impl Framer {
 
     fn message(&mut self, buffer: &[u8]) -> Framed {
         self.after_line_end = false;
-        // The four octets of the end may have been cut.
-        let from = self.searched.saturating_sub(3);
-        let Some(found) = memchr::memmem::find(text::from(buffer, from), b"\r\n\r\n") else {
-            self.searched = buffer.len();
-            return match early_fault(buffer) {
-                Some(fault) => Framed::Broken(fault),
-                None => Framed::Incomplete,
-            };
+        if self.searched > 0 {
+            // The four octets of the end may have been cut.
+            let unseen = text::from(buffer, self.searched.saturating_sub(3));
+            if memchr::memmem::find(unseen, b"\r\n\r\n").is_none() {
+                return self.unfinished(buffer);
+            }
+        }
+        let HeaderBlock { end, length } = match header_block(buffer) {
+            Ok(Some(block)) => block,
+            Ok(None) => return self.unfinished(buffer),
+            Err(fault) => return Framed::Broken(fault),
         };
-        let headers = from + found + 4;
-        self.searched = headers.saturating_sub(4);
-        if headers > HEADER_BLOCK_LIMIT {
+        let whole = end + length;
+        if end > HEADER_BLOCK_LIMIT {
             return Framed::Broken(fault("the headers are larger than 32 KiB", None, HEADER_BLOCK_LIMIT));
         }
-        match length(text::part(buffer, 0, headers)) {
-            Err(fault) => Framed::Broken(fault),
-            Ok(body) if headers + body > MESSAGE_LIMIT => {
-                Framed::Broken(fault("the message is larger than 64 KiB", Some(HeaderName::ContentLength), 0))
-            }
-            Ok(body) if buffer.len() < headers + body => Framed::Incomplete,
-            Ok(body) => {
-                *self = Self::default();
-                Framed::Message(headers + body)
-            }
+        if whole > MESSAGE_LIMIT {
+            return Framed::Broken(fault(
+                "the message is larger than 64 KiB",
+                Some(HeaderName::ContentLength),
+                0,
+            ));
         }
+        if buffer.len() < whole {
+            // The next look finds the end of the headers again at once.
+            self.searched = end - 1;
+            return Framed::Incomplete;
+        }
+        *self = Self::default();
+        Framed::Message(whole)
+    }
+
+    fn unfinished(&mut self, buffer: &[u8]) -> Framed {
+        self.searched = buffer.len();
+        if buffer.len() >= HEADER_BLOCK_LIMIT {
+            return Framed::Broken(fault("the headers are larger than 32 KiB", None, HEADER_BLOCK_LIMIT));
+        }
+        Framed::Incomplete
     }
 }
 
 const fn fault(reason: &'static str, header: Option<HeaderName>, offset: usize) -> Fault {
     Fault { status: Some(400), reason, header, offset }
-}
-
-/// What can be said before the headers have ended.
-fn early_fault(buffer: &[u8]) -> Option<Fault> {
-    if buffer.len() >= HEADER_BLOCK_LIMIT {
-        return Some(fault("the headers are larger than 32 KiB", None, HEADER_BLOCK_LIMIT));
-    }
-    let line = text::part(buffer, 0, memchr::memchr(b'\n', buffer)?);
-    not_sip(line)
 }
 
 /// Both start lines have a version in them; anything else is another protocol.
@@ -109,27 +113,37 @@ fn not_sip(line: &[u8]) -> Option<Fault> {
     (!is_sip).then(|| fault("the first line is neither a request line nor a status line", None, 0))
 }
 
-/// The length of the body that the header block announces.
-fn length(block: &[u8]) -> Result<usize, Fault> {
+/// The start line and the headers up to and with the empty line, and the length of the body that they announce.
+struct HeaderBlock {
+    end: usize,
+    length: usize,
+}
+
+/// The header block at the beginning of `buffer`; `None` if it does not end there.
+fn header_block(buffer: &[u8]) -> Result<Option<HeaderBlock>, Fault> {
+    let header = Some(HeaderName::ContentLength);
     let mut announced: Option<u64> = None;
     let mut at = 0;
-    let mut first_line = true;
-    while let Some(found) = memchr::memchr(b'\n', text::from(block, at)) {
-        let end = at + found;
-        if end == 0 || block.get(end - 1) != Some(&b'\r') {
+    while let Some(found) = memchr::memchr(b'\n', text::from(buffer, at)) {
+        let end = at + found + 1;
+        let line = text::part(buffer, at, end);
+        if !line.ends_with(b"\r\n") {
             // Two elements could see two different ends of the headers.
-            return Err(fault("a line does not end with CRLF", None, end));
+            return Err(fault("a line does not end with CRLF", None, end - 1));
         }
-        let line = text::part(block, at, end + 1);
-        if first_line {
+        if line.len() == 2 {
+            let length = announced.ok_or(fault("a stream needs Content-Length", header, 0))?;
+            let length = usize::try_from(length).ok().filter(|length| *length <= MESSAGE_LIMIT);
+            let length = length.ok_or(fault("the message is larger than 64 KiB", header, 0))?;
+            return Ok(Some(HeaderBlock { end, length }));
+        }
+        if at == 0 {
             if let Some(fault) = not_sip(line) {
                 return Err(fault);
             }
-            first_line = false;
         } else if matches!(line.first(), Some(b'c' | b'C' | b'l' | b'L')) && names_length(line) {
             let value_at = at + memchr::memchr(b':', line).map_or(0, |colon| colon + 1);
-            let value = unfolded_value(text::from(block, value_at));
-            let header = Some(HeaderName::ContentLength);
+            let Some(value) = unfolded_value(text::from(buffer, value_at)) else { return Ok(None) };
             let number =
                 text::parse_decimal(value).ok_or(fault("the length is no number", header, value_at))?;
             if announced.is_some_and(|other| other != number) {
@@ -137,32 +151,27 @@ fn length(block: &[u8]) -> Result<usize, Fault> {
             }
             announced = Some(number);
         }
-        at = end + 1;
+        at = end;
     }
-    let announced =
-        announced.ok_or(fault("a stream needs Content-Length", Some(HeaderName::ContentLength), 0))?;
-    usize::try_from(announced).ok().filter(|length| *length <= MESSAGE_LIMIT).ok_or(fault(
-        "the message is larger than 64 KiB",
-        Some(HeaderName::ContentLength),
-        0,
-    ))
+    Ok(None)
 }
 
 fn names_length(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else { return false };
-    HeaderName::parse(text::trim_end(text::part(line, 0, colon))) == HeaderName::ContentLength
+    let name = text::trim_end(text::part(line, 0, colon));
+    name.eq_ignore_ascii_case(b"l") || name.eq_ignore_ascii_case(b"Content-Length")
 }
 
-/// The value at the beginning of `text` up to the first line end that no white space follows, trimmed.
-fn unfolded_value(text: &[u8]) -> &[u8] {
+/// The value at the beginning of `text` up to the first line end that no white space follows, trimmed; `None` if
+/// that cannot be told yet.
+fn unfolded_value(text: &[u8]) -> Option<&[u8]> {
     let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\n', text::from(text, at)) {
-        at += found + 1;
-        if !text.get(at).copied().is_some_and(text::is_space) {
-            break;
+    loop {
+        at += memchr::memchr(b'\n', text::from(text, at))? + 1;
+        if !text::is_space(*text.get(at)?) {
+            return Some(text::trim(text::part(text, 0, at)));
         }
     }
-    text::trim(text::part(text, 0, at))
 }
 
 /// A datagram or a WebSocket message that is no SIP message but keeps a way open.

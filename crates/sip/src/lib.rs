@@ -1,4 +1,32 @@
 //! SIP messages, transactions, dialogs and digest authentication, without I/O.
+//!
+//! A [`Message`] is the received bytes and an index over them; headers are parsed when they are asked for:
+//!
+//! ```
+//! use sip::{Builder, HeaderName, Message};
+//!
+//! let received = b"OPTIONS sip:bob@example.com SIP/2.0\r\n\
+//!     Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK77ef4\r\n\
+//!     From: <sip:alice@example.com>;tag=88sja8x\r\n\
+//!     To: <sip:bob@example.com>\r\n\
+//!     Call-ID: 987asjd97y7atg\r\n\
+//!     CSeq: 986759 OPTIONS\r\n\
+//!     Max-Forwards: 70\r\n\r\n";
+//! let message = Message::parse(received)?;
+//! if let Err(fault) = message.check() {
+//!     // What is wrong, where, and the status to answer with, if any.
+//!     println!("{fault} at byte {}", fault.offset);
+//! }
+//! assert_eq!(message.from().unwrap().tag(), Some(&b"88sja8x"[..]));
+//!
+//! // On its way through a proxy only what changes is written anew.
+//! let forwarded = message.edit().replace(HeaderName::MaxForwards, b"69").finish()?;
+//! assert_eq!(forwarded.len(), received.len());
+//!
+//! let answer = Builder::response_to(&message, 200, "").to_tag(b"1928301774").finish()?;
+//! assert!(answer.starts_with(b"SIP/2.0 200 OK\r\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

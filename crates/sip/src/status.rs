@@ -77,12 +77,14 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..=199 => "Session Progress",
-        201..=299 => "OK",
-        306..=399 => "Multiple Choices",
-        501..=599 => "Server Internal Error",
-        601..=699 => "Busy Everywhere",
-        _ => "Bad Request",
+        _ => match status / 100 {
+            1 => "Session Progress",
+            2 => "OK",
+            3 => "Multiple Choices",
+            5 => "Server Internal Error",
+            6 => "Busy Everywhere",
+            _ => "Bad Request",
+        },
     }
 }
 

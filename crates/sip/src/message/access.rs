@@ -215,6 +215,6 @@ impl Message {
     /// Where `part`, a slice that this message gave out, starts in [`Message::as_bytes`].
     #[must_use]
     pub fn offset_of(&self, part: &[u8]) -> usize {
-        (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize).unwrap_or(0).min(self.bytes.len())
+        (part.as_ptr() as usize).saturating_sub(self.bytes.as_ptr() as usize).min(self.bytes.len())
     }
 }

@@ -7,8 +7,8 @@ use std::str::Chars;
 /// A JSON value.
 #[derive(Debug)]
 pub(crate) enum Json {
-    Object(BTreeMap<String, Json>),
-    Array(Vec<Json>),
+    Object(BTreeMap<String, Self>),
+    Array(Vec<Self>),
     Text(String),
     /// A number, `true`, `false` or `null`, as written.
     Plain,
