@@ -64,17 +64,17 @@ pub enum Malformed {
     TooLarge,
     /// A WebSocket message that carries more than one SIP message (RFC 7118 §5).
     NotOneMessage,
-    /// The stream cannot be cut into messages any further.
-    Framing,
+    /// No SIP message begins here, or a stream cannot be cut into messages any further.
+    Framing(sip::Fault),
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLarge => "message too large",
-            Self::NotOneMessage => "more than one SIP message in one WebSocket message",
-            Self::Framing => "not a SIP message",
-        })
+        match self {
+            Self::TooLarge => f.write_str("message too large"),
+            Self::NotOneMessage => f.write_str("more than one SIP message in one WebSocket message"),
+            Self::Framing(fault) => fault.fmt(f),
+        }
     }
 }
 
@@ -203,6 +203,8 @@ pub enum Event {
         /// Why.
         reason: ClosedFor,
     },
+    /// The handler panicked. The connection that it happened on is closed; everything else goes on.
+    HandlerPanicked,
     /// An outgoing connection could not be opened.
     ConnectFailed {
         /// Where to.

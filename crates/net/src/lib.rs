@@ -49,13 +49,26 @@
 //! An idle connection holds no buffer. Bytes are read into one buffer that all connections share; only the
 //! part of an unfinished message moves into a buffer of exactly its size until the rest has come.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
+mod calendar;
 pub mod config;
+mod connection;
+mod datagrams;
 pub mod error;
 pub mod handler;
+mod http;
+mod intake;
+mod listen;
 pub mod network;
+mod outgoing;
 pub mod resolver;
+mod shared;
 pub mod tls;
+mod upgrade;
 
 pub use bytes::Bytes;
 pub use config::{Limits, ListenerConfig, Protocol};

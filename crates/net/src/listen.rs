@@ -1,0 +1,126 @@
+//! Sockets that listen, and connections that come in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sip::Flow;
+use socket2::{Domain, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+use crate::config::{ListenerConfig, Protocol};
+use crate::connection::{Connection, Stage};
+use crate::datagrams::Datagrams;
+use crate::error::BindError;
+use crate::handler::Event;
+use crate::outgoing;
+use crate::shared::{Shared, Target, Way};
+
+/// Connections that may wait for us to accept them.
+const BACKLOG: i32 = 1024;
+/// The kernel's buffer of a UDP socket in each direction, so that a burst of registrations fits.
+const DATAGRAM_BUFFER: usize = 1 << 20;
+/// How long we wait when the system has no descriptor for a new connection (R20).
+const BREATH: Duration = Duration::from_millis(100);
+
+/// A bound stream listener.
+pub(crate) struct Incoming {
+    socket: TcpListener,
+    protocol: Protocol,
+    pub(crate) local: SocketAddr,
+}
+
+pub(crate) fn bind_stream(listener: ListenerConfig) -> Result<Incoming, BindError> {
+    let bind = || -> io::Result<Incoming> {
+        let socket = open(listener.address, Type::STREAM)?;
+        // A restart takes its port back although old connections linger. On Linux this never shares a port
+        // between two that listen.
+        socket.set_reuse_address(true)?;
+        socket.bind(&listener.address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into())?;
+        let local = socket.local_addr()?;
+        Ok(Incoming { socket, protocol: listener.protocol, local })
+    };
+    bind().map_err(|error| BindError::from_io(listener, error))
+}
+
+pub(crate) fn bind_datagrams(listener: ListenerConfig) -> Result<Datagrams, BindError> {
+    let bind = || -> io::Result<Datagrams> {
+        let socket = open(listener.address, Type::DGRAM)?;
+        socket.set_recv_buffer_size(DATAGRAM_BUFFER)?;
+        socket.set_send_buffer_size(DATAGRAM_BUFFER)?;
+        socket.bind(&listener.address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let local = socket.local_addr()?;
+        Ok(Datagrams::new(socket, local))
+    };
+    bind().map_err(|error| BindError::from_io(listener, error))
+}
+
+fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+impl Incoming {
+    /// Accepts, for ever.
+    pub(crate) async fn run(self, net: Rc<Shared>) {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, remote)) => self.accept(&net, stream, remote),
+                Err(error) => {
+                    // Often a peer that left again; then there is nothing to wait for.
+                    if !matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                    ) {
+                        let reason = error.to_string();
+                        net.event(&Event::AcceptFailed { local: self.local, reason });
+                        tokio::time::sleep(BREATH).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&self, net: &Rc<Shared>, stream: TcpStream, remote: SocketAddr) {
+        if !net.admit(remote) {
+            return;
+        }
+        let session = match net.acceptors.borrow().as_ref() {
+            Some(acceptors) if self.protocol.is_secure() => {
+                acceptors.accept(self.protocol == Protocol::Https).ok()
+            }
+            _ => None,
+        };
+        if self.protocol.is_secure() && session.is_none() {
+            return net.dismiss(remote);
+        }
+        let _ = stream.set_nodelay(true);
+        let flow = Flow {
+            transport: self.protocol.transport(),
+            connection: net.next_connection(),
+            local: stream.local_addr().unwrap_or(self.local),
+            remote,
+        };
+        let connection = Rc::new(Connection::new(net, flow, self.protocol, stream, session, None));
+        connection.deadlines.handshake.set(net.calendar.after(net.limits.handshake));
+        net.connections.borrow_mut().insert(connection.id(), Rc::clone(&connection));
+        if matches!(self.protocol, Protocol::Tcp | Protocol::Tls) {
+            let target = Target { transport: flow.transport, address: remote, server_name: None };
+            net.ways.borrow_mut().entry(target).or_insert(Way::Open(connection.id()));
+        }
+        if connection.stage.get() == Stage::Sip {
+            connection.begin_sip(net);
+        } else {
+            connection.enter(net);
+        }
+        tokio::task::spawn_local(outgoing::drive(Rc::clone(net), connection));
+    }
+}

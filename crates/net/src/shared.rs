@@ -1,0 +1,250 @@
+//! What all sockets of one event loop share.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use sip::{ConnectionId, Flow, Hop, Transport};
+use websocket::MAX_HEAD;
+
+use crate::calendar::{Calendar, Tick};
+use crate::config::Limits;
+use crate::connection::Connection;
+use crate::datagrams::Datagrams;
+use crate::handler::{Event, Handler};
+use crate::network::{Counters, Listener};
+use crate::tls::{Acceptors, Connector};
+
+/// How much is read at once.
+pub(crate) const READ: usize = 64 * 1024;
+
+/// Room for a WebSocket frame's head in front of a message.
+const FRAME_HEAD: usize = 14;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Running,
+    Draining,
+    Over,
+}
+
+/// What is told later, from the top of the loop and never from inside a call of the user's.
+pub(crate) enum Notice {
+    Unreachable(Hop),
+    Closed(Rc<Connection>),
+    Connect(Target),
+}
+
+/// What an outgoing connection is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    pub(crate) transport: Transport,
+    pub(crate) address: SocketAddr,
+    pub(crate) server_name: Option<Arc<str>>,
+}
+
+impl From<Target> for Hop {
+    fn from(target: Target) -> Self {
+        Self::Address {
+            transport: target.transport,
+            address: target.address,
+            server_name: target.server_name,
+        }
+    }
+}
+
+/// How a target is reached.
+pub(crate) enum Way {
+    Open(ConnectionId),
+    /// The messages that wait for the connection, and how many bytes they are.
+    Connecting(Vec<Box<[u8]>>, usize),
+}
+
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) datagrams: Vec<Rc<Datagrams>>,
+    pub(crate) acceptors: RefCell<Option<Acceptors>>,
+    pub(crate) connector: RefCell<Connector>,
+    pub(crate) calendar: Calendar,
+    pub(crate) connections: RefCell<HashMap<ConnectionId, Rc<Connection>>>,
+    pub(crate) ways: RefCell<HashMap<Target, Way>>,
+    pub(crate) counters: Cell<Counters>,
+    pub(crate) life: Cell<Life>,
+    /// Woken when a connection is gone.
+    pub(crate) gone: tokio::sync::Notify,
+    handler: OnceCell<Rc<dyn Handler>>,
+    sources: RefCell<HashMap<IpAddr, usize>>,
+    notices: RefCell<VecDeque<Notice>>,
+    notice_waker: Cell<Option<Waker>>,
+    last_connection: Cell<u64>,
+    buffer: Cell<Option<Box<[u8]>>>,
+    random: RandomState,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        limits: Limits,
+        listeners: Vec<Listener>,
+        datagrams: Vec<Rc<Datagrams>>,
+        acceptors: Option<Acceptors>,
+        connector: Connector,
+    ) -> Self {
+        Self {
+            limits,
+            listeners,
+            datagrams,
+            acceptors: RefCell::new(acceptors),
+            connector: RefCell::new(connector),
+            calendar: Calendar::new(),
+            connections: RefCell::default(),
+            ways: RefCell::default(),
+            counters: Cell::default(),
+            life: Cell::new(Life::Running),
+            gone: tokio::sync::Notify::new(),
+            handler: OnceCell::new(),
+            sources: RefCell::default(),
+            notices: RefCell::default(),
+            notice_waker: Cell::new(None),
+            last_connection: Cell::new(0),
+            buffer: Cell::new(None),
+            random: RandomState::new(),
+        }
+    }
+
+    // ---- The user --------------------------------------------------------------------------------------
+
+    pub(crate) fn set_handler(&self, handler: Rc<dyn Handler>) {
+        let _ = self.handler.set(handler);
+    }
+
+    /// Calls the user. A panic there costs one connection, not the loop: `None`.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&dyn Handler) -> R) -> Option<R> {
+        let handler = self.handler.get()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| call(&**handler))).ok();
+        if outcome.is_none() {
+            let _ = catch_unwind(AssertUnwindSafe(|| handler.event(&Event::HandlerPanicked)));
+        }
+        outcome
+    }
+
+    pub(crate) fn event(&self, event: &Event) {
+        self.call(|handler| handler.event(event));
+    }
+
+    /// Tells the user later.
+    pub(crate) fn notice(&self, notice: Notice) {
+        self.notices.borrow_mut().push_back(notice);
+        self.wake();
+    }
+
+    pub(crate) fn take_notice(&self) -> Option<Notice> {
+        self.notices.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn remember(&self, waker: &Waker) {
+        self.notice_waker.set(Some(waker.clone()));
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.notice_waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// A datagram could not be sent: tells both of the ways that it may have been sent.
+    pub(crate) fn unreachable_datagram(&self, flow: Flow) {
+        let address = Hop::Address { transport: Transport::Udp, address: flow.remote, server_name: None };
+        self.notice(Notice::Unreachable(address));
+        self.notice(Notice::Unreachable(flow.into()));
+    }
+
+    // ---- The buffer that all reads share ---------------------------------------------------------------
+
+    /// The buffer: room for an unfinished message and for what is read behind it.
+    pub(crate) fn take_buffer(&self) -> Box<[u8]> {
+        self.buffer.take().unwrap_or_else(|| {
+            let unfinished = self.limits.message.max(MAX_HEAD).saturating_add(FRAME_HEAD);
+            vec![0; unfinished.saturating_add(READ)].into_boxed_slice()
+        })
+    }
+
+    pub(crate) fn give_buffer(&self, buffer: Box<[u8]>) {
+        self.buffer.set(Some(buffer));
+    }
+
+    // ---- Connections -----------------------------------------------------------------------------------
+
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        let next = self.last_connection.get().wrapping_add(1);
+        self.last_connection.set(next);
+        ConnectionId(next)
+    }
+
+    pub(crate) fn connection(&self, id: ConnectionId) -> Option<Rc<Connection>> {
+        self.connections.borrow().get(&id).cloned()
+    }
+
+    /// Admits one more connection from `remote`, or says that there are too many.
+    pub(crate) fn admit(&self, remote: SocketAddr) -> bool {
+        let from_one_source = {
+            let mut sources = self.sources.borrow_mut();
+            let count = sources.entry(source(remote)).or_default();
+            let too_many = *count >= self.limits.connections_per_source;
+            if !too_many && self.counters.get().connections < self.limits.connections {
+                *count = count.saturating_add(1);
+                drop(sources);
+                self.count(|counters| counters.connections = counters.connections.saturating_add(1));
+                return true;
+            }
+            too_many
+        };
+        self.count(|counters| counters.refused = counters.refused.saturating_add(1));
+        self.event(&Event::TooManyConnections { remote, from_one_source });
+        false
+    }
+
+    /// A connection of an admitted peer is gone.
+    pub(crate) fn dismiss(&self, remote: SocketAddr) {
+        let mut sources = self.sources.borrow_mut();
+        if let Some(count) = sources.get_mut(&source(remote)) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                sources.remove(&source(remote));
+            }
+        }
+        drop(sources);
+        self.count(|counters| counters.connections = counters.connections.saturating_sub(1));
+    }
+
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        change(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// When a WebSocket peer is to be pinged next: the interval less up to a fifth, so that connections that
+    /// were opened together do not ping together. 0 if never.
+    pub(crate) fn next_ping(&self) -> Tick {
+        let Some(interval) = self.limits.websocket_ping else { return 0 };
+        let draw = u32::try_from(self.random.hash_one(self.last_connection.get()) % 1000).unwrap_or(0);
+        // A fresh number for the next draw too.
+        let draw = draw.wrapping_add(self.calendar.now()) % 1000;
+        self.calendar.after(interval.saturating_sub(interval / 5 * draw / 1000))
+    }
+}
+
+/// Whom a connection counts against: an IPv4 address, or the /64 that an IPv6 subscriber has to himself.
+fn source(remote: SocketAddr) -> IpAddr {
+    match remote.ip() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        address => address,
+    }
+}

@@ -1,0 +1,200 @@
+//! TLS: who we are, and whom we trust. The only module that knows rustls.
+//!
+//! TLS 1.2 and 1.3 by rustls with aws-lc-rs; rustls has no older version and no weak suite.
+
+mod identity;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+pub(crate) use session::{Session, SessionError};
+
+/// Our certificate and the certificates that we trust.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Who we are; needed by TLS and HTTPS listeners.
+    pub identity: Option<Identity>,
+    /// Whose certificates we believe when we connect.
+    pub roots: TrustRoots,
+}
+
+/// Where our certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// PEM files: the certificate with its chain, and its private key.
+    Files {
+        /// The certificate, then the rest of its chain.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+    /// A certificate of our own making, kept in `directory` from the first start on as
+    /// `self-signed.pem` and `self-signed.key`. It is good for `localhost`, 127.0.0.1, ::1 and `names`.
+    SelfSigned {
+        /// Where it is kept; made if it is not there.
+        directory: PathBuf,
+        /// Further host names and addresses.
+        names: Vec<String>,
+    },
+}
+
+/// Whose certificates we believe when we connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TrustRoots {
+    /// Those of the system.
+    #[default]
+    System,
+    /// Those in a PEM file, instead of the system's.
+    File(PathBuf),
+}
+
+/// What is wrong with the TLS files. The text names the file and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate file without a certificate.
+    #[error("{} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key file without a private key.
+    #[error("{} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key belongs to another certificate.
+    #[error("the key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
+    KeyMismatch {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        key: PathBuf,
+    },
+    /// Certificate or key cannot be used.
+    #[error("cannot use the certificate in {}: {reason}", path.display())]
+    Unusable {
+        /// The certificate file.
+        path: PathBuf,
+        /// What rustls said.
+        reason: String,
+    },
+    /// A certificate could not be made or kept.
+    #[error("cannot make a certificate in {}: {reason}", directory.display())]
+    NotMade {
+        /// Where it should be kept.
+        directory: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl TlsConfig {
+    /// Reads every file, and says what is wrong. Makes the self-signed certificate if it is asked for and not
+    /// there.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), TlsError> {
+        Acceptors::load(self)?;
+        Connector::load(&self.roots)?;
+        Ok(())
+    }
+}
+
+/// What listeners need.
+#[derive(Clone)]
+pub(crate) struct Acceptors {
+    /// For SIP over TLS.
+    sip: Arc<ServerConfig>,
+    /// For HTTPS.
+    web: Arc<ServerConfig>,
+}
+
+impl Acceptors {
+    /// Reads the certificate, if there is one.
+    pub(crate) fn load(config: &TlsConfig) -> Result<Option<Self>, TlsError> {
+        let Some(identity) = &config.identity else {
+            return Ok(None);
+        };
+        let sip = identity::server_config(identity, provider())?;
+        let mut web = sip.clone();
+        // RFC 7301; no HTTP/2, since a WebSocket begins with HTTP/1.1 here.
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Some(Self { sip: Arc::new(sip), web: Arc::new(web) }))
+    }
+
+    /// A session for a connection that came in.
+    pub(crate) fn accept(&self, is_web: bool) -> Result<Session, SessionError> {
+        let config = if is_web { &self.web } else { &self.sip };
+        Session::server(Arc::clone(config))
+    }
+}
+
+/// What outgoing connections need.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<ClientConfig>);
+
+impl Connector {
+    /// Reads the certificates to trust.
+    pub(crate) fn load(roots: &TrustRoots) -> Result<Self, TlsError> {
+        let mut store = RootCertStore::empty();
+        match roots {
+            TrustRoots::System => {
+                // A system without certificates is no fault as long as nobody connects by TLS; then the
+                // handshake says that the issuer is unknown.
+                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+            TrustRoots::File(path) => {
+                store.add_parsable_certificates(read_certificates(path)?);
+            }
+        }
+        let builder =
+            ClientConfig::builder_with_provider(provider())
+                .with_safe_default_protocol_versions()
+                .map_err(|error| TlsError::Unusable { path: PathBuf::new(), reason: error.to_string() })?;
+        Ok(Self(Arc::new(builder.with_root_certificates(store).with_no_client_auth())))
+    }
+
+    /// A session for a connection that we open; the peer must show a certificate for `name`.
+    pub(crate) fn connect(&self, name: &str) -> Result<Session, SessionError> {
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| SessionError::Tls("not a name that a certificate can carry".to_owned()))?;
+        Session::client(Arc::clone(&self.0), name)
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Reads every certificate of a PEM file.
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = read(path)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsError::NoCertificate { path: path.to_owned() })?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
+    }
+    Ok(certificates)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
+}

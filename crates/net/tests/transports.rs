@@ -1,0 +1,176 @@
+//! Messages go in and out over every transport.
+
+mod support;
+
+use net::{Limits, ListenerConfig, Protocol};
+use sip::{Hop, Transport};
+use support::{House, Peer, frame, message, run, tls};
+use tokio::net::UdpSocket;
+use websocket::Opcode;
+
+#[test]
+fn a_datagram_is_echoed_and_keep_alives_are_answered_here() {
+    run(async {
+        let house = House::open(&[Protocol::Udp], Limits::default());
+        house.recorder.echo.set(true);
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        peer.connect(house.address(Protocol::Udp)).await.unwrap();
+        peer.send(b"\r\n").await.unwrap();
+        peer.send(b"\0\0").await.unwrap();
+        peer.send(b"\r\n\r\n").await.unwrap();
+        let mut answer = [0; 2000];
+        let length = peer.recv(&mut answer).await.unwrap();
+        assert_eq!(&answer[..length], b"\r\n", "CRLFCRLF is answered by CRLF, the lone CRLF by nothing");
+        peer.send(&message(1200)).await.unwrap();
+        let length = peer.recv(&mut answer).await.unwrap();
+        assert_eq!(&answer[..length], message(1200));
+        let (flow, bytes) = house.recorder.message().await;
+        assert_eq!((flow.transport, flow.remote), (Transport::Udp, peer.local_addr().unwrap()));
+        assert_eq!(flow.local, house.address(Protocol::Udp));
+        assert_eq!(bytes, message(1200));
+    });
+}
+
+#[test]
+fn a_stream_is_cut_into_messages_wherever_it_was_cut_in_transit() {
+    run(async {
+        let house = House::open(&[Protocol::Tcp], Limits::default());
+        let mut peer = house.connect(Protocol::Tcp).await;
+        let flow = house.recorder.opened().await;
+        let mut bytes = message(500);
+        bytes.extend(b"\r\n\r\n");
+        bytes.extend(message(60_000));
+        bytes.extend(message(300));
+        for part in bytes.chunks(7_777) {
+            peer.write(part).await;
+            tokio::task::yield_now().await;
+        }
+        for size in [500, 60_000, 300] {
+            let (from, received) = house.recorder.message().await;
+            assert_eq!((from, received.len()), (flow, message(size).len()));
+        }
+        assert_eq!(peer.read(2).await, b"\r\n", "the ping between the messages");
+    });
+}
+
+#[test]
+fn a_stream_carries_answers_back() {
+    run(async {
+        let house = House::open(&[Protocol::Tcp], Limits::default());
+        house.recorder.echo.set(true);
+        let mut peer = house.connect(Protocol::Tcp).await;
+        peer.write(&message(700)).await;
+        assert_eq!(peer.read(message(700).len()).await, message(700));
+    });
+}
+
+#[test]
+fn a_websocket_carries_one_message_in_each_direction_and_answers_pings() {
+    run(async {
+        let house = House::open(&[Protocol::Http], Limits::default());
+        house.recorder.echo.set(true);
+        let mut peer = Peer::websocket(house.address(Protocol::Http)).await;
+        assert_eq!(house.recorder.opened().await.transport, Transport::Ws);
+        peer.send_frame(Opcode::Text, &message(4_500)).await;
+        assert_eq!(peer.frame().await, (Opcode::Text, message(4_500)));
+        peer.send_frame(Opcode::Ping, b"there?").await;
+        assert_eq!(peer.frame().await, (Opcode::Pong, b"there?".to_vec()));
+        peer.send_frame(Opcode::Text, b"\r\n\r\n").await;
+        assert_eq!(peer.frame().await, (Opcode::Text, b"\r\n".to_vec()));
+        peer.send_frame(Opcode::Binary, b"\r\n\r\n").await;
+        assert_eq!(peer.frame().await, (Opcode::Text, b"\r\n".to_vec()));
+        let mut binary = message(300);
+        let last = binary.len() - 1;
+        binary[last] = 0xff;
+        peer.send_frame(Opcode::Binary, &binary).await;
+        assert_eq!(peer.frame().await, (Opcode::Binary, binary), "what is not UTF-8 goes back as binary");
+    });
+}
+
+#[test]
+fn a_frame_may_come_in_pieces_and_a_message_in_fragments() {
+    run(async {
+        let house = House::open(&[Protocol::Http], Limits::default());
+        let mut peer = Peer::websocket(house.address(Protocol::Http)).await;
+        let bytes = frame(Opcode::Text, &message(30_000));
+        for part in bytes.chunks(1_000) {
+            peer.write(part).await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(house.recorder.message().await.1, message(30_000));
+    });
+}
+
+#[test]
+fn tls_carries_messages_between_two_of_us_and_the_connection_is_reused() {
+    run(async {
+        let server = House::open(&[Protocol::Tls], Limits::default());
+        server.recorder.echo.set(true);
+        let client = House::open(&[], Limits::default());
+        let hop = Hop::Address {
+            transport: Transport::Tls,
+            address: server.address(Protocol::Tls),
+            server_name: Some("localhost".into()),
+        };
+        client.network.send(&hop, &message(500));
+        client.network.send(&hop, &message(5_000));
+        assert_eq!(client.recorder.message().await.1, message(500));
+        assert_eq!(client.recorder.message().await.1, message(5_000));
+        let first = server.recorder.message().await.0;
+        client.network.send(&hop, &message(60_000));
+        assert_eq!(client.recorder.message().await.1, message(60_000));
+        server.recorder.message().await;
+        let third = server.recorder.message().await.0;
+        assert_eq!(first, third, "a second connection was opened");
+        assert_eq!(server.network.counters().connections, 1);
+    });
+}
+
+#[test]
+fn tcp_to_an_address_reuses_the_connection_and_dies_with_it() {
+    run(async {
+        let server = House::open(&[Protocol::Tcp], Limits::default());
+        let client = House::open(&[], Limits::default());
+        let hop = Hop::Address {
+            transport: Transport::Tcp,
+            address: server.address(Protocol::Tcp),
+            server_name: None,
+        };
+        for _ in 0..3 {
+            client.network.send(&hop, &message(400));
+            server.recorder.message().await;
+        }
+        assert_eq!(server.network.counters().connections, 1);
+        let flow = server.recorder.opened().await;
+        server.network.close(&flow, net::CloseCode::NORMAL);
+        assert_eq!(client.recorder.closed().await, client.recorder.opened().await);
+        assert_eq!(server.recorder.closed().await, flow);
+        client.network.send(&hop, &message(400));
+        let again = server.recorder.message().await.0;
+        assert_ne!(again.connection, flow.connection, "a new connection after the old one was closed");
+    });
+}
+
+#[test]
+fn ipv6_listens_beside_ipv4_on_the_same_port() {
+    run(async {
+        let four = House::open(&[Protocol::Tcp], Limits::default());
+        let port = four.address(Protocol::Tcp).port();
+        let six = House::listening(
+            &[
+                ListenerConfig::new(Protocol::Tcp, format!("[::]:{port}").parse().unwrap()),
+                ListenerConfig::new(Protocol::Udp, "[::1]:0".parse().unwrap()),
+            ],
+            &tls(),
+            Limits::default(),
+        );
+        six.recorder.echo.set(true);
+        let mut peer = Peer::connect(format!("[::1]:{port}").parse().unwrap()).await;
+        peer.write(&message(300)).await;
+        assert_eq!(peer.read(message(300).len()).await, message(300));
+        let peer = UdpSocket::bind("[::1]:0").await.unwrap();
+        peer.send_to(&message(300), six.address(Protocol::Udp)).await.unwrap();
+        let mut answer = [0; 1000];
+        assert_eq!(peer.recv(&mut answer).await.unwrap(), message(300).len());
+    });
+}
