@@ -1,0 +1,119 @@
+//! The table as a whole.
+
+use sip::{Hop, Message, Method, NextHop, Received, SeededEntropy, Timers, Transactions};
+
+use crate::stage::{Stage, TCP, UDP, ack, invite, is_response, request, response};
+
+#[test]
+fn known_messages_are_told_without_touching_anything() {
+    let mut stage = Stage::new();
+    let key = stage.accept(UDP, &invite());
+    let cancel = request(Method::Cancel, "z9hG4bK-invite");
+    let other = request(Method::Invite, "z9hG4bK-other");
+    let final_ack = ack(&invite(), &response(&invite(), 486));
+    for (message, known) in [(&invite(), true), (&cancel, true), (&final_ack, true), (&other, false)] {
+        assert_eq!(stage.table.is_known(message), known);
+    }
+    assert_eq!(stage.table.len(), 1);
+    stage.request(UDP, &other);
+    assert!(stage.table.is_known(&response(&other, 200)));
+    assert!(!stage.table.is_known(&response(&invite(), 200)));
+    stage.respond(key, &response(&invite(), 200));
+}
+
+#[test]
+fn a_key_of_an_ended_transaction_means_nothing() {
+    let mut stage = Stage::new();
+    let options = request(Method::Options, "z9hG4bK-1");
+    let first = stage.accept(TCP, &options);
+    stage.respond(first, &response(&options, 200));
+    assert_eq!(stage.events(), ["200", "ended"]);
+    // The place is taken again.
+    let second = stage.accept(TCP, &request(Method::Options, "z9hG4bK-2"));
+    assert_ne!(first, second);
+    stage.respond(first, &response(&options, 500));
+    stage.table.redirect_responses(first, UDP);
+    assert_eq!(stage.table.hop_of(first), None);
+    assert_eq!(stage.table.hop_of(second), Some(&TCP));
+    assert!(stage.events().is_empty());
+}
+
+#[test]
+fn what_is_no_response_is_not_sent() {
+    let mut stage = Stage::new();
+    let key = stage.accept(UDP, &invite());
+    for broken in [
+        &b""[..],
+        b"SIP/2.0",
+        b"SIP/2.0 ",
+        b"SIP/2.0 2",
+        b"SIP/2.0 2x0 OK",
+        b"SIP/2.0 099 X",
+        b"SIP/2.0 700 X",
+    ] {
+        stage.table.respond(stage.time(), key, broken.to_vec());
+    }
+    assert!(stage.events().is_empty());
+}
+
+#[test]
+fn an_ack_given_as_a_request_is_sent_once_and_is_over() {
+    let mut stage = Stage::new();
+    stage.request(UDP, &request(Method::Ack, "z9hG4bK-ack"));
+    stage.run_until(60_000);
+    assert_eq!(stage.events(), ["ACK", "ended"]);
+    assert!(stage.table.is_empty());
+}
+
+#[test]
+fn a_forgotten_client_transaction_is_gone() {
+    let mut stage = Stage::new();
+    let key = stage.request(UDP, &invite());
+    stage.receive(UDP, response(&invite(), 180));
+    stage.table.forget(key);
+    assert_eq!(stage.events(), ["INVITE", "ended"]);
+    assert!(stage.table.is_empty());
+    assert!(matches!(stage.receive(UDP, response(&invite(), 200)), Received::StrayResponse { .. }));
+}
+
+#[test]
+fn a_branch_used_twice_belongs_to_the_later_request() {
+    let mut stage = Stage::new();
+    let options = request(Method::Options, "z9hG4bK-same");
+    let first = stage.request(UDP, &options);
+    let second = stage.request(UDP, &options);
+    assert!(is_response(&stage.receive(UDP, response(&options, 200)), second));
+    stage.run_until(60_000);
+    assert!(stage.table.is_empty());
+    assert_ne!(first, second);
+}
+
+#[test]
+fn ten_thousand_calls_leave_nothing_behind() {
+    let mut stage = Stage::new();
+    for number in 0..10_000 {
+        let invite = request(Method::Invite, &format!("z9hG4bK-{number}"));
+        let server = stage.accept(UDP, &invite);
+        stage.request(UDP, &invite);
+        if number % 2 == 0 {
+            stage.respond(server, &response(&invite, 486));
+            stage.receive(UDP, response(&invite, 486));
+        } else {
+            stage.respond(server, &response(&invite, 200));
+            stage.receive(UDP, response(&invite, 200));
+        }
+    }
+    assert_eq!(stage.table.len(), 20_000);
+    stage.run_until(64_000);
+    assert!(stage.table.is_empty());
+    assert_eq!(stage.table.next_timeout(), None);
+}
+
+#[test]
+fn the_hops_of_the_server_serve_as_they_are() {
+    fn table<H: NextHop>() -> Transactions<H> {
+        Transactions::new(Timers::default(), &mut SeededEntropy::new(2))
+    }
+    assert!(table::<Hop>().is_empty());
+    let _ = Message::parse(b"");
+}
