@@ -1,0 +1,169 @@
+//! What the agent remembers of one call or subscription.
+
+use crate::dialog::Dialog;
+use crate::event::{CallNumber, RequestNumber, TransactionNumber};
+use crate::options::{CallOptions, Ending};
+use core::time::Duration;
+use sip::Instant;
+use sip::message::Message;
+use sip::transaction::{ClientKey, ServerKey};
+use std::sync::Arc;
+
+/// How far a call has come.
+///
+/// ```text
+///  create_call ─► Prepared ─invite─► Calling ─2xx─► Accepted ─acknowledge─┐
+///                                                                          ├─► Confirmed ─► Over
+///  INVITE ─► Ringing ─accept─► Answered ─ACK──────────────────────────────┘
+///  create_subscription, accept_subscription ─► Subscription ─► gone
+/// ```
+///
+/// Every stage can go to `Over`. There a call waits 64*T1 for what may still come: a 2xx that crossed our CANCEL,
+/// another fork's 2xx, the ACK that our BYE waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Prepared,
+    Calling,
+    Accepted,
+    Ringing,
+    Answered,
+    Confirmed,
+    Subscription,
+    Over,
+}
+
+/// A 2xx that is repeated until its ACK comes (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) bytes: Vec<u8>,
+    /// CSeq number of the INVITE, which its ACK has too.
+    pub(crate) cseq: u32,
+    /// The re-INVITE that it answers; `None` for the first INVITE.
+    pub(crate) transaction: Option<TransactionNumber>,
+    pub(crate) again_at: Instant,
+    pub(crate) interval: Duration,
+    pub(crate) until: Instant,
+}
+
+/// An ACK that was sent, to be sent again when its 2xx comes again (RFC 3261 §13.2.2.4).
+#[derive(Debug)]
+pub(crate) struct SentAck {
+    pub(crate) remote_tag: Vec<u8>,
+    pub(crate) cseq: u32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) at: Instant,
+}
+
+/// Session timer (RFC 4028).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionTimer {
+    pub(crate) seconds: u32,
+    /// Whether we refresh; otherwise we wait for the peer's refresh.
+    pub(crate) ours: bool,
+    pub(crate) at: Instant,
+}
+
+/// One call or subscription.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) number: CallNumber,
+    pub(crate) stage: Stage,
+    pub(crate) call_id: Vec<u8>,
+    pub(crate) local_tag: Vec<u8>,
+    /// Whether a caller's identity stays hidden: decides the Contact.
+    pub(crate) anonymous: bool,
+    /// The dialog in use: as caller from the 2xx on, as callee from the first 1xx on.
+    pub(crate) dialog: Option<Dialog>,
+    /// As caller: what was asked for, and the early dialogs.
+    pub(crate) outgoing: Option<Outgoing>,
+    /// As callee: the INVITE that waits.
+    pub(crate) incoming: Option<Incoming>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) acks: Vec<SentAck>,
+    /// Our re-INVITE or UPDATE that has no final response yet.
+    pub(crate) reoffer_out: Option<RequestNumber>,
+    /// The 2xx to our offerless re-INVITE that waits for `acknowledge_reinvite`.
+    pub(crate) unacknowledged: Option<(RequestNumber, u32)>,
+    /// The peer's re-INVITE or UPDATE that has no final response yet.
+    pub(crate) reoffer_in: Option<TransactionNumber>,
+    pub(crate) session_timer: Option<SessionTimer>,
+    pub(crate) peer_allows_update: bool,
+    /// What to say in the BYE that waits for an ACK (RFC 3261 §15: the callee must not send BYE before).
+    pub(crate) bye_after_ack: Option<Ending>,
+    /// The BYE that the loss of the connection swallowed.
+    pub(crate) owes_bye: Option<Ending>,
+    /// When to give up ringing: the caller's or the callee's patience.
+    pub(crate) patience: Instant,
+    /// INVITE's Expires (RFC 3261 §13.3.1).
+    pub(crate) expires: Instant,
+    /// When to forget a call that is over.
+    pub(crate) forget_at: Instant,
+}
+
+/// A caller's side of a call until its 2xx.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) target: Vec<u8>,
+    pub(crate) from: Vec<u8>,
+    pub(crate) to: Vec<u8>,
+    pub(crate) options: CallOptions,
+    /// Session-Expires asked for; grows with 422.
+    pub(crate) session_expires: u32,
+    pub(crate) min_se: u32,
+    pub(crate) cseq: u32,
+    /// The INVITE as sent last.
+    pub(crate) invite: Option<Arc<Message>>,
+    pub(crate) key: Option<ClientKey>,
+    pub(crate) offered: bool,
+    pub(crate) early: Vec<Dialog>,
+}
+
+/// A callee's side of a call until its ACK.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) key: ServerKey,
+    pub(crate) request: Arc<Message>,
+    /// Whether a final response was given.
+    pub(crate) answered: bool,
+    /// Whether our 2xx carried the offer.
+    pub(crate) late_offer: bool,
+}
+
+impl Call {
+    pub(crate) const fn new(number: CallNumber, stage: Stage, call_id: Vec<u8>, local_tag: Vec<u8>) -> Self {
+        Self {
+            number,
+            stage,
+            call_id,
+            local_tag,
+            anonymous: false,
+            dialog: None,
+            outgoing: None,
+            incoming: None,
+            answer: None,
+            acks: Vec::new(),
+            reoffer_out: None,
+            unacknowledged: None,
+            reoffer_in: None,
+            session_timer: None,
+            peer_allows_update: false,
+            bye_after_ack: None,
+            owes_bye: None,
+            patience: Instant::NEVER,
+            expires: Instant::NEVER,
+            forget_at: Instant::NEVER,
+        }
+    }
+
+    /// Whether the session stands or is about to stand: its end is `ended`, not `failed`.
+    pub(crate) const fn is_established(&self) -> bool {
+        matches!(self.stage, Stage::Accepted | Stage::Answered | Stage::Confirmed)
+    }
+
+    /// When this call needs the time next.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        let answer = self.answer.as_ref().map_or(Instant::NEVER, |answer| answer.again_at.min(answer.until));
+        let session = self.session_timer.map_or(Instant::NEVER, |timer| timer.at);
+        answer.min(session).min(self.patience).min(self.expires).min(self.forget_at)
+    }
+}

@@ -1,0 +1,326 @@
+//! Requests of peers: the door, the dialogs they belong to, and the user's responses (RFC 3261 §8.2, §12.2.2).
+
+use crate::agent::Agent;
+use crate::call::Stage;
+use crate::callee::is_sdp;
+use crate::compose::{ACCEPTED, ALLOWED};
+use crate::dialog::Dialog;
+use crate::event::{CallNumber, Event, TransactionNumber};
+use crate::options::{CommandError, Payload};
+use sip::Builder;
+use sip::header::HeaderName;
+use sip::message::Message;
+use sip::transaction::ServerKey;
+use sip::uri::{Scheme, Uri};
+use sip::{Entropy, Instant, Method, text};
+use std::sync::Arc;
+
+/// The extensions that a request may require of us.
+const EXTENSIONS: [&str; 7] = ["timer", "replaces", "outbound", "gruu", "path", "ice", "norefersub"];
+/// How many requests are remembered to find merged ones.
+const REMEMBERED: usize = 64;
+
+/// A request that waits for the user's response.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) number: TransactionNumber,
+    pub(crate) key: ServerKey,
+    pub(crate) request: Arc<Message>,
+    pub(crate) call: Option<CallNumber>,
+    /// The To tag of our response, if the request has none.
+    pub(crate) tag: Vec<u8>,
+}
+
+/// What two copies of a request have in common that came two ways (RFC 3261 §8.2.2.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Merged {
+    call_id: Vec<u8>,
+    from_tag: Vec<u8>,
+    cseq: Vec<u8>,
+}
+
+impl Agent {
+    /// A new request other than ACK and CANCEL.
+    pub(crate) fn on_request(&mut self, key: ServerKey, request: &Arc<Message>) {
+        let Some(method) = request.method() else { return };
+        let within = request.to().is_ok_and(|to| to.tag().is_some());
+        if let Some((status, fields)) = self.refusal(request, within) {
+            let fields: Vec<(HeaderName, &[u8])> =
+                fields.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+            self.respond_plainly(key, request, status, &fields);
+        } else if within {
+            self.on_request_within(key, request, method);
+        } else {
+            self.on_request_outside(key, request, method);
+        }
+    }
+
+    /// Why a request must not be processed: in the order of RFC 3261 §8.2.
+    #[allow(clippy::type_complexity, reason = "a status and the fields that explain it")]
+    fn refusal(&mut self, request: &Message, within: bool) -> Option<(u16, Vec<(HeaderName, Vec<u8>)>)> {
+        let sip = Uri::parse(request.request_uri())
+            .is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips));
+        if !sip {
+            return Some((416, Vec::new()));
+        }
+        if !within && !self.identity.is_ours(request.request_uri()) {
+            return Some((404, Vec::new()));
+        }
+        if !within && self.is_merged(request) {
+            return Some((482, Vec::new()));
+        }
+        let known = |tag: &[u8]| EXTENSIONS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(tag));
+        let unknown: Vec<&[u8]> = request.values(HeaderName::Require).filter(|tag| !known(tag)).collect();
+        if !unknown.is_empty() {
+            return Some((420, vec![(HeaderName::Unsupported, unknown.join(b", ".as_slice()))]));
+        }
+        None
+    }
+
+    /// Whether this is the second copy of a request, or one of our own that came back.
+    fn is_merged(&mut self, request: &Message) -> bool {
+        let Ok(call_id) = request.call_id() else { return false };
+        let own = |call: &crate::call::Call| call.outgoing.is_some() && call.call_id == call_id;
+        if self.calls.iter().any(own) {
+            return true;
+        }
+        let merged = Merged {
+            call_id: call_id.to_vec(),
+            from_tag: request.from().ok().and_then(|from| from.tag()).unwrap_or_default().to_vec(),
+            cseq: request.header(HeaderName::CSeq).unwrap_or_default().to_vec(),
+        };
+        if self.merged.contains(&merged) {
+            return true;
+        }
+        self.merged.push_back(merged);
+        if self.merged.len() > REMEMBERED {
+            self.merged.pop_front();
+        }
+        false
+    }
+
+    fn on_request_outside(&mut self, key: ServerKey, request: &Arc<Message>, method: Method<'_>) {
+        let listens = self.config.settings.listens;
+        match method {
+            Method::Invite if listens.calls => self.on_call(key, request),
+            Method::Message if listens.messages => self.wait_for_user(key, request, None),
+            Method::Subscribe if listens.subscriptions => self.wait_for_user(key, request, None),
+            Method::Options if listens.options => self.wait_for_user(key, request, None),
+            Method::Options => {
+                let fields = [
+                    (HeaderName::Allow, ALLOWED),
+                    (HeaderName::Accept, ACCEPTED),
+                    (HeaderName::Supported, b"timer,ice,replaces,outbound"),
+                ];
+                self.respond_plainly(key, request, 200, &fields);
+            }
+            Method::Notify => {
+                self.respond_plainly(key, request, 200, &[]);
+                self.emit(Event::Notify { request: Arc::clone(request) });
+            }
+            Method::Bye | Method::Update | Method::Info | Method::Prack => {
+                self.respond_plainly(key, request, 481, &[]);
+            }
+            Method::Refer | Method::Publish | Method::Other(_) if listens.others => {
+                self.wait_for_user(key, request, None);
+            }
+            _ => self.respond_plainly(key, request, 405, &[(HeaderName::Allow, ALLOWED)]),
+        }
+    }
+
+    /// A request with a To tag: for a dialog that stands, an early one of ours, or a subscription that begins.
+    fn on_request_within(&mut self, key: ServerKey, request: &Arc<Message>, method: Method<'_>) {
+        let Ok(cseq) = request.cseq() else { return };
+        let found = self.calls.iter_mut().find_map(|call| {
+            let (number, stage) = (call.number, call.stage);
+            let early = call.outgoing.iter_mut().flat_map(|outgoing| &mut outgoing.early);
+            let dialog = call.dialog.iter_mut().chain(early).find(|dialog| dialog.receives(request))?;
+            Some((number, stage, dialog.takes(cseq.number)))
+        });
+        let Some((number, stage, in_order)) = found.or_else(|| self.begin_subscription(request)) else {
+            self.respond_plainly(key, request, 481, &[]);
+            return;
+        };
+        match method {
+            Method::Bye => self.on_bye(number, key, request),
+            _ if stage == Stage::Over => self.respond_plainly(key, request, 481, &[]),
+            // RFC 3261 §12.2.2.
+            _ if !in_order => self.respond_plainly(key, request, 500, &[]),
+            Method::Invite | Method::Update if stage != Stage::Subscription => {
+                self.on_reoffer(number, stage, key, request);
+            }
+            _ => self.wait_for_user(key, request, Some(number)),
+        }
+    }
+
+    /// RFC 6665 §4.4.1: a NOTIFY may come before the response to SUBSCRIBE, and makes the dialog then.
+    fn begin_subscription(&mut self, request: &Message) -> Option<(CallNumber, Stage, bool)> {
+        let (Ok(call_id), Ok(to), true) =
+            (request.call_id(), request.to(), request.method() == Some(Method::Notify))
+        else {
+            return None;
+        };
+        let call = self.calls.iter_mut().find(|call| {
+            call.stage == Stage::Subscription
+                && call.call_id == call_id
+                && to.tag() == Some(call.local_tag.as_slice())
+                && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag.is_empty())
+        })?;
+        let mut dialog = Dialog::of_callee(request, &call.local_tag)?;
+        if let Some(begun) = call.dialog.take() {
+            dialog.local = begun.local;
+            dialog.local_cseq = begun.local_cseq;
+        }
+        call.dialog = Some(dialog);
+        Some((call.number, call.stage, true))
+    }
+
+    /// re-INVITE or UPDATE (RFC 3261 §14.2, RFC 3311 §5.2).
+    fn on_reoffer(&mut self, number: CallNumber, stage: Stage, key: ServerKey, request: &Arc<Message>) {
+        if !request.body().is_empty() && !is_sdp(request) {
+            self.respond_plainly(key, request, 415, &[(HeaderName::Accept, ACCEPTED)]);
+            return;
+        }
+        let wait = text::decimal(self.entropy.number() % 10 + 1);
+        let Some(call) = self.call_mut(number) else { return };
+        let ours = call.reoffer_out.is_some()
+            || call.unacknowledged.is_some()
+            || stage == Stage::Calling && !request.body().is_empty();
+        let theirs = call.reoffer_in.is_some() || matches!(stage, Stage::Ringing | Stage::Accepted);
+        if ours {
+            self.respond_plainly(key, request, 491, &[]);
+            return;
+        }
+        if theirs {
+            self.respond_plainly(key, request, 500, &[(HeaderName::RetryAfter, wait.as_bytes())]);
+            return;
+        }
+        if let Some(dialog) = &mut call.dialog {
+            dialog.refresh_target(request);
+        }
+        let transaction = self.new_transaction_number();
+        if let Some(call) = self.call_mut(number) {
+            call.reoffer_in = Some(transaction);
+        }
+        self.waiting.push(Waiting {
+            number: transaction,
+            key,
+            request: Arc::clone(request),
+            call: Some(number),
+            tag: Vec::new(),
+        });
+        if request.method() == Some(Method::Invite) {
+            self.respond_plainly(key, request, 100, &[]);
+        }
+        self.emit(Event::Reoffer { call: number, transaction, request: Arc::clone(request) });
+    }
+
+    fn wait_for_user(&mut self, key: ServerKey, request: &Arc<Message>, call: Option<CallNumber>) {
+        let number = self.new_transaction_number();
+        let tag = self.entropy.token(10).into_bytes();
+        let request = Arc::clone(request);
+        self.waiting.push(Waiting { number, key, request: Arc::clone(&request), call, tag });
+        self.emit(match call {
+            Some(call) => Event::DialogRequest { call, transaction: number, request },
+            None => Event::IncomingRequest { transaction: number, request },
+        });
+    }
+
+    /// Gives the user's response to a request. A response to a request that was answered meanwhile (the call ended,
+    /// the peer cancelled) is dropped.
+    ///
+    /// # Errors
+    /// When there was never such a request, the status is none, or a field cannot be written.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        transaction: TransactionNumber,
+        status: u16,
+        reason: &str,
+        payload: &Payload,
+    ) -> Result<(), CommandError> {
+        self.now = now;
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.number == transaction) else {
+            return if self.knew(transaction) { Ok(()) } else { Err(CommandError::Unknown) };
+        };
+        if !(101..700).contains(&status) {
+            return Err(CommandError::State);
+        }
+        let Some(waiting) = self.waiting.get(place) else { return Err(CommandError::Unknown) };
+        let (key, request, call) = (waiting.key, Arc::clone(&waiting.request), waiting.call);
+        let reoffer = matches!(request.method(), Some(Method::Invite | Method::Update));
+        let success = (200..300).contains(&status);
+        let (timer, fields) =
+            if reoffer && success { self.answer_timer(&request, 0) } else { (None, Vec::new()) };
+        let bytes = self.write_response(waiting, status, reason, payload, fields)?;
+        if status >= 200 {
+            self.waiting.swap_remove(place);
+            if reoffer && let Some(call) = call {
+                let answer = self.new_answer(&request, bytes.clone(), Some(transaction));
+                let invite = request.method() == Some(Method::Invite);
+                if let Some(call) = self.call_mut(call) {
+                    call.reoffer_in = None;
+                    if success {
+                        call.session_timer = timer.or(call.session_timer);
+                        call.answer = if invite { Some(answer) } else { call.answer.take() };
+                    }
+                }
+            }
+        }
+        self.transactions.respond(self.now, key, bytes);
+        self.settle();
+        Ok(())
+    }
+
+    fn write_response(
+        &self,
+        waiting: &Waiting,
+        status: u16,
+        reason: &str,
+        payload: &Payload,
+        fields: Vec<(HeaderName, Vec<u8>)>,
+    ) -> Result<Vec<u8>, CommandError> {
+        let request = &waiting.request;
+        let mut builder = Builder::response_to(request, status, reason);
+        let makes_dialog = matches!(request.method(), Some(Method::Subscribe | Method::Refer));
+        if request.to().is_ok_and(|to| to.tag().is_none()) {
+            builder = builder.to_tag(&waiting.tag);
+            if makes_dialog && status < 300 {
+                for route in request.headers(HeaderName::RecordRoute) {
+                    builder = builder.header(HeaderName::RecordRoute, &text::unfold(route));
+                }
+            }
+        }
+        let refreshes = matches!(request.method(), Some(Method::Invite | Method::Update | Method::Notify));
+        if status < 300 && (makes_dialog || refreshes) {
+            builder = builder.header(HeaderName::Contact, &self.identity.contact(false, false));
+        }
+        for (name, value) in fields {
+            builder = builder.header(name, &value);
+        }
+        if status == 405 || status < 300 && refreshes {
+            builder = builder.header(HeaderName::Allow, ALLOWED);
+        }
+        self.complete(builder, payload)
+    }
+
+    /// A response that the agent gives by itself.
+    pub(crate) fn respond_plainly(
+        &mut self,
+        key: ServerKey,
+        request: &Message,
+        status: u16,
+        fields: &[(HeaderName, &[u8])],
+    ) {
+        let mut builder = Builder::response_to(request, status, "");
+        if status > 100 && request.to().is_ok_and(|to| to.tag().is_none()) {
+            builder = builder.to_tag(self.entropy.token(10).as_bytes());
+        }
+        for (name, value) in fields {
+            builder = builder.header(*name, value);
+        }
+        if let Ok(bytes) = self.complete(builder, &Payload::default()) {
+            self.transactions.respond(self.now, key, bytes);
+        }
+    }
+}
