@@ -165,6 +165,10 @@ impl World {
         self.calls[number].key = Some(key);
         self.calls[number].invite = invite;
         self.clients.insert(key, number);
+        if invite {
+            // A user's patience, such as Timer C (RFC 3261 §16.6 item 11).
+            self.after(180_000, Happening::Cancel { number });
+        }
         if invite && self.below(3) == 0 {
             let after = self.below(8_000);
             self.after(after, Happening::Cancel { number });
