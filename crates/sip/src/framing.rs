@@ -37,6 +37,8 @@ pub struct Framer {
     after_line_end: bool,
     /// Up to here the buffer has been searched for the end of the headers in vain.
     searched: usize,
+    /// The length of the message, once its headers have been read.
+    whole: usize,
 }
 
 impl Framer {
@@ -56,12 +58,15 @@ impl Framer {
     }
 
     fn line_end(&mut self, lone: bool, framed: Framed) -> Framed {
-        *self = Self { after_line_end: lone, searched: 0 };
+        *self = Self { after_line_end: lone, ..Self::default() };
         framed
     }
 
     fn message(&mut self, buffer: &[u8]) -> Framed {
         self.after_line_end = false;
+        if self.whole > 0 {
+            return self.whole_message(buffer, self.whole);
+        }
         if self.searched > 0 {
             // The four octets of the end may have been cut.
             let unseen = text::from(buffer, self.searched.saturating_sub(3));
@@ -85,9 +90,12 @@ impl Framer {
                 0,
             ));
         }
+        self.whole_message(buffer, whole)
+    }
+
+    fn whole_message(&mut self, buffer: &[u8], whole: usize) -> Framed {
         if buffer.len() < whole {
-            // The next look finds the end of the headers again at once.
-            self.searched = end - 1;
+            self.whole = whole;
             return Framed::Incomplete;
         }
         *self = Self::default();

@@ -180,6 +180,8 @@ fn mandatory_headers_must_be_there_once_and_well_formed() {
         ("CSeq: 7 INVITE", "CSeq: 7 BYE"),
         ("CSeq: 7 INVITE", "CSeq: 4294967296 INVITE"),
         ("tag=a1", "tag=a1;;"),
+        ("tag=a1", "tag=a1;TAG=a2"),
+        ("branch=z9hG4bK1", "branch=z9hG4bK1;branch=z9hG4bK2"),
         ("\"Alice\"", "\"Alice"),
         ("\"Alice\"", "Alice, Bob"),
         ("<sip:bob@example.com>\r\n", "< sip:bob@example.com >\r\n"),

@@ -39,7 +39,7 @@ impl<'a> NameAddress<'a> {
         }
         let Some(bracket) = memchr::memchr(b'<', value) else { return Self::bare(value) };
         let display = text::trim(text::part(value, 0, bracket));
-        if display.first().is_some_and(|_| memchr::memchr3(b';', b':', b'=', display).is_some()) {
+        if memchr::memchr(b';', display).is_some() {
             // The bracket belongs to a parameter: `sip:a@b;x=<y>`.
             return Self::bare(value);
         }

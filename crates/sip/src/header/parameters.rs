@@ -60,6 +60,13 @@ impl<'a> Parameters<'a> {
             .map(|found| found.value)
     }
 
+    /// Whether more than one parameter is called `name`, so that two readers could take two values
+    /// (RFC 3261 §7.3.1 forbids it).
+    #[must_use]
+    pub fn repeats(&self, name: &str) -> bool {
+        self.iter().filter(|parameter| parameter.name.eq_ignore_ascii_case(name.as_bytes())).nth(1).is_some()
+    }
+
     /// The value of the first parameter called `name`, if it has one.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {

@@ -136,7 +136,10 @@ impl Message {
             if count > VIA_LIMIT {
                 return Err(self.fault(483, "there are more than 70 values", Some(HeaderName::Via), value));
             }
-            Via::parse(value).map_err(|error| self.header_fault(error, value))?;
+            let via = Via::parse(value).map_err(|error| self.header_fault(error, value))?;
+            if via.parameters().repeats("branch") {
+                return Err(self.fault(400, "the branch is there twice", Some(HeaderName::Via), value));
+            }
         }
         Ok(())
     }
@@ -146,6 +149,9 @@ impl Message {
             let value = self.header(name).unwrap_or_default();
             let address =
                 NameAddress::parse(value).map_err(|error| self.header_fault(error.of(name), value))?;
+            if address.parameters().repeats("tag") {
+                return Err(self.fault(400, "the tag is there twice", Some(name), value));
+            }
             // The URI itself is verified by whoever uses it. White space in it is not: elements would disagree on
             // where it ends (RFC 4475 §3.1.2.14).
             if Uri::parse(address.uri_bytes()) == Err(UriError::Character) {

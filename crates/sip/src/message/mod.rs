@@ -12,6 +12,8 @@ mod index;
 pub use access::Field;
 pub use edit::Edit;
 
+pub use crate::builder::Builder;
+
 use crate::header::HeaderName;
 
 /// The most bytes a message may have.
@@ -48,6 +50,8 @@ pub(crate) struct Entry {
     name_length: u16,
     name: HeaderName,
 }
+
+const _: () = assert!(size_of::<Entry>() == 16);
 
 #[derive(Clone, Copy, Debug)]
 enum StartLine {

@@ -6,11 +6,18 @@ use super::{Scheme, Uri, UriParameter};
 /// Parameters that never match where only one of the two URIs has them.
 const MUST_MATCH: [&[u8]; 5] = [b"transport", b"user", b"ttl", b"method", b"maddr"];
 
+/// URIs with more parameters or headers than this are equivalent only if they are the same text: comparing is work
+/// that grows with the square of their number, and no real peer comes near it.
+const COMPARED_LIMIT: usize = 64;
+
 impl Uri<'_> {
     /// Whether both URIs mean the same resource. Equivalence is not transitive (RFC 3261 §19.1.4).
     #[must_use]
     pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
-        if self.scheme() != other.scheme() {
+        if self.as_bytes() == other.as_bytes() {
+            return true;
+        }
+        if self.scheme() != other.scheme() || is_excessive(self) || is_excessive(other) {
             return false;
         }
         match self.scheme() {
@@ -32,6 +39,10 @@ impl Uri<'_> {
             }
         }
     }
+}
+
+fn is_excessive(uri: &Uri<'_>) -> bool {
+    uri.parameters().nth(COMPARED_LIMIT).is_some() || uri.headers().nth(COMPARED_LIMIT).is_some()
 }
 
 /// An escape equals the character itself, except where the character is reserved (RFC 3261 §19.1.4, §25.1).

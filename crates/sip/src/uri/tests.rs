@@ -130,3 +130,10 @@ fn telephone_numbers_are_compared_without_separators() {
     assert!(!same("tel:+12015550123", "tel:12015550123;phone-context=+1"));
     assert!(!same("tel:7042;phone-context=a.example", "tel:7042;phone-context=b.example"));
 }
+
+#[test]
+fn comparing_does_not_run_away() {
+    let parameters = |last: &str| ["sip:a@b", &";a".repeat(20_000), last].concat();
+    assert!(same(&parameters(""), &parameters("")));
+    assert!(!same(&parameters(";b"), &parameters(";c")));
+}
