@@ -1,1 +1,70 @@
-//! Proxy, edge and registrar rules, without I/O.
+//! Proxy, edge and registrar rules, without I/O (RFC 3261 §10 and §16, RFC 5626, RFC 7118).
+//!
+//! # The run loop, on one page
+//!
+//! A [`Proxy`] opens no socket, reads no clock and starts no task. It is *handed* time and bytes and *asked*
+//! what to do next. After every call that hands something in, drain [`Proxy::poll`] until it says
+//! [`Output::Timeout`]; then sleep until that instant or until something arrives, whichever is first.
+//!
+//! ```text
+//! loop {
+//!     match proxy.poll() {
+//!         Output::Transmit { hop, bytes }  => network.send(&hop, &bytes),
+//!         Output::Ask { id, question }     => look it up, and answer when it is known:
+//!             Question::Resolve { .. }     =>   proxy.resolved(now, id, hops or error)
+//!             Question::Credentials { .. } =>   proxy.credentials(now, id, the user's secret or None)
+//!             Question::Store { .. }       =>   proxy.stored(now, id, Ok once it is durable)
+//!         Output::Event(event)             => log it,
+//!         Output::Timeout(at)              => wait for the first of: `at`, a message, an answer:
+//!             the time has come            =>   proxy.timeout(now)
+//!             a message                    =>   proxy.receive(now, &flow, bytes)
+//!             a connection closed          =>   proxy.flow_closed(now, &flow)
+//!             a hop could not be reached   =>   proxy.unreachable(now, &hop)
+//!     }
+//! }
+//! ```
+//!
+//! `now` is microseconds since the Unix epoch and never runs backwards, so that bindings and nonces outlive
+//! the process. Questions may be answered at once or late, in any order; an answer to a question that is no
+//! longer of interest is ignored.
+//!
+//! # The way of a request
+//!
+//! [`proxy`](Proxy) receives → `validation` (§16.3) → `route` (§16.4: our own Routes, flow tokens) →
+//! `authentication` and `authorization` (who is it, what may they) → `target` (§16.5: flow, binding, GRUU, foreign
+//! domain) → `forward` (§16.6: the copy, Record-Route, Via) → the transaction layer of `sip`. Responses come back
+//! through `response_context` (§16.7: forking, best response, CANCEL for the losers, Timer C).
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod acknowledge;
+mod authentication;
+mod authorization;
+mod branches;
+pub mod config;
+mod date;
+mod edge;
+pub mod event;
+mod flow_token;
+mod forward;
+mod inbound;
+mod keyed_hash;
+mod listeners;
+mod output;
+mod proxy;
+mod registrar;
+mod reply;
+mod response_context;
+mod route;
+mod target;
+mod validation;
+mod via;
+
+pub use config::{Authentication, Config, Limits, Listener, Network, Registrar, Role, Upstream};
+pub use event::{Event, Unregistration};
+pub use output::{AskId, Output, Question, ResolveError, StoreError, UserSecret};
+pub use proxy::Proxy;
+pub use registrar::binding::MediaClass;

@@ -1,0 +1,68 @@
+//! ACK for a 2xx: it belongs to no transaction and goes its own way to the callee (RFC 3261 §13.2.2.4, §16.11).
+
+use std::sync::Arc;
+
+use sip::header::HeaderName;
+use sip::{Flow, Hop, Instant, Message};
+
+use crate::forward::{Forwarding, Means, forward};
+use crate::inbound::Job;
+use crate::listeners::is_sendable;
+use crate::output::Question;
+use crate::proxy::{Proxy, Waiting};
+use crate::target::{Target, Way};
+
+impl Proxy {
+    /// An ACK that no transaction took.
+    pub(crate) fn ack_received(&mut self, now: Instant, request: &Arc<Message>, flow: &Flow) {
+        // The ACK to a stateless answer of ours, or to one whose transaction has ended.
+        if self.replies.is_ours(request) {
+            return;
+        }
+        // Whatever is wrong with an ACK, nobody can be told.
+        if let Ok(job) = self.job(None, request, flow) {
+            self.decide(now, job);
+        }
+    }
+
+    /// Passes an ACK on, without a transaction.
+    pub(crate) fn forward_ack(&mut self, job: &Job, targets: Vec<Target>) {
+        // A dialog has one target; a fork of ACKs would reach those who never answered.
+        let Some(target) = targets.into_iter().next() else { return };
+        match target.way.clone() {
+            Way::Flow(flow) => self.send_ack(job, &target, Hop::Flow(flow)),
+            Way::Resolve { host, port, transport, secure } => {
+                let question = Question::Resolve { host, port, transport, secure };
+                let id = self.outbox.ask(question);
+                self.waiting.insert(id, Waiting::AckHops { job: Box::new(job.clone()), target });
+            }
+        }
+    }
+
+    /// Sends an ACK to `hop`.
+    pub(crate) fn send_ack(&mut self, job: &Job, target: &Target, hop: Hop) {
+        let hop = self.listeners.pin(hop);
+        if !is_sendable(hop.address()) {
+            return;
+        }
+        // §16.11: a retransmission gets the same branch.
+        let received = job.received.first_value(HeaderName::Via).unwrap_or_default();
+        let mut branch = self.key.text(b"ack branch", &[received], 12);
+        branch.push(b'.');
+        branch.extend_from_slice(&job.loop_mark);
+        let forwarding = Forwarding {
+            request: &job.onward.request,
+            flow: &job.flow,
+            sender: &job.sender,
+            target,
+            hop: &hop,
+            branch: &branch,
+            realm: self.authenticator.realm().as_bytes(),
+            adds_path: false,
+        };
+        let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
+        if let Ok(bytes) = forward(&forwarding, &means) {
+            self.outbox.transmit(hop, bytes.into());
+        }
+    }
+}

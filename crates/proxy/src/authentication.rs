@@ -1,0 +1,175 @@
+//! Digest authentication at the server (RFC 3261 §22, RFC 7616, RFC 8760).
+//!
+//! An unknown user and a wrong password get the same answer after the same work: a fresh challenge. Real clients
+//! stop by themselves at the second one: JsSIP reports an authentication error, baresip and SIP.js give up, linphone
+//! asks for the password. (403 would make some of them try for ever, and tell others nothing.)
+
+use sip::digest::{
+    Algorithm, ChallengeText, Credentials, Ha1, NonceState, Nonces, ReplayWindow, Use, verify,
+};
+use sip::header::HeaderName;
+use sip::{Entropy, Instant, Message, Method};
+
+use crate::config::Authentication;
+use crate::output::UserSecret;
+use crate::reply::Refusal;
+
+/// Challenges, and what comes back.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    config: Authentication,
+    nonces: Nonces,
+    replays: ReplayWindow,
+}
+
+/// How many nonces the proxy remembers the counts of.
+const REMEMBERED_NONCES: usize = 65_536;
+
+/// What credentials are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The sender is the user.
+    Right,
+    /// The password is right, but the credentials were used before or are too old: a fresh nonce will do.
+    Used,
+    /// Anything else.
+    Wrong,
+}
+
+/// Credentials of a request, before the user's secret is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// There are none that count: challenge.
+    None,
+    /// They name this user, and their nonce is good or was.
+    User {
+        /// The name.
+        user: String,
+        /// When the nonce was made; `None` if it is too old.
+        issued: Option<Instant>,
+        /// Which header value it was, among those of the request.
+        position: usize,
+    },
+}
+
+impl Authenticator {
+    pub(crate) fn new(config: &Authentication, secret: [u8; 32]) -> Self {
+        Self {
+            config: config.clone(),
+            nonces: Nonces::new(secret, config.nonce_lifetime),
+            replays: ReplayWindow::new(REMEMBERED_NONCES),
+        }
+    }
+
+    /// Whether anybody is asked.
+    pub(crate) const fn is_required(&self) -> bool {
+        self.config.required
+    }
+
+    /// The realm.
+    pub(crate) fn realm(&self) -> &str {
+        &self.config.realm
+    }
+
+    /// What the credentials of `request` claim. `is_registrar`: we are the one addressed (401), not a proxy (407).
+    pub(crate) fn claim(&self, now: Instant, request: &Message, is_registrar: bool) -> Claim {
+        let values = request.headers(names(is_registrar).0);
+        for (position, value) in values.enumerate() {
+            // RFC 4475 §3.3.7: an unknown scheme is as none.
+            let Ok(credentials) = Credentials::parse(value) else { continue };
+            if *credentials.realm_name() != *self.config.realm.as_bytes() || !self.is_offered(&credentials) {
+                continue;
+            }
+            let issued = match self.nonces.check(now, credentials.nonce, self.config.realm.as_bytes()) {
+                NonceState::Fresh { issued } => Some(issued),
+                NonceState::Stale => None,
+                NonceState::Forged => continue,
+            };
+            if let Ok(user) = String::from_utf8(credentials.user().into_owned()) {
+                return Claim::User { user, issued, position };
+            }
+        }
+        Claim::None
+    }
+
+    /// Whether the sender knows the secret. Takes the same time if there is no such user.
+    pub(crate) fn prove(
+        &mut self,
+        request: &Message,
+        is_registrar: bool,
+        position: usize,
+        issued: Option<Instant>,
+        secret: Option<&UserSecret>,
+    ) -> Proof {
+        let Some(value) = request.headers(names(is_registrar).0).nth(position) else { return Proof::Wrong };
+        let Ok(credentials) = Credentials::parse(value) else { return Proof::Wrong };
+        let Some((algorithm, _)) = credentials.algorithm else { return Proof::Wrong };
+        let known = secret.and_then(|secret| match algorithm {
+            Algorithm::Md5 => secret.md5,
+            Algorithm::Sha256 => secret.sha256,
+            Algorithm::Sha512_256 => secret.sha512_256,
+        });
+        let ha1 = known.unwrap_or_else(|| Ha1::new(algorithm, b"", b"", b""));
+        let method = request.method().unwrap_or(Method::Register);
+        let right = verify(&credentials, method.as_bytes(), request.body(), &ha1);
+        if !right || known.is_none() {
+            return Proof::Wrong;
+        }
+        let Some(issued) = issued else { return Proof::Used };
+        // RFC 2069 clients count nothing; their nonces live no longer than others.
+        let Some(count) = credentials.nonce_count else { return Proof::Right };
+        match self.replays.enter(credentials.nonce, issued, count) {
+            Use::First => Proof::Right,
+            Use::Replayed | Use::Forgotten => Proof::Used,
+        }
+    }
+
+    /// The challenge: 401 from the registrar, 407 from the proxy.
+    pub(crate) fn challenge(
+        &self,
+        now: Instant,
+        request: &Message,
+        is_registrar: bool,
+        stale: bool,
+        why: &'static str,
+        entropy: &mut dyn Entropy,
+    ) -> Refusal {
+        let (_, header) = names(is_registrar);
+        let mut refusal = Refusal::new(if is_registrar { 401 } else { 407 }, why);
+        let nonce = self.nonces.issue(now, self.config.realm.as_bytes(), entropy);
+        for algorithm in self.offered(request) {
+            let text = ChallengeText { realm: &self.config.realm, nonce: &nonce, algorithm, stale };
+            if let Ok(value) = text.write() {
+                refusal = refusal.header(header, value);
+            }
+        }
+        refusal
+    }
+
+    /// The algorithms for this client, strongest first.
+    fn offered(&self, request: &Message) -> Vec<Algorithm> {
+        let agent = request.header(HeaderName::UserAgent).unwrap_or_default();
+        let starts = |name: &String| {
+            agent.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let reads_one = self.config.md5_only_clients.iter().any(starts);
+        if reads_one && self.config.algorithms.contains(&Algorithm::Md5) {
+            return vec![Algorithm::Md5];
+        }
+        self.config.algorithms.clone()
+    }
+
+    /// RFC 8760 §2.6: credentials count only for an algorithm that was offered.
+    fn is_offered(&self, credentials: &Credentials<'_>) -> bool {
+        credentials.algorithm.is_some_and(|(algorithm, _)| self.config.algorithms.contains(&algorithm))
+    }
+}
+
+/// Credentials and challenge: the registrar's, or the proxy's.
+const fn names(is_registrar: bool) -> (HeaderName, HeaderName) {
+    if is_registrar {
+        (HeaderName::Authorization, HeaderName::WwwAuthenticate)
+    } else {
+        (HeaderName::ProxyAuthorization, HeaderName::ProxyAuthenticate)
+    }
+}

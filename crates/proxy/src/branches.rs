@@ -1,0 +1,559 @@
+//! The branches of a forwarded request: sent out, answered, cancelled, timed out (RFC 3261 §16.6 to §16.10).
+
+use std::sync::Arc;
+
+use sip::header::HeaderName;
+use sip::transaction::{ClientKey, ServerKey};
+use sip::{Flow, Hop, Instant, Message, Method};
+
+use crate::authorization::Reach;
+use crate::config::Role;
+use crate::event::Event;
+use crate::forward::{Forwarding, Means, forward};
+use crate::inbound::Job;
+use crate::listeners::is_sendable;
+use crate::output::{Question, ResolveError};
+use crate::proxy::{Proxy, Waiting};
+use crate::reply::Refusal;
+use crate::response_context::{Branch, BranchState, ContextId, Outcome, ResponseContext};
+use crate::target::{Target, Way};
+
+/// What the losers of a fork are told, and show (RFC 3326 §2).
+const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// What is tried after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The next address of the same target.
+    Address,
+    /// Another flow of the same instance.
+    Flow,
+}
+
+impl Proxy {
+    /// Forwards a request to its targets, all at once (RFC 3261 §16.6).
+    pub(crate) fn start(&mut self, now: Instant, job: Job, targets: Vec<Target>, reach: Reach) {
+        let Some(server) = job.key else { return self.forward_ack(&job, targets) };
+        let is_invite = matches!(job.request().method(), Some(Method::Invite));
+        let is_call = is_invite && !job.is_in_dialog();
+        let context = ResponseContext {
+            server,
+            request: Arc::clone(&job.onward.request),
+            received: Arc::clone(&job.received),
+            flow: job.flow,
+            sender: job.sender.clone(),
+            loop_mark: job.loop_mark.clone(),
+            branches: by_instance(targets, self.config.limits.branches),
+            answered: false,
+            cancelled: false,
+            rang: false,
+            is_invite,
+            is_call,
+            to_own_user: reach == Reach::OwnUser,
+        };
+        if is_invite {
+            // §16.2: at once, so that the caller stops retransmitting.
+            self.respond(now, &job, 100, &[]);
+        }
+        if is_call {
+            self.outbox.event(Event::CallStarted {
+                call_id: job.received.header(HeaderName::CallId).unwrap_or_default().to_vec(),
+                from: job.received.from().map(|from| from.uri_bytes().to_vec()).unwrap_or_default(),
+                to: job.received.request_uri().to_vec(),
+                source: job.flow.remote,
+                transport: job.flow.transport,
+            });
+        }
+        self.last_context += 1;
+        let id = ContextId(self.last_context);
+        let count = context.branches.len();
+        self.contexts.insert(id, context);
+        self.by_server.insert(server, id);
+        for branch in 0..count {
+            self.begin(now, id, branch);
+        }
+        self.conclude(now, id);
+    }
+
+    /// Sets a branch on its way to its target.
+    fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        match place.target.way.clone() {
+            Way::Flow(flow) => {
+                place.hops.clear();
+                self.send(now, id, branch, Hop::Flow(flow));
+            }
+            Way::Resolve { host, port, transport, secure } => {
+                let question = Question::Resolve { host, port, transport, secure };
+                let ask = self.outbox.ask(question);
+                place.state = BranchState::Resolving(ask);
+                self.waiting.insert(ask, Waiting::Hops { context: id, branch });
+            }
+        }
+    }
+
+    /// The addresses of a branch's target are known.
+    pub(crate) fn branch_resolved(
+        &mut self,
+        now: Instant,
+        id: ContextId,
+        branch: usize,
+        result: Result<Vec<Hop>, ResolveError>,
+    ) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let length = context.request.as_bytes().len();
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        match result {
+            Ok(hops) => {
+                place.hops = usable(hops, &place.target, length).into();
+                match place.hops.pop_front() {
+                    Some(hop) => self.send(now, id, branch, hop),
+                    None => {
+                        self.end(id, branch, Outcome::Local(404, "the address is none that one may send to"))
+                    }
+                }
+            }
+            Err(ResolveError::NotFound) => {
+                self.end(id, branch, Outcome::Local(404, "the host does not exist"))
+            }
+            Err(ResolveError::NoTransport) => {
+                self.end(id, branch, Outcome::Local(404, "no transport of ours leads to the host"));
+            }
+            Err(ResolveError::Unavailable) => {
+                self.end(id, branch, Outcome::Local(503, "the name servers did not answer"));
+            }
+        }
+        self.conclude(now, id);
+    }
+
+    /// Sends a branch's request to `hop`.
+    fn send(&mut self, now: Instant, id: ContextId, branch: usize, hop: Hop) {
+        let hop = self.listeners.pin(hop);
+        let token = self.entropy.token(16);
+        let adds_path = matches!(self.config.role, Role::Edge { .. });
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        if !is_sendable(hop.address()) {
+            return self.end(id, branch, Outcome::Local(404, "the address is none that one may send to"));
+        }
+        let mark = [token.as_bytes(), b".", &context.loop_mark].concat();
+        let forwarding = Forwarding {
+            request: &context.request,
+            flow: &context.flow,
+            sender: &context.sender,
+            target: &place.target,
+            hop: &hop,
+            branch: &mark,
+            realm: if adds_path { b"" } else { self.authenticator.realm().as_bytes() },
+            adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
+        };
+        let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
+        let copy = forward(&forwarding, &means).ok().and_then(|bytes| Message::parse(&bytes).ok());
+        let Some(copy) = copy else {
+            return self.end(id, branch, Outcome::Local(513, "the request is too large to be passed on"));
+        };
+        if context.is_invite {
+            // §16.6 item 11.
+            place.timer_c = Some(now + self.config.timer_c);
+        }
+        let key = self.transactions.request(now, hop, copy);
+        place.state = BranchState::Trying { key, proceeding: false };
+        self.by_client.insert(key, (id, branch));
+        self.watch(id);
+    }
+
+    /// A response of a branch (RFC 3261 §16.7).
+    pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: &Message) {
+        let Some((id, branch)) = self.by_client.get(&key).copied() else { return };
+        let Some(status) = response.status() else { return };
+        // Item 3: our Via off.
+        let mut edit = response.edit();
+        edit.remove_first_value(HeaderName::Via);
+        edit.ensure_content_length();
+        let Some(stripped) = edit.finish().ok().and_then(|bytes| Message::parse(&bytes).ok()) else { return };
+        if stripped.header(HeaderName::Via).is_none() {
+            return;
+        }
+        let stripped = Arc::new(stripped);
+        match status {
+            100 => self.provisional(now, id, branch, None),
+            101..=199 => self.provisional(now, id, branch, Some(&stripped)),
+            200..=299 => self.success(now, id, branch, &stripped),
+            _ => self.failure(now, id, branch, status, stripped),
+        }
+    }
+
+    /// Items 2 and 5: Timer C anew, and on to the caller at once.
+    fn provisional(&mut self, now: Instant, id: ContextId, branch: usize, response: Option<&Arc<Message>>) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        if let BranchState::Trying { proceeding, .. } = &mut place.state {
+            *proceeding = true;
+        }
+        let Some(response) = response else { return };
+        if place.timer_c.is_some() {
+            place.timer_c = Some(now + self.config.timer_c);
+        }
+        if context.answered || place.given_up {
+            return;
+        }
+        let status = response.status().unwrap_or_default();
+        if context.is_call && !context.rang && matches!(status, 180..=183) {
+            context.rang = true;
+            let call_id = response.header(HeaderName::CallId).unwrap_or_default().to_vec();
+            self.outbox.event(Event::CallRinging { call_id, status });
+        }
+        let server = context.server;
+        self.transactions.respond(now, server, response.as_bytes().to_vec());
+        self.watch(id);
+    }
+
+    /// Items 5 and 10: a 2xx goes to the caller, whatever came before it; the other branches are cancelled.
+    fn success(&mut self, now: Instant, id: ContextId, branch: usize, response: &Arc<Message>) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        let first = !matches!(place.state, BranchState::Accepted);
+        place.state = BranchState::Accepted;
+        place.timer_c = None;
+        let server = context.server;
+        let (is_invite, is_call) = (context.is_invite, context.is_call);
+        if !is_invite && context.answered {
+            return;
+        }
+        context.answered = true;
+        self.transactions.respond(now, server, response.as_bytes().to_vec());
+        if first && is_call {
+            let call_id = response.header(HeaderName::CallId).unwrap_or_default().to_vec();
+            let contact = response.header(HeaderName::Contact).unwrap_or_default().to_vec();
+            self.outbox.event(Event::CallAnswered { call_id, contact });
+        }
+        if first && matches!(response.cseq().map(|cseq| cseq.method), Ok(Method::Bye)) {
+            let call_id = response.header(HeaderName::CallId).unwrap_or_default().to_vec();
+            self.outbox.event(Event::CallEnded { call_id });
+        }
+        if is_invite {
+            self.cancel_branches(now, id, Some(COMPLETED_ELSEWHERE));
+        }
+        if first {
+            self.learn_from_success(now, id, response);
+        }
+        self.watch(id);
+    }
+
+    /// A final response other than 2xx: the next address, the next flow, or the end of the branch.
+    fn failure(&mut self, now: Instant, id: ContextId, branch: usize, status: u16, response: Arc<Message>) {
+        if self.has_given_up(id, branch) {
+            return self.conclude(now, id);
+        }
+        // RFC 3263 §4.3: a server that is overloaded or away is no answer while there is another.
+        if status == 503 && self.try_next(now, id, branch, Next::Address) {
+            return;
+        }
+        // RFC 5626 §7: another flow of the same instance.
+        if matches!(status, 430 | 408) && self.try_next(now, id, branch, Next::Flow) {
+            return;
+        }
+        self.end(id, branch, Outcome::Response(response));
+        // Item 5: a 6xx ends the search, though not before the others have ended too.
+        if status >= 600 {
+            self.cancel_branches(now, id, None);
+        }
+        self.conclude(now, id);
+    }
+
+    /// No final response came (§16.7 item 10 by way of §8.1.3.1: as if it were 408), or the request could not be
+    /// sent (§16.9: as if it were 503).
+    pub(crate) fn branch_failed(&mut self, now: Instant, key: ClientKey, status: u16) {
+        let Some((id, branch)) = self.by_client.get(&key).copied() else { return };
+        if self.has_given_up(id, branch) {
+            return self.conclude(now, id);
+        }
+        if self.try_next(now, id, branch, Next::Address) || self.try_next(now, id, branch, Next::Flow) {
+            return;
+        }
+        let own = self.contexts.get(&id).is_some_and(|context| context.to_own_user);
+        let outcome = match status {
+            408 => Outcome::Local(408, "the called side did not answer in time"),
+            _ if own => Outcome::Local(480, "the called phone cannot be reached"),
+            _ => Outcome::Local(503, "the next server cannot be reached"),
+        };
+        self.end(id, branch, outcome);
+        self.conclude(now, id);
+    }
+
+    /// Whether the branch was ended before it said its last word.
+    fn has_given_up(&self, id: ContextId, branch: usize) -> bool {
+        let place = self.contexts.get(&id).and_then(|context| context.branches.get(branch));
+        place.is_none_or(|place| place.given_up || place.has_ended())
+    }
+
+    /// Sends the branch to its next address, or over another flow of the same instance.
+    fn try_next(&mut self, now: Instant, id: ContextId, branch: usize, next: Next) -> bool {
+        let Some(context) = self.contexts.get_mut(&id) else { return false };
+        if context.answered || context.cancelled {
+            return false;
+        }
+        let Some(place) = context.branches.get_mut(branch) else { return false };
+        match next {
+            Next::Address => {
+                let Some(hop) = place.hops.pop_front() else { return false };
+                self.send(now, id, branch, hop);
+            }
+            Next::Flow => {
+                let Some(target) = place.alternatives.pop_front() else { return false };
+                place.target = target;
+                self.begin(now, id, branch);
+            }
+        }
+        true
+    }
+
+    fn end(&mut self, id: ContextId, branch: usize, outcome: Outcome) {
+        if let Some(place) = self.contexts.get_mut(&id).and_then(|context| context.branches.get_mut(branch)) {
+            place.state = BranchState::Ended(outcome);
+            place.timer_c = None;
+        }
+        self.watch(id);
+    }
+
+    /// Cancels every branch that has not ended (§16.10, §9.1).
+    fn cancel_branches(&mut self, now: Instant, id: ContextId, reason: Option<&[u8]>) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        for place in &mut context.branches {
+            match place.state {
+                BranchState::Trying { key, .. } => self.transactions.cancel(now, key, reason),
+                BranchState::Resolving(ask) => {
+                    self.waiting.remove(&ask);
+                    place.state = BranchState::Ended(Outcome::Local(487, "the call was cancelled"));
+                }
+                BranchState::Accepted | BranchState::Ended(_) => {}
+            }
+        }
+    }
+
+    /// The caller's CANCEL (§16.10), with its Reason (RFC 3326 §2).
+    pub(crate) fn cancel_received(
+        &mut self,
+        now: Instant,
+        key: ServerKey,
+        invite: Option<ServerKey>,
+        request: &Message,
+        flow: &Flow,
+    ) {
+        let job = self.job(Some(key), &Arc::new(request.clone()), flow);
+        let Ok(job) = job else { return self.finish(now, key, request, 481) };
+        let Some(invite) = invite else { return self.respond(now, &job, 481, &[]) };
+        self.respond(now, &job, 200, &[]);
+        let Some(id) = self.by_server.get(&invite).copied() else {
+            return self.abandon_waiting(now, invite);
+        };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        context.cancelled = true;
+        let reason = request.header(HeaderName::Reason);
+        self.cancel_branches(now, id, reason);
+        self.conclude(now, id);
+    }
+
+    /// Timer C (§16.8).
+    pub(crate) fn timer_c(&mut self, now: Instant, id: ContextId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        for place in &mut context.branches {
+            if place.timer_c.is_some_and(|at| at <= now) {
+                place.timer_c = None;
+                if let BranchState::Trying { key, .. } = place.state {
+                    self.transactions.cancel(now, key, None);
+                    place.given_up = true;
+                    place.state = BranchState::Ended(Outcome::Local(408, "nobody answered"));
+                }
+            }
+        }
+        self.watch(id);
+        self.conclude(now, id);
+    }
+
+    /// Answers the caller once every branch has said its last word (§16.7 items 6 to 9).
+    pub(crate) fn conclude(&mut self, now: Instant, id: ContextId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.answered || !context.has_ended() {
+            return;
+        }
+        context.answered = true;
+        let Some(best) = context.best().cloned() else { return };
+        let (server, received) = (context.server, Arc::clone(&context.received));
+        let (is_call, is_invite) = (context.is_call, context.is_invite);
+        let (status, bytes, why) = match &best {
+            // RFC 4320 §4.2: nobody waits any more for a timeout of a request other than INVITE.
+            Outcome::Local(408, _) if !is_invite => return self.drop_context(id),
+            // Item 6: a 503 of another server says nothing about us.
+            Outcome::Local(503, why) => (500, self.replies.refuse(&received, &Refusal::new(500, why)), *why),
+            Outcome::Local(status, why) => {
+                (*status, self.replies.refuse(&received, &Refusal::new(*status, why)), *why)
+            }
+            Outcome::Response(response) if response.status() == Some(503) => {
+                let why = "the next server is overloaded or out of service";
+                (500, self.replies.refuse(&received, &Refusal::new(500, why)), why)
+            }
+            Outcome::Response(response) => {
+                let status = response.status().unwrap_or(500);
+                (status, with_challenges(context, response), sentence(status))
+            }
+        };
+        if let Some(bytes) = bytes {
+            self.transactions.respond(now, server, bytes);
+        }
+        if is_call {
+            self.outbox.event(Event::CallFailed {
+                call_id: received.header(HeaderName::CallId).unwrap_or_default().to_vec(),
+                from: received.from().map(|from| from.uri_bytes().to_vec()).unwrap_or_default(),
+                to: received.request_uri().to_vec(),
+                status,
+                why,
+            });
+        }
+    }
+
+    fn finish(&mut self, now: Instant, key: ServerKey, request: &Message, status: u16) {
+        if let Some(bytes) = self.replies.respond(request, status, &[]) {
+            self.transactions.respond(now, key, bytes);
+        }
+    }
+
+    /// An INVITE that waits for an answer to a question of ours is cancelled: 487.
+    fn abandon_waiting(&mut self, now: Instant, invite: ServerKey) {
+        let found = self.waiting.iter().find_map(|(id, waiting)| match waiting {
+            Waiting::Proof { job, .. } | Waiting::Known { job } if job.key == Some(invite) => Some(*id),
+            _ => None,
+        });
+        let Some(Waiting::Proof { job, .. } | Waiting::Known { job }) =
+            found.and_then(|id| self.waiting.remove(&id))
+        else {
+            return;
+        };
+        self.refuse(now, &job, &Refusal::new(487, "the caller gave up"));
+    }
+
+    /// Keeps the table of Timer C in step with a context.
+    fn watch(&mut self, id: ContextId) {
+        let next = self.contexts.get(&id).and_then(ResponseContext::next_timeout);
+        match next {
+            Some(at) => {
+                if let Some(before) = self.timers.insert(id, at) {
+                    self.timer_order.remove(&(before, id));
+                }
+                self.timer_order.insert((at, id));
+            }
+            None => {
+                if let Some(before) = self.timers.remove(&id) {
+                    self.timer_order.remove(&(before, id));
+                }
+            }
+        }
+    }
+
+    /// The transaction layer has forgotten a client transaction.
+    pub(crate) fn client_ended(&mut self, key: ClientKey) {
+        self.by_client.remove(&key);
+    }
+
+    /// The transaction layer has forgotten the server transaction: nothing more can be answered.
+    pub(crate) fn server_ended(&mut self, key: ServerKey) {
+        if let Some(id) = self.by_server.get(&key).copied() {
+            self.drop_context(id);
+        }
+    }
+
+    fn drop_context(&mut self, id: ContextId) {
+        if let Some(at) = self.timers.remove(&id) {
+            self.timer_order.remove(&(at, id));
+        }
+        if let Some(context) = self.contexts.remove(&id) {
+            self.by_server.remove(&context.server);
+            for place in &context.branches {
+                match place.state {
+                    BranchState::Resolving(ask) => {
+                        self.waiting.remove(&ask);
+                    }
+                    BranchState::Trying { key, .. } => {
+                        self.by_client.remove(&key);
+                    }
+                    BranchState::Accepted | BranchState::Ended(_) => {}
+                }
+            }
+        }
+    }
+}
+
+/// One branch for each instance, its other flows held back (RFC 5626 §7); no more branches than allowed.
+fn by_instance(targets: Vec<Target>, limit: usize) -> Vec<Branch> {
+    let mut branches: Vec<Branch> = Vec::new();
+    for target in targets {
+        let same = branches
+            .iter()
+            .position(|branch| target.instance.is_some() && branch.target.instance == target.instance);
+        if let Some(branch) = same.and_then(|place| branches.get_mut(place)) {
+            branch.alternatives.push_back(target);
+        } else if branches.len() < limit {
+            branches.push(Branch::new(target));
+        }
+    }
+    branches
+}
+
+/// Where a request may go of the addresses that a name has: those that are one host; by TCP first, if it is too
+/// large for a datagram and nobody asked for one (RFC 3261 §18.1.1).
+fn usable(hops: Vec<Hop>, target: &Target, length: usize) -> Vec<Hop> {
+    /// What our own headers add, about.
+    const GROWTH: usize = 400;
+    let mut hops: Vec<Hop> = hops.into_iter().filter(|hop| is_sendable(hop.address())).collect();
+    let open = matches!(target.way, Way::Resolve { transport: None, .. });
+    if open && length + GROWTH > 1300 {
+        let mut larger = Vec::with_capacity(hops.len() * 2);
+        for hop in &hops {
+            if let Hop::Address { transport: sip::Transport::Udp, address, server_name } = hop {
+                let tcp = Hop::Address {
+                    transport: sip::Transport::Tcp,
+                    address: *address,
+                    server_name: server_name.clone(),
+                };
+                if !hops.contains(&tcp) {
+                    larger.push(tcp);
+                }
+            }
+        }
+        let (datagrams, streams): (Vec<Hop>, Vec<Hop>) =
+            hops.into_iter().partition(|hop| !hop.transport().is_reliable());
+        hops = streams.into_iter().chain(larger).chain(datagrams).collect();
+    }
+    hops
+}
+
+/// The chosen response, with the challenges of the other branches (§16.7 item 7).
+fn with_challenges(context: &ResponseContext, response: &Arc<Message>) -> Option<Vec<u8>> {
+    if !matches!(response.status(), Some(401 | 407)) {
+        return Some(response.as_bytes().to_vec());
+    }
+    let mut edit = response.edit();
+    for (name, value) in context.other_challenges(response) {
+        edit.append(name, &value);
+    }
+    edit.finish().ok()
+}
+
+/// What the status of another's response means, for the log.
+const fn sentence(status: u16) -> &'static str {
+    match status {
+        300..=399 => "the called side says to call elsewhere",
+        401 | 407 => "the called side asks for a password",
+        403 => "the called side does not allow the call",
+        404 | 604 => "the called side does not know the user",
+        408 => "the called side did not answer in time",
+        415 | 488 | 606 => "the called side does not accept the offered media",
+        480 => "the called side is not available",
+        486 | 600 => "busy",
+        487 => "the caller gave up",
+        603 => "declined",
+        500..=599 => "the called side had an error",
+        _ => "the called side refused",
+    }
+}

@@ -1,0 +1,237 @@
+//! What the proxy is told before it starts: its names, its listeners, its role, its limits.
+//!
+//! The defaults are safe: nothing is relayed for anybody who is neither authenticated nor a configured peer
+//! (`RELIABILITY` A12), and every table has a bound (A26).
+
+use core::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+
+use sip::Transport;
+use sip::digest::Algorithm;
+
+/// Everything that the proxy is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The domains whose users are ours. The first is the primary one: a URI that names one of our listeners
+    /// by address, or `localhost`, counts as that domain.
+    pub domains: Vec<String>,
+    /// Further names that count as the primary domain.
+    pub aliases: Vec<String>,
+    /// The sockets that the server listens on, as bound.
+    pub listeners: Vec<Listener>,
+    /// What this server is.
+    pub role: Role,
+    /// Digest authentication.
+    pub authentication: Authentication,
+    /// The registrar.
+    pub registrar: Registrar,
+    /// Peers whose word is taken: they may call and relay without authentication, may send `Path`, and keep
+    /// their `P-Asserted-Identity`.
+    pub trusted_peers: Vec<Network>,
+    /// Whether callers from foreign domains may reach our users without authentication. A caller whose From
+    /// is one of our own domains must authenticate in any case.
+    pub accept_from_strangers: bool,
+    /// Bounds of every table.
+    pub limits: Limits,
+    /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
+    pub timer_c: Duration,
+    /// The value of `Server` in responses of our own; empty for none.
+    pub server_name: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            aliases: vec!["localhost".to_owned()],
+            listeners: Vec::new(),
+            role: Role::AllInOne,
+            authentication: Authentication::default(),
+            registrar: Registrar::default(),
+            trusted_peers: Vec::new(),
+            accept_from_strangers: true,
+            limits: Limits::default(),
+            timer_c: Duration::from_secs(180),
+            server_name: "Sipweb".to_owned(),
+        }
+    }
+}
+
+/// One listening socket.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The transport protocol.
+    pub transport: Transport,
+    /// Address and port, as bound: the port is the real one, the address may be unspecified.
+    pub bound: SocketAddr,
+    /// The host that others are told (Via, Record-Route, Path): a name or an address, IPv6 without brackets.
+    /// `None`: the address on which the message came or goes.
+    pub advertised_host: Option<String>,
+    /// The port that others are told. `None`: the bound one.
+    pub advertised_port: Option<u16>,
+}
+
+impl Listener {
+    /// A listener that is known by the address it is bound to.
+    #[must_use]
+    pub const fn new(transport: Transport, bound: SocketAddr) -> Self {
+        Self { transport, bound, advertised_host: None, advertised_port: None }
+    }
+
+    /// The port that others are told.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.advertised_port.unwrap_or_else(|| self.bound.port())
+    }
+}
+
+/// What the server is.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// Registrar and proxy for its own users.
+    AllInOne,
+    /// An edge in front of an existing registrar (RFC 5626 §5): clients' requests go to the upstream server,
+    /// the upstream's requests go to the clients' flows.
+    Edge {
+        /// The registrar behind the edge.
+        upstream: Upstream,
+    },
+}
+
+/// The server behind an edge.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its name or address, IPv6 without brackets.
+    pub host: String,
+    /// Its port; `None`: by RFC 3263.
+    pub port: Option<u16>,
+    /// The transport towards it; `None`: by RFC 3263.
+    pub transport: Option<Transport>,
+    /// Addresses it sends from, beside those that its name resolves to.
+    pub addresses: Vec<Network>,
+}
+
+/// Digest authentication (RFC 3261 §22, RFC 8760).
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// Whether anybody is asked to authenticate. Off is for laboratories: From is believed.
+    pub required: bool,
+    /// The realm in challenges.
+    pub realm: String,
+    /// The algorithms offered, strongest first: one challenge each (RFC 8760 §2.3).
+    pub algorithms: Vec<Algorithm>,
+    /// Clients, by the start of their `User-Agent`, that read only the first challenge or give up at one
+    /// whose algorithm they do not know. They are offered MD5 alone, if MD5 is among the algorithms.
+    pub md5_only_clients: Vec<String>,
+    /// How long a nonce is good for.
+    pub nonce_lifetime: Duration,
+}
+
+impl Default for Authentication {
+    fn default() -> Self {
+        Self {
+            required: true,
+            realm: "sipweb".to_owned(),
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            // JsSIP 3.13 and SIP.js 0.21 read the first challenge only, and give up if it is not MD5; baresip 1.0
+            // gives up as soon as one of the challenges is not MD5.
+            md5_only_clients: ["JsSIP", "SIP.js", "baresip", "sipp"].map(str::to_owned).to_vec(),
+            nonce_lifetime: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The registrar's limits and habits.
+#[derive(Clone, Debug)]
+pub struct Registrar {
+    /// The shortest expiry accepted; shorter ones get 423 (RFC 3261 §10.3 item 7).
+    pub minimum_expiry: Duration,
+    /// The longest expiry granted; longer ones are cut.
+    pub maximum_expiry: Duration,
+    /// The expiry where the client names none.
+    pub default_expiry: Duration,
+    /// How many contacts one address-of-record may have.
+    pub maximum_contacts: usize,
+    /// How long a binding outlives its connection, so that a page may reload.
+    pub flow_grace: Duration,
+    /// The `Flow-Timer` told to outbound clients (RFC 5626 §5.4); zero for none.
+    pub flow_timer: Duration,
+    /// URIs for `Service-Route` (RFC 3608), as they shall stand in the header, with brackets.
+    pub service_route: Vec<String>,
+}
+
+impl Default for Registrar {
+    fn default() -> Self {
+        Self {
+            minimum_expiry: Duration::from_secs(60),
+            maximum_expiry: Duration::from_secs(7200),
+            default_expiry: Duration::from_secs(600),
+            maximum_contacts: 20,
+            flow_grace: Duration::from_secs(30),
+            flow_timer: Duration::ZERO,
+            service_route: Vec::new(),
+        }
+    }
+}
+
+/// Bounds (`RELIABILITY` A18, A26). Beyond them requests are refused with 503 and `Retry-After`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests in progress, in total.
+    pub transactions: usize,
+    /// Requests in progress from one address. Trusted peers and the upstream are not counted.
+    pub transactions_per_source: usize,
+    /// Branches of one request (RFC 5393 §5.3 suggests 60).
+    pub branches: usize,
+    /// Bindings in total.
+    pub bindings: usize,
+    /// What a refused client is told to wait, in seconds.
+    pub retry_after: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            transactions: 100_000,
+            transactions_per_source: 2_000,
+            branches: 60,
+            bindings: 1_000_000,
+            retry_after: 10,
+        }
+    }
+}
+
+/// A range of addresses, such as `192.0.2.0/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The first address.
+    pub address: IpAddr,
+    /// How many leading bits count: 32 or 128 for one address.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// The range that holds one address only.
+    #[must_use]
+    pub const fn single(address: IpAddr) -> Self {
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Whether `address` is within the range. An IPv4 address written as IPv6 counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let shift = 32u32.saturating_sub(u32::from(self.prefix));
+                let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
+                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let shift = 128u32.saturating_sub(u32::from(self.prefix));
+                let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
+                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! A request on its way in: may it pass, who sent it, where does it want to go (RFC 3261 §16.3 to §16.5)?
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sip::header::HeaderName;
+use sip::transaction::ServerKey;
+use sip::uri::Uri;
+use sip::{Flow, Instant, Message, Method};
+
+use crate::authentication::{Claim, Proof};
+use crate::authorization::{Reach, Sender, Verdict, verdict};
+use crate::config::Role;
+use crate::event::Event;
+use crate::output::{AskId, Question, UserSecret};
+use crate::proxy::{Proxy, Waiting};
+use crate::registrar::address_of_record::key;
+use crate::registrar::register::is_instance;
+use crate::reply::Refusal;
+use crate::route::{Destination, Preprocessed, preprocess};
+use crate::target::{Target, is_websocket_only};
+use crate::validation::{loop_mark, validate};
+
+/// A request that is being decided on.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// Its transaction; none for an ACK.
+    pub(crate) key: Option<ServerKey>,
+    /// The flow it came over.
+    pub(crate) flow: Flow,
+    /// The request as received, and as it goes on.
+    pub(crate) received: Arc<Message>,
+    pub(crate) onward: Preprocessed,
+    pub(crate) sender: Sender,
+    pub(crate) loop_mark: Vec<u8>,
+}
+
+impl Job {
+    /// The request as it goes on.
+    pub(crate) fn request(&self) -> &Message {
+        &self.onward.request
+    }
+
+    /// Whether it belongs to a dialog.
+    pub(crate) fn is_in_dialog(&self) -> bool {
+        self.received.to().is_ok_and(|to| to.tag().is_some())
+    }
+}
+
+/// Where a request wants to go.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// To the registrar.
+    Register,
+    /// To ourselves.
+    Ourselves,
+    /// To these targets.
+    Targets(Vec<Target>, Reach),
+    /// To a user of ours without any binding.
+    Nobody {
+        /// The user part.
+        user: Vec<u8>,
+    },
+    /// Nowhere; and what one must be allowed, to be told so.
+    Nowhere(Refusal, Reach),
+}
+
+/// Requests in progress from each address (`RELIABILITY` A26).
+#[derive(Debug, Default)]
+pub(crate) struct Sources(HashMap<IpAddr, usize>);
+
+impl Sources {
+    pub(crate) fn count(&self, address: IpAddr) -> usize {
+        self.0.get(&address).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn enter(&mut self, address: IpAddr) {
+        *self.0.entry(address).or_default() += 1;
+    }
+
+    pub(crate) fn leave(&mut self, address: IpAddr) {
+        if let Some(count) = self.0.get_mut(&address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(&address);
+            }
+        }
+    }
+}
+
+impl Proxy {
+    /// A new request with a transaction.
+    pub(crate) fn request_received(
+        &mut self,
+        now: Instant,
+        key: ServerKey,
+        request: &Arc<Message>,
+        flow: &Flow,
+    ) {
+        match self.job(Some(key), request, flow) {
+            Ok(job) => self.decide(now, job),
+            Err(refusal) => self.refuse_request(now, key, request, flow, &refusal),
+        }
+    }
+
+    /// Validation and route preprocessing (RFC 3261 §16.3, §16.4).
+    pub(crate) fn job(
+        &self,
+        key: Option<ServerKey>,
+        request: &Arc<Message>,
+        flow: &Flow,
+    ) -> Result<Job, Refusal> {
+        let loop_mark = loop_mark(&self.key, request);
+        validate(request, &self.own, &loop_mark)?;
+        let onward = preprocess(request, flow, &self.own, &self.tokens, &self.key)?;
+        let sender = self.known_sender(request, flow);
+        Ok(Job { key, flow: *flow, received: Arc::clone(request), onward, sender, loop_mark })
+    }
+
+    /// Who the sender is, as far as the flow tells.
+    fn known_sender(&self, request: &Message, flow: &Flow) -> Sender {
+        if self.is_upstream(flow) {
+            return Sender::Upstream;
+        }
+        if self.is_trusted_peer(flow) {
+            return Sender::Peer;
+        }
+        match self.user_in_from(request) {
+            // A registration proves itself each time, so that a changed password counts from the next one on.
+            Some(_) if is_register(request) => Sender::Stranger,
+            Some(aor) if !self.authenticator.is_required() || self.flow_speaks_for(flow, &aor) => {
+                Sender::Account(aor)
+            }
+            _ => Sender::Stranger,
+        }
+    }
+
+    /// The address-of-record in From, if it is in a domain of ours.
+    pub(crate) fn user_in_from(&self, request: &Message) -> Option<Vec<u8>> {
+        let from = request.from().ok()?;
+        let uri = from.uri().ok()?;
+        Some(key(uri.user()?, self.own.domain_of(&uri)?))
+    }
+
+    /// Decides what becomes of the request; may be called again when more is known.
+    pub(crate) fn decide(&mut self, now: Instant, job: Job) {
+        let wish = self.wish(now, &job);
+        let reach = match &wish {
+            Wish::Register => Reach::Registrar,
+            Wish::Ourselves => Reach::Ourselves,
+            Wish::Targets(_, reach) => *reach,
+            Wish::Nobody { .. } => Reach::OwnUser,
+            Wish::Nowhere(_, reach) => *reach,
+        };
+        let from_is_ours = self.user_in_from(&job.received).is_some();
+        let verdict = match self.config.role {
+            Role::Edge { .. } => self.edge_verdict(&job, reach),
+            Role::AllInOne if !self.authenticator.is_required() => {
+                self.verdict_without_passwords(&job, reach)
+            }
+            Role::AllInOne => verdict(&job.sender, reach, from_is_ours, self.config.accept_from_strangers),
+        };
+        match (verdict, wish) {
+            (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
+            (Verdict::Authenticate, _) => self.authenticate(now, job),
+            (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.refuse(now, &job, &refusal),
+            (Verdict::Allow, Wish::Register) => self.register(now, job),
+            (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
+            (Verdict::Allow, Wish::Targets(targets, reach)) => self.start(now, job, targets, reach),
+            (Verdict::Allow, Wish::Nobody { user }) => self.ask_whether_known(job, &user),
+        }
+    }
+
+    /// In a laboratory nobody is asked; all the same nothing is relayed for strangers.
+    fn verdict_without_passwords(&self, job: &Job, reach: Reach) -> Verdict {
+        match verdict(&job.sender, reach, false, self.config.accept_from_strangers) {
+            Verdict::Authenticate if reach == Reach::Registrar => Verdict::Allow,
+            Verdict::Authenticate => Verdict::Forbid("requests to other domains are relayed for users only"),
+            verdict => verdict,
+        }
+    }
+
+    /// RFC 3261 §16.5.
+    pub(crate) fn wish(&self, now: Instant, job: &Job) -> Wish {
+        if let Role::Edge { .. } = self.config.role {
+            return self.edge_wish(now, job);
+        }
+        let request = job.request();
+        let Ok(uri) = Uri::parse(request.request_uri()) else {
+            return Wish::Nowhere(Refusal::new(400, "the Request-URI is malformed"), Reach::Ourselves);
+        };
+        if let Some(destination) = job.onward.destination {
+            return self.token_wish(now, job, destination);
+        }
+        let sealed = job.onward.sealed && job.is_in_dialog();
+        if let Some(next) = request.first_value(HeaderName::Route) {
+            return to_uri(crate::target::route_uri(next), sealed);
+        }
+        match self.own.domain_of(&uri) {
+            Some(_) if matches!(request.method(), Some(Method::Register)) => Wish::Register,
+            Some(domain) => match uri.user() {
+                None => Wish::Ourselves,
+                Some(user) => self.user_wish(now, &uri, &key(user, domain), user),
+            },
+            None => self.foreign_wish(now, &uri, sealed),
+        }
+    }
+
+    /// RFC 5626 §5.3.1: over the flow that the token names; if that is closed, over another one of the same client.
+    pub(crate) fn token_wish(&self, now: Instant, job: &Job, destination: Destination) -> Wish {
+        let reach = if job.is_in_dialog() { Reach::Dialog } else { Reach::OwnUser };
+        if let Destination::Flow(flow) = destination
+            && (!flow.transport.is_reliable() || self.connections.contains_key(&flow.connection))
+        {
+            return Wish::Targets(vec![Target::flow(flow)], reach);
+        }
+        let rescued = self.rescue(now, job.request().request_uri());
+        if rescued.is_empty() {
+            return Wish::Nowhere(Refusal::new(430, "the connection to the client is closed"), reach);
+        }
+        Wish::Targets(rescued, reach)
+    }
+
+    /// The binding that the Request-URI of a dialog names, wherever its client is connected now.
+    fn rescue(&self, now: Instant, uri: &[u8]) -> Vec<Target> {
+        let binding = match Uri::parse(uri) {
+            Ok(parsed) if parsed.parameter("gr").is_some() => {
+                let aor =
+                    self.own.domain_of(&parsed).zip(parsed.user()).map(|(domain, user)| key(user, domain));
+                return aor
+                    .map(|aor| self.targets_of(now, &aor, parsed.parameter("gr").flatten()))
+                    .unwrap_or_default();
+            }
+            _ => self.location.find_contact(now, uri),
+        };
+        let Some((aor, binding)) = binding else { return Vec::new() };
+        match Target::binding(now, binding) {
+            Ok(target) => vec![Target { uri: None, ..target }],
+            // A page that was loaded anew has another contact, but the same instance.
+            Err(_) => self
+                .location
+                .get(aor)
+                .iter()
+                .filter(|other| other.instance.is_some() && other.instance == binding.instance)
+                .filter_map(|other| Target::binding(now, other).ok())
+                .take(1)
+                .collect(),
+        }
+    }
+
+    /// The reachable contacts of a user, the preferred first; only those of one instance, if `gr` names one.
+    pub(crate) fn targets_of(&self, now: Instant, aor: &[u8], gr: Option<&[u8]>) -> Vec<Target> {
+        let mut bindings: Vec<_> = self
+            .location
+            .get(aor)
+            .iter()
+            .filter(|binding| {
+                gr.is_none_or(|gr| {
+                    binding.instance.as_deref().is_some_and(|instance| is_instance(gr, instance))
+                })
+            })
+            .collect();
+        // The newest flow of an instance is tried before its older ones (RFC 5626 §7).
+        bindings.sort_by_key(|binding| core::cmp::Reverse((binding.quality, binding.expires)));
+        bindings.into_iter().filter_map(|binding| Target::binding(now, binding).ok()).collect()
+    }
+
+    fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
+        let gr = uri.parameter("gr").map(Option::unwrap_or_default);
+        let targets = self.targets_of(now, aor, gr);
+        if !targets.is_empty() {
+            return Wish::Targets(targets, Reach::OwnUser);
+        }
+        if !self.location.get(aor).is_empty() {
+            return Wish::Nowhere(
+                Refusal::new(480, "the user's phone is not connected at present"),
+                Reach::OwnUser,
+            );
+        }
+        Wish::Nobody { user: user.to_vec() }
+    }
+
+    /// A host that is not ours: a contact that is registered here, or the world.
+    fn foreign_wish(&self, now: Instant, uri: &Uri<'_>, sealed: bool) -> Wish {
+        let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
+        let found = self.location.find_contact(now, uri.as_bytes());
+        // A contact behind a NAT is reached by its flow, also where the dialog has no token for it.
+        if let Some((_, binding)) = found
+            && let Ok(target) = Target::binding(now, binding)
+        {
+            return Wish::Targets(vec![Target { uri: None, ..target }], reach);
+        }
+        if is_websocket_only(uri) {
+            let rescued = self.rescue(now, uri.as_bytes());
+            if rescued.is_empty() {
+                return Wish::Nowhere(Refusal::new(480, "the WebSocket client is not connected"), reach);
+            }
+            return Wish::Targets(rescued, reach);
+        }
+        to_uri(uri.as_bytes(), sealed)
+    }
+
+    /// OPTIONS and whatever else is addressed to the server itself (RFC 3261 §11.2, §8.2.1).
+    fn answer_ourselves(&mut self, now: Instant, job: &Job) {
+        const ALLOW: &[u8] = b"REGISTER, OPTIONS, ACK, CANCEL";
+        let request = &job.received;
+        let required = crate::validation::join(request.values(HeaderName::Require));
+        let method = request.method();
+        if !required.is_empty() {
+            let refusal = Refusal::new(420, "the request needs an extension that this server does not have");
+            return self.refuse(now, job, &refusal.header(HeaderName::Unsupported, required));
+        }
+        match method {
+            Some(Method::Options) => {
+                let headers = [
+                    (HeaderName::Allow, ALLOW.to_vec()),
+                    (HeaderName::Supported, b"path, outbound, gruu".to_vec()),
+                    (HeaderName::Accept, b"application/sdp".to_vec()),
+                ];
+                self.respond(now, job, 200, &headers);
+            }
+            Some(method) if !method.is_known() => {
+                let refusal = Refusal::new(501, "the server does not know the method");
+                self.refuse(now, job, &refusal.header(HeaderName::Allow, ALLOW));
+            }
+            _ => {
+                let refusal = Refusal::new(405, "the server itself does not take such requests; name a user");
+                self.refuse(now, job, &refusal.header(HeaderName::Allow, ALLOW));
+            }
+        }
+    }
+
+    /// Challenges the sender, or asks for the secret that the credentials are to be compared with.
+    fn authenticate(&mut self, now: Instant, job: Job) {
+        // An ACK cannot be challenged (RFC 3261 §22.1); one that nothing allows is dropped.
+        if job.key.is_none() {
+            return;
+        }
+        let is_registrar = is_register(&job.received);
+        match self.authenticator.claim(now, &job.received, is_registrar) {
+            Claim::None => self.challenge(now, &job, false, ""),
+            Claim::User { user, issued, position } => {
+                let question = Question::Credentials {
+                    user: user.clone(),
+                    realm: self.authenticator.realm().to_owned(),
+                };
+                let id = self.outbox.ask(question);
+                self.waiting.insert(id, Waiting::Proof { job, user, issued, position });
+            }
+        }
+    }
+
+    /// The user's secret is known.
+    pub(crate) fn credentials_known(
+        &mut self,
+        now: Instant,
+        mut job: Job,
+        user: &str,
+        issued: Option<Instant>,
+        position: usize,
+        secret: Option<&UserSecret>,
+    ) {
+        let is_registrar = is_register(&job.received);
+        match self.authenticator.prove(&job.received, is_registrar, position, issued, secret) {
+            Proof::Wrong => return self.challenge(now, &job, false, "wrong user name or password"),
+            Proof::Used => return self.challenge(now, &job, true, ""),
+            Proof::Right => {}
+        }
+        // `RELIABILITY` A13, A14: nobody speaks for another.
+        let header = if is_registrar { job.received.to() } else { job.received.from() };
+        let claimed = header.ok().and_then(|it| it.uri().ok());
+        let own = claimed.and_then(|uri| {
+            let name = crate::registrar::address_of_record::unescape(uri.user()?);
+            (name == user.as_bytes())
+                .then(|| self.own.domain_of(&uri).map(|domain| key(user.as_bytes(), domain)))?
+        });
+        match own {
+            Some(aor) => {
+                job.sender = Sender::Account(aor);
+                self.decide(now, job);
+            }
+            None => {
+                let why = if is_registrar {
+                    "one may register oneself only"
+                } else {
+                    "From is another user than the one who authenticated"
+                };
+                self.refuse(now, &job, &Refusal::new(403, why));
+            }
+        }
+    }
+
+    fn challenge(&mut self, now: Instant, job: &Job, stale: bool, why: &'static str) {
+        let is_registrar = is_register(&job.received);
+        let refusal =
+            self.authenticator.challenge(now, &job.received, is_registrar, stale, why, &mut *self.entropy);
+        self.refuse(now, job, &refusal);
+    }
+
+    /// 404 or 480? Only the list of users knows.
+    fn ask_whether_known(&mut self, job: Job, user: &[u8]) {
+        let user = String::from_utf8_lossy(&crate::registrar::address_of_record::unescape(user)).into_owned();
+        let question = Question::Credentials { user, realm: self.authenticator.realm().to_owned() };
+        let id = self.outbox.ask(question);
+        self.waiting.insert(id, Waiting::Known { job });
+    }
+
+    /// The list of users has said whether it knows the one who is called.
+    pub(crate) fn known(&mut self, now: Instant, job: &Job, known: bool) {
+        let refusal = if known {
+            Refusal::new(480, "the user is not signed in anywhere")
+        } else {
+            Refusal::new(404, "there is no such user")
+        };
+        self.refuse(now, job, &refusal);
+    }
+
+    /// Answers with a refusal, and tells it.
+    pub(crate) fn refuse(&mut self, now: Instant, job: &Job, refusal: &Refusal) {
+        if let Some(key) = job.key {
+            self.refuse_request(now, key, &job.received, &job.flow, refusal);
+        }
+    }
+
+    fn refuse_request(
+        &mut self,
+        now: Instant,
+        key: ServerKey,
+        request: &Message,
+        flow: &Flow,
+        refusal: &Refusal,
+    ) {
+        if let Some(bytes) = self.replies.refuse(request, refusal) {
+            self.transactions.respond(now, key, bytes);
+        }
+        // The first challenge of a registration or a call is no failure.
+        if matches!(refusal.status, 401 | 407) && refusal.why.is_empty() {
+            return;
+        }
+        let (status, why, source) = (refusal.status, refusal.why, flow.remote);
+        self.outbox.event(match request.method() {
+            Some(Method::Register) => {
+                let to = request.header(HeaderName::To).unwrap_or_default().to_vec();
+                Event::RegistrationRefused { to, source, status, why }
+            }
+            Some(Method::Invite) if request.to().is_ok_and(|to| to.tag().is_none()) => Event::CallFailed {
+                call_id: request.header(HeaderName::CallId).unwrap_or_default().to_vec(),
+                from: request.from().map(|from| from.uri_bytes().to_vec()).unwrap_or_default(),
+                to: request.request_uri().to_vec(),
+                status,
+                why,
+            },
+            method => Event::Refused {
+                method: method.map(|method| method.as_bytes().to_vec()).unwrap_or_default(),
+                source,
+                status,
+                why,
+            },
+        });
+    }
+
+    /// Answers with a response of our own.
+    pub(crate) fn respond(
+        &mut self,
+        now: Instant,
+        job: &Job,
+        status: u16,
+        headers: &[(HeaderName, Vec<u8>)],
+    ) {
+        if let (Some(key), Some(bytes)) = (job.key, self.replies.respond(&job.received, status, headers)) {
+            self.transactions.respond(now, key, bytes);
+        }
+    }
+
+    /// Forgets what a question was asked for.
+    pub(crate) fn take_waiting(&mut self, id: AskId) -> Option<Waiting> {
+        self.waiting.remove(&id)
+    }
+}
+
+fn is_register(request: &Message) -> bool {
+    matches!(request.method(), Some(Method::Register))
+}
+
+fn to_uri(uri: &[u8], sealed: bool) -> Wish {
+    let reach = if sealed { Reach::Dialog } else { Reach::World };
+    match Target::to_uri(uri) {
+        Ok(target) => Wish::Targets(vec![target], reach),
+        Err(unroutable) => Wish::Nowhere(Refusal::new(unroutable.status, unroutable.why), reach),
+    }
+}

@@ -1,0 +1,123 @@
+//! What the proxy asks of its surroundings, and how it is answered.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sip::digest::Ha1;
+use sip::{Hop, Instant, Transport};
+
+use crate::event::Event;
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Output {
+    /// Send `bytes`, one message, to `hop`.
+    Transmit {
+        /// Where to.
+        hop: Hop,
+        /// The message.
+        bytes: Arc<[u8]>,
+    },
+    /// Look something up, and answer with the same `id`.
+    Ask {
+        /// The number to answer with.
+        id: AskId,
+        /// What is asked.
+        question: Question,
+    },
+    /// Something happened that a log may tell.
+    Event(Event),
+    /// Nothing more to do before this instant ([`Instant::NEVER`]: before something arrives).
+    Timeout(Instant),
+}
+
+/// The number of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub(crate) u64);
+
+/// What the proxy wants to know or to have done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Where to send, by RFC 3263. Answered with [`Proxy::resolved`](crate::Proxy::resolved).
+    Resolve {
+        /// A name, or an address without brackets.
+        host: String,
+        /// The port that the URI names.
+        port: Option<u16>,
+        /// The transport that the URI names, or that the message asks for.
+        transport: Option<Transport>,
+        /// Whether only TLS will do (`sips`).
+        secure: bool,
+    },
+    /// The secret of a user, `None` if there is no such user. Answered with
+    /// [`Proxy::credentials`](crate::Proxy::credentials).
+    Credentials {
+        /// The user name.
+        user: String,
+        /// The realm.
+        realm: String,
+    },
+    /// Keep this record in place of the one before. Answered with [`Proxy::stored`](crate::Proxy::stored), once
+    /// it will survive a crash.
+    Store {
+        /// The address-of-record.
+        aor: Vec<u8>,
+        /// Its bindings in an encoding of the proxy's own; `None` if there are none left.
+        record: Option<Vec<u8>>,
+    },
+}
+
+/// The hashes of one user's password, as far as they are known (RFC 7616 §3.4.2).
+#[derive(Clone, Debug, Default)]
+pub struct UserSecret {
+    /// For MD5.
+    pub md5: Option<Ha1>,
+    /// For SHA-256.
+    pub sha256: Option<Ha1>,
+    /// For SHA-512-256.
+    pub sha512_256: Option<Ha1>,
+}
+
+/// Why a name led nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// There is no such name.
+    NotFound,
+    /// The name is there, but no transport of ours leads to it.
+    NoTransport,
+    /// The name servers did not answer.
+    Unavailable,
+}
+
+/// The store did not keep the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreError;
+
+/// What waits to be polled.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Output>,
+    last_question: u64,
+}
+
+impl Outbox {
+    pub(crate) fn transmit(&mut self, hop: Hop, bytes: Arc<[u8]>) {
+        self.queue.push_back(Output::Transmit { hop, bytes });
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.queue.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn ask(&mut self, question: Question) -> AskId {
+        self.last_question += 1;
+        let id = AskId(self.last_question);
+        self.queue.push_back(Output::Ask { id, question });
+        id
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+}

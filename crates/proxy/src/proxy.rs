@@ -1,0 +1,370 @@
+//! The machine: what is handed in, what is given out, and the tables in between.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+
+use sip::transaction::{ClientKey, Received, ServerKey, Timers, Transactions};
+use sip::{ConnectionId, Entropy, Flow, Hop, Instant, Message, Method};
+
+use crate::authentication::Authenticator;
+use crate::config::Config;
+use crate::event::Event;
+use crate::flow_token::FlowTokens;
+use crate::inbound::{Job, Sources};
+use crate::keyed_hash::Key;
+use crate::listeners::Listeners;
+use crate::output::{AskId, Outbox, Output, ResolveError, StoreError, UserSecret};
+use crate::registrar::address_of_record::OwnHosts;
+use crate::registrar::location::Location;
+use crate::registrar::register::Plan;
+use crate::reply::{Refusal, Replies, response_hop};
+use crate::response_context::{ContextId, ResponseContext};
+use crate::target::Target;
+
+/// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
+pub struct Proxy {
+    pub(crate) config: Config,
+    pub(crate) own: OwnHosts,
+    pub(crate) listeners: Listeners,
+    pub(crate) key: Key,
+    pub(crate) tokens: FlowTokens,
+    pub(crate) replies: Replies,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) transactions: Transactions<Hop>,
+    pub(crate) connections: HashMap<ConnectionId, Connection>,
+    pub(crate) location: Location,
+    /// The REGISTERs that wait for another of the same user to be stored.
+    pub(crate) registering: HashMap<Vec<u8>, std::collections::VecDeque<Job>>,
+    pub(crate) contexts: HashMap<ContextId, ResponseContext>,
+    pub(crate) last_context: u64,
+    pub(crate) by_server: HashMap<ServerKey, ContextId>,
+    pub(crate) by_client: HashMap<ClientKey, (ContextId, usize)>,
+    /// Timer C of each context, and the contexts in its order.
+    pub(crate) timers: HashMap<ContextId, Instant>,
+    pub(crate) timer_order: BTreeSet<(Instant, ContextId)>,
+    pub(crate) waiting: HashMap<AskId, Waiting>,
+    pub(crate) upstream_addresses: Vec<SocketAddr>,
+    pub(crate) outbox: Outbox,
+    servers: HashMap<ServerKey, IpAddr>,
+    sources: Sources,
+    now: Instant,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) flow: Flow,
+    /// The users who authenticated on it.
+    pub(crate) users: Vec<Vec<u8>>,
+}
+
+/// What a question was asked for.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// The secret of the user that credentials name.
+    Proof { job: Job, user: String, issued: Option<Instant>, position: usize },
+    /// Whether the user who is called exists.
+    Known { job: Job },
+    /// The addresses of a branch's target.
+    Hops { context: ContextId, branch: usize },
+    /// The addresses that an ACK goes to.
+    AckHops { job: Box<Job>, target: Target },
+    /// The addresses of the upstream.
+    Upstream,
+    /// A registration to be stored.
+    Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
+}
+
+impl Proxy {
+    /// A proxy. `secret` signs flow tokens, seals and nonces: it must be the same after a restart, or the calls and
+    /// phones of before cannot be told from strangers.
+    #[must_use]
+    pub fn new(config: Config, secret: [u8; 32], mut entropy: Box<dyn Entropy>) -> Self {
+        let key = Key::new(secret);
+        let mut boot = [0; 8];
+        entropy.fill(&mut boot);
+        let nonce_secret = key.sign(b"nonces", &[]);
+        let mut proxy = Self {
+            own: OwnHosts::new(&config),
+            listeners: Listeners::new(&config),
+            tokens: FlowTokens::new(key.clone(), boot),
+            replies: Replies::new(key.clone(), &config.server_name),
+            authenticator: Authenticator::new(&config.authentication, nonce_secret),
+            transactions: Transactions::new(Timers::default(), &mut *entropy),
+            location: Location::new(config.registrar.flow_grace),
+            key,
+            config,
+            entropy,
+            connections: HashMap::new(),
+            registering: HashMap::new(),
+            contexts: HashMap::new(),
+            last_context: 0,
+            by_server: HashMap::new(),
+            by_client: HashMap::new(),
+            timers: HashMap::new(),
+            timer_order: BTreeSet::new(),
+            waiting: HashMap::new(),
+            upstream_addresses: Vec::new(),
+            outbox: Outbox::default(),
+            servers: HashMap::new(),
+            sources: Sources::default(),
+            now: Instant::ZERO,
+        };
+        proxy.look_for_upstream();
+        proxy
+    }
+
+    /// Takes one message that came over `flow`.
+    pub fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
+        self.now = now;
+        if flow.transport.is_reliable() {
+            self.connections.entry(flow.connection).or_insert(Connection { flow: *flow, users: Vec::new() });
+        }
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(sip::ParseError::Empty) => return,
+            Err(error) => return self.malformed(flow, None, error.reason(), 0),
+        };
+        if let Err(fault) = message.check() {
+            return self.faulty(flow, &message, fault);
+        }
+        if message.is_request() {
+            self.receive_request(now, flow, message);
+        } else {
+            self.receive_response(now, flow, message);
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, flow: &Flow, message: Message) {
+        let message = crate::via::complete(message, flow);
+        if !self.has_room(flow) && !self.transactions.is_known(&message) {
+            return self.refuse_overloaded(flow, &message);
+        }
+        let hop = response_hop(&message, flow);
+        match self.transactions.receive(now, &hop, message) {
+            Received::Request { key, request } => {
+                self.enter(key, flow);
+                self.request_received(now, key, &request, flow);
+            }
+            Received::Cancel { key, invite, request } => {
+                self.enter(key, flow);
+                self.cancel_received(now, key, invite, &request, flow);
+            }
+            Received::Ack { request } => self.ack_received(now, &request, flow),
+            Received::Response { .. } | Received::StrayResponse { .. } | Received::Absorbed => {}
+        }
+    }
+
+    fn receive_response(&mut self, now: Instant, flow: &Flow, message: Message) {
+        // RFC 3261 §18.1.2: what is not for us was not sent to us.
+        if !message.top_via().is_ok_and(|via| self.own.is_sent_by(via.host(), via.port())) {
+            return self.malformed(flow, None, "a response to somebody else's request", 0);
+        }
+        // RFC 6026 §7.3: a response without a transaction is not forwarded.
+        if let Received::Response { key, response } =
+            self.transactions.receive(now, &Hop::Flow(*flow), message)
+        {
+            self.response_received(now, key, &response);
+        }
+    }
+
+    /// Answers what fails the check at the door, without a transaction; drops bad responses and ACKs.
+    fn faulty(&mut self, flow: &Flow, message: &Message, fault: sip::Fault) {
+        let answers = message.is_request() && !matches!(message.method(), Some(Method::Ack));
+        let status = fault.status.filter(|_| answers);
+        self.malformed(flow, status, fault.reason, fault.offset);
+        if let Some(status) = status
+            && let Some(bytes) = self.replies.refuse(message, &Refusal::new(status, fault.reason))
+        {
+            self.outbox.transmit(response_hop(message, flow), bytes.into());
+        }
+    }
+
+    fn malformed(&mut self, flow: &Flow, status: Option<u16>, why: &'static str, offset: usize) {
+        self.outbox.event(Event::Malformed { flow: *flow, status, why, offset });
+    }
+
+    /// Whether another request may be taken on (`RELIABILITY` A26).
+    fn has_room(&self, flow: &Flow) -> bool {
+        let limits = &self.config.limits;
+        let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow);
+        self.servers.len() < limits.transactions
+            && (!counted || self.sources.count(flow.remote.ip()) < limits.transactions_per_source)
+    }
+
+    fn refuse_overloaded(&mut self, flow: &Flow, message: &Message) {
+        if matches!(message.method(), Some(Method::Ack)) {
+            return;
+        }
+        let refusal = self.overloaded("too many requests in progress");
+        if let Some(bytes) = self.replies.refuse(message, &refusal) {
+            self.outbox.transmit(response_hop(message, flow), bytes.into());
+        }
+        let method = message.method().map(|method| method.as_bytes().to_vec()).unwrap_or_default();
+        let (status, why, source) = (refusal.status, refusal.why, flow.remote);
+        self.outbox.event(Event::Refused { method, source, status, why });
+    }
+
+    fn enter(&mut self, key: ServerKey, flow: &Flow) {
+        self.servers.insert(key, flow.remote.ip());
+        self.sources.enter(flow.remote.ip());
+    }
+
+    /// Whether a message of this flow is a configured peer's. Not on a WebSocket: an HTTP server before us may
+    /// stand for the whole world with its own address.
+    pub(crate) fn is_trusted_peer(&self, flow: &Flow) -> bool {
+        !flow.transport.is_websocket()
+            && self.config.trusted_peers.iter().any(|peer| peer.contains(flow.remote.ip()))
+    }
+
+    /// A connection is closed.
+    pub fn flow_closed(&mut self, now: Instant, flow: &Flow) {
+        self.now = now;
+        if !flow.transport.is_reliable() {
+            return;
+        }
+        self.connections.remove(&flow.connection);
+        self.location.flow_closed(now, flow);
+        self.transactions.unreachable(now, &Hop::Flow(*flow));
+        self.respond_elsewhere(flow);
+    }
+
+    /// RFC 3261 §18.2.2: where the connection of a request is gone, its response opens one to the address it came
+    /// from, at the port of its Via. A page cannot be called so; it comes back by itself.
+    fn respond_elsewhere(&mut self, flow: &Flow) {
+        if flow.transport.is_websocket() {
+            return;
+        }
+        for context in self.contexts.values().filter(|context| context.flow == *flow) {
+            let Ok(via) = context.received.top_via() else { continue };
+            let port = via.port().unwrap_or_else(|| flow.transport.default_port());
+            let address = SocketAddr::new(flow.remote.ip(), port);
+            let hop = Hop::Address { transport: flow.transport, address, server_name: None };
+            self.transactions.redirect_responses(context.server, hop);
+        }
+    }
+
+    /// Nothing gets to `hop`: refused, no route, TLS failed, or the connection could not be opened.
+    pub fn unreachable(&mut self, now: Instant, hop: &Hop) {
+        self.now = now;
+        self.transactions.unreachable(now, hop);
+    }
+
+    /// The answer to [`Question::Resolve`](crate::Question::Resolve): hops in the order in which to try them.
+    pub fn resolved(&mut self, now: Instant, id: AskId, result: Result<Vec<Hop>, ResolveError>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Hops { context, branch }) => {
+                let target = self.contexts.get(&context).and_then(|context| context.branches.get(branch));
+                let is_upstream = target.is_some_and(|branch| self.is_upstream_target(&branch.target));
+                if let (true, Ok(hops)) = (is_upstream, &result) {
+                    self.upstream_found(hops);
+                }
+                self.branch_resolved(now, context, branch, result);
+            }
+            Some(Waiting::AckHops { job, target }) => {
+                if let Some(hop) = result.ok().and_then(|hops| hops.into_iter().next()) {
+                    self.send_ack(&job, &target, hop);
+                }
+            }
+            Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// The answer to [`Question::Credentials`](crate::Question::Credentials).
+    pub fn credentials(&mut self, now: Instant, id: AskId, secret: Option<UserSecret>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Proof { job, user, issued, position }) => {
+                self.credentials_known(now, job, &user, issued, position, secret.as_ref());
+            }
+            Some(Waiting::Known { job }) => self.known(now, &job, secret.is_some()),
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// The answer to [`Question::Store`](crate::Question::Store).
+    pub fn stored(&mut self, now: Instant, id: AskId, result: Result<(), StoreError>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Store { job, aor, plan }) => {
+                self.registration_stored(now, &job, aor, *plan, result)
+            }
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// An answer of the wrong kind answers nothing.
+    fn put_back(&mut self, id: AskId, waiting: Option<Waiting>) {
+        if let Some(waiting) = waiting {
+            self.waiting.insert(id, waiting);
+        }
+    }
+
+    /// The time has come that [`Output::Timeout`] named.
+    pub fn timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.transactions.timeout(now);
+        self.expire_bindings(now);
+        while let Some((at, id)) = self.timer_order.first().copied()
+            && at <= now
+        {
+            self.timer_order.remove(&(at, id));
+            self.timers.remove(&id);
+            self.timer_c(now, id);
+        }
+    }
+
+    /// What to do next. Call until it says [`Output::Timeout`].
+    pub fn poll(&mut self) -> Output {
+        while let Some(output) = self.transactions.poll() {
+            match output {
+                sip::Output::Transmit { to, bytes } => self.outbox.transmit(to, bytes),
+                sip::Output::TimedOut { key } => self.branch_failed(self.now, key, 408),
+                sip::Output::Unreachable { key } => self.branch_failed(self.now, key, 503),
+                sip::Output::ClientEnded { key } => self.client_ended(key),
+                sip::Output::ServerEnded { key } => {
+                    if let Some(address) = self.servers.remove(&key) {
+                        self.sources.leave(address);
+                    }
+                    self.server_ended(key);
+                }
+                sip::Output::NoAck { .. } => {}
+            }
+        }
+        self.outbox.pop().unwrap_or_else(|| Output::Timeout(self.next_timeout()))
+    }
+
+    fn next_timeout(&self) -> Instant {
+        let timers = self.timer_order.first().map(|(at, _)| *at);
+        [self.transactions.next_timeout(), self.location.next_deadline(), timers]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(Instant::NEVER)
+    }
+
+    /// How many requests are in progress.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.transactions.len()
+    }
+
+    /// How many bindings there are.
+    #[must_use]
+    pub const fn bindings(&self) -> usize {
+        self.location.len()
+    }
+}
+
+impl core::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Proxy")
+            .field("transactions", &self.transactions.len())
+            .field("bindings", &self.location.len())
+            .field("connections", &self.connections.len())
+            .finish_non_exhaustive()
+    }
+}

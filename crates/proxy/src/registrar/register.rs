@@ -1,0 +1,344 @@
+//! What a REGISTER does to the bindings of its address-of-record (RFC 3261 §10.3, RFC 5626 §6).
+//!
+//! Nothing is changed here: [`plan`] says what the bindings would be, so that they are stored first and become
+//! visible only then, all of them or none.
+
+use core::time::Duration;
+use std::net::IpAddr;
+
+use sip::header::{Contact, HeaderName, NameAddress, Route};
+use sip::text::{unfold, write_decimal};
+use sip::uri::{Scheme, Uri};
+use sip::{Flow, Instant, Message};
+
+use super::address_of_record::{address_of, host_text, unescape};
+use super::binding::{Binding, MediaClass, Reach};
+use crate::config::Registrar;
+use crate::reply::Refusal;
+use crate::target::is_websocket_only;
+
+/// A REGISTER, and what is known of its way here.
+pub(crate) struct Arrival<'a> {
+    pub(crate) request: &'a Message,
+    pub(crate) flow: Flow,
+    pub(crate) now: Instant,
+    /// Whether the hop that it came from may add Path.
+    pub(crate) trusted: bool,
+}
+
+/// What a REGISTER would do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The bindings after it.
+    pub(crate) bindings: Vec<Binding>,
+    /// The contacts it adds or refreshes, and whether each was there before.
+    pub(crate) kept: Vec<(Vec<u8>, bool)>,
+    /// The contacts it takes back.
+    pub(crate) removed: Vec<Vec<u8>>,
+    /// The contacts that others of the same client replace.
+    pub(crate) replaced: Vec<Vec<u8>>,
+    /// Whether outbound is used, so that the answer says `Require: outbound` (RFC 5626 §6).
+    pub(crate) outbound: bool,
+}
+
+impl Plan {
+    /// Whether anything changes.
+    pub(crate) const fn changes(&self) -> bool {
+        !(self.kept.is_empty() && self.removed.is_empty() && self.replaced.is_empty())
+    }
+}
+
+/// Works out what `arrival` does to `current`.
+pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registrar) -> Result<Plan, Refusal> {
+    let current: Vec<Binding> =
+        current.iter().filter(|binding| binding.expires > arrival.now).cloned().collect();
+    let contacts = arrival
+        .request
+        .contacts()
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| Refusal::new(400, "a Contact is malformed"))?;
+    if contacts.iter().any(|contact| matches!(contact, Contact::Any)) {
+        return wildcard(arrival, current, contacts.len());
+    }
+    let path = path(arrival)?;
+    let outbound = outbound(arrival, &contacts, &path)?;
+    let mut plan = Plan {
+        bindings: current,
+        kept: Vec::new(),
+        removed: Vec::new(),
+        replaced: Vec::new(),
+        outbound: false,
+    };
+    for address in contacts.iter().filter_map(Contact::address) {
+        let seconds = requested(arrival, address, config)?;
+        let binding = binding(arrival, address, seconds, &path, outbound)?;
+        plan.outbound |= binding.reg_id.is_some();
+        apply(&mut plan, binding, seconds)?;
+    }
+    if plan.bindings.len() > config.maximum_contacts && !plan.kept.is_empty() {
+        return Err(Refusal::new(403, "the user has as many contacts as one may have"));
+    }
+    Ok(plan)
+}
+
+/// RFC 3261 §10.3 item 6: `Contact: *` is alone, and with `Expires: 0`.
+fn wildcard(arrival: &Arrival<'_>, current: Vec<Binding>, count: usize) -> Result<Plan, Refusal> {
+    if count != 1 || arrival.request.number(HeaderName::Expires).ok().flatten() != Some(0) {
+        return Err(Refusal::new(400, "a Contact of * needs to be alone and to have Expires: 0"));
+    }
+    for binding in &current {
+        in_order(arrival.request, binding)?;
+    }
+    let removed = current.into_iter().map(|binding| binding.contact).collect();
+    Ok(Plan { bindings: Vec::new(), kept: Vec::new(), removed, replaced: Vec::new(), outbound: false })
+}
+
+/// RFC 3261 §10.3 items 6 and 7: of two requests of one Call-ID the later counts.
+fn in_order(request: &Message, binding: &Binding) -> Result<(), Refusal> {
+    let same_call = request.call_id().is_ok_and(|call_id| call_id == binding.call_id);
+    let later = request.cseq().is_ok_and(|cseq| cseq.number > binding.cseq);
+    if same_call && !later {
+        return Err(Refusal::new(500, "an older REGISTER than the one that made the binding"));
+    }
+    Ok(())
+}
+
+/// The Path, which only trusted hops may add (RFC 3327 §5.3, `RELIABILITY` A14).
+fn path(arrival: &Arrival<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
+    let path: Vec<Vec<u8>> = arrival.request.values(HeaderName::Path).map(<[u8]>::to_vec).collect();
+    if !path.is_empty() && !arrival.trusted {
+        return Err(Refusal::new(403, "a Path is accepted from trusted servers only"));
+    }
+    if path.iter().any(|value| Route::parse(value).is_err()) {
+        return Err(Refusal::new(400, "the Path is malformed"));
+    }
+    Ok(path)
+}
+
+/// Whether outbound processing applies (RFC 5626 §6): the client supports it, and so does the first hop.
+fn outbound(arrival: &Arrival<'_>, contacts: &[Contact<'_>], path: &[Vec<u8>]) -> Result<bool, Refusal> {
+    let wants = arrival.request.lists(HeaderName::Supported, "outbound");
+    let numbered = contacts.iter().any(|contact| contact.parameters().get("reg-id").is_some());
+    let direct = arrival.request.values(HeaderName::Via).nth(1).is_none();
+    let first_hop = direct
+        || path
+            .last()
+            .and_then(|value| Route::parse(value).ok())
+            .is_some_and(|route| route.uri().parameter("ob").is_some());
+    if wants && numbered && !first_hop {
+        return Err(Refusal::new(439, "the first hop does not support outbound"));
+    }
+    Ok(wants && numbered && first_hop)
+}
+
+/// The expiry that the client asks for one contact, in seconds (RFC 3261 §10.3 item 7).
+fn requested(arrival: &Arrival<'_>, address: &NameAddress<'_>, config: &Registrar) -> Result<u32, Refusal> {
+    let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+    let requested = Contact::Address(*address)
+        .expires()
+        .or_else(|| arrival.request.number(HeaderName::Expires).ok().flatten())
+        .unwrap_or_else(|| seconds(config.default_expiry));
+    let minimum = seconds(config.minimum_expiry);
+    if requested > 0 && requested < 3600 && requested < minimum {
+        let mut value = Vec::new();
+        write_decimal(&mut value, u64::from(minimum));
+        return Err(Refusal::new(423, "the expiry is shorter than the registrar allows")
+            .header(HeaderName::MinExpires, value));
+    }
+    Ok(requested.min(seconds(config.maximum_expiry)))
+}
+
+fn binding(
+    arrival: &Arrival<'_>,
+    address: &NameAddress<'_>,
+    seconds: u32,
+    path: &[Vec<u8>],
+    outbound: bool,
+) -> Result<Binding, Refusal> {
+    let malformed = || Refusal::new(400, "a Contact is malformed");
+    let uri = address.uri().map_err(|_| malformed())?;
+    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+        return Err(Refusal::new(400, "a Contact needs to be a sip or sips URI"));
+    }
+    let parameters = address.parameters();
+    let instance = parameters.value("+sip.instance").filter(|instance| !instance.is_empty());
+    // RFC 5626 §6: a reg-id without an instance is ignored.
+    let reg_id = instance
+        .filter(|_| outbound)
+        .and_then(|_| parameters.value("reg-id"))
+        .and_then(sip::text::parse_decimal)
+        .and_then(|number| u32::try_from(number).ok());
+    let reach = if path.is_empty() { reach(arrival, &uri, reg_id.is_some()) } else { Reach::Path };
+    let websocket = arrival.flow.transport.is_websocket() || is_websocket_only(&uri);
+    Ok(Binding {
+        contact: address.uri_bytes().to_vec(),
+        parameters: kept_parameters(address),
+        quality: Contact::Address(*address).q().unwrap_or(1000),
+        call_id: arrival.request.call_id().map_err(|_| malformed())?.to_vec(),
+        cseq: arrival.request.cseq().map_err(|_| malformed())?.number,
+        expires: arrival.now + Duration::from_secs(u64::from(seconds)),
+        flow: arrival.flow,
+        lost: None,
+        reach,
+        path: path.to_vec(),
+        instance: instance.map(<[u8]>::to_vec),
+        reg_id,
+        user_agent: arrival.request.header(HeaderName::UserAgent).unwrap_or_default().to_vec(),
+        media: if websocket { MediaClass::Browser } else { MediaClass::Unknown },
+    })
+}
+
+/// How a contact that registered directly is reached.
+fn reach(arrival: &Arrival<'_>, contact: &Uri<'_>, outbound: bool) -> Reach {
+    let flow = &arrival.flow;
+    // RFC 7118 §5, RFC 5626 §6: the flow, whatever the host says.
+    if outbound || flow.transport.is_websocket() || is_websocket_only(contact) {
+        return Reach::Flow;
+    }
+    let Ok(via) = arrival.request.top_via() else { return Reach::Flow };
+    let remote = flow.remote.ip().to_canonical();
+    let address = address_of(contact.host()).map(|address: IpAddr| address.to_canonical());
+    let own = address == Some(remote) || host_text(contact.host()) == host_text(via.host());
+    if !own {
+        return Reach::Contact;
+    }
+    if address != Some(remote) {
+        // Its own contact, and not where the message came from: a NAT, or a name that only it knows.
+        return Reach::Flow;
+    }
+    let port = contact.port().unwrap_or_else(|| flow.transport.default_port());
+    if !flow.transport.is_reliable() && port != flow.remote.port() {
+        // RFC 3581: who asks for rport sends from where it listens, so the difference is a NAT's doing.
+        return if via.rport().is_some() { Reach::Flow } else { Reach::Contact };
+    }
+    Reach::FlowOrContact
+}
+
+/// The Contact's parameters as they came, but for those that the registrar writes itself.
+fn kept_parameters(address: &NameAddress<'_>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    for parameter in address.parameters().iter() {
+        let ours = ["expires", "pub-gruu", "temp-gruu"]
+            .iter()
+            .any(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes()));
+        if ours {
+            continue;
+        }
+        kept.push(b';');
+        kept.extend_from_slice(parameter.name);
+        if let Some(value) = parameter.value {
+            let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
+            kept.push(b'=');
+            kept.extend_from_slice(quote);
+            kept.extend_from_slice(&unfold(value));
+            kept.extend_from_slice(quote);
+        }
+    }
+    kept
+}
+
+/// Puts one contact into the plan, in the place of the binding that it refreshes or replaces.
+fn apply(plan: &mut Plan, binding: Binding, seconds: u32) -> Result<(), Refusal> {
+    let place = plan.bindings.iter().position(|old| is_same(old, &binding));
+    if let Some(old) = place.and_then(|place| plan.bindings.get(place))
+        && old.call_id == binding.call_id
+        && binding.cseq <= old.cseq
+        // Two values of one request may name one contact twice; only another request can be older.
+        && !plan.kept.iter().any(|(contact, _)| *contact == old.contact)
+    {
+        return Err(Refusal::new(500, "an older REGISTER than the one that made the binding"));
+    }
+    let old = place.map(|place| plan.bindings.remove(place));
+    if seconds == 0 {
+        plan.removed.extend(old.map(|old| old.contact));
+        return Ok(());
+    }
+    let refresh = old.is_some();
+    if let Some(old) = old.filter(|old| old.contact != binding.contact) {
+        plan.replaced.push(old.contact);
+    }
+    plan.kept.push((binding.contact.clone(), refresh));
+    plan.bindings.push(binding);
+    Ok(())
+}
+
+/// Whether `new` is another registration of what `old` is: the same flow number of the same instance (RFC 5626
+/// §6); the same URI (RFC 3261 §19.1.4); or the same instance on a flow that is closed, which is a page that
+/// was loaded anew.
+fn is_same(old: &Binding, new: &Binding) -> bool {
+    let same_instance = old.instance.is_some() && old.instance == new.instance;
+    if old.reg_id.is_some() && new.reg_id.is_some() {
+        return same_instance && old.reg_id == new.reg_id;
+    }
+    if same_instance && old.lost.is_some() {
+        return true;
+    }
+    match (Uri::parse(&old.contact), Uri::parse(&new.contact)) {
+        (Ok(one), Ok(other)) => one.is_equivalent(&other),
+        _ => old.contact == new.contact,
+    }
+}
+
+/// The Contact of one binding in a 200 (RFC 3261 §10.3 item 8; RFC 5627 §5.3 for the GRUU).
+pub(crate) fn contact_value(binding: &Binding, now: Instant, gruu: Option<&[u8]>) -> Vec<u8> {
+    let mut value = Vec::with_capacity(binding.contact.len() + binding.parameters.len() + 32);
+    value.push(b'<');
+    value.extend_from_slice(&binding.contact);
+    value.push(b'>');
+    value.extend_from_slice(&binding.parameters);
+    value.extend_from_slice(b";expires=");
+    write_decimal(&mut value, seconds_left(binding, now));
+    if let Some(gruu) = gruu {
+        value.extend_from_slice(b";pub-gruu=\"");
+        value.extend_from_slice(gruu);
+        value.push(b'"');
+    }
+    value
+}
+
+/// The whole seconds that a binding has left, rounded up.
+pub(crate) fn seconds_left(binding: &Binding, now: Instant) -> u64 {
+    u64::try_from(binding.expires.saturating_since(now).as_micros().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// The public GRUU of an instance: the address-of-record and the instance in `gr` (RFC 5627 §4.1).
+pub(crate) fn public_gruu(aor: &[u8], instance: &[u8]) -> Vec<u8> {
+    let mut gruu = b"sip:".to_vec();
+    let at = aor.iter().rposition(|octet| *octet == b'@').unwrap_or(0);
+    let (user, domain) = aor.split_at_checked(at).unwrap_or_default();
+    escape(&mut gruu, user, b"-_.!~*'()&=+$,;?/");
+    if domain.contains(&b':') && domain.get(1) != Some(&b'[') {
+        gruu.extend_from_slice(b"@[");
+        gruu.extend_from_slice(domain.get(1..).unwrap_or_default());
+        gruu.push(b']');
+    } else {
+        gruu.extend_from_slice(domain);
+    }
+    gruu.extend_from_slice(b";gr=");
+    escape(&mut gruu, instance_name(instance), b"-_.!~*'()[]/:&+$");
+    gruu
+}
+
+/// Whether the `gr` parameter of a URI names `instance`.
+pub(crate) fn is_instance(gr: &[u8], instance: &[u8]) -> bool {
+    // RFC 5627 §4.1, RFC 4122 §3: UUIDs are compared without regard to case.
+    unescape(gr).eq_ignore_ascii_case(instance_name(instance))
+}
+
+/// The instance without its angle brackets.
+fn instance_name(instance: &[u8]) -> &[u8] {
+    instance.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(instance)
+}
+
+fn escape(out: &mut Vec<u8>, text: &[u8], allowed: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for octet in text {
+        if octet.is_ascii_alphanumeric() || allowed.contains(octet) {
+            out.push(*octet);
+        } else {
+            out.push(b'%');
+            out.extend(HEX.get(usize::from(octet >> 4)));
+            out.extend(HEX.get(usize::from(octet & 15)));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The registrar at work: a REGISTER is planned, stored, and only then visible and answered (RFC 3261 §10.3).
+
+use std::collections::VecDeque;
+
+use sip::header::HeaderName;
+use sip::text::write_decimal;
+use sip::{Flow, Instant, Transport};
+
+use super::address_of_record::key;
+use super::binding::{Binding, decode, encode};
+use super::location::Ended;
+use super::register::{Arrival, Plan, contact_value, plan, public_gruu};
+use crate::authorization::Sender;
+use crate::event::{Event, Unregistration};
+use crate::inbound::Job;
+use crate::output::{AskId, Question, StoreError};
+use crate::proxy::{Proxy, Waiting};
+use crate::reply::Refusal;
+
+/// How many REGISTERs may wait for the store behind another of the same user.
+const QUEUE: usize = 16;
+
+impl Proxy {
+    /// A REGISTER that may pass.
+    pub(crate) fn register(&mut self, now: Instant, job: Job) {
+        match self.registration(&job) {
+            // §10.3: in the order that they are received, one after another.
+            Ok(aor) => match self.registering.get_mut(&aor) {
+                Some(queue) if queue.len() >= QUEUE => {
+                    self.refuse(now, &job, &self.overloaded("too many registrations of one user at once"));
+                }
+                Some(queue) => queue.push_back(job),
+                None => self.register_now(now, job, aor),
+            },
+            Err(refusal) => self.refuse(now, &job, &refusal),
+        }
+    }
+
+    /// §10.3 items 2 to 5: what the registrar verifies; gives the address-of-record.
+    fn registration(&self, job: &Job) -> Result<Vec<u8>, Refusal> {
+        let request = &job.received;
+        let unsupported: Vec<&[u8]> = request
+            .values(HeaderName::Require)
+            .filter(|option| {
+                !["path", "outbound", "gruu"]
+                    .iter()
+                    .any(|known| option.eq_ignore_ascii_case(known.as_bytes()))
+            })
+            .collect();
+        if !unsupported.is_empty() {
+            let value = crate::validation::join(unsupported.into_iter());
+            return Err(Refusal::new(
+                420,
+                "the REGISTER needs an extension that the registrar does not have",
+            )
+            .header(HeaderName::Unsupported, value));
+        }
+        let to = request.to().map_err(|_| Refusal::new(400, "the To is malformed"))?;
+        let uri = to.uri().map_err(|_| Refusal::new(400, "the To is no URI"))?;
+        if !uri.is_sip() {
+            return Err(Refusal::new(400, "the To is no sip or sips URI"));
+        }
+        let aor = self.own.domain_of(&uri).zip(uri.user()).map(|(domain, user)| key(user, domain));
+        let aor = aor.ok_or(Refusal::new(404, "the To is no user of this domain"))?;
+        match &job.sender {
+            // `RELIABILITY` A14: nobody registers for another.
+            Sender::Account(account) if *account != aor => {
+                Err(Refusal::new(403, "one may register oneself only"))
+            }
+            _ => Ok(aor),
+        }
+    }
+
+    fn register_now(&mut self, now: Instant, job: Job, aor: Vec<u8>) {
+        // The hop may add Path if it is a peer; the client itself may not.
+        let trusted = self.is_trusted_peer(&job.flow);
+        let arrival = Arrival { request: &job.received, flow: job.flow, now, trusted };
+        let plan = match plan(&arrival, self.location.get(&aor), &self.config.registrar) {
+            Ok(plan) => plan,
+            Err(refusal) => return self.refuse(now, &job, &refusal),
+        };
+        let grows = plan.bindings.len() > self.location.get(&aor).len();
+        if grows && self.location.len() >= self.config.limits.bindings {
+            return self.refuse(now, &job, &self.overloaded("the registrar is full"));
+        }
+        if !plan.changes() {
+            return self.registered(now, &job, &aor, &plan);
+        }
+        let record = (!plan.bindings.is_empty()).then(|| encode(&plan.bindings));
+        let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
+        self.registering.insert(aor.clone(), VecDeque::new());
+        self.waiting.insert(id, Waiting::Store { job: Box::new(job), aor, plan: Box::new(plan) });
+    }
+
+    /// The store has answered: commit and 200, or nothing and 500 (§10.3 item 7).
+    pub(crate) fn registration_stored(
+        &mut self,
+        now: Instant,
+        job: &Job,
+        aor: Vec<u8>,
+        mut plan: Plan,
+        result: Result<(), StoreError>,
+    ) {
+        if result.is_ok() {
+            self.mark_lost(now, &mut plan.bindings);
+            self.tell(now, job, &aor, &plan);
+            self.registered(now, job, &aor, &plan);
+            self.commit(now, &aor, plan);
+        } else {
+            self.outbox.event(Event::StoreFailed { aor: aor.clone() });
+            let refusal = Refusal { status: 500, ..self.overloaded("the registration could not be stored") };
+            self.refuse(now, job, &refusal);
+        }
+        for next in self.registering.remove(&aor).unwrap_or_default() {
+            self.register(now, next);
+        }
+    }
+
+    /// A connection may have closed while the store was at work, or while the record was planned.
+    fn mark_lost(&self, now: Instant, bindings: &mut [Binding]) {
+        for binding in bindings {
+            let flow = &binding.flow;
+            if flow.transport.is_reliable() && !self.connections.contains_key(&flow.connection) {
+                binding.lost.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Makes a plan visible. The flow speaks for the user from now on, and responses that the client waits for on
+    /// a connection that broke go to its new one.
+    pub(crate) fn commit(&mut self, now: Instant, aor: &[u8], mut plan: Plan) {
+        self.mark_lost(now, &mut plan.bindings);
+        for binding in &plan.bindings {
+            if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
+                self.let_flow_speak_for(&binding.flow, aor);
+                self.follow(binding);
+            }
+        }
+        self.location.replace(aor, plan.bindings);
+    }
+
+    /// Sends the responses to a client's pending requests to the flow that it is on now.
+    fn follow(&mut self, binding: &Binding) {
+        if !binding.flow.transport.is_websocket() {
+            return;
+        }
+        for context in self.contexts.values_mut() {
+            let is_its = context.flow != binding.flow
+                && !self.connections.contains_key(&context.flow.connection)
+                && context.received.contacts().filter_map(Result::ok).any(|contact| {
+                    contact.address().is_some_and(|address| address.uri_bytes() == binding.contact)
+                });
+            if is_its {
+                context.flow = binding.flow;
+                self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));
+            }
+        }
+    }
+
+    fn tell(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
+        for (contact, refresh) in &plan.kept {
+            let Some(binding) = plan.bindings.iter().find(|binding| binding.contact == *contact) else {
+                continue;
+            };
+            let left = super::register::seconds_left(binding, now);
+            self.outbox.event(Event::Registered {
+                aor: aor.to_vec(),
+                contact: contact.clone(),
+                transport: job.flow.transport,
+                source: job.flow.remote,
+                user_agent: binding.user_agent.clone(),
+                expires: u32::try_from(left).unwrap_or(u32::MAX),
+                refresh: *refresh,
+            });
+        }
+        let gone = plan.removed.iter().map(|contact| (contact, Unregistration::Asked));
+        let replaced = plan.replaced.iter().map(|contact| (contact, Unregistration::Replaced));
+        for (contact, why) in gone.chain(replaced) {
+            self.outbox.event(Event::Unregistered { aor: aor.to_vec(), contact: contact.clone(), why });
+        }
+    }
+
+    /// §10.3 item 8: 200 with every binding.
+    fn registered(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
+        let request = &job.received;
+        let wants_gruu = request.lists(HeaderName::Supported, "gruu");
+        let mut headers = Vec::new();
+        for binding in &plan.bindings {
+            let gruu = binding.instance.as_deref().filter(|_| wants_gruu);
+            let gruu = gruu.map(|instance| public_gruu(aor, instance));
+            headers.push((HeaderName::Contact, contact_value(binding, now, gruu.as_deref())));
+        }
+        if plan.outbound {
+            headers.push((HeaderName::Require, b"outbound".to_vec()));
+            let timer = self.config.registrar.flow_timer.as_secs();
+            if timer > 0 {
+                let mut value = Vec::new();
+                write_decimal(&mut value, timer);
+                headers.push((HeaderName::FlowTimer, value));
+            }
+        }
+        headers.push((HeaderName::Supported, b"path, outbound, gruu".to_vec()));
+        // RFC 3327 §5.3: the Path back to the client.
+        headers.extend(request.headers(HeaderName::Path).map(|value| (HeaderName::Path, value.to_vec())));
+        for route in &self.config.registrar.service_route {
+            headers.push((HeaderName::ServiceRoute, route.as_bytes().to_vec()));
+        }
+        headers.push((HeaderName::Date, crate::date::write(now)));
+        self.respond(now, job, 200, &headers);
+    }
+
+    /// Takes the records of an earlier run. Their connections are gone; their datagram flows are not.
+    ///
+    /// To be called before the first message is handed in. Records that cannot be read are told and left out.
+    pub fn restore(&mut self, now: Instant, records: Vec<(Vec<u8>, Vec<u8>)>) {
+        for (aor, record) in records {
+            match decode(&record, now) {
+                Some(bindings) => self.location.replace(&aor, bindings),
+                None => self.outbox.event(Event::UnreadableBinding { aor }),
+            }
+        }
+        self.expire_bindings(now);
+    }
+
+    /// Takes out what has expired, or was lost and did not come back.
+    pub(crate) fn expire_bindings(&mut self, now: Instant) {
+        while let Some(Ended { aor, gone }) = self.location.expire(now) {
+            for binding in gone {
+                let why =
+                    if binding.expires <= now { Unregistration::Expired } else { Unregistration::FlowClosed };
+                self.outbox.event(Event::Unregistered { aor: aor.clone(), contact: binding.contact, why });
+            }
+            // A REGISTER in progress writes the record itself, with what is left.
+            let keeps = matches!(self.config.role, crate::config::Role::AllInOne);
+            if keeps && !self.registering.contains_key(&aor) {
+                let left = self.location.get(&aor);
+                let record = (!left.is_empty()).then(|| encode(left));
+                let _: AskId = self.outbox.ask(Question::Store { aor, record });
+            }
+        }
+    }
+
+    /// 503 with a time to come back.
+    pub(crate) fn overloaded(&self, why: &'static str) -> Refusal {
+        let mut value = Vec::new();
+        write_decimal(&mut value, u64::from(self.config.limits.retry_after));
+        Refusal::new(503, why).header(HeaderName::RetryAfter, value)
+    }
+
+    /// Lets a connection speak for a user without being asked again. A datagram's source can be forged.
+    pub(crate) fn let_flow_speak_for(&mut self, flow: &Flow, aor: &[u8]) {
+        /// How many users one connection may carry.
+        const USERS: usize = 64;
+        if let Some(connection) = self.connections.get_mut(&flow.connection)
+            && flow.transport.is_reliable()
+            && connection.flow == *flow
+            && connection.users.len() < USERS
+            && !connection.users.iter().any(|user| user == aor)
+        {
+            connection.users.push(aor.to_vec());
+        }
+    }
+
+    /// Whether a user authenticated on this connection.
+    pub(crate) fn flow_speaks_for(&self, flow: &Flow, aor: &[u8]) -> bool {
+        flow.transport != Transport::Udp
+            && self
+                .connections
+                .get(&flow.connection)
+                .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
+    }
+}

@@ -1,0 +1,209 @@
+//! The response context of one forwarded request: its branches, and which response goes back
+//! (RFC 3261 §16.7, Timer C §16.8).
+//!
+//! ```text
+//!             2xx ──────────────────────────────▶ passed on at once; the others are CANCELled
+//!             6xx ──────────────────────────────▶ the others are CANCELled; chosen when all have ended
+//! branches ─┤ 1xx (not 100) ────────────────────▶ passed on at once; Timer C starts anew
+//!             3xx 4xx 5xx, timeout, unreachable ▶ remembered; the best is chosen when all have ended
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sip::header::HeaderName;
+use sip::transaction::{ClientKey, ServerKey};
+use sip::{Flow, Hop, Instant, Message};
+
+use crate::authorization::Sender;
+use crate::output::AskId;
+use crate::target::Target;
+
+/// The number of a response context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ContextId(pub(crate) u64);
+
+/// A request that was forwarded, and what became of it so far.
+#[derive(Debug)]
+pub(crate) struct ResponseContext {
+    /// The transaction of the request.
+    pub(crate) server: ServerKey,
+    /// The request as it goes on: our own Routes taken off.
+    pub(crate) request: Arc<Message>,
+    /// The request as it came.
+    pub(crate) received: Arc<Message>,
+    /// The flow it came over.
+    pub(crate) flow: Flow,
+    /// Who sent it.
+    pub(crate) sender: Sender,
+    /// What stands at the end of its branches, so that a loop is noticed.
+    pub(crate) loop_mark: Vec<u8>,
+    /// One for each place that it went to.
+    pub(crate) branches: Vec<Branch>,
+    /// Whether the caller has got its final response.
+    pub(crate) answered: bool,
+    /// Whether the caller gave up.
+    pub(crate) cancelled: bool,
+    /// Whether ringing was reported.
+    pub(crate) rang: bool,
+    /// Whether this is an INVITE.
+    pub(crate) is_invite: bool,
+    /// Whether it is a call attempt: an INVITE outside a dialog.
+    pub(crate) is_call: bool,
+    /// The targets are contacts of a user of ours.
+    pub(crate) to_own_user: bool,
+}
+
+/// One place that the request went to.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    /// What it aims at.
+    pub(crate) target: Target,
+    /// Where else to try, if this does not answer (RFC 3263 §4.3).
+    pub(crate) hops: VecDeque<Hop>,
+    /// The other flows of the same instance (RFC 5626 §7).
+    pub(crate) alternatives: VecDeque<Target>,
+    /// What it is doing.
+    pub(crate) state: BranchState,
+    /// Timer C.
+    pub(crate) timer_c: Option<Instant>,
+    /// The last Timer C, or the caller's CANCEL, has ended it for us, whatever it says later.
+    pub(crate) given_up: bool,
+}
+
+/// What a branch is doing.
+#[derive(Debug)]
+pub(crate) enum BranchState {
+    /// It waits for an address.
+    Resolving(AskId),
+    /// The request is out.
+    Trying {
+        /// Its transaction.
+        key: ClientKey,
+        /// Whether a provisional response has come.
+        proceeding: bool,
+    },
+    /// It answered 2xx, and may do so again (RFC 6026 §7.2).
+    Accepted,
+    /// It has ended.
+    Ended(Outcome),
+}
+
+/// How a branch ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// With this final response, our Via taken off.
+    Response(Arc<Message>),
+    /// Without one: this status says it.
+    Local(u16, &'static str),
+}
+
+impl Outcome {
+    /// The status that counts in the choice.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Response(response) => response.status().unwrap_or(500),
+            Self::Local(status, _) => *status,
+        }
+    }
+}
+
+impl Branch {
+    /// A branch towards `target` that has not begun.
+    pub(crate) const fn new(target: Target) -> Self {
+        Self {
+            target,
+            hops: VecDeque::new(),
+            alternatives: VecDeque::new(),
+            state: BranchState::Ended(Outcome::Local(500, "not begun")),
+            timer_c: None,
+            given_up: false,
+        }
+    }
+
+    /// Whether its last word is said.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.state, BranchState::Ended(_) | BranchState::Accepted)
+    }
+}
+
+impl ResponseContext {
+    /// Whether every branch has said its last word.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.branches.iter().all(Branch::has_ended)
+    }
+
+    /// The next Timer C.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.branches.iter().filter(|branch| !branch.has_ended()).filter_map(|branch| branch.timer_c).min()
+    }
+
+    /// The best of the final responses (RFC 3261 §16.7 item 6).
+    pub(crate) fn best(&self) -> Option<&Outcome> {
+        self.branches
+            .iter()
+            .filter_map(|branch| match &branch.state {
+                BranchState::Ended(outcome) => Some(outcome),
+                _ => None,
+            })
+            .min_by_key(|outcome| rank(outcome.status()))
+    }
+
+    /// The challenges of all branches but the chosen response itself (RFC 3261 §16.7 item 7).
+    pub(crate) fn other_challenges(&self, chosen: &Arc<Message>) -> Vec<(HeaderName, Vec<u8>)> {
+        let mut challenges = Vec::new();
+        for branch in &self.branches {
+            if let BranchState::Ended(Outcome::Response(response)) = &branch.state
+                && matches!(response.status(), Some(401 | 407))
+                && !Arc::ptr_eq(response, chosen)
+            {
+                for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {
+                    challenges.extend(response.headers(name).map(|value| (name, value.to_vec())));
+                }
+            }
+        }
+        challenges
+    }
+}
+
+/// The lower, the better for the caller. RFC 3261 §16.7 item 6 asks for 6xx first, then for the lowest class,
+/// and within 4xx for those by which the request can be repaired. A callee that is busy or declines (486, 603)
+/// says more than a server that failed or another contact that is not there, so 5xx stands behind 4xx as the
+/// RFC has it, and 404, 408, 430 and 480 stand behind the rest of their class.
+const fn rank(status: u16) -> u32 {
+    let place = match status {
+        600..=699 => 0,
+        300..=399 => 1_000,
+        401 | 407 => 2_000,
+        415 | 420 | 484 | 488 => 2_100,
+        486 => 2_200,
+        487 => 2_800,
+        480 => 2_850,
+        404 | 410 => 2_900,
+        408 | 430 | 481 => 2_950,
+        400..=499 => 2_300,
+        503 => 4_000,
+        _ => 3_000,
+    };
+    place * 1_000 + status as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rank;
+
+    fn best(statuses: &[u16]) -> u16 {
+        *statuses.iter().min_by_key(|status| rank(**status)).unwrap()
+    }
+
+    #[test]
+    fn the_caller_hears_what_says_most() {
+        assert_eq!(best(&[404, 486, 500]), 486, "busy, not the other contact's absence");
+        assert_eq!(best(&[486, 603]), 603);
+        assert_eq!(best(&[486, 401]), 401);
+        assert_eq!(best(&[500, 408]), 408);
+        assert_eq!(best(&[408, 480]), 480);
+        assert_eq!(best(&[302, 486]), 302);
+        assert_eq!(best(&[503, 500]), 500);
+    }
+}

@@ -1,0 +1,68 @@
+//! What a proxy verifies before it forwards (RFC 3261 §16.3), beside the syntax, which `sip` checks at the door.
+
+use sip::header::HeaderName;
+use sip::uri::{Scheme, Uri};
+use sip::{Message, Method};
+
+use crate::keyed_hash::Key;
+use crate::registrar::address_of_record::OwnHosts;
+use crate::reply::Refusal;
+
+/// The octets of the loop mark in a branch, as text.
+pub(crate) const LOOP_MARK: usize = 12;
+
+/// Verifies the scheme of the Request-URI, Max-Forwards, and that the request has not been here before.
+pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> Result<(), Refusal> {
+    // §16.3 item 2. A tel URI has a meaning that we know, though no way that we know.
+    let uri =
+        Uri::parse(request.request_uri()).map_err(|_| Refusal::new(400, "the Request-URI is malformed"))?;
+    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
+        return Err(Refusal::new(416, "the Request-URI has a scheme that nobody here knows"));
+    }
+    // §16.3 item 3. It does not limit the one that the request is for (RFC 4475 §3.3.11).
+    let for_us = own.is_own(&uri) && uri.user().is_none() && request.header(HeaderName::Route).is_none();
+    if !for_us && request.max_forwards().ok().flatten() == Some(0) {
+        return Err(Refusal::new(483, "the request has gone through too many servers"));
+    }
+    // §16.3 item 4, RFC 5393 §4.2.
+    if is_loop(request, own, loop_mark) {
+        return Err(Refusal::new(482, "the request has been here before"));
+    }
+    // §16.3 item 5: we have no extension that a proxy must understand.
+    let unsupported = join(request.values(HeaderName::ProxyRequire));
+    if !unsupported.is_empty() && !matches!(request.method(), Some(Method::Ack | Method::Cancel)) {
+        return Err(Refusal::new(420, "the request needs an extension that this proxy does not have")
+            .header(HeaderName::Unsupported, unsupported));
+    }
+    Ok(())
+}
+
+/// What all requests have in common that would be routed alike: everything that routing looks at (RFC 3261
+/// §16.6 item 8). It stands at the end of our branches.
+pub(crate) fn loop_mark(key: &Key, request: &Message) -> Vec<u8> {
+    let routes = join(request.values(HeaderName::Route));
+    let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+    let to = request.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+    let call_id = request.header(HeaderName::CallId).unwrap_or_default();
+    let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
+    key.text(b"loop", &[request.request_uri(), &routes, from, to, call_id, &number], LOOP_MARK / 4 * 3)
+}
+
+fn is_loop(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> bool {
+    request.values(HeaderName::Via).filter_map(|value| sip::header::Via::parse(value).ok()).any(|via| {
+        via.branch().is_some_and(|branch| branch.ends_with(loop_mark))
+            && own.is_sent_by(via.host(), via.port())
+    })
+}
+
+/// List elements as one value.
+pub(crate) fn join<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for value in values {
+        if !joined.is_empty() {
+            joined.extend_from_slice(b", ");
+        }
+        joined.extend_from_slice(value);
+    }
+    joined
+}

@@ -1,0 +1,64 @@
+//! What a server writes into the top Via of a request it received: `received` and `rport` (RFC 3261 §18.2.1,
+//! RFC 3581 §4).
+
+use std::net::IpAddr;
+
+use sip::header::{HeaderName, Via};
+use sip::text::write_decimal;
+use sip::{Flow, Message};
+
+use crate::registrar::address_of_record::address_of;
+
+/// The request with its top Via completed; the request itself where nothing is to be added.
+pub(crate) fn complete(request: Message, flow: &Flow) -> Message {
+    let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) else { return request };
+    let mut edit = request.edit();
+    edit.replace_first_value(HeaderName::Via, &value);
+    edit.finish().ok().and_then(|bytes| Message::parse(&bytes).ok()).unwrap_or(request)
+}
+
+fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {
+    let wants_port = via.rport().is_some();
+    let source = flow.remote.ip().to_canonical();
+    let differs = address_of(via.host()).map(|address| address.to_canonical()) != Some(source);
+    // RFC 7118 §5.3: not needed on a WebSocket, where sent-by is made up.
+    let wants_address = wants_port || (differs && !flow.transport.is_websocket());
+    let claims = via.parameter("received").is_some();
+    if !wants_address && !wants_port && !claims {
+        return None;
+    }
+    let mut value = Vec::with_capacity(via.as_bytes().len() + 48);
+    // Everything but `received` and `rport` stays as it is, sent-by and transport included.
+    let parameters = via.parameters().as_bytes();
+    let head = via.as_bytes().len().saturating_sub(parameters.len());
+    value.extend_from_slice(via.as_bytes().get(..head).unwrap_or_default().trim_ascii_end());
+    for parameter in via.parameters().iter() {
+        let ours =
+            parameter.name.eq_ignore_ascii_case(b"received") || parameter.name.eq_ignore_ascii_case(b"rport");
+        if !ours {
+            value.push(b';');
+            value.extend_from_slice(parameter.name);
+            if let Some(text) = parameter.value {
+                let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
+                value.push(b'=');
+                value.extend_from_slice(quote);
+                value.extend_from_slice(text);
+                value.extend_from_slice(quote);
+            }
+        }
+    }
+    if wants_address {
+        value.extend_from_slice(b";received=");
+        value.extend_from_slice(address(source).as_bytes());
+    }
+    if wants_port {
+        value.extend_from_slice(b";rport=");
+        write_decimal(&mut value, u64::from(flow.remote.port()));
+    }
+    Some(value)
+}
+
+/// RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
+fn address(address: IpAddr) -> String {
+    address.to_string()
+}
