@@ -63,7 +63,6 @@ export async function start(library: Library): Promise<Phone> {
   for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
   window.addEventListener('hashchange', () => signInByLink(takeFragment()));
   window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
-  window.addEventListener('pagehide', () => phone.line.agent?.stop());
   // A page that the browser kept asleep and brings back has hung up: it starts afresh.
   window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
   document.addEventListener('visibilitychange', () => { if (!document.hidden && phone.conversations.open) phone.conversations.show(phone.conversations.open); });

@@ -33,7 +33,7 @@ const DRAWINGS = {
   plus: { line: 'M12 5v14M5 12h14' },
   outgoing: { line: 'M7 17L17 7M9 7h8v8' },
   incoming: { line: 'M17 7L7 17M15 17H7V9' },
-  missed: { line: 'M4 8l7 7 9-9M20 11V6h-5' },
+  missed: { line: 'M20 5l-7.5 7.5L4 4M4 9.5V4h5.5M6 19.5c3.6-2.6 8.4-2.6 12 0' },
   alert: { line: 'M12 4l9 16H3zM12 10v4.5M12 17.3v.2' },
   signOut: { line: 'M14 4.5H6A1.5 1.5 0 0 0 4.5 6v12A1.5 1.5 0 0 0 6 19.5h8M10 12h10.5M17 8.5l3.5 3.5-3.5 3.5' },
   eye: { line: 'M2.5 12C4.5 8 8 6 12 6s7.5 2 9.5 6c-2 4-5.5 6-9.5 6s-7.5-2-9.5-6zM12 9.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6z' },

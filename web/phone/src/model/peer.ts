@@ -90,9 +90,12 @@ export function initials(peer: Peer): string {
   return ((Array.from(first)[0] ?? '?') + (Array.from(last)[0] ?? '')).toUpperCase();
 }
 
-/** A colour of their own for everybody, the same each time: degrees on the colour wheel. */
+/** Degrees on the colour wheel on which white letters read well. */
+const HUES = [152, 168, 184, 200, 214, 232, 256, 276, 300];
+
+/** A colour of their own for everybody, the same each time. */
 export function hueOf(peer: Peer): number {
   let sum = 7;
-  for (const character of plainUri(peer.uri)) sum = (sum * 31 + character.codePointAt(0)!) % 3600;
-  return Math.round(sum / 10);
+  for (const character of plainUri(peer.uri)) sum = (sum * 31 + character.codePointAt(0)!) % 9973;
+  return HUES[sum % HUES.length]!;
 }

@@ -100,7 +100,8 @@ export function dayOf(at: number, now = Date.now()): string {
   if (days === 0) return text('today');
   if (days === 1) return text('yesterday');
   const options: Intl.DateTimeFormatOptions = days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'long', year: 'numeric' };
-  return new Intl.DateTimeFormat(language(), options).format(at);
+  const name = new Intl.DateTimeFormat(language(), options).format(at);
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 function startOfDay(at: number): number {

@@ -1,0 +1,301 @@
+// The page in a real browser, over a double of the library. What users do, and what they see.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launchBrowser, servePage } from './fake/server.mjs';
+
+let browser;
+let server;
+
+before(async () => {
+  server = await servePage();
+  browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** Opens the page in a browser profile of its own; whatever the browser complains about fails the test. */
+async function open(t, { hash = '', prepare, viewport = { width: 1100, height: 800 } } = {}) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(complaints, [], 'errors in the console');
+  });
+  await page.setViewport(viewport);
+  await page.evaluateOnNewDocument(() => localStorage.getItem('sipweb.language') ?? localStorage.setItem('sipweb.language', '"en"'));
+  if (prepare) await page.evaluateOnNewDocument(prepare);
+  await page.goto(server.url + hash);
+  await page.evaluate(() => window.ready);
+  return page;
+}
+
+const id = (name) => `[data-testid="${name}"]`;
+const signIn = async (t, more) => {
+  const page = await open(t, { hash: '#alice:secret', ...more });
+  await page.waitForSelector(`${id('registration')}[data-state=registered]`);
+  return page;
+};
+const see = (page, name, words) => page.waitForFunction((selector, wanted) => {
+  const element = document.querySelector(selector);
+  return element?.checkVisibility() && element.textContent.includes(wanted);
+}, {}, id(name), words);
+const gone = (page, name) => page.waitForFunction((selector) => !document.querySelector(selector)?.checkVisibility(), {}, id(name));
+const inSession = (page, act, ...values) => page.evaluate(`((...values) => (${act})(fake.agent.sessions.at(-1), ...values))(${values.map((each) => JSON.stringify(each)).join()})`);
+
+async function talk(page) {
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  await inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
+  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+}
+
+test('signing in by the form, with the defaults that the server tells', async (t) => {
+  const page = await open(t);
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.keyboard.press('Enter');
+  await see(page, 'registration', 'Ready');
+  const { server: address, uri, password } = await page.evaluate(() => fake.agent.options);
+  assert.deepEqual([address, uri, password], [`${server.url.replace('http', 'ws')}sip`, 'sip:alice@example.com', 'secret']);
+});
+
+test('a sign-in link leaves no password in the address bar', async (t) => {
+  const page = await signIn(t);
+  assert.equal(page.url(), server.url);
+  assert.equal(await page.evaluate(() => fake.agent.options.password), 'secret');
+});
+
+test('a reload in the same tab stays signed in; another tab does not', async (t) => {
+  const page = await signIn(t);
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  const other = await page.browserContext().newPage();
+  await other.goto(server.url);
+  await see(other, 'sign-in-form', 'User name');
+});
+
+test('"stay signed in" keeps the account for other tabs, and signing out forgets it', async (t) => {
+  const page = await open(t);
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.click(id('sign-in-stay'));
+  await page.click(id('sign-in-submit'));
+  await see(page, 'registration', 'Ready');
+  const other = await page.browserContext().newPage();
+  await other.goto(server.url);
+  await see(other, 'registration', 'Ready');
+  await other.click(id('tab-settings'));
+  await other.click(id('sign-out'));
+  await see(other, 'sign-in-form', 'User name');
+  assert.equal(await other.evaluate(() => JSON.stringify(localStorage).includes('secret')), false);
+});
+
+test('a wrong password is told at the form, and the agent is stopped', async (t) => {
+  const page = await open(t);
+  await page.evaluate(() => { fake.onstart = (agent) => agent.emit('registrationFailed', { cause: 'Authentication Error', response: { status_code: 401 } }); });
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'wrong');
+  await page.keyboard.press('Enter');
+  await see(page, 'sign-in-error', 'User name or password is wrong.');
+  assert.equal(await page.evaluate(() => fake.agent.stopped), true);
+});
+
+test('a server that does not answer is named; for wss the certificate is mentioned, with a link to see it', async (t) => {
+  const page = await open(t);
+  await page.evaluate(() => { fake.onstart = (agent) => agent.emit('disconnected', { error: true }); });
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.click(id('sign-in-submit'));
+  await see(page, 'sign-in-error', 'The server does not answer at ws://127.0.0.1');
+  await page.type(id('sign-in-server'), 'wss://edge.example.com:8443/sip');
+  await page.click(id('sign-in-submit'));
+  await see(page, 'sign-in-error', 'does not trust its certificate');
+  assert.equal(await page.$eval(`${id('sign-in-error')} a`, (link) => link.href), 'https://edge.example.com:8443/');
+});
+
+test('a call from dialling to hanging up', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await see(page, 'call-state', 'Calling');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  assert.equal(await page.evaluate(() => String(window.sipwebPhone.session.remote_identity.uri)), 'sip:bob@example.com');
+  await inSession(page, '(session) => session.emit("progress", { originator: "remote", response: { status_code: 180 } })');
+  await see(page, 'call-state', 'Ringing');
+  await inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
+  await see(page, 'call-timer', '00:0');
+  await page.click(id('call-hangup'));
+  await see(page, 'call-state', 'You hung up.');
+  await page.keyboard.press('Escape');
+  await gone(page, 'call');
+  await see(page, 'recents', 'Outgoing');
+});
+
+test('an incoming call is answered; mute and hold are shown', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com', 'Carmen Ruiz'); });
+  await see(page, 'call-peer', 'Carmen Ruiz');
+  await see(page, 'call-state', 'Incoming call');
+  await page.waitForFunction(() => document.title.includes('Carmen Ruiz is calling'));
+  await page.click(id('call-answer'));
+  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+  await page.click(id('call-mute'));
+  await see(page, 'call-state', 'Your microphone is off');
+  await page.click(id('call-mute'));
+  await page.click(id('call-hold'));
+  await see(page, 'call-state', 'You put the call on hold');
+  await inSession(page, '(session) => session.emit("hold", { originator: "remote" })');
+  await see(page, 'call-state', 'Both sides hold the call');
+  await page.click(id('call-hold'));
+  await see(page, 'call-state', 'Carmen Ruiz put you on hold');
+  assert.equal(await page.$eval(id('call-hold'), (button) => button.getAttribute('aria-pressed')), 'false');
+});
+
+test('declining says busy to this caller only', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com'); });
+  await see(page, 'call-state', 'Incoming call');
+  await page.click(id('call-reject'));
+  await see(page, 'call-state', 'You declined the call.');
+});
+
+test('a missed call is counted until the list is looked at', async (t) => {
+  const page = await signIn(t, { viewport: { width: 360, height: 740 } });
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+  await see(page, 'call-state', 'stopped calling');
+  await see(page, 'badge-recents', '1');
+  await page.click(id('tab-recents'));
+  await see(page, 'recents', 'Missed');
+  await gone(page, 'badge-recents');
+});
+
+test('keys are sent as RFC 4733 events or by INFO, from the keypad and the keyboard', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-keypad'));
+  await page.click(id('call-key-4'));
+  await page.click(id('call-key-hash'));
+  await page.keyboard.press('7');
+  await see(page, 'call-digits', '4#7');
+  assert.deepEqual(await inSession(page, '(session) => session.digits'), [['4', 'INFO'], ['#', 'INFO'], ['7', 'INFO']]);
+  await page.keyboard.press('Escape');
+  await gone(page, 'call-digits');
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'You hung up.');
+});
+
+test('why a call failed is said in words, with the code below, and in Spanish too', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  await inSession(page, '(session) => session.fail(486, "Busy Here", "Busy")');
+  await see(page, 'call-state', 'bob is busy.');
+  await see(page, 'call-detail', 'SIP 486 · Busy Here');
+  await page.click(id('language'));
+  await see(page, 'call-state', 'bob está ocupado.');
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
+  await page.click(id('call-again'));
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+});
+
+test('a second caller is shown; answering ends the first call, a third caller hears busy', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.evaluate(() => { fake.agent.ring('sip:dora@example.com', 'Dora'); fake.agent.ring('sip:eve@example.com'); });
+  await see(page, 'waiting', 'Dora is calling');
+  assert.deepEqual(await page.evaluate(() => fake.agent.sessions.map((session) => session.ended)), [false, false, true]);
+  await page.click(id('waiting-answer'));
+  await see(page, 'call-peer', 'Dora');
+  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+  assert.deepEqual(await page.evaluate(() => fake.agent.sessions.map((session) => session.ended)), [true, false, true]);
+});
+
+test('messages go out, come in, are counted, and failed ones can be sent again', async (t) => {
+  const page = await signIn(t, { viewport: { width: 360, height: 740 } });
+  await page.evaluate(() => { fake.agent.message('sip:bob@example.com', 'Bob', 'Hello'); });
+  await see(page, 'badge-messages', '1');
+  await page.click(id('tab-messages'));
+  await page.click(id('conversation-row'));
+  await gone(page, 'badge-messages');
+  await page.evaluate(() => { fake.onmessage = (handlers) => handlers.failed({ originator: 'remote', cause: 'Unavailable', response: { status_code: 480 } }); });
+  await page.type(id('message-field'), 'Hi Bob');
+  await page.keyboard.press('Enter');
+  await see(page, 'conversation', 'Not sent: Bob is not reachable now.');
+  await page.evaluate(() => { fake.onmessage = (handlers) => handlers.succeeded({}); });
+  await page.click(id('message-again'));
+  await page.waitForSelector(`${id('message')}[data-direction=outgoing][data-state=done]`);
+  assert.deepEqual(await page.evaluate(() => fake.agent.sent.map(({ target, body }) => [target, body])), [['sip:bob@example.com', 'Hi Bob'], ['sip:bob@example.com', 'Hi Bob']]);
+});
+
+test('what comes from the network is text, never markup', async (t) => {
+  const page = await signIn(t);
+  const evil = '<img src=x onerror="document.title=1"><b>bold</b>';
+  await page.evaluate((words) => { fake.agent.message('sip:eve@example.com', words, words); fake.agent.ring('sip:eve@example.com', words); }, evil);
+  await see(page, 'call-peer', '<b>bold</b>');
+  await page.click(id('tab-messages'));
+  await page.click(id('conversation-row'));
+  await see(page, 'conversation', '<img src=x');
+  assert.equal(await page.$$eval('b, img[src=x]', (found) => found.length), 0);
+});
+
+test('a refused microphone is told across the page, and the call is not made', async (t) => {
+  const page = await signIn(t, { prepare: () => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); } });
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await see(page, 'notice', 'The microphone is blocked for this page.');
+  assert.equal(await page.evaluate(() => fake.agent.sessions.length), 0);
+});
+
+test('without a secure context the page says why it cannot call, and still sends messages', async (t) => {
+  const page = await signIn(t, { prepare: () => Object.defineProperty(navigator, 'mediaDevices', { value: undefined }) });
+  await see(page, 'notice', 'was not opened securely');
+  assert.equal(await page.$eval(id('dial-call'), (button) => button.disabled), true);
+});
+
+test('a lost connection counts down, keeps the call, and comes back', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); });
+  await see(page, 'notice', 'Connection to the server lost');
+  await see(page, 'registration', 'Reconnecting in 9 s');
+  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+  await page.evaluate(() => fake.agent.accept());
+  await see(page, 'registration', 'Ready');
+  await gone(page, 'notice');
+});
+
+test('wrong input in the dial field is explained and nothing is called', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('two words');
+  await page.keyboard.press('Enter');
+  await see(page, 'dial-error', 'This is not a name');
+  await page.keyboard.press('Escape');
+  await gone(page, 'dial-error');
+  assert.equal(await page.$eval(id('dial-field'), (field) => field.value), '');
+});
+
+test('on the smallest screens nothing is wider than the screen', async (t) => {
+  const page = await signIn(t, { viewport: { width: 320, height: 568 } });
+  for (const tab of ['keypad', 'recents', 'messages', 'settings']) {
+    await page.click(id(`tab-${tab}`));
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320, tab);
+  }
+});
+
+test('every control has a name for screen readers', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  const nameless = await page.$$eval('button, input, select, textarea', (controls) => controls
+    .filter((each) => each.checkVisibility())
+    .filter((each) => !(each.getAttribute('aria-label') || each.labels?.length || each.textContent.trim()))
+    .map((each) => each.outerHTML));
+  assert.deepEqual(nameless, []);
+});

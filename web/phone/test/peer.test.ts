@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addressLine, dial, hueOf, initials, nameOf, plainUri } from '../src/model/peer.ts';
+
+const KNOWN = [{ uri: 'sip:200@example.com', name: 'Front Desk' }];
+
+/** What is typed, and whom it calls in the domain example.com. */
+const DIALLED: [string, string][] = [
+  ['bob', 'sip:bob@example.com'],
+  [' bob ', 'sip:bob@example.com'],
+  ['200', 'sip:200@example.com'],
+  ['+34 911-23 (45) 67', 'sip:+34911234567@example.com'],
+  ['tel:+34 911 234 567', 'sip:+34911234567@example.com'],
+  ['*97#', 'sip:*97%23@example.com'],
+  ['bob@other.example', 'sip:bob@other.example'],
+  ['sip:bob@192.0.2.7:5080', 'sip:bob@192.0.2.7:5080'],
+  ['SIP:bob@[2001:db8::1]', 'sip:bob@[2001:db8::1]'],
+  ['sips:bob@example.com;transport=tcp', 'sips:bob@example.com;transport=tcp'],
+  ['josé', 'sip:jos%C3%A9@example.com'],
+  ['front desk', 'sip:200@example.com'],
+];
+
+for (const [typed, uri] of DIALLED) {
+  test(`dialling "${typed}" calls ${uri}`, () => {
+    const found = dial(typed, 'example.com', KNOWN);
+    assert.deepEqual('peer' in found ? found.peer.uri : found.error, uri);
+  });
+}
+
+for (const typed of ['', '   ', 'two words', 'bob@', 'sip:', 'sip:bob@exa mple', '<bob>@example.com', 'bob@example.com\r\nEvil: 1']) {
+  test(`dialling ${JSON.stringify(typed)} is refused before anything is sent`, () => {
+    assert.deepEqual(dial(typed, 'example.com'), { error: 'errorTarget' });
+  });
+}
+
+test('nobody calls himself', () => {
+  assert.deepEqual(dial('alice', 'example.com', [], 'sip:alice@example.com'), { error: 'errorSelf' });
+});
+
+test('a known number is shown by its name', () => {
+  assert.deepEqual(dial('200', 'example.com', KNOWN), { peer: KNOWN[0] });
+});
+
+test('parameters and the case of the host do not make another person', () => {
+  assert.equal(plainUri('sip:bob@Example.COM;transport=ws;gr=urn:uuid:1'), 'sip:bob@example.com');
+});
+
+test('the second line leaves out our own domain', () => {
+  assert.equal(addressLine({ uri: 'sip:bob@example.com' }, 'example.com'), 'bob');
+  assert.equal(addressLine({ uri: 'sip:bob@other.example' }, 'example.com'), 'bob@other.example');
+});
+
+test('people without a name are called by their user part, as people write it', () => {
+  assert.equal(nameOf({ uri: 'sip:jos%C3%A9@example.com' }), 'josé');
+  assert.equal(nameOf({ uri: 'sip:pbx.example.com' }), 'pbx.example.com');
+});
+
+test('the round picture shows one or two letters, and # for numbers', () => {
+  assert.equal(initials({ uri: 'sip:x@y', name: 'Bob Martin' }), 'BM');
+  assert.equal(initials({ uri: 'sip:bob@example.com' }), 'B');
+  assert.equal(initials({ uri: 'sip:+34911@example.com' }), '#');
+});
+
+test('the colour of a person never changes', () => {
+  assert.equal(hueOf({ uri: 'sip:bob@example.com' }), hueOf({ uri: 'sip:bob@EXAMPLE.com;transport=ws', name: 'Bob' }));
+});

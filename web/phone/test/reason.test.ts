@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { callOutcome, registrationProblem } from '../src/model/reason.ts';
+import { en, es, preferredLanguage, setLanguage, text } from '../src/text/index.ts';
+
+const answer = (status_code: number, reason_phrase: string) => ({ status_code, reason_phrase });
+
+for (const [code, phrase, cause, key] of [
+  [486, 'Busy Here', 'Busy', 'endedBusy'],
+  [600, 'Busy Everywhere', 'Busy', 'endedBusy'],
+  [603, 'Decline', 'Rejected', 'endedDeclined'],
+  [403, 'Forbidden', 'Rejected', 'endedForbidden'],
+  [404, 'Not Found', 'Not Found', 'endedNotFound'],
+  [480, 'Temporarily Unavailable', 'Unavailable', 'endedUnavailable'],
+  [408, 'Request Timeout', 'Unavailable', 'endedNoAnswer'],
+  [488, 'Not Acceptable Here', 'Incompatible SDP', 'endedIncompatible'],
+  [503, 'Service Unavailable', 'SIP Failure Code', 'endedServerBusy'],
+  [599, 'Something', 'SIP Failure Code', 'endedServerError'],
+  [499, 'Something', 'SIP Failure Code', 'endedOther'],
+] as const) {
+  test(`a call answered ${code} ${phrase} ends with words for it, and keeps the code`, () => {
+    const outcome = callOutcome({ originator: 'remote', cause, message: answer(code, phrase) }, false);
+    assert.deepEqual(outcome, { key, code, phrase, normal: false });
+  });
+}
+
+for (const [what, event, incoming, key] of [
+  ['we hang up', { originator: 'local', cause: 'Terminated' }, false, 'endedByYou'],
+  ['they hang up', { originator: 'remote', cause: 'Terminated' }, true, 'endedByPeer'],
+  ['we cancel', { originator: 'local', cause: 'Canceled' }, false, 'endedCancelled'],
+  ['they stop calling', { originator: 'remote', cause: 'Canceled' }, true, 'endedMissed'],
+  ['we decline', { originator: 'local', cause: 'Rejected' }, true, 'endedRejectedHere'],
+] as const) {
+  test(`when ${what}, nothing went wrong`, () => assert.deepEqual(callOutcome(event, incoming), { key, normal: true }));
+}
+
+test('the loser of a fork learns that another device answered (RFC 3326)', () => {
+  const message = { getHeader: (name: string) => (name === 'Reason' ? 'SIP;cause=200;text="Call completed elsewhere"' : undefined) };
+  assert.equal(callOutcome({ originator: 'remote', cause: 'Canceled', message }, true).key, 'endedElsewhere');
+});
+
+test('a call that the browser could not set up says so without a code', () => {
+  assert.deepEqual(callOutcome({ originator: 'local', cause: 'WebRTC Error', message: null }, false), { key: 'endedMedia', normal: false });
+});
+
+test('a refused registration names the account, the user or the code', () => {
+  assert.equal(registrationProblem({ cause: 'Authentication Error', response: answer(401, 'Unauthorized') }).key, 'errorAuthentication');
+  assert.equal(registrationProblem({ cause: 'Rejected', response: answer(403, 'Forbidden') }).key, 'errorForbidden');
+  assert.equal(registrationProblem({ cause: 'Not Found', response: answer(404, 'Not Found') }).key, 'errorUnknownUser');
+  assert.deepEqual(registrationProblem({ cause: 'SIP Failure Code', response: answer(500, 'Oops') }), { key: 'errorRegistration', detail: '500 Oops' });
+});
+
+test('both languages say everything, with the same values to fill in', () => {
+  const places = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(String).sort();
+  for (const [key, words] of Object.entries(en)) {
+    const spanish = es[key as keyof typeof en];
+    assert.ok(spanish, `${key} is missing in Spanish`);
+    assert.deepEqual(places(spanish), places(words), key);
+  }
+  assert.equal(Object.keys(es).length, Object.keys(en).length);
+});
+
+test('the page speaks the first language of the browser that it knows, else English', () => {
+  assert.equal(preferredLanguage(['ca', 'es-MX', 'en']), 'es');
+  assert.equal(preferredLanguage(['fr', 'de']), 'en');
+});
+
+test('values are filled in as they are, not read as patterns', () => {
+  setLanguage('en');
+  assert.equal(text('endedBusy', { peer: '$& {peer}' }), '$& {peer} is busy.');
+});
