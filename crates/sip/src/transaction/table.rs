@@ -34,7 +34,7 @@ struct Entry<H> {
     /// Where the machine sends: a client to the next hop, a server back to the previous one.
     hop: H,
     /// Of a server whose responses the user sent elsewhere: where its request came from.
-    origin: Option<H>,
+    origin: Option<Box<H>>,
     /// `None` for a client whose request names no transaction: no response will find it.
     fingerprint: Option<Fingerprint>,
     private: bool,
@@ -196,7 +196,7 @@ impl<H: NextHop> Transactions<H> {
     pub fn redirect_responses(&mut self, key: ServerKey, hop: H) {
         if let Some(entry) = self.slots.get_mut(key.0).filter(|entry| entry.is_server()) {
             let before = core::mem::replace(&mut entry.hop, hop);
-            entry.origin.get_or_insert(before);
+            entry.origin.get_or_insert_with(|| Box::new(before));
         }
     }
 
@@ -366,7 +366,7 @@ impl<H: NextHop> Transactions<H> {
     /// A request that comes again by another way is answered there: the old connection may be gone.
     fn adopt(&mut self, slot: Slot, from: &H) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        if entry.origin.as_ref().unwrap_or(&entry.hop) != from {
+        if entry.origin.as_deref().unwrap_or(&entry.hop) != from {
             entry.origin = None;
             entry.hop = from.clone();
         }

@@ -1,6 +1,6 @@
 //! The table as a whole.
 
-use sip::{Hop, Message, Method, NextHop, Received, SeededEntropy, Timers, Transactions};
+use sip::{Entropy, Hop, Message, Method, NextHop, Received, SeededEntropy, Timers, Transactions};
 
 use crate::stage::{Stage, TCP, UDP, ack, invite, is_response, request, response};
 
@@ -107,6 +107,66 @@ fn ten_thousand_calls_leave_nothing_behind() {
     stage.run_until(64_000);
     assert!(stage.table.is_empty());
     assert_eq!(stage.table.next_timeout(), None);
+}
+
+#[test]
+fn no_bytes_make_the_table_panic_or_leak() {
+    let mut entropy = SeededEntropy::new(9);
+    let mut stage = Stage::new();
+    let busy = response(&invite(), 486);
+    let seeds = [
+        invite(),
+        request(Method::Cancel, "z9hG4bK-invite"),
+        ack(&invite(), &busy),
+        busy,
+        response(&invite(), 180),
+        request(Method::Message, "z9hG4bK-message"),
+    ];
+    for round in 0..30_000_u64 {
+        if round % 500 == 0 {
+            stage.request(UDP, &invite());
+        }
+        let mut bytes = seeds[(entropy.number() % seeds.len() as u64) as usize].as_bytes().to_vec();
+        for _ in 0..entropy.number() % 4 {
+            let place = (entropy.number() % bytes.len() as u64) as usize;
+            match entropy.number() % 4 {
+                0 => bytes[place] = entropy.number() as u8,
+                1 => bytes.truncate(place.max(1)),
+                2 => drop(bytes.drain(place..(place + 9).min(bytes.len()))),
+                _ => bytes.insert(place, b";=,<>\r\n\" :"[(entropy.number() % 10) as usize]),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        let Ok(message) = Message::parse(&bytes) else { continue };
+        let now = stage.time();
+        let received = stage.table.receive(now, &UDP, message);
+        match received {
+            Received::Request { key, request } if round % 3 != 0 => {
+                stage.table.respond(now, key, response(&invite(), 486).as_bytes().to_vec());
+                drop(request);
+            }
+            Received::Request { key, .. } => {
+                stage.table.respond(now, key, b"SIP/2.0 200 OK\r\n\r\n".to_vec());
+            }
+            Received::Response { key, .. } if round % 3 == 0 => stage.table.cancel(now, key, None),
+            _ => {}
+        }
+        while stage.table.poll().is_some() {}
+        stage.now += 7;
+        stage.table.timeout(stage.time());
+    }
+    for _ in 0..100 {
+        stage.now += 40_000;
+        stage.table.timeout(stage.time());
+        while let Some(output) = stage.table.poll() {
+            drop(output);
+        }
+    }
+    // What may be left are INVITEs that ring: their patience is the user's.
+    assert_eq!(stage.table.next_timeout(), None);
+    assert!(stage.table.len() <= 60, "{} are left", stage.table.len());
 }
 
 #[test]

@@ -22,6 +22,8 @@ struct Link {
     loss: u64,
     doubling: u64,
     delay: u64,
+    /// How often the stream connection breaks.
+    breaks: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,7 @@ enum Happening {
     Cancel { number: usize },
     Answer { key: ServerKey, request: Arc<Message>, status: u16 },
     Repeat { number: usize },
+    Break,
 }
 
 #[derive(Default)]
@@ -90,6 +93,10 @@ impl World {
             world.calls.push(Call::default());
             let at = world.below(20_000);
             world.after(at, Happening::Start { number });
+        }
+        for _ in 0..link.breaks {
+            let at = world.below(40_000);
+            world.after(at, Happening::Break);
         }
         world
     }
@@ -154,6 +161,12 @@ impl World {
             Happening::Arrival { at: Side::Server, hop, bytes } => self.at_server(hop, &bytes),
             Happening::Answer { key, request, status } => self.answer(key, &request, status),
             Happening::Repeat { number } => self.repeat(number),
+            Happening::Break => {
+                self.happenings
+                    .retain(|_, held| !matches!(held, Happening::Arrival { hop: Peer::Stream(_), .. }));
+                self.client.unreachable(self.now, &TCP);
+                self.server.unreachable(self.now, &TCP);
+            }
         }
     }
 
@@ -305,6 +318,11 @@ impl World {
                     assert_eq!(call.outcome, None, "no timeout after a final response");
                     call.outcome = Some(408);
                 }
+                Output::Unreachable { key } => {
+                    let call = &mut self.calls[self.clients[&key]];
+                    assert_eq!(call.outcome, None, "no transport error after a final response");
+                    call.outcome = Some(503);
+                }
                 Output::ClientEnded { key } => self.calls[self.clients[&key]].ended += 1,
                 other => panic!("the client put out {other:?}"),
             }
@@ -325,7 +343,7 @@ impl World {
         for (number, call) in self.calls.iter().enumerate() {
             let outcome = call.outcome.unwrap_or_else(|| panic!("request {number} has no outcome"));
             assert_eq!(call.ended, 1, "request {number} ends once");
-            if let Some(answered) = call.answered.filter(|_| outcome != 408) {
+            if let Some(answered) = call.answered.filter(|_| !matches!(outcome, 408 | 503)) {
                 assert_eq!(outcome, answered, "request {number} got the answer that was given");
             }
             if outcome == 487 {
@@ -357,7 +375,7 @@ fn run(seeds: core::ops::Range<u64>, link: Link) -> World {
 #[test]
 fn over_a_good_link_every_request_gets_its_answer() {
     for seed in 0..50 {
-        let world = run(seed..seed + 1, Link { loss: 0, doubling: 0, delay: 50 });
+        let world = run(seed..seed + 1, Link { loss: 0, doubling: 0, delay: 50, breaks: 0 });
         for call in &world.calls {
             assert!(call.answered.is_none() || call.outcome == call.answered);
         }
@@ -366,20 +384,25 @@ fn over_a_good_link_every_request_gets_its_answer() {
 
 #[test]
 fn over_a_link_that_doubles_and_reorders() {
-    run(1_000..1_200, Link { loss: 0, doubling: 50, delay: 400 });
+    run(1_000..1_200, Link { loss: 0, doubling: 50, delay: 400, breaks: 0 });
 }
 
 #[test]
 fn over_a_lossy_link() {
-    run(2_000..2_200, Link { loss: 25, doubling: 10, delay: 300 });
+    run(2_000..2_200, Link { loss: 25, doubling: 10, delay: 300, breaks: 0 });
 }
 
 #[test]
 fn over_a_hopeless_link() {
-    run(3_000..3_100, Link { loss: 70, doubling: 20, delay: 400 });
+    run(3_000..3_100, Link { loss: 70, doubling: 20, delay: 400, breaks: 0 });
 }
 
 #[test]
 fn over_a_dead_link() {
-    run(4_000..4_010, Link { loss: 100, doubling: 0, delay: 1 });
+    run(4_000..4_010, Link { loss: 100, doubling: 0, delay: 1, breaks: 0 });
+}
+
+#[test]
+fn over_connections_that_break() {
+    run(5_000..5_200, Link { loss: 10, doubling: 10, delay: 200, breaks: 6 });
 }
