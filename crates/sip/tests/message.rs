@@ -157,6 +157,8 @@ fn nobody_else_can_read_other_headers_out_of_a_message_that_is_let_in() {
         ("Max-Forwards: 70\r\n", "X: a\r\r\n"),
         ("Max-Forwards: 70\r\n", "No colon here\r\n"),
         ("Max-Forwards: 70\r\n", ": no name\r\n"),
+        ("Max-Forwards: 70\r\n", "Max-Forwards\r\n : 70\r\n"),
+        ("Max-Forwards: 70\r\n", "X: a\r\n \t\r\nRoute: <sip:p>\r\n"),
         ("Max-Forwards: 70\r\n", "Max Forwards: 70\r\n"),
         ("Max-Forwards: 70\r\n", "M\u{e4}x: 70\r\n"),
         ("SIP/2.0\r\nVia", "SIP/2.0\r\n Via"),

@@ -129,7 +129,12 @@ fn next_line(bytes: &[u8], at: usize, flaws: &mut Flaws) -> Line {
 fn continued(bytes: &[u8], line: &Line, flaws: &mut Flaws) -> Line {
     let mut last = Line { end: line.end, next: line.next };
     while bytes.get(last.next).copied().is_some_and(text::is_space) {
-        last = next_line(bytes, last.next, flaws);
+        let start = last.next;
+        last = next_line(bytes, start, flaws);
+        if text::part(bytes, start, last.end).iter().copied().all(text::is_space) {
+            // Careless readers take a line of white space for the end of the headers.
+            flaws.line.get_or_insert(start as u32);
+        }
     }
     last
 }

@@ -64,7 +64,7 @@ enum StartLine {
 struct Flaws {
     /// A line end that is not CRLF, or a CR that ends no line.
     line_end: Option<u32>,
-    /// A header line without a colon, or whose name is no token.
+    /// A header line without a colon, or whose name is no token, or a continuation with nothing but white space.
     line: Option<u32>,
     /// The start line has other white space than one space between its parts.
     start_line: bool,
