@@ -1,54 +1,11 @@
 /** A page with one user agent: fake clock, fake socket, fake media, and a diary of events. */
 import { library } from './library.ts';
 import type { Core } from './fake_core.ts';
+import { Clock, settle } from './clock.ts';
 import { FakeDevices, FakePeerConnection, sdp } from './webrtc.ts';
 
 // Not a plain import: it must come after the double has been put in the place of the core.
 const { Core: FakeCore, request, response } = await import('./fake_core.ts');
-
-/** Time that stands still until it is told to go on. */
-export class Clock {
-  now = 0;
-  #timers: { at: number; run: () => void }[] = [];
-
-  setTimeout = (run: () => void, milliseconds: number): unknown => {
-    const timer = { at: this.now + milliseconds, run };
-    this.#timers.push(timer);
-    return timer;
-  };
-
-  clearTimeout = (timer: unknown): void => {
-    this.#timers = this.#timers.filter((each) => each !== timer);
-  };
-
-  get waiting(): number {
-    return this.#timers.length;
-  }
-
-  /** Lets time pass, and everything happen that was to happen meanwhile. */
-  async advance(milliseconds: number): Promise<void> {
-    const end = this.now + milliseconds;
-    for (;;) {
-      await settle();
-      const due = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) {
-        break;
-      }
-      this.clearTimeout(due);
-      this.now = Math.max(this.now, due.at);
-      due.run();
-    }
-    this.now = end;
-    await settle();
-  }
-}
-
-/** Lets everything happen that waits for nothing but its turn. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 export class FakeSocket {
   via_transport = 'WS';
@@ -182,4 +139,4 @@ export class Page {
   }
 }
 
-export { FakePeerConnection, request, response, sdp };
+export { Clock, FakePeerConnection, request, response, sdp, settle };

@@ -1,0 +1,319 @@
+/** The library over the real core: what goes over the wire, and what comes of it. Needs the WebAssembly module. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import type { UA as UserAgent } from '../src/index.ts';
+import { Clock, settle } from './support/clock.ts';
+import { FarEnd, type Sip, all, one } from './support/far_end.ts';
+import { FakeDevices, FakePeerConnection, sdp } from './support/webrtc.ts';
+
+const built = existsSync(new URL('../generated/sipweb_wasm.wasm', import.meta.url));
+if (!built && process.env.CI) {
+  throw new Error('the WebAssembly module is not built');
+}
+const library = built ? await import('../src/index.ts') : undefined;
+const options = { skip: built ? false : 'the WebAssembly module is not built' };
+
+const CONTACT = 'Contact: <sip:bob@far.example;transport=ws>';
+
+class Scene {
+  readonly clock = new Clock();
+  readonly far = new FarEnd();
+  readonly devices = new FakeDevices();
+  readonly diary: string[] = [];
+  readonly ua: UserAgent;
+  session: any;
+
+  constructor(configuration: Record<string, unknown> = {}) {
+    FakePeerConnection.gathering = 'complete';
+    FakePeerConnection.failing.clear();
+    const environment: any = {
+      RTCPeerConnection: FakePeerConnection, mediaDevices: this.devices, events: new EventTarget(),
+      setTimeout: this.clock.setTimeout, clearTimeout: this.clock.clearTimeout, now: () => this.clock.now,
+    };
+    this.ua = new library!.UA({
+      sockets: this.far as any, uri: 'sip:alice@example.com', password: 'secret', register: false, environment, ...configuration,
+    });
+    for (const name of ['registered', 'unregistered', 'registrationFailed', 'connected', 'disconnected'] as const) {
+      this.ua.on(name, (event: any) => this.diary.push([name, event.cause].filter(Boolean).join(' ')));
+    }
+    this.ua.on('newRTCSession', ({ session }) => {
+      this.session = session;
+      for (const name of ['progress', 'accepted', 'confirmed', 'ended', 'failed', 'hold', 'unhold', 'newDTMF', 'reofferfailed'] as const) {
+        session.on(name as 'ended', (event) => this.diary.push([name, event.originator, event.cause].filter(Boolean).join(' ')));
+      }
+    });
+  }
+
+  async start(): Promise<this> {
+    this.ua.start();
+    await settle();
+    this.diary.length = 0;
+    return this;
+  }
+
+  news(): string[] {
+    return this.diary.splice(0);
+  }
+
+  /** Calls bob up to the answer. */
+  async call(): Promise<Sip> {
+    this.ua.call('bob', { mediaConstraints: { audio: true, video: false } });
+    await settle();
+    const invite = this.far.take('INVITE');
+    this.far.respond(invite, 180, 'Ringing', [CONTACT], '', 'bobs');
+    this.far.respond(invite, 200, 'OK', [CONTACT, 'Allow: INVITE,ACK,BYE,CANCEL,UPDATE,INFO'], sdp(), 'bobs');
+    await settle();
+    this.far.take('ACK');
+    return invite;
+  }
+
+  /** Bob calls. */
+  ring(body = sdp(), lines: string[] = []): void {
+    this.far.ask('INVITE', contactOf(this.ua), [
+      'From: <sip:bob@example.com>;tag=bobs', 'To: <sip:alice@example.com>', 'Call-ID: theirs@far', 'CSeq: 1 INVITE', CONTACT, ...lines,
+    ], body);
+  }
+}
+
+function contactOf(ua: UserAgent): string {
+  return ua.contact.toString().slice(1, -1);
+}
+
+test('Registration with digest, and its refresh', options, async () => {
+  const scene = new Scene({ register: true });
+  await scene.start();
+  const first = scene.far.take('REGISTER');
+  assert.equal(first.start, 'REGISTER sip:example.com SIP/2.0');
+  scene.far.respond(first, 401, 'Unauthorized', ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"']);
+  const second = scene.far.take('REGISTER');
+  assert.match(one(second, 'Authorization'), /username="alice".*realm="r"/);
+  scene.far.respond(second, 200, 'OK', [`Contact: ${one(second, 'Contact')};expires=600`]);
+  assert.deepEqual(scene.news(), ['registered']);
+  assert.equal(scene.ua.isRegistered(), true);
+  await scene.clock.advance(600_000);
+  assert.ok(scene.far.take('REGISTER'));
+});
+
+test('A wrong password is told once', options, async () => {
+  const scene = new Scene({ register: true });
+  await scene.start();
+  for (let round = 0; round < 2; round += 1) {
+    const register = scene.far.take('REGISTER');
+    scene.far.respond(register, 401, 'Unauthorized', ['WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"']);
+  }
+  assert.deepEqual(scene.news(), ['registrationFailed Authentication Error']);
+});
+
+test('An outgoing call, from INVITE to BYE', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  assert.match(invite.body, /m=audio/);
+  assert.equal(one(invite, 'Content-Type'), 'application/sdp');
+  assert.deepEqual(scene.news(), ['progress remote', 'accepted remote', 'confirmed local']);
+  scene.session.terminate();
+  assert.deepEqual(scene.news(), ['ended local Terminated']);
+  scene.far.respond(scene.far.take('BYE'), 200, 'OK');
+});
+
+test('The far end hangs up', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.far.ask('BYE', contactOf(scene.ua), [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, 'CSeq: 1 BYE',
+  ]);
+  assert.equal(scene.far.take('BYE').start, 'SIP/2.0 200 OK');
+  assert.equal(scene.news().at(-1), 'ended remote Terminated');
+});
+
+test('Cancelling: CANCEL goes out after the first response, and the call has failed at once', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  const invite = scene.far.take('INVITE');
+  scene.session.terminate({ status_code: 603, reason_phrase: 'No' });
+  assert.deepEqual(scene.news(), ['failed local Canceled']);
+  scene.far.respond(invite, 100, 'Trying');
+  const cancel = scene.far.take('CANCEL');
+  assert.match(one(cancel, 'Reason'), /cause=603/);
+});
+
+test('A busy callee', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  scene.far.respond(scene.far.take('INVITE'), 486, 'Busy Here');
+  assert.deepEqual(scene.news(), ['failed remote Busy']);
+  assert.ok(scene.far.take('ACK'));
+});
+
+test('A callee that never answers a word: Request Timeout, not Canceled', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await scene.clock.advance(33_000);
+  assert.match(scene.news().join(), /failed \w+ Request Timeout/);
+});
+
+test('A connection that breaks before the answer: Connection Error, not Canceled', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  scene.far.drop();
+  assert.match(scene.news().join(), /failed \w+ Connection Error/);
+});
+
+test('Two branches answer: the second is hung up, the first goes on', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.far.respond(invite, 200, 'OK', ['Contact: <sip:bob@other.example>'], sdp(), 'other');
+  assert.match(one(scene.far.take('ACK'), 'To'), /tag=other/);
+  assert.match(one(scene.far.take('BYE'), 'To'), /tag=other/);
+  assert.equal(scene.session.isEstablished(), true);
+});
+
+test('An incoming call, answered and hung up', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring();
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 100 Trying');
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 180 Ringing');
+  scene.session.answer();
+  await settle();
+  const ok = scene.far.take('INVITE');
+  assert.equal(ok.start, 'SIP/2.0 200 OK');
+  assert.match(ok.body, /m=audio/);
+  scene.far.ask('ACK', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', `To: ${one(ok, 'To')}`, 'Call-ID: theirs@far', 'CSeq: 1 ACK',
+  ]);
+  await settle();
+  assert.deepEqual(scene.news(), ['progress local', 'accepted local', 'confirmed remote']);
+  scene.session.terminate();
+  assert.equal(scene.far.take('BYE').start.split(' ')[1], 'sip:bob@far.example;transport=ws');
+});
+
+test('An incoming call is rejected', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring();
+  scene.far.take('INVITE');
+  scene.far.take('INVITE');
+  scene.session.terminate({ status_code: 486 });
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 486 Busy Here');
+  assert.deepEqual(scene.news(), ['progress local', 'failed local Rejected']);
+});
+
+test('A call to a page that does not listen is refused with 405', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.removeAllListeners('newRTCSession');
+  scene.ring();
+  assert.match(scene.far.inbox.map((message) => message.start).join(), /405/);
+});
+
+test('Hold and resume by re-INVITE', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.news();
+  assert.equal(scene.session.hold(), true);
+  await settle();
+  const hold = scene.far.take('INVITE');
+  assert.match(hold.body, /a=sendonly/);
+  scene.far.respond(hold, 200, 'OK', [CONTACT], sdp('recvonly'));
+  await settle();
+  scene.far.take('ACK');
+  assert.equal(scene.session.unhold({ useUpdate: true }), true);
+  await settle();
+  const resume = scene.far.take('UPDATE');
+  assert.match(resume.body, /a=sendrecv/);
+  scene.far.respond(resume, 200, 'OK', [CONTACT], sdp());
+  await settle();
+  assert.deepEqual(scene.news(), ['hold local', 'unhold local']);
+  assert.equal(scene.session.isReadyToReOffer(), true);
+});
+
+test('A refused hold keeps the call', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.news();
+  scene.session.hold();
+  await settle();
+  scene.far.respond(scene.far.take('INVITE'), 488, 'Not Acceptable Here');
+  await settle();
+  assert.deepEqual(scene.news(), ['hold local', 'reofferfailed Incompatible SDP', 'unhold local']);
+  assert.equal(scene.session.isEstablished(), true);
+});
+
+test('The far end holds and resumes', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.news();
+  const dialog = [`From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, CONTACT];
+  scene.far.ask('UPDATE', contactOf(scene.ua), [...dialog, 'CSeq: 5 UPDATE'], sdp('sendonly'));
+  await settle();
+  const held = scene.far.take('UPDATE');
+  assert.equal(held.start, 'SIP/2.0 200 OK');
+  assert.match(held.body, /s=answer/);
+  scene.far.ask('UPDATE', contactOf(scene.ua), [...dialog, 'CSeq: 6 UPDATE'], sdp());
+  await settle();
+  assert.deepEqual(scene.news(), ['hold remote', 'unhold remote']);
+});
+
+test('Keypad by INFO', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.session.sendDTMF('5');
+  const info = scene.far.take('INFO');
+  assert.equal(one(info, 'Content-Type'), 'application/dtmf-relay');
+  assert.equal(info.body, 'Signal=5\r\nDuration=100');
+});
+
+test('Text messages both ways', options, async () => {
+  const scene = await new Scene().start();
+  const told: string[] = [];
+  scene.ua.sendMessage('bob', 'hello', { eventHandlers: { succeeded: () => told.push('succeeded') } });
+  const message = scene.far.take('MESSAGE');
+  assert.equal(message.body, 'hello');
+  assert.equal(one(message, 'Content-Type'), 'text/plain');
+  scene.far.respond(message, 200, 'OK');
+  scene.ua.on('newMessage', ({ originator, request }) => told.push(`${originator} ${(request as any).body}`));
+  scene.far.ask('MESSAGE', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=x', 'To: <sip:alice@example.com>', 'Call-ID: m@far', 'CSeq: 1 MESSAGE', 'Content-Type: text/plain',
+  ], 'hi');
+  assert.equal(scene.far.take('MESSAGE').start, 'SIP/2.0 200 OK');
+  assert.deepEqual(told, ['succeeded', 'remote hi']);
+});
+
+test('A dropped connection comes back by itself, registers again, and the call can be hung up', options, async () => {
+  const scene = new Scene({ register: true });
+  await scene.start();
+  const register = scene.far.take('REGISTER');
+  scene.far.respond(register, 200, 'OK', [`Contact: ${one(register, 'Contact')};expires=600`]);
+  await scene.call();
+  scene.news();
+  scene.far.drop();
+  assert.deepEqual(scene.news(), ['unregistered', 'disconnected']);
+  await scene.clock.advance(3_000);
+  const again = scene.far.take('REGISTER');
+  scene.far.respond(again, 200, 'OK', [`Contact: ${one(again, 'Contact')};expires=600`]);
+  assert.deepEqual(scene.news(), ['connected', 'registered']);
+  assert.equal(scene.session.isEstablished(), true);
+  scene.session.terminate();
+  assert.ok(scene.far.take('BYE'));
+});
+
+test('Stop: the binding is taken back, the call ended, the connection closed', options, async () => {
+  const scene = new Scene({ register: true });
+  await scene.start();
+  const register = scene.far.take('REGISTER');
+  scene.far.respond(register, 200, 'OK', [`Contact: ${one(register, 'Contact')};expires=600`]);
+  await scene.call();
+  scene.ua.stop();
+  assert.match(all(scene.far.take('REGISTER'), 'Contact')[0] ?? '', /expires=0/);
+  assert.ok(scene.far.take('BYE'));
+  await scene.clock.advance(2_000);
+  assert.equal(scene.ua.isConnected(), false);
+});
+
+test('Wrong header lines are refused before anything is sent', options, async () => {
+  const scene = await new Scene().start();
+  assert.throws(() => scene.ua.sendMessage('bob', 'x', { extraHeaders: ['X-One: 1\r\nX-Two: 2'] }));
+  assert.throws(() => scene.ua.sendMessage('bob', 'x', { extraHeaders: ['no colon'] }));
+  assert.deepEqual(scene.far.inbox, []);
+});
