@@ -4,6 +4,15 @@
 /// code (RFC 3261 §8.1.3.2).
 #[must_use]
 pub const fn reason_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        4 => client_error(status),
+        5 | 6 => server_or_global_error(status),
+        _ => outcome(status),
+    }
+}
+
+/// Provisional responses, success and redirection.
+const fn outcome(status: u16) -> &'static str {
     match status {
         100 => "Trying",
         180 => "Ringing",
@@ -19,6 +28,17 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         302 => "Moved Temporarily",
         305 => "Use Proxy",
         380 => "Alternative Service",
+        _ => match status / 100 {
+            1 => "Session Progress",
+            2 => "OK",
+            3 => "Multiple Choices",
+            _ => "Bad Request",
+        },
+    }
+}
+
+const fn client_error(status: u16) -> &'static str {
+    match status {
         401 => "Unauthorized",
         402 => "Payment Required",
         403 => "Forbidden",
@@ -62,6 +82,12 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         491 => "Request Pending",
         493 => "Undecipherable",
         494 => "Security Agreement Required",
+        _ => "Bad Request",
+    }
+}
+
+const fn server_or_global_error(status: u16) -> &'static str {
+    match status {
         500 => "Server Internal Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
@@ -77,14 +103,8 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        _ => match status / 100 {
-            1 => "Session Progress",
-            2 => "OK",
-            3 => "Multiple Choices",
-            5 => "Server Internal Error",
-            6 => "Busy Everywhere",
-            _ => "Bad Request",
-        },
+        _ if status < 600 => "Server Internal Error",
+        _ => "Busy Everywhere",
     }
 }
 
