@@ -12,6 +12,7 @@ void start({
       register: true,
       ...(displayName ? { display_name: displayName } : {}),
     });
+    // Names of events are stricter there than the page needs them here.
     return agent as unknown as Agent;
   },
 });

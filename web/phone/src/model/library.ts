@@ -43,10 +43,10 @@ export interface MessageOptions {
 
 export interface Session {
   readonly connection?: RTCPeerConnection | null;
-  readonly remote_identity?: { readonly uri: unknown; readonly display_name?: string | null };
+  readonly remote_identity?: { readonly uri: unknown; readonly display_name?: string | null } | null;
   answer(options: CallOptions): void;
   terminate(options?: { status_code?: number; reason_phrase?: string }): void;
-  sendDTMF(tone: string, options?: { transportType?: string; duration?: number; interToneGap?: number }): void;
+  sendDTMF(tone: string, options?: { transportType?: 'INFO' | 'RFC2833'; duration?: number; interToneGap?: number }): void;
   hold(): boolean;
   unhold(): boolean;
   mute(options?: { audio?: boolean; video?: boolean }): void;

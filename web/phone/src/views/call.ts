@@ -57,7 +57,7 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     const { call } = phone;
     if (!call) { shown = undefined; meter.update(); return; }
     if (call !== shown) begin(call);
-    if (call.phase !== 'talking') sheet = 'none';
+    if (call.phase !== 'talking' && call.phase !== 'early') sheet = 'none';
     element.dataset.phase = call.phase;
     setAttribute(element, 'data-ringing', ['incoming', 'ringing', 'calling'].includes(call.phase));
     setAttribute(element, 'data-held', call.held.local || call.held.remote);

@@ -72,7 +72,8 @@ export function keypad(prefix: string, press: (key: string) => void): HTMLElemen
       'button',
       { 'type': 'button', 'class': 'key', 'data-testid': `${prefix}-${keyName(key)}`, 'on': { click: () => press(key) } },
       h('span', { class: 'key-digit' }, key),
-      h('span', { 'class': 'key-letters', 'aria-hidden': 'true' }, letters || '\u00a0'),
+      // The empty line under 1 keeps the digits of the first row on one line.
+      /\d/.test(key) && h('span', { 'class': 'key-letters', 'aria-hidden': 'true' }, letters || '\u00a0'),
     );
     return button;
   });
@@ -91,7 +92,7 @@ export function clock(seconds: number): string {
 }
 
 export function timeOfDay(at: number): string {
-  return new Intl.DateTimeFormat(language(), { hour: '2-digit', minute: '2-digit' }).format(at);
+  return new Intl.DateTimeFormat(language(), { hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
 /** "Today", "Yesterday" or the date. */
