@@ -1,0 +1,448 @@
+//! From the values of a file to a configuration, or to all that is wrong with it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use net::{Identity, ListenerConfig, Protocol, TlsConfig, TlsError, TrustRoots};
+use sip::digest::Algorithm;
+
+use super::error::Problem;
+use super::file::{File, Placed};
+use super::{Configuration, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
+use crate::log::Level;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Checks the whole text. Relative paths are relative to `folder`.
+pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Problem>> {
+    let mut file = File::parse(text);
+    let file = &mut file;
+    let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
+    let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
+    let configuration = Configuration {
+        listeners: listeners(file),
+        tls: tls(file, folder, &data, advertise.as_deref()),
+        web: web(file),
+        proxy: proxy_part(file),
+        limits: limits(file),
+        level: file.parsed("log", "level", level).map_or(Level::Info, |level| level.value),
+        data,
+        advertise,
+    };
+    if file.is_wrong() {
+        let file = std::mem::replace(file, File::parse(""));
+        return Err(file.problems());
+    }
+    Ok(configuration)
+}
+
+fn listeners(file: &mut File<'_>) -> Vec<ListenerConfig> {
+    let mut found: Vec<Placed<ListenerConfig>> = Vec::new();
+    let mut named = false;
+    for protocol in Protocols::ALL {
+        let key = Protocols::key(protocol);
+        let parse = |text: &str| values::listen_address(text, Protocols::default_port(protocol));
+        let Some(addresses) = file.all_parsed("listen", key, parse) else { continue };
+        named = true;
+        for Placed { value: address, span } in addresses {
+            if let Some(other) = found.iter().find(|other| collide(&other.value, protocol, address)) {
+                let message = format!(
+                    "{address} for {key} collides with {} for {}; give one of them another port",
+                    other.value.address,
+                    Protocols::key(other.value.protocol)
+                );
+                file.report(span.clone(), message);
+            }
+            if matches!(protocol, Protocol::Http | Protocol::Https) && bad_ports::is_bad(address.port()) {
+                let message = format!(
+                    "no browser connects to port {}: it is among the bad ports of the Fetch standard; \
+                     choose another, such as {}",
+                    address.port(),
+                    Protocols::default_port(protocol)
+                );
+                file.report(span.clone(), message);
+            }
+            if address.ip().is_multicast() {
+                file.report(span.clone(), format!("{} is a multicast address", address.ip()));
+            }
+            found.push(Placed { value: ListenerConfig::new(protocol, address), span });
+        }
+    }
+    if !named {
+        return loopback_listeners();
+    }
+    if found.is_empty() && !file.is_wrong() {
+        let place =
+            Protocols::ALL.into_iter().find_map(|protocol| file.place("listen", Protocols::key(protocol)));
+        file.report(
+            place.unwrap_or_default(),
+            "the server would listen nowhere; name at least one address".to_owned(),
+        );
+    }
+    found.into_iter().map(|placed| placed.value).collect()
+}
+
+/// Whether two listeners cannot both have their sockets. All but UDP share the ports of TCP.
+fn collide(one: &ListenerConfig, protocol: Protocol, address: SocketAddr) -> bool {
+    let datagrams = |protocol: Protocol| protocol == Protocol::Udp;
+    let same_ports = datagrams(one.protocol) == datagrams(protocol);
+    let same_family = one.address.is_ipv4() == address.is_ipv4();
+    let overlap = one.address.ip() == address.ip()
+        || one.address.ip().is_unspecified()
+        || address.ip().is_unspecified();
+    same_ports && same_family && overlap && address.port() != 0 && one.address.port() == address.port()
+}
+
+fn tls(file: &mut File<'_>, folder: &Path, data: &Path, advertise: Option<&str>) -> TlsConfig {
+    let certificate = file.text("tls", "certificate");
+    let key = file.text("tls", "key");
+    let trust = file.text("tls", "trust");
+    let identity = match (&certificate, &key) {
+        (Some(certificate), Some(key)) => {
+            Identity::Files { certificate: folder.join(&certificate.value), key: folder.join(&key.value) }
+        }
+        (Some(alone), None) => {
+            file.report(alone.span.clone(), "a certificate needs its private key: set key too".to_owned());
+            return TlsConfig::default();
+        }
+        (None, Some(alone)) => {
+            file.report(
+                alone.span.clone(),
+                "a private key needs its certificate: set certificate too".to_owned(),
+            );
+            return TlsConfig::default();
+        }
+        (None, None) => {
+            let mut names: Vec<String> = advertise.map(str::to_owned).into_iter().collect();
+            for domain in file.texts("", "domain").unwrap_or_default() {
+                // Good for localhost it is in any case.
+                names.extend(values::host(&domain.value).ok().filter(|name| name != "localhost"));
+            }
+            Identity::SelfSigned { directory: data.to_owned(), names }
+        }
+    };
+    let files_named = matches!(identity, Identity::Files { .. });
+    let roots =
+        trust.as_ref().map_or(TrustRoots::System, |trust| TrustRoots::File(folder.join(&trust.value)));
+    let config = TlsConfig { identity: Some(identity), roots };
+    // A self-signed certificate is made when the server starts, not when its configuration is checked.
+    let checked =
+        if files_named { config.clone() } else { TlsConfig { identity: None, roots: config.roots.clone() } };
+    if let Err(error) = checked.check() {
+        let guilty = guilty_key(&error, folder, [&key, &trust]).or(certificate.as_ref()).or(trust.as_ref());
+        file.report(guilty.map_or(0..0, |placed| placed.span.clone()), error.to_string());
+    }
+    config
+}
+
+/// The key whose file the error is about, if the error says which file.
+fn guilty_key<'p>(
+    error: &TlsError,
+    folder: &Path,
+    candidates: [&'p Option<Placed<String>>; 2],
+) -> Option<&'p Placed<String>> {
+    let sentence = error.to_string();
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|placed| sentence.contains(folder.join(&placed.value).display().to_string().as_str()))
+}
+
+fn web(file: &mut File<'_>) -> Web {
+    let page = file.truth("web", "page").unwrap_or(true);
+    let any = file.texts("web", "origins").unwrap_or_default().iter().any(|origin| origin.value == "*");
+    let origins = if any {
+        Origins::Any
+    } else {
+        let origins = file.all_parsed("web", "origins", values::origin).unwrap_or_default();
+        Origins::These(origins.into_iter().map(|origin| origin.value).collect())
+    };
+    Web { page, origins }
+}
+
+fn proxy_part(file: &mut File<'_>) -> proxy::Config {
+    let domains = file.all_parsed("", "domain", values::host);
+    if let (Some([]), Some(place)) = (domains.as_deref(), file.place("", "domain"))
+        && !file.is_wrong()
+    {
+        file.report(place, "there must be a domain; leave the line out for \"localhost\"".to_owned());
+    }
+    let domains = domains.unwrap_or_default().into_iter().map(|domain| domain.value).collect::<Vec<_>>();
+    let mut config = proxy::Config {
+        domains: if domains.is_empty() { vec!["localhost".to_owned()] } else { domains },
+        authentication: authentication(file),
+        registrar: registrar(file),
+        ..proxy::Config::default()
+    };
+    let upstream = file.parsed("edge", "upstream", values::upstream);
+    let addresses = file.all_parsed("edge", "addresses", values::network);
+    match (upstream, addresses, file.place("edge", "addresses")) {
+        (Some(upstream), addresses, _) => {
+            let addresses = addresses.unwrap_or_default().into_iter().map(|address| address.value).collect();
+            config.role = proxy::config::Role::Edge {
+                upstream: proxy::config::Upstream { addresses, ..upstream.value },
+            };
+        }
+        (None, Some(addresses), Some(place)) if !addresses.is_empty() && !file.is_wrong() => {
+            file.report(place, "addresses of the upstream without an upstream; set upstream too".to_owned());
+        }
+        _ => {}
+    }
+    let trusted = file.all_parsed("peers", "trusted", values::network).unwrap_or_default();
+    config.trusted_peers = trusted.into_iter().map(|peer| peer.value).collect();
+    config.accept_from_strangers = file.truth("peers", "strangers").unwrap_or(config.accept_from_strangers);
+    let limits = &mut config.limits;
+    for (key, limit) in [
+        ("transactions", &mut limits.transactions),
+        ("transactions_per_source", &mut limits.transactions_per_source),
+        ("bindings", &mut limits.bindings),
+    ] {
+        *limit = file.number("limits", key, 1..1_000_000_001).unwrap_or(*limit);
+    }
+    config
+}
+
+fn registrar(file: &mut File<'_>) -> proxy::config::Registrar {
+    let mut registrar = proxy::config::Registrar::default();
+    let time = values::duration_within(Duration::from_secs(1), 365 * DAY);
+    for (key, value) in [
+        ("minimum_expires", &mut registrar.minimum_expiry),
+        ("default_expires", &mut registrar.default_expiry),
+        ("maximum_expires", &mut registrar.maximum_expiry),
+    ] {
+        *value = file.parsed("registrar", key, &time).map_or(*value, |found| found.value);
+    }
+    let grace = file.parsed("registrar", "flow_grace", values::duration_within(Duration::ZERO, 60 * MINUTE));
+    registrar.flow_grace = grace.map_or(registrar.flow_grace, |grace| grace.value);
+    registrar.maximum_contacts =
+        file.number("registrar", "max_contacts", 1..1001).unwrap_or(registrar.maximum_contacts);
+    let (least, usual, most) = (registrar.minimum_expiry, registrar.default_expiry, registrar.maximum_expiry);
+    let rise = least <= usual && usual <= most;
+    if !rise && !file.is_wrong() {
+        let keys = ["default_expires", "maximum_expires", "minimum_expires"];
+        let place = keys.into_iter().find_map(|key| file.place("registrar", key)).unwrap_or_default();
+        let message = format!(
+            "the times must rise from minimum_expires ({} s) over default_expires ({} s) to maximum_expires ({} s)",
+            least.as_secs(),
+            usual.as_secs(),
+            most.as_secs()
+        );
+        file.report(place, message);
+    }
+    registrar
+}
+
+fn authentication(file: &mut File<'_>) -> proxy::config::Authentication {
+    let mut authentication = proxy::config::Authentication::default();
+    let realm = |text: &str| {
+        store::User::check_realm(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+    };
+    if let Some(realm) = file.parsed("authentication", "realm", realm) {
+        authentication.realm = realm.value;
+    }
+    if let Some(algorithms) = file.all_parsed("authentication", "algorithms", algorithm) {
+        if algorithms.is_empty() && !file.is_wrong() {
+            let place = file.place("authentication", "algorithms").unwrap_or_default();
+            file.report(place, "there must be an algorithm, or nobody could sign in".to_owned());
+        }
+        for (index, repeated) in algorithms.iter().enumerate() {
+            if algorithms[..index].iter().any(|earlier| earlier.value == repeated.value) {
+                file.report(repeated.span.clone(), "this algorithm is already in the list".to_owned());
+            }
+        }
+        authentication.algorithms = algorithms.into_iter().map(|algorithm| algorithm.value).collect();
+    }
+    if let Some(clients) = file.texts("authentication", "md5_only_clients") {
+        authentication.md5_only_clients = clients.into_iter().map(|client| client.value).collect();
+    }
+    let lifetime = values::duration_within(Duration::from_secs(10), DAY);
+    if let Some(lifetime) = file.parsed("authentication", "nonce_lifetime", lifetime) {
+        authentication.nonce_lifetime = lifetime.value;
+    }
+    authentication
+}
+
+fn limits(file: &mut File<'_>) -> net::Limits {
+    let mut limits = net::Limits::default();
+    for (key, limit) in [
+        ("connections", &mut limits.connections),
+        ("connections_per_source", &mut limits.connections_per_source),
+    ] {
+        *limit = file.number("limits", key, 1..1_000_000_001).unwrap_or(*limit);
+    }
+    limits
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    match text.to_ascii_uppercase().as_str() {
+        "MD5" => Ok(Algorithm::Md5),
+        "SHA-256" => Ok(Algorithm::Sha256),
+        "SHA-512-256" => Ok(Algorithm::Sha512_256),
+        _ => Err(format!("\"{text}\" is not an algorithm; known are SHA-512-256, SHA-256 and MD5")),
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    Level::parse(text)
+        .ok_or_else(|| format!("\"{text}\" is not a level; known are error, warning, info and debug"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::{example, tests::example_switched_on};
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        match check(text, Path::new("")) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems
+                .into_iter()
+                .map(|problem| format!("{}:{}: {}", problem.line, problem.column, problem.message))
+                .collect(),
+        }
+    }
+
+    fn shown(text: &str) -> String {
+        format!("{:?}", check(text, Path::new("")).unwrap())
+    }
+
+    #[test]
+    fn the_example_changes_nothing_and_what_it_calls_the_default_is_the_default() {
+        assert_eq!(shown(&example()), shown(""));
+        // Where loopback has no IPv6, the default leaves it out, and the written line would not.
+        let mut written = example_switched_on(false);
+        if loopback_listeners().len() < 10 {
+            for port in [5060, 5061, 8080, 8443] {
+                written = written.replace(&format!(", \"[::1]:{port}\""), "");
+            }
+        }
+        assert_eq!(shown(&written), shown(""));
+    }
+
+    #[test]
+    fn the_example_of_every_key_is_understood() {
+        let found = problems(&example_switched_on(true));
+        assert!(found.iter().all(|problem| problem.contains("/etc/ssl/")), "{found:#?}");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest_known_one() {
+        assert_eq!(
+            problems("domains = \"example.com\""),
+            ["1:1: unknown key \"domains\"; did you mean \"domain\"?"]
+        );
+        assert_eq!(
+            problems("[listen]\nudp = \"127.0.0.1\"\n  upd = \"127.0.0.1\""),
+            ["3:3: unknown key \"upd\" in [listen]; did you mean \"udp\"?"]
+        );
+        assert_eq!(
+            problems("[register]\n"),
+            ["1:2: unknown section [register]; did you mean \"registrar\"?"]
+        );
+        assert_eq!(
+            problems("[web]\nrealm = \"x\""),
+            ["2:1: unknown key \"realm\" in [web]; it belongs to [authentication]"]
+        );
+        assert_eq!(problems("realm = \"x\""), ["1:1: unknown key \"realm\"; it belongs to [authentication]"]);
+        assert_eq!(
+            problems("[tls]\ncolour = 1"),
+            ["2:1: unknown key \"colour\" in [tls]; known here: certificate, key, trust"]
+        );
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+        let found = problems("data = 7\n[registrar]\nflow_grace = 30\n[log]\nlevel = \"loud\"\n");
+        assert_eq!(
+            found,
+            [
+                "1:8: data is a text in quotes, and this is a whole number",
+                "3:14: 30 needs its unit; did you mean \"30s\"?",
+                "5:9: \"loud\" is not a level; known are error, warning, info and debug",
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        assert_eq!(
+            problems("domain = [\"ä\", 1]")[1],
+            "1:16: domain is a list of texts in quotes, and this is a whole number"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_where() {
+        let found = problems("[listen\nudp = \"127.0.0.1:5060\"\n");
+        assert!(found[0].starts_with("1:"), "{found:?}");
+        let found = problems("[log]\nlevel = \"info\"\nlevel = \"debug\"\n");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("3:1: ") && found[0].contains("duplicate"), "{found:?}");
+    }
+
+    #[test]
+    fn two_listeners_cannot_share_a_port_but_udp_and_tcp_can() {
+        assert!(problems("[listen]\nudp = \"127.0.0.1:5060\"\ntcp = \"127.0.0.1:5060\"").is_empty());
+        assert!(problems("[listen]\nudp = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").is_empty());
+        assert!(problems("[listen]\ntcp = \"0.0.0.0:5060\"\ntls = \"[::]:5060\"").is_empty());
+        let expected = "collides with 127.0.0.1:8080 for http; give one of them another port";
+        assert_eq!(
+            problems("[listen]\nhttp = \"127.0.0.1:8080\"\nhttps = [\"0.0.0.0:8080\"]"),
+            [format!("3:10: 0.0.0.0:8080 for https {expected}")]
+        );
+    }
+
+    #[test]
+    fn ports_that_browsers_block_are_refused_with_the_reason() {
+        let found = problems("[listen]\nhttp = [\"127.0.0.1:8080\", \"127.0.0.1:6666\"]");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("2:27: no browser connects to port 6666"), "{found:?}");
+        assert!(problems("[listen]\nudp = \"127.0.0.1:5061\"").is_empty());
+    }
+
+    #[test]
+    fn listening_nowhere_is_a_mistake() {
+        assert_eq!(
+            problems("[listen]\nudp = []"),
+            ["2:7: the server would listen nowhere; name at least one address"]
+        );
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_come_together_and_must_be_there() {
+        let found = problems("[tls]\ncertificate = \"a.pem\"");
+        assert_eq!(found, ["2:15: a certificate needs its private key: set key too"]);
+        let found = problems("[tls]\ncertificate = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("/nowhere/a."), "{found:?}");
+    }
+
+    #[test]
+    fn expiry_times_must_rise() {
+        assert!(
+            problems("[registrar]\nminimum_expires = \"1h\"\n")[0].starts_with("2:19: the times must rise")
+        );
+        assert!(problems("[registrar]\nminimum_expires = \"1h\"\ndefault_expires = \"1h\"").is_empty());
+    }
+
+    #[test]
+    fn one_line_makes_an_edge() {
+        let config = check("[edge]\nupstream = \"pbx.example.com\"", Path::new("")).unwrap();
+        assert!(
+            matches!(config.proxy.role, proxy::config::Role::Edge { upstream } if upstream.host == "pbx.example.com")
+        );
+        assert_eq!(problems("[edge]\naddresses = [\"192.0.2.1\"]").len(), 1);
+    }
+
+    #[test]
+    fn numbers_have_bounds() {
+        assert_eq!(
+            problems("[registrar]\nmax_contacts = 0"),
+            ["2:16: max_contacts is a whole number from 1 to 1000"]
+        );
+        assert_eq!(problems("[limits]\nbindings = -1").len(), 1);
+        assert!(problems("[limits]\nbindings = 0x10").is_empty());
+    }
+}

@@ -1,0 +1,305 @@
+//! The table of keys: what may stand in a configuration file, and what it means.
+//!
+//! Unknown keys are refused by this table, and `sipweb config-example` prints it: what is known and what is
+//! documented cannot drift apart.
+
+/// A part of the file: what stands before the first `[section]`, or one section.
+pub(crate) struct Section {
+    /// The name; empty for the top of the file.
+    pub(crate) name: &'static str,
+    about: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+}
+
+/// One key.
+pub(crate) struct Key {
+    /// The name.
+    pub(crate) name: &'static str,
+    value: Value,
+    about: &'static str,
+}
+
+/// What the example shows behind a key.
+enum Value {
+    /// What holds when the key is not written.
+    Default(&'static str),
+    /// Nothing holds by default; this is what one would write.
+    Example(&'static str),
+}
+
+use Value::{Default, Example};
+
+const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
+    Key { name, value, about }
+}
+
+const TABLE: [Section; 9] = [
+    Section {
+        name: "",
+        about: "",
+        keys: &[
+            key(
+                "domain",
+                Default("\"localhost\""),
+                "Your users' domain: the part behind @ in sip:alice@example.com. A list if there are more; the first is\n\
+                 the main one. The server's own addresses and localhost always count as it too.",
+            ),
+            key(
+                "data",
+                Default("\"sipweb-data\""),
+                "Where users, registrations and the server's key are kept. Relative to this file's folder.",
+            ),
+        ],
+    },
+    Section {
+        name: "listen",
+        about: "Where the server listens: IP addresses with ports, one or a list. 0.0.0.0 is every IPv4 address of the\n\
+                machine, [::] every IPv6 one. What is not written is off; but if this section names no listener at all,\n\
+                the server listens on loopback only, as shown.",
+        keys: &[
+            key("udp", Default("[\"127.0.0.1:5060\", \"[::1]:5060\"]"), "SIP phones, datagrams."),
+            key("tcp", Default("[\"127.0.0.1:5060\", \"[::1]:5060\"]"), "SIP phones, streams."),
+            key("tls", Default("[\"127.0.0.1:5061\", \"[::1]:5061\"]"), "SIP phones, encrypted."),
+            key(
+                "http",
+                Default("[\"127.0.0.1:8080\", \"[::1]:8080\"]"),
+                "The phone page and WebSockets. Browsers give a page the microphone only over HTTPS or on localhost.",
+            ),
+            key(
+                "https",
+                Default("[\"127.0.0.1:8443\", \"[::1]:8443\"]"),
+                "The phone page and WebSockets, encrypted.",
+            ),
+            key(
+                "advertise",
+                Example("\"sip.example.com\""),
+                "The host name or address that other servers and phones are told to come back to, if the machine's own\n\
+                 addresses are not reachable from there (NAT, containers).",
+            ),
+        ],
+    },
+    Section {
+        name: "tls",
+        about: "The certificate for tls and https. Without one the server makes a self-signed certificate at its first\n\
+                start. SIGHUP makes a running server read the files again.",
+        keys: &[
+            key(
+                "certificate",
+                Example("\"/etc/ssl/sip.example.com.pem\""),
+                "The certificate and its chain, PEM.",
+            ),
+            key("key", Example("\"/etc/ssl/sip.example.com.key\""), "Its private key, PEM."),
+            key(
+                "trust",
+                Example("\"/etc/ssl/our-own-authority.pem\""),
+                "Authorities believed when this server connects to others, PEM, instead of the system's.",
+            ),
+        ],
+    },
+    Section {
+        name: "web",
+        about: "The phone page, and which other pages may open a WebSocket.",
+        keys: &[
+            key("page", Default("true"), "Whether the phone page is served."),
+            key(
+                "origins",
+                Default("[]"),
+                "Pages of other hosts that may connect, such as \"https://www.example.com\"; \"*\" is every page.\n\
+                 Pages of this server and of localhost always may.",
+            ),
+        ],
+    },
+    Section {
+        name: "registrar",
+        about: "How long clients stay registered.",
+        keys: &[
+            key("minimum_expires", Default("\"60s\""), "Shorter registrations are refused (423)."),
+            key("default_expires", Default("\"10m\""), "What a client gets that asks for nothing."),
+            key("maximum_expires", Default("\"2h\""), "Longer registrations are cut to this."),
+            key("max_contacts", Default("20"), "How many devices one user may have."),
+            key(
+                "flow_grace",
+                Default("\"30s\""),
+                "How long a page is expected back after its connection closed.",
+            ),
+        ],
+    },
+    Section {
+        name: "authentication",
+        about: "How users prove who they are: digest (RFC 8760).",
+        keys: &[
+            key(
+                "realm",
+                Default("\"sipweb\""),
+                "The name that passwords are bound to. Change it, and every password must be set anew.",
+            ),
+            key(
+                "algorithms",
+                Default("[\"SHA-256\", \"MD5\"]"),
+                "Offered in this order: SHA-512-256, SHA-256, MD5. Many phones know MD5 only.",
+            ),
+            key(
+                "md5_only_clients",
+                Default("[\"JsSIP\", \"SIP.js\", \"baresip\", \"sipp\"]"),
+                "Clients, by the start of their User-Agent, that give up when they see another algorithm: they are\n\
+                 offered MD5 alone, if it is among the algorithms.",
+            ),
+            key("nonce_lifetime", Default("\"5m\""), "How long a challenge can be answered."),
+        ],
+    },
+    Section {
+        name: "edge",
+        about: "Makes this server an edge in front of an existing SIP server: registrations and calls go there.",
+        keys: &[
+            key(
+                "upstream",
+                Example("\"sip:pbx.example.com:5060;transport=udp\""),
+                "That server. This line is the switch.",
+            ),
+            key(
+                "addresses",
+                Default("[]"),
+                "Addresses it sends from, beside those its name has: \"192.0.2.0/24\".",
+            ),
+        ],
+    },
+    Section {
+        name: "peers",
+        about: "Other SIP servers and strangers.",
+        keys: &[
+            key(
+                "trusted",
+                Default("[]"),
+                "Addresses or ranges whose word is taken: they may call and relay without a password.",
+            ),
+            key(
+                "strangers",
+                Default("true"),
+                "Whether callers of foreign domains may call your users. They can never relay.",
+            ),
+        ],
+    },
+    Section {
+        name: "limits",
+        about: "Bounds. Beyond them requests are refused with 503 and a time to wait.",
+        keys: &[
+            key("transactions", Default("100_000"), "Requests in progress, in total."),
+            key("transactions_per_source", Default("2_000"), "Requests in progress from one address."),
+            key("bindings", Default("1_000_000"), "Registered devices."),
+            key("connections", Default("100_000"), "Open connections."),
+            key("connections_per_source", Default("20_000"), "Open connections from one address."),
+        ],
+    },
+];
+
+const LOG: Section = Section {
+    name: "log",
+    about: "What is written to standard error.",
+    keys: &[key("level", Default("\"info\""), "error, warning, info or debug.")],
+};
+
+/// Every section, the top of the file not included.
+pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
+    const { &TABLE }.iter().skip(1).chain([const { &LOG }])
+}
+
+/// The top of the file.
+pub(crate) fn top() -> &'static Section {
+    const { &TABLE[0] }
+}
+
+/// The section of that name.
+pub(crate) fn section(name: &str) -> Option<&'static Section> {
+    sections().find(|section| section.name == name)
+}
+
+/// Whether the table has the key.
+pub(crate) fn is_known(section: &str, key: &str) -> bool {
+    std::iter::once(top())
+        .chain(sections())
+        .any(|known| known.name == section && known.keys.iter().any(|known| known.name == key))
+}
+
+/// The section that a key belongs to.
+pub(crate) fn home(key: &str) -> Option<&'static str> {
+    std::iter::once(top())
+        .chain(sections())
+        .find(|section| section.keys.iter().any(|known| known.name == key))
+        .map(|section| section.name)
+}
+
+/// A configuration file that says what each key means and changes nothing: every key is commented out.
+pub(crate) fn example() -> String {
+    let mut text = String::from(
+        "# Configuration of sipweb. Every key is shown with what holds when it is not written; remove the # to\n\
+         # change one. `sipweb check FILE` says what is wrong with a file before a server does.\n",
+    );
+    for section in std::iter::once(top()).chain(sections()) {
+        text.push('\n');
+        comment(&mut text, section.about);
+        if !section.name.is_empty() {
+            text.push_str(&format!("[{}]\n", section.name));
+        }
+        for (index, key) in section.keys.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            let value = match key.value {
+                Default(value) => value,
+                Example(value) => {
+                    comment(&mut text, key.about);
+                    text.push_str(&format!("# Not set; for example:\n#{} = {value}\n", key.name));
+                    continue;
+                }
+            };
+            comment(&mut text, key.about);
+            text.push_str(&format!("#{} = {value}\n", key.name));
+        }
+    }
+    text
+}
+
+fn comment(text: &mut String, about: &str) {
+    for line in about.lines() {
+        text.push_str("# ");
+        text.push_str(line);
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The example with its keys switched on; those without a default only if `examples`.
+    pub(crate) fn example_switched_on(examples: bool) -> String {
+        let mut text = String::new();
+        let mut lines = example().lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
+        while let Some(line) = lines.next() {
+            if line == "# Not set; for example:" {
+                let set = lines.next().unwrap();
+                text.push_str(if examples { set.trim_start_matches('#') } else { "" });
+            } else if line.starts_with('#') && !line.starts_with("# ") {
+                text.push_str(&line[1..]);
+            } else {
+                text.push_str(&line);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    #[test]
+    fn every_key_is_named_once() {
+        let mut names: Vec<&str> = std::iter::once(top())
+            .chain(sections())
+            .flat_map(|section| section.keys)
+            .map(|key| key.name)
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "`home` needs names that are told apart");
+    }
+}

@@ -1,0 +1,119 @@
+//! What the server is told by its configuration file.
+//!
+//! The way of a file: [`file`] turns the text into values that know their place, and refuses keys that are not
+//! in the table of [`keys`]; [`check`] turns the values into a [`Configuration`]. All that is wrong with a file is
+//! found in one go, each with line and column ([`error`]).
+
+mod bad_ports;
+mod check;
+mod error;
+mod file;
+mod keys;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
+
+pub(crate) use error::ConfigurationError;
+pub(crate) use keys::example;
+
+/// A configuration that has been checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// The sockets to listen on.
+    pub(crate) listeners: Vec<ListenerConfig>,
+    /// The host that others are told instead of the listeners' addresses.
+    pub(crate) advertise: Option<String>,
+    /// Certificates.
+    pub(crate) tls: TlsConfig,
+    /// The page and who may open a WebSocket.
+    pub(crate) web: Web,
+    /// The proxy's part, but for its listeners, which are known when they are bound.
+    pub(crate) proxy: proxy::Config,
+    /// The network's bounds.
+    pub(crate) limits: NetLimits,
+    /// Which lines are logged.
+    pub(crate) level: crate::log::Level,
+}
+
+/// The web side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Web {
+    /// Whether the phone page is served.
+    pub(crate) page: bool,
+    /// Origins that may open a WebSocket, beside the page's own and loopback names.
+    pub(crate) origins: Origins,
+}
+
+/// Which foreign pages may open a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origins {
+    /// Every page.
+    Any,
+    /// Those of these origins, in lower case, such as `https://shop.example.com`.
+    These(Vec<String>),
+}
+
+impl Configuration {
+    /// Reads and checks the file at `path`. Relative paths in it are relative to its folder.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigurationError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigurationError::Unreadable { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder)
+            .map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, Vec<error::Problem>> {
+        check::check(text, folder)
+    }
+}
+
+/// The listeners of a server that was told none: loopback only, the ports that the standards name.
+pub(crate) fn loopback_listeners() -> Vec<ListenerConfig> {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        addresses.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    }
+    Protocols::ALL
+        .into_iter()
+        .flat_map(|protocol| addresses.iter().map(move |address| (protocol, *address)))
+        .map(|(protocol, address)| {
+            ListenerConfig::new(protocol, SocketAddr::new(address, Protocols::default_port(protocol)))
+        })
+        .collect()
+}
+
+/// The five things a listener can speak, with the names and ports they have in the configuration.
+pub(crate) struct Protocols;
+
+impl Protocols {
+    pub(crate) const ALL: [Protocol; 5] =
+        [Protocol::Udp, Protocol::Tcp, Protocol::Tls, Protocol::Http, Protocol::Https];
+
+    /// The key below `[listen]`, and the name in the ready line.
+    pub(crate) const fn key(protocol: Protocol) -> &'static str {
+        match protocol {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+            Protocol::Tls => "tls",
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+        }
+    }
+
+    /// The port where none is written: those of RFC 3261 §19.1.2 for SIP, and for the web ones that need no
+    /// privilege.
+    pub(crate) const fn default_port(protocol: Protocol) -> u16 {
+        match protocol {
+            Protocol::Udp | Protocol::Tcp => 5060,
+            Protocol::Tls => 5061,
+            Protocol::Http => 8080,
+            Protocol::Https => 8443,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What happened, as sentences for the log. Refusals, which anybody can cause, are limited in number.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use net::Event as NetEvent;
+use proxy::Event;
+use proxy::event::Unregistration;
+
+use crate::log::{self, Escaped, Pass, RateLimit};
+
+/// Refusals that are told in one second; the rest is counted.
+const REFUSALS: u32 = 10;
+
+/// Writes the log lines of one server.
+pub(crate) struct EventLines {
+    refusals: RefCell<RateLimit>,
+}
+
+impl EventLines {
+    pub(crate) fn new() -> Self {
+        Self { refusals: RefCell::new(RateLimit::new(REFUSALS, Duration::from_secs(1))) }
+    }
+
+    /// A refusal, a malformed message, a failed handshake: a warning, unless there are too many.
+    pub(crate) fn refused(&self, sentence: &str) {
+        match self.refusals.borrow_mut().pass(Instant::now()) {
+            Pass::Yes { held_back: 0 } => log::warning(sentence),
+            Pass::Yes { held_back } => {
+                log::warning(format!("{sentence} (and {held_back} such lines were held back)"))
+            }
+            Pass::No => {}
+        }
+    }
+
+    /// What the proxy tells.
+    pub(crate) fn tell(&self, event: &Event) {
+        match event {
+            Event::Registered { .. } | Event::Unregistered { .. } => registration(event),
+            Event::CallStarted { .. }
+            | Event::CallRinging { .. }
+            | Event::CallAnswered { .. }
+            | Event::CallFailed { .. }
+            | Event::CallEnded { .. } => call(event),
+            Event::RegistrationRefused { to, source, status, why } => {
+                self.refused(&format!("refused to register {} from {source}: {status}, {why}", Escaped(to)));
+            }
+            Event::Refused { method, source, status, why } => {
+                self.refused(&format!("refused {} from {source}: {status}, {why}", Escaped(method)));
+            }
+            Event::Malformed { flow, status, why, offset } => {
+                let answer =
+                    status.map_or_else(|| "dropped".to_owned(), |status| format!("answered {status}"));
+                let transport = flow.transport.via_token();
+                self.refused(&format!(
+                    "malformed message from {} over {transport}, {answer}: {why} (octet {offset})",
+                    flow.remote
+                ));
+            }
+            Event::UnreadableBinding { aor } => {
+                log::warning(format!(
+                    "the stored registration of {} cannot be read and is left out",
+                    Escaped(aor)
+                ));
+            }
+            Event::StoreFailed { aor } => {
+                log::error(format!(
+                    "the registration of {} could not be stored and was refused",
+                    Escaped(aor)
+                ));
+            }
+            other => log::debug(format!("{other:?}")),
+        }
+    }
+
+    /// What the network tells.
+    pub(crate) fn tell_network(&self, event: &NetEvent) {
+        match event {
+            NetEvent::TooManyConnections { remote, from_one_source } => {
+                let whose = if *from_one_source { "of that address" } else { "in total" };
+                self.refused(&format!("refused a connection from {remote}: too many connections {whose}"));
+            }
+            NetEvent::AcceptFailed { local, reason } => {
+                self.refused(&format!("cannot accept connections at {local}: {reason}"));
+            }
+            NetEvent::TlsFailed { local, remote, reason } => {
+                self.refused(&format!("TLS with {remote} at {local} failed: {}", Escaped(reason.as_bytes())));
+            }
+            NetEvent::TlsOnPlainPort { local, remote } => {
+                self.refused(&format!(
+                    "{remote} speaks TLS at {local}, which is a port without; use the TLS port"
+                ));
+            }
+            NetEvent::PlainOnTlsPort { local, remote } => {
+                self.refused(&format!("{remote} does not speak TLS at {local}, which is a TLS port"));
+            }
+            NetEvent::UpgradeRefused { remote, status, reason } => {
+                let reason = Escaped(reason.as_bytes());
+                self.refused(&format!("refused a WebSocket from {remote}: {status}, {reason}"));
+            }
+            NetEvent::Closed { local, remote, reason } => {
+                log::debug(format!("closed the connection of {remote} at {local}: {reason:?}"));
+            }
+            NetEvent::ConnectFailed { remote, reason } => {
+                self.refused(&format!("cannot connect to {remote}: {reason}"));
+            }
+            other => log::debug(format!("{other:?}")),
+        }
+    }
+}
+
+fn registration(event: &Event) {
+    match event {
+        Event::Registered { aor, contact, transport, source, user_agent, expires, refresh } => {
+            let (aor, transport) = (Escaped(aor), transport.via_token());
+            if *refresh {
+                return log::debug(format!("{aor} refreshed {} for {expires} s", Escaped(contact)));
+            }
+            let agent =
+                if user_agent.is_empty() { String::new() } else { format!(" with {}", Escaped(user_agent)) };
+            log::info(format!("{aor} registered from {source} over {transport}{agent} for {expires} s"));
+        }
+        Event::Unregistered { aor, contact, why } => {
+            let why = match why {
+                Unregistration::Asked => "signed out",
+                Unregistration::Expired => "its time ran out",
+                Unregistration::FlowClosed => "its connection closed",
+                Unregistration::Replaced => {
+                    return log::debug(format!("{} moved to a new contact", Escaped(aor)));
+                }
+            };
+            log::info(format!("{} is no longer registered at {}: {why}", Escaped(aor), Escaped(contact)));
+        }
+        _ => {}
+    }
+}
+
+fn call(event: &Event) {
+    match event {
+        Event::CallStarted { call_id, from, to, source, transport } => {
+            let (from, to, transport) = (Escaped(from), Escaped(to), transport.via_token());
+            log::info(format!("call {}: {from} calls {to}, from {source} over {transport}", short(call_id)));
+        }
+        Event::CallRinging { call_id, status } => {
+            let what = if *status == 183 { "progress" } else { "ringing" };
+            log::info(format!("call {}: {what}", short(call_id)));
+        }
+        Event::CallAnswered { call_id, contact } => {
+            log::info(format!("call {}: answered by {}", short(call_id), Escaped(contact)));
+        }
+        Event::CallFailed { call_id, from, to, status, why } => {
+            let (from, to) = (Escaped(from), Escaped(to));
+            log::info(format!("call {}: {from} did not reach {to}: {status}, {why}", short(call_id)));
+        }
+        Event::CallEnded { call_id } => log::info(format!("call {}: ended", short(call_id))),
+        _ => {}
+    }
+}
+
+/// Enough of a Call-ID to follow a call through the log.
+fn short(call_id: &[u8]) -> String {
+    let start = call_id.split(|octet| *octet == b'@').next().unwrap_or_default();
+    Escaped(start.get(..12).unwrap_or(start)).to_string()
+}

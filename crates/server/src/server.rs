@@ -1,0 +1,307 @@
+//! The loop's centre: what the network receives goes to the proxy, what the proxy wants goes to the network, the
+//! store, the users and the resolver.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use net::{
+    AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, Network,
+    Resolver, UpgradeRequest,
+};
+use proxy::{AskId, Output, Proxy, Question, UserSecret};
+use sip::digest::{Algorithm, Ha1};
+use sip::{Builder, Entropy, Flow, Hop, Instant, Message, Method};
+use store::{Bindings, Directory, Refreshed, User, Users};
+use tokio::sync::Notify;
+
+use crate::configuration::Origins;
+use crate::event_lines::EventLines;
+use crate::log;
+use crate::origin;
+use crate::web_page::WebPage;
+
+/// Time that never runs backwards, in microseconds since the Unix epoch: the system's clock is read once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    started: std::time::Instant,
+    epoch: Duration,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self { started: std::time::Instant::now(), epoch }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        let micros = (self.epoch + self.started.elapsed()).as_micros();
+        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// How long until `at`; zero if it is past.
+    fn until(&self, at: Instant) -> Duration {
+        at.saturating_since(self.now())
+    }
+}
+
+/// Randomness of the operating system.
+pub(crate) struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        // Without randomness nothing here is safe: tags and nonces could be guessed. Linux never fails once it
+        // has booted.
+        if let Err(error) = getrandom::fill(bytes) {
+            log::error(format!("the operating system gave no random bytes: {error}"));
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Everything one event loop owns.
+pub(crate) struct Server {
+    /// For tasks that answer later.
+    me: Weak<Self>,
+    clock: Clock,
+    proxy: RefCell<Proxy>,
+    network: Network,
+    bindings: RefCell<Bindings>,
+    users: RefCell<Users>,
+    /// Held as long as the server runs.
+    _directory: Directory,
+    resolver: Resolver,
+    page: WebPage,
+    origins: Origins,
+    lines: EventLines,
+    /// When the proxy wants to be woken.
+    wake_at: Cell<Instant>,
+    /// The proxy wants to be woken earlier than it said before.
+    sooner: Notify,
+    /// The output is being drained: what comes meanwhile is drained by the same loop.
+    draining: Cell<bool>,
+}
+
+/// What a server is made of.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) proxy: Proxy,
+    pub(crate) network: Network,
+    pub(crate) bindings: Bindings,
+    pub(crate) users: Users,
+    pub(crate) directory: Directory,
+    pub(crate) page: WebPage,
+    pub(crate) origins: Origins,
+}
+
+impl Server {
+    pub(crate) fn new(parts: Parts) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            clock: parts.clock,
+            proxy: RefCell::new(parts.proxy),
+            network: parts.network,
+            bindings: RefCell::new(parts.bindings),
+            users: RefCell::new(parts.users),
+            _directory: parts.directory,
+            resolver: Resolver::system(),
+            page: parts.page,
+            origins: parts.origins,
+            lines: EventLines::new(),
+            wake_at: Cell::new(Instant::NEVER),
+            sooner: Notify::new(),
+            draining: Cell::new(false),
+        })
+    }
+
+    /// Wakes the proxy whenever it asked for it. Ends never: it is dropped with the loop.
+    pub(crate) async fn keep_time(self: Rc<Self>) {
+        self.drain();
+        loop {
+            let at = self.wake_at.get();
+            if at == Instant::NEVER {
+                self.sooner.notified().await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.clock.until(at)) => {
+                    if self.clock.now() >= at {
+                        self.with_proxy(|proxy, now| proxy.timeout(now));
+                    }
+                }
+                () = self.sooner.notified() => {}
+            }
+        }
+    }
+
+    /// Looks after the store once a second: tells what went wrong behind the scenes.
+    pub(crate) async fn look_after_store(self: Rc<Self>) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Some(trouble) = self.bindings.borrow_mut().take_trouble() {
+                log::error(trouble);
+            }
+        }
+    }
+
+    /// Brings everything to the disk, at the end.
+    pub(crate) fn flush(&self) {
+        if let Err(error) = self.bindings.borrow_mut().flush() {
+            log::error(error);
+        }
+    }
+
+    /// Requests that are not answered yet.
+    pub(crate) fn requests_in_progress(&self) -> usize {
+        self.proxy.borrow().transactions()
+    }
+
+    /// One thing handed to the proxy, and all that follows from it.
+    fn with_proxy(&self, hand_in: impl FnOnce(&mut Proxy, Instant)) {
+        hand_in(&mut self.proxy.borrow_mut(), self.clock.now());
+        self.drain();
+    }
+
+    fn drain(&self) {
+        if self.draining.replace(true) {
+            return;
+        }
+        loop {
+            // The proxy is borrowed for this line only: what follows may hand something in again.
+            let output = self.proxy.borrow_mut().poll();
+            match output {
+                Output::Transmit { hop, bytes } => self.network.send(&hop, &bytes),
+                Output::Ask { id, question } => self.answer(id, question),
+                Output::Event(event) => self.lines.tell(&event),
+                Output::Timeout(at) => {
+                    if at < self.wake_at.replace(at) {
+                        self.sooner.notify_one();
+                    }
+                    break;
+                }
+            }
+        }
+        self.draining.set(false);
+    }
+
+    fn answer(&self, id: AskId, question: Question) {
+        match question {
+            Question::Credentials { user, realm } => {
+                let secret = self.secret_of(&user, &realm);
+                self.proxy.borrow_mut().credentials(self.clock.now(), id, secret);
+            }
+            Question::Store { aor, record } => {
+                let kept = {
+                    let mut bindings = self.bindings.borrow_mut();
+                    match &record {
+                        Some(record) => bindings.put(&aor, record),
+                        None => bindings.remove(&aor),
+                    }
+                };
+                if let Err(error) = &kept {
+                    self.lines.refused(&error.to_string());
+                }
+                self.proxy.borrow_mut().stored(self.clock.now(), id, kept.map_err(|_| proxy::StoreError));
+            }
+            Question::Resolve { host, port, transport, secure } => {
+                let (resolver, me) = (self.resolver.clone(), self.me.clone());
+                tokio::task::spawn_local(async move {
+                    let found = resolver.resolve(&host, port, transport, secure).await;
+                    if let Err(error) = &found {
+                        log::debug(format!("{} leads nowhere: {error}", log::Escaped(host.as_bytes())));
+                    }
+                    if let Some(server) = me.upgrade() {
+                        server.with_proxy(|proxy, now| proxy.resolved(now, id, found.map_err(resolve_error)));
+                    }
+                });
+            }
+        }
+    }
+
+    fn secret_of(&self, name: &str, realm: &str) -> Option<UserSecret> {
+        let mut users = self.users.borrow_mut();
+        match users.refresh(std::time::Instant::now()) {
+            Refreshed::Unchanged => {}
+            Refreshed::Reloaded(count) => log::info(format!("the users' file changed: it has {count} users")),
+            Refreshed::Failed(error) => log::error(format!("{error}; the users stay as they were")),
+        }
+        users.lookup(name, realm).map(secret)
+    }
+
+    /// An answer to what is too large or cannot be cut, as far as its headers can be read (RFC 3261 §18.3,
+    /// §21.5.7).
+    fn refuse_malformed(&self, flow: &Flow, status: u16, bytes: &[u8]) -> bool {
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+        let Ok(request) = Message::parse(&bytes[..end + 4]) else { return false };
+        if request.method().is_none_or(|method| matches!(method, Method::Ack)) || request.top_via().is_err() {
+            return false;
+        }
+        let Ok(response) = Builder::response_to(&request, status, "").finish() else { return false };
+        self.network.send(&Hop::Flow(*flow), &response);
+        true
+    }
+}
+
+fn secret(user: &User) -> UserSecret {
+    let hash = |algorithm, bytes: Option<&[u8]>| bytes.and_then(|bytes| Ha1::from_bytes(algorithm, bytes));
+    UserSecret {
+        md5: hash(Algorithm::Md5, user.md5.as_ref().map(<[u8; 16]>::as_slice)),
+        sha256: hash(Algorithm::Sha256, user.sha256.as_ref().map(<[u8; 32]>::as_slice)),
+        sha512_256: hash(Algorithm::Sha512_256, user.sha512_256.as_ref().map(<[u8; 32]>::as_slice)),
+    }
+}
+
+fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
+    match error {
+        net::ResolveError::Unanswered => proxy::ResolveError::Unavailable,
+        _ => proxy::ResolveError::NotFound,
+    }
+}
+
+impl Handler for Server {
+    fn message(&self, flow: &Flow, bytes: &[u8]) {
+        self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes));
+    }
+
+    fn closed(&self, flow: &Flow) {
+        self.with_proxy(|proxy, now| proxy.flow_closed(now, flow));
+    }
+
+    fn unreachable(&self, hop: &Hop) {
+        self.with_proxy(|proxy, now| proxy.unreachable(now, hop));
+    }
+
+    fn malformed(&self, flow: &Flow, fault: &Malformed, bytes: &[u8]) -> AfterFault {
+        let status = if *fault == Malformed::TooLarge { 513 } else { 400 };
+        let answered = self.refuse_malformed(flow, status, bytes);
+        let answer = if answered { format!("answered {status}") } else { "dropped".to_owned() };
+        let transport = flow.transport.via_token();
+        self.lines
+            .refused(&format!("malformed message from {} over {transport}, {answer}: {fault}", flow.remote));
+        if *fault == Malformed::NotOneMessage { AfterFault::Keep } else { AfterFault::Close }
+    }
+
+    fn accept(&self, request: &UpgradeRequest<'_>) -> Result<(), HttpRefusal> {
+        if origin::may_connect(request.request.origin(), request.request.host(), &self.origins) {
+            return Ok(());
+        }
+        let origin = log::Escaped(request.request.origin().unwrap_or_default()).to_string();
+        Err(HttpRefusal {
+            status: 403,
+            reason: format!(
+                "pages of {origin} may not connect here; web.origins in the configuration can let them"
+            )
+            .into(),
+        })
+    }
+
+    fn http(&self, request: &HttpRequest<'_>) -> HttpResponse {
+        self.page.answer(request)
+    }
+
+    fn event(&self, event: &NetEvent) {
+        self.lines.tell_network(event);
+    }
+}
