@@ -156,7 +156,8 @@ impl Agent {
         match purpose {
             Purpose::Invite(call) => self.on_invite_progress(call, response),
             purpose => {
-                if let Some(number) = purpose.number() {
+                // RFC 3261 §17.2.1: 100 is between neighbours and says nothing to users.
+                if let (Some(number), false) = (purpose.number(), response.status() == Some(100)) {
                     let response = Arc::clone(response);
                     self.emit(Event::Provisional { number, call: purpose.call(), response });
                 }

@@ -376,7 +376,7 @@ export interface ResponseEvent {
   type: 'response'; number: RequestNumber; call: CallNumber | null; status: number; response: SipMessage; body: string;
   needsAcknowledge: boolean;
 }
-/** 1xx to a request of ours other than the initial INVITE. */
+/** 101 to 199 to a request of ours other than the initial INVITE. */
 export interface ProvisionalEvent {
   type: 'provisional'; number: RequestNumber; call: CallNumber | null; response: SipMessage;
 }
