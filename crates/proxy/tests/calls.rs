@@ -1,0 +1,446 @@
+//! Calls between pages and phones through the proxy (RFC 3261 §16, RFC 7118, RFC 5626 §5.3).
+
+mod support;
+
+use std::time::Duration;
+
+use proxy::Event;
+use sip::{HeaderName, Message, Transport};
+use support::*;
+
+/// Two phones that are registered, and the call between them up to the ACK.
+struct Call {
+    house: House,
+    caller: Phone,
+    callee: Phone,
+    invite: Message,
+    answer: Message,
+}
+
+fn established(caller: Phone, callee: Phone) -> Call {
+    let mut house = house(config());
+    house.register(&caller);
+    house.register(&callee);
+    call(house, caller, callee)
+}
+
+fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
+    let uri = format!("sip:{}@example.com", callee.user);
+    house.receive(&caller.flow, &caller.invite(&uri, "call"));
+    let mut got = house.take(&caller.flow);
+    if let Some(challenge) = got.iter().find(|message| message.status() == Some(407)) {
+        let credentials = answer(challenge, "INVITE", &uri, caller.user, &house.users[caller.user].clone());
+        let more = format!("Proxy-Authorization: {credentials}\r\n");
+        house.receive(&caller.flow, &caller.request("INVITE", &uri, &format!("<{uri}>"), "call", 2, &more));
+        got = house.take(&caller.flow);
+    }
+    assert_eq!(got.last().and_then(Message::status), Some(100), "Trying at once");
+    let invite = house.one(&callee.flow);
+    assert_eq!(method(&invite), "INVITE");
+    assert_eq!(invite.header(HeaderName::ProxyAuthorization), None, "credentials for us stay here");
+    house.receive(&callee.flow, &callee.respond(&invite, 180, ""));
+    assert_eq!(house.one(&caller.flow).status(), Some(180));
+    house.receive(&callee.flow, &callee.respond(&invite, 200, ""));
+    let answer = house.one(&caller.flow);
+    assert_eq!(answer.status(), Some(200));
+    assert_eq!(values(&answer, HeaderName::Via).len(), 1, "our Via is taken off");
+    let mut call = Call { house, caller, callee, invite, answer };
+    call.from_caller("ACK", 1);
+    let ack = call.house.one(&call.callee.flow);
+    assert_eq!(method(&ack), "ACK");
+    assert_eq!(ack.header(HeaderName::Route), None);
+    call
+}
+
+impl Call {
+    fn from_caller(&mut self, method: &str, cseq: u32) {
+        let to = format!("<sip:{0}@example.com>;tag=to-{0}", self.callee.user);
+        let routes = routes(&self.answer, true);
+        let text = self.caller.request(method, &self.callee.contact, &to, "call", cseq, &routes);
+        self.house.receive(&self.caller.flow, &text);
+    }
+
+    fn from_callee(&mut self, method: &str, cseq: u32) {
+        let to = format!("<sip:{0}@example.com>;tag=from-{0}", self.caller.user);
+        let routes = routes(&self.invite, false);
+        let text = self
+            .callee
+            .request(method, &self.caller.contact, &to, "call", cseq, &routes)
+            .replace(&format!("tag=from-{}", self.callee.user), &format!("tag=to-{}", self.callee.user));
+        let text = text.replace(
+            &format!("To: <sip:{}@example.com>;tag=to-", self.caller.user),
+            &format!("To: <sip:{}@example.com>;tag=from-", self.caller.user),
+        );
+        self.house.receive(&self.callee.flow, &text);
+    }
+
+    fn hang_up_by_caller(&mut self) {
+        self.from_caller("BYE", 3);
+        let bye = self.house.one(&self.callee.flow);
+        assert_eq!(method(&bye), "BYE");
+        assert_eq!(bye.request_uri(), self.callee.contact.as_bytes());
+        assert_eq!(bye.header(HeaderName::Route), None);
+        let ok = self.callee.respond(&bye, 200, "");
+        self.house.receive(&self.callee.flow, &ok);
+        assert_eq!(self.house.one(&self.caller.flow).status(), Some(200));
+        assert!(self.house.events.iter().any(|event| matches!(event, Event::CallEnded { .. })));
+    }
+
+    fn hang_up_by_callee(&mut self) {
+        self.from_callee("BYE", 1);
+        let bye = self.house.one(&self.caller.flow);
+        assert_eq!(method(&bye), "BYE");
+        assert_eq!(bye.request_uri(), self.caller.contact.as_bytes());
+        let ok = self.caller.respond(&bye, 200, "");
+        self.house.receive(&self.caller.flow, &ok);
+        assert_eq!(self.house.one(&self.callee.flow).status(), Some(200));
+    }
+}
+
+fn bob() -> Phone {
+    desk_phone("bob", "198.51.100.7:5062")
+}
+
+#[test]
+fn a_page_calls_a_phone_and_each_can_hang_up() {
+    let mut first = established(page("alice", 1), bob());
+    let routes = values(&first.invite, HeaderName::RecordRoute);
+    assert_eq!(routes.len(), 2, "{routes:?}");
+    assert!(routes[0].starts_with("<sip:192.0.2.1:5060;transport=udp;lr"), "the phone's side on top: {routes:?}");
+    assert!(routes[1].contains("@192.0.2.1:8080;transport=ws;lr"), "the page's with its flow: {routes:?}");
+    first.hang_up_by_caller();
+    established(page("alice", 1), bob()).hang_up_by_callee();
+}
+
+#[test]
+fn a_phone_calls_a_page_and_each_can_hang_up() {
+    established(bob(), page("alice", 1)).hang_up_by_caller();
+    established(bob(), page("alice", 1)).hang_up_by_callee();
+}
+
+#[test]
+fn a_page_calls_a_page() {
+    let mut call = established(page("carol", 2), page("alice", 1));
+    assert_eq!(values(&call.invite, HeaderName::RecordRoute).len(), 2);
+    call.hang_up_by_callee();
+    established(page("carol", 2), page("alice", 1)).hang_up_by_caller();
+}
+
+#[test]
+fn a_phone_calls_a_phone_through_one_record_route() {
+    let mut call = established(bob(), desk_phone("carol", "198.51.100.9:5060"));
+    let routes = values(&call.invite, HeaderName::RecordRoute);
+    assert_eq!(routes.len(), 1, "{routes:?}");
+    assert!(routes[0].starts_with("<sip:192.0.2.1:5060;transport=udp;lr;"), "{routes:?}");
+    call.hang_up_by_caller();
+    established(bob(), desk_phone("carol", "198.51.100.9:5060")).hang_up_by_callee();
+}
+
+#[test]
+fn a_phone_on_tcp_is_reached_by_the_connection_that_it_opened() {
+    let tcp = || tcp_phone("carol", 7, "198.51.100.9:51234", "198.51.100.9:5060");
+    established(page("alice", 1), tcp()).hang_up_by_caller();
+    established(tcp(), page("alice", 1)).hang_up_by_callee();
+}
+
+#[test]
+fn a_phone_behind_a_nat_is_reached_where_it_came_from() {
+    let natted = || {
+        let mut phone = desk_phone("carol", "198.51.100.9:61000");
+        phone.via = "SIP/2.0/UDP 10.0.0.5:5060;rport".to_owned();
+        phone.contact = "sip:carol@10.0.0.5:5060".to_owned();
+        phone
+    };
+    established(page("alice", 1), natted()).hang_up_by_caller();
+    established(natted(), page("alice", 1)).hang_up_by_callee();
+}
+
+#[test]
+fn vias_say_where_a_request_came_from() {
+    let mut house = house(open_config());
+    let bob = bob();
+    house.receive(&bob.flow, &bob.register(1, ""));
+    house.one(&bob.flow);
+    let mut far = desk_phone("carol", "198.51.100.9:61000");
+    far.via = "SIP/2.0/UDP 10.0.0.5:5060;rport".to_owned();
+    house.receive(&far.flow, &far.invite("sip:bob@example.com", "c1"));
+    let vias = values(&house.one(&bob.flow), HeaderName::Via);
+    assert!(vias[0].starts_with("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK"), "{vias:?}");
+    assert!(vias[1].contains("received=198.51.100.9") && vias[1].contains("rport=61000"), "{vias:?}");
+
+    // RFC 3261 §18.2.2: without rport, the port of the Via; the address is the source's in any case.
+    far.via = "SIP/2.0/UDP 10.0.0.5:5080".to_owned();
+    house.receive(&far.flow, &far.request("OPTIONS", "sip:example.com", "<sip:example.com>", "c2", 1, ""));
+    let back = flow(Transport::Udp, 0, "198.51.100.9:5080", 5060);
+    assert_eq!(house.one(&back).status(), Some(200));
+
+    let alice = page("alice", 1);
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c3"));
+    let vias = values(&house.one(&bob.flow), HeaderName::Via);
+    assert!(!vias[1].contains("received"), "RFC 7118 §5.3: {vias:?}");
+}
+
+#[test]
+fn both_devices_of_a_user_ring_and_the_loser_is_told_why() {
+    let mut house = house(open_config());
+    let (page, phone) = (page("alice", 1), desk_phone("alice", "198.51.100.7:5062"));
+    for device in [&page, &phone] {
+        house.receive(&device.flow, &device.register(1, ""));
+        house.take(&device.flow);
+    }
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    let at_page = house.one(&page.flow);
+    let at_phone = house.one(&phone.flow);
+    house.receive(&page.flow, &page.respond(&at_page, 180, ""));
+    house.receive(&phone.flow, &phone.respond(&at_phone, 180, ""));
+    assert_eq!(house.take(&carol.flow).iter().filter(|it| it.status() == Some(180)).count(), 2);
+    house.receive(&phone.flow, &phone.respond(&at_phone, 200, ""));
+    assert_eq!(house.one(&carol.flow).status(), Some(200));
+    let cancel = house.one(&page.flow);
+    assert_eq!(method(&cancel), "CANCEL");
+    assert_eq!(header(&cancel, HeaderName::Reason), "SIP;cause=200;text=\"Call completed elsewhere\"");
+    house.receive(&page.flow, &page.respond(&cancel, 200, ""));
+    house.receive(&page.flow, &page.respond(&at_page, 487, ""));
+    assert_eq!(method(&house.one(&page.flow)), "ACK");
+    house.nothing(&carol.flow);
+    // RFC 6026 §7.1: the callee repeats its 200 until the ACK comes.
+    house.receive(&phone.flow, &phone.respond(&at_phone, 200, ""));
+    assert_eq!(house.one(&carol.flow).status(), Some(200));
+}
+
+#[test]
+fn of_several_refusals_the_caller_hears_the_one_that_says_most() {
+    let mut house = house(open_config());
+    let devices = ["198.51.100.7:5062", "198.51.100.8:5062", "198.51.100.9:5062"].map(|it| desk_phone("alice", it));
+    for device in &devices {
+        house.receive(&device.flow, &device.register(1, ""));
+        house.take(&device.flow);
+    }
+    let carol = desk_phone("carol", "198.51.100.10:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    for (device, status) in devices.iter().zip([404, 486, 500]) {
+        let invite = house.one(&device.flow);
+        house.receive(&device.flow, &device.respond(&invite, status, ""));
+        assert_eq!(method(&house.one(&device.flow)), "ACK");
+    }
+    assert_eq!(house.one(&carol.flow).status(), Some(486));
+    assert!(house.events.iter().any(|it| matches!(it, Event::CallFailed { status: 486, why: "busy", .. })));
+}
+
+#[test]
+fn a_6xx_ends_the_search() {
+    let mut house = house(open_config());
+    let devices = ["198.51.100.7:5062", "198.51.100.8:5062"].map(|it| desk_phone("alice", it));
+    for device in &devices {
+        house.receive(&device.flow, &device.register(1, ""));
+        house.take(&device.flow);
+    }
+    let carol = desk_phone("carol", "198.51.100.10:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    let [one, other] = devices.each_ref().map(|device| house.one(&device.flow));
+    house.receive(&devices[1].flow, &devices[1].respond(&other, 180, ""));
+    house.take(&carol.flow);
+    house.receive(&devices[0].flow, &devices[0].respond(&one, 603, ""));
+    house.nothing(&carol.flow);
+    assert_eq!(method(&house.one(&devices[1].flow)), "CANCEL");
+    house.receive(&devices[1].flow, &devices[1].respond(&other, 487, ""));
+    assert_eq!(house.one(&carol.flow).status(), Some(603));
+}
+
+#[test]
+fn the_caller_gives_up() {
+    let mut house = house(open_config());
+    let (alice, carol) = (page("alice", 1), desk_phone("carol", "198.51.100.10:5060"));
+    house.receive(&alice.flow, &alice.register(1, ""));
+    house.take(&alice.flow);
+    let invite = carol.invite("sip:alice@example.com", "c1");
+    house.receive(&carol.flow, &invite);
+    let at_alice = house.one(&alice.flow);
+    house.receive(&alice.flow, &alice.respond(&at_alice, 180, ""));
+    house.take(&carol.flow);
+    let reason = "Reason: SIP;cause=487;text=\"changed my mind\"\r\n";
+    let cancel = invite
+        .replace("INVITE sip:", "CANCEL sip:")
+        .replace("CSeq: 1 INVITE", "CSeq: 1 CANCEL")
+        .replace("Content-Length", &format!("{reason}Content-Length"));
+    house.receive(&carol.flow, &cancel);
+    assert_eq!(house.one(&carol.flow).status(), Some(200));
+    let onward = house.one(&alice.flow);
+    assert_eq!(method(&onward), "CANCEL");
+    assert!(text(&onward).contains("changed my mind"));
+    house.receive(&alice.flow, &alice.respond(&onward, 200, ""));
+    house.receive(&alice.flow, &alice.respond(&at_alice, 487, ""));
+    assert_eq!(house.one(&carol.flow).status(), Some(487));
+    assert!(house.events.iter().any(|it| matches!(it, Event::CallFailed { status: 487, .. })));
+}
+
+#[test]
+fn nobody_rings_for_ever() {
+    let mut house = house(open_config());
+    let (alice, carol) = (page("alice", 1), desk_phone("carol", "198.51.100.10:5060"));
+    house.receive(&alice.flow, &alice.register(1, ""));
+    house.take(&alice.flow);
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    let invite = house.one(&alice.flow);
+    house.receive(&alice.flow, &alice.respond(&invite, 180, ""));
+    house.wait(Duration::from_secs(170));
+    house.receive(&alice.flow, &alice.respond(&invite, 180, ""));
+    house.take(&carol.flow);
+    house.wait(Duration::from_secs(179));
+    house.nothing(&alice.flow);
+    house.wait(Duration::from_secs(2));
+    assert_eq!(method(&house.one(&alice.flow)), "CANCEL", "Timer C started anew at the second 180");
+    assert_eq!(house.one(&carol.flow).status(), Some(408));
+}
+
+#[test]
+fn a_phone_that_is_silent_costs_a_timeout_and_no_state() {
+    let mut house = house(open_config());
+    let (bob, carol) = (bob(), desk_phone("carol", "198.51.100.10:5060"));
+    house.receive(&bob.flow, &bob.register(1, ""));
+    house.take(&bob.flow);
+    house.receive(&carol.flow, &carol.invite("sip:bob@example.com", "c1"));
+    house.take(&carol.flow);
+    house.wait(Duration::from_secs(33));
+    assert!(house.take(&bob.flow).len() > 5, "retransmitted over UDP");
+    assert!(house.take(&carol.flow).iter().all(|it| it.status() == Some(408)));
+    // RFC 4320 §4.2: no 408 for requests other than INVITE.
+    house.receive(&carol.flow, &carol.request("MESSAGE", "sip:bob@example.com", "<sip:bob@example.com>", "m", 1, ""));
+    house.wait(Duration::from_secs(100));
+    house.nothing(&carol.flow);
+    house.wait(Duration::from_secs(100));
+    assert_eq!(house.proxy.transactions(), 0);
+}
+
+#[test]
+fn unknown_users_and_users_who_are_away_are_told_apart() {
+    let mut house = house(open_config());
+    let carol = desk_phone("carol", "198.51.100.10:5060");
+    house.receive(&carol.flow, &carol.invite("sip:bob@example.com", "c1"));
+    assert_eq!(house.one(&carol.flow).status(), Some(480));
+    house.receive(&carol.flow, &carol.invite("sip:nobody@example.com", "c2"));
+    assert_eq!(house.one(&carol.flow).status(), Some(404));
+    // The ACK to our own refusal ends here.
+    house.receive(&carol.flow, &carol.request("ACK", "sip:nobody@example.com", "<sip:nobody@example.com>", "c2", 1, ""));
+    assert!(house.sent.is_empty());
+}
+
+#[test]
+fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {
+    let mut call = established(bob(), page("alice", 1));
+    call.house.close(&call.callee.flow);
+    call.from_caller("BYE", 3);
+    let refused = call.house.one(&call.caller.flow);
+    assert_eq!(refused.status(), Some(430), "the flow is gone");
+
+    // The same page, the same contact, another connection.
+    let mut call = established(bob(), page("alice", 1));
+    call.house.close(&call.callee.flow.clone());
+    call.callee.flow = page("alice", 9).flow;
+    call.callee.call_id = "again".to_owned();
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_caller();
+}
+
+#[test]
+fn a_page_that_was_loaded_anew_is_found_by_its_instance() {
+    let mut alice = page("alice", 1);
+    alice.parameters = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"".to_owned();
+    alice.contact = "sip:alice@example.com;gr=urn:uuid:0001".to_owned();
+    let mut house = house(config());
+    let registered = Phone { contact: "sip:x@old.invalid;transport=ws".to_owned(), ..alice.clone() };
+    house.register(&registered);
+    house.register(&bob());
+    // A GRUU reaches the instance, whatever its contact.
+    let mut call = call(house, bob(), alice.clone());
+    call.house.close(&alice.flow);
+    let again = Phone {
+        flow: page("alice", 9).flow,
+        contact: "sip:y@new.invalid;transport=ws".to_owned(),
+        call_id: "again".to_owned(),
+        ..alice
+    };
+    call.house.register(&again);
+    call.from_caller("BYE", 3);
+    let bye = call.house.one(&again.flow);
+    assert_eq!(method(&bye), "BYE");
+}
+
+#[test]
+fn a_call_of_before_the_restart_can_still_be_hung_up() {
+    let mut call = established(page("carol", 2), page("alice", 1));
+    call.house.restart(config());
+    for (phone, connection) in [(&mut call.caller, 12), (&mut call.callee, 11)] {
+        phone.flow = page(phone.user, connection).flow;
+        phone.call_id += "-again";
+    }
+    call.house.register(&call.caller.clone());
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_caller();
+
+    let mut call = established(bob(), page("alice", 1));
+    call.house.restart(config());
+    call.callee.flow = page("alice", 11).flow;
+    call.callee.call_id += "-again";
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_callee();
+}
+
+#[test]
+fn the_answer_to_a_page_that_lost_its_connection_while_calling_reaches_it_on_the_new_one() {
+    let mut house = house(open_config());
+    let (mut alice, bob) = (page("alice", 1), bob());
+    for phone in [&alice, &bob] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.close(&alice.flow);
+    alice.flow = page("alice", 9).flow;
+    house.receive(&alice.flow, &alice.register(2, ""));
+    house.take(&alice.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    assert_eq!(house.one(&alice.flow).status(), Some(200));
+}
+
+#[test]
+fn an_invalid_host_is_an_open_websocket_or_nobody() {
+    let mut house = house(config());
+    let (alice, bob) = (page("alice", 1), bob());
+    house.register(&alice);
+    house.register(&bob);
+    // A transfer names the page by its contact (Refer-To), without any Route.
+    house.receive(&bob.flow, &bob.invite(&alice.contact, "c1"));
+    let challenge = house.one(&bob.flow);
+    assert_eq!(challenge.status(), Some(407));
+    let credentials = answer(&challenge, "INVITE", &alice.contact, "bob", "secret-b");
+    let more = format!("Proxy-Authorization: {credentials}\r\n");
+    let to = format!("<{}>", alice.contact);
+    house.receive(&bob.flow, &bob.request("INVITE", &alice.contact, &to, "c1", 2, &more));
+    assert_eq!(method(&house.one(&alice.flow)), "INVITE");
+    house.take(&bob.flow);
+
+    let bobs = page("bob", 5);
+    house.register(&bobs);
+    house.receive(&bobs.flow, &bobs.invite("sip:who@nowhere.invalid", "c2"));
+    assert_eq!(house.one(&bobs.flow).status(), Some(480));
+}
+
+#[test]
+fn a_message_reaches_every_device_and_one_answer_comes_back() {
+    let mut house = house(open_config());
+    let (page, phone) = (page("alice", 1), desk_phone("alice", "198.51.100.7:5062"));
+    for device in [&page, &phone] {
+        house.receive(&device.flow, &device.register(1, ""));
+        house.take(&device.flow);
+    }
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.request("MESSAGE", "sip:alice@example.com", "<sip:alice@example.com>", "m", 1, ""));
+    let (at_page, at_phone) = (house.one(&page.flow), house.one(&phone.flow));
+    assert_eq!(at_page.header(HeaderName::RecordRoute), None);
+    house.receive(&page.flow, &page.respond(&at_page, 200, ""));
+    house.receive(&phone.flow, &phone.respond(&at_phone, 200, ""));
+    assert_eq!(house.one(&carol.flow).status(), Some(200));
+}

@@ -1,0 +1,333 @@
+//! The registrar, as phones see it (RFC 3261 §10, RFC 5626 §6, RFC 5627, RFC 3327).
+
+mod support;
+
+use std::time::Duration;
+
+use proxy::{Event, Unregistration};
+use sip::HeaderName;
+use support::*;
+
+#[test]
+fn a_phone_registers_with_its_password() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let challenge = house.one(&bob.flow);
+    assert_eq!(challenge.status(), Some(401));
+    let challenges: Vec<String> = challenge
+        .headers(HeaderName::WwwAuthenticate)
+        .map(|it| String::from_utf8_lossy(it).into_owned())
+        .collect();
+    assert!(challenges[0].contains("SHA-256") && challenges[1].contains("MD5"), "{challenges:?}");
+
+    let response = house.register(&bob);
+    let contact = header(&response, HeaderName::Contact);
+    assert!(contact.starts_with("<sip:bob@198.51.100.7:5062>;expires=600"), "{contact}");
+    assert!(response.header(HeaderName::Date).is_some());
+    assert!(house.stored[&b"bob@example.com"[..]].is_some(), "stored before the 200");
+    assert!(house.events.iter().any(|event| matches!(event, Event::Registered { refresh: false, .. })));
+}
+
+#[test]
+fn clients_that_read_one_challenge_get_one_that_they_know() {
+    let mut house = house(config());
+    let alice = page("alice", 1);
+    house.receive(&alice.flow, &alice.register(1, "User-Agent: JsSIP 3.13.8\r\n"));
+    let challenge = house.one(&alice.flow);
+    let all = values(&challenge, HeaderName::WwwAuthenticate).join(",");
+    assert!(all.contains("MD5") && !all.contains("SHA-256"), "{all}");
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_look_alike() {
+    let mut house = house(config());
+    let mut answers = Vec::new();
+    for user in ["bob", "mallory"] {
+        let phone = desk_phone(user, "198.51.100.7:5062");
+        house.receive(&phone.flow, &phone.register(1, ""));
+        let challenge = house.one(&phone.flow);
+        let credentials = answer(&challenge, "REGISTER", "sip:example.com", user, "wrong");
+        house.receive(&phone.flow, &phone.register(2, &format!("Authorization: {credentials}\r\n")));
+        let refused = house.one(&phone.flow);
+        assert_eq!(refused.status(), Some(401));
+        assert!(!text(&refused).contains("stale=true"));
+        answers.push(text(&refused).replace(user, "").len());
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert!(house.stored.is_empty());
+    let refusals =
+        house.events.iter().filter(|event| matches!(event, Event::RegistrationRefused { status: 401, .. }));
+    assert_eq!(refusals.count(), 2);
+}
+
+#[test]
+fn an_old_nonce_is_stale_and_a_used_count_is_too() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let challenge = house.one(&bob.flow);
+    let credentials = answer(&challenge, "REGISTER", "sip:example.com", "bob", "secret-b");
+    house.receive(&bob.flow, &bob.register(2, &format!("Authorization: {credentials}\r\n")));
+    assert_eq!(house.one(&bob.flow).status(), Some(200));
+    house.receive(&bob.flow, &bob.register(3, &format!("Authorization: {credentials}\r\n")));
+    let replayed = house.one(&bob.flow);
+    assert_eq!(replayed.status(), Some(401));
+    assert!(text(&replayed).contains("stale=true"));
+
+    let nonce = replayed.header(HeaderName::WwwAuthenticate).unwrap().to_vec();
+    house.wait(Duration::from_secs(301));
+    let late = answer_one(&nonce, "REGISTER", "sip:example.com", "bob", "secret-b", "00000001");
+    house.receive(&bob.flow, &bob.register(4, &format!("Authorization: {late}\r\n")));
+    assert!(text(&house.one(&bob.flow)).contains("stale=true"));
+    let wrong = answer_one(&nonce, "REGISTER", "sip:example.com", "bob", "wrong", "00000002");
+    house.receive(&bob.flow, &bob.register(5, &format!("Authorization: {wrong}\r\n")));
+    assert!(!text(&house.one(&bob.flow)).contains("stale=true"), "only the right password is merely late");
+}
+
+#[test]
+fn nobody_registers_for_another() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let challenge = house.one(&bob.flow);
+    let credentials = answer(&challenge, "REGISTER", "sip:example.com", "carol", "secret-c");
+    house.receive(&bob.flow, &bob.register(2, &format!("Authorization: {credentials}\r\n")));
+    assert_eq!(house.one(&bob.flow).status(), Some(403));
+    assert!(house.stored.is_empty());
+}
+
+#[test]
+fn bindings_are_fetched_refreshed_and_taken_back() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, "Expires: 300\r\n"));
+    assert!(header(&house.one(&bob.flow), HeaderName::Contact).ends_with(";expires=300"));
+    house.wait(Duration::from_secs(100));
+    house.receive(&bob.flow, &bob.register_contact(2, ""));
+    assert!(
+        header(&house.one(&bob.flow), HeaderName::Contact).ends_with(";expires=200"),
+        "a fetch changes nothing"
+    );
+    house.receive(&bob.flow, &bob.register(3, "Expires: 300\r\n"));
+    assert!(header(&house.one(&bob.flow), HeaderName::Contact).ends_with(";expires=300"));
+    house.receive(&bob.flow, &bob.register(4, "Expires: 0\r\n"));
+    assert_eq!(house.one(&bob.flow).header(HeaderName::Contact), None);
+    assert_eq!(house.stored[&b"bob@example.com"[..]], None);
+    assert!(
+        house.events.iter().any(|it| matches!(it, Event::Unregistered { why: Unregistration::Asked, .. }))
+    );
+}
+
+#[test]
+fn contact_parameters_and_several_contacts_are_kept() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let contacts = "Contact: \"B, ob\" <sip:b1@198.51.100.7>;q=0.7;expires=120;x=\"a;b\", <sip:b2@198.51.100.8>\r\n\
+                    Contact: sip:b3@198.51.100.9;q=0.1\r\nExpires: 240\r\n";
+    house.receive(&bob.flow, &bob.register_contact(1, contacts));
+    let response = house.one(&bob.flow);
+    assert_eq!(
+        values(&response, HeaderName::Contact),
+        [
+            "<sip:b1@198.51.100.7>;q=0.7;x=\"a;b\";expires=120",
+            "<sip:b2@198.51.100.8>;expires=240",
+            "<sip:b3@198.51.100.9>;q=0.1;expires=240",
+        ]
+    );
+    // §19.1.4: the same URI in another spelling refreshes, and does not add.
+    house.receive(&bob.flow, &bob.register_contact(2, "Contact: <SIP:%621@198.51.100.7>;expires=600\r\n"));
+    assert_eq!(values(&house.one(&bob.flow), HeaderName::Contact).len(), 3);
+}
+
+#[test]
+fn a_star_takes_everything_back_and_only_with_expires_0() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    house.one(&bob.flow);
+    for (cseq, wrong) in [
+        (2, "Contact: *\r\n"),
+        (3, "Contact: *\r\nExpires: 60\r\n"),
+        (4, "Contact: *, <sip:b@198.51.100.7>\r\nExpires: 0\r\n"),
+    ] {
+        house.receive(&bob.flow, &bob.register_contact(cseq, wrong));
+        assert_eq!(house.one(&bob.flow).status(), Some(400), "{wrong}");
+    }
+    house.receive(&bob.flow, &bob.register_contact(5, "Contact: *\r\nExpires: 0\r\n"));
+    let response = house.one(&bob.flow);
+    assert_eq!((response.status(), response.header(HeaderName::Contact)), (Some(200), None));
+    assert_eq!(house.proxy.bindings(), 0);
+}
+
+#[test]
+fn too_short_an_interval_gets_423_and_too_long_a_one_is_cut() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, "Expires: 20\r\n"));
+    let brief = house.one(&bob.flow);
+    assert_eq!((brief.status(), header(&brief, HeaderName::MinExpires).as_str()), (Some(423), "60"));
+    house.receive(&bob.flow, &bob.register(2, "Expires: 99999999999\r\n"));
+    assert!(header(&house.one(&bob.flow), HeaderName::Contact).ends_with(";expires=7200"));
+}
+
+#[test]
+fn an_older_register_does_not_undo_a_newer_one() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(5, ""));
+    house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.register(4, "Expires: 0\r\n"));
+    assert_eq!(house.one(&bob.flow).status(), Some(500));
+    assert_eq!(house.proxy.bindings(), 1);
+    // A retransmission gets the same answer again, and changes nothing.
+    house.receive(&bob.flow, &bob.register(5, ""));
+    assert_eq!(house.one(&bob.flow).status(), Some(200));
+}
+
+#[test]
+fn a_reloaded_page_replaces_its_own_binding() {
+    let mut house = house(open_config());
+    let mut before = page("alice", 1);
+    before.parameters = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"".to_owned();
+    house.receive(&before.flow, &before.register(1, ""));
+    let response = house.one(&before.flow);
+    assert_eq!(header(&response, HeaderName::Require), "outbound");
+    let contact = header(&response, HeaderName::Contact);
+    assert!(contact.contains(";pub-gruu=\"sip:alice@example.com;gr=urn:uuid:0001\""), "{contact}");
+
+    let mut after = page("alice", 2);
+    after.parameters = before.parameters.clone();
+    house.receive(&after.flow, &after.register(1, ""));
+    let contacts = values(&house.one(&after.flow), HeaderName::Contact);
+    assert_eq!(contacts.len(), 1);
+    assert!(contacts[0].contains("alice2.invalid"));
+}
+
+#[test]
+fn a_binding_dies_with_its_flow_after_a_grace() {
+    let mut house = house(open_config());
+    let alice = page("alice", 1);
+    house.receive(&alice.flow, &alice.register(1, ""));
+    house.one(&alice.flow);
+    house.close(&alice.flow);
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.invite("sip:alice@example.com", "c1"));
+    assert_eq!(house.one(&bob.flow).status(), Some(480));
+    house.wait(Duration::from_secs(29));
+    assert_eq!(house.proxy.bindings(), 1);
+    house.wait(Duration::from_secs(1));
+    assert_eq!(house.proxy.bindings(), 0);
+    assert!(
+        house
+            .events
+            .iter()
+            .any(|it| matches!(it, Event::Unregistered { why: Unregistration::FlowClosed, .. }))
+    );
+    assert_eq!(house.stored[&b"alice@example.com"[..]], None);
+}
+
+#[test]
+fn a_binding_expires() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, "Expires: 60\r\n"));
+    house.wait(Duration::from_secs(60));
+    assert_eq!(house.proxy.bindings(), 0);
+    assert!(
+        house.events.iter().any(|it| matches!(it, Event::Unregistered { why: Unregistration::Expired, .. }))
+    );
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_registered() {
+    let mut house = house(open_config());
+    house.store_fails = true;
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let response = house.one(&bob.flow);
+    assert_eq!(response.status(), Some(500));
+    assert!(response.header(HeaderName::RetryAfter).is_some());
+    assert_eq!(house.proxy.bindings(), 0);
+}
+
+#[test]
+fn a_kill_keeps_phones_and_waits_for_pages() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let alice = page("alice", 1);
+    for phone in [&bob, &alice] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.one(&phone.flow);
+    }
+    house.restart(open_config());
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.invite("sip:bob@example.com", "c1"));
+    assert_eq!(method(&house.one(&bob.flow)), "INVITE", "the phone is there at once");
+    house.take(&carol.flow);
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c2"));
+    assert_eq!(house.one(&carol.flow).status(), Some(480), "the page is away");
+    let back = page("alice", 3);
+    house.receive(&back.flow, &back.register(1, ""));
+    house.take(&back.flow);
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c3"));
+    assert_eq!(method(&house.one(&back.flow)), "INVITE");
+    house.wait(Duration::from_secs(31));
+    assert_eq!(house.proxy.bindings(), 2, "the binding of the connection that is gone has ended");
+}
+
+#[test]
+fn one_user_has_a_bounded_number_of_contacts() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    for number in 1..=20 {
+        let contact = format!("Contact: <sip:b{number}@198.51.100.7>\r\n");
+        house.receive(&bob.flow, &bob.register_contact(number, &contact));
+        assert_eq!(house.one(&bob.flow).status(), Some(200));
+    }
+    house.receive(&bob.flow, &bob.register_contact(21, "Contact: <sip:b21@198.51.100.7>\r\n"));
+    assert_eq!(house.one(&bob.flow).status(), Some(403));
+}
+
+#[test]
+fn a_path_comes_from_trusted_servers_only() {
+    let path = "Path: <sip:edge@203.0.113.50;lr>\r\n";
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let mut wary = house(open_config());
+    wary.receive(&bob.flow, &bob.register(1, path));
+    assert_eq!(wary.one(&bob.flow).status(), Some(403));
+
+    let mut config = open_config();
+    config.trusted_peers = vec![proxy::Network::single(bob.flow.remote.ip())];
+    let mut trusting = house(config);
+    trusting.receive(&bob.flow, &bob.register(1, path));
+    let response = trusting.one(&bob.flow);
+    assert_eq!(
+        (response.status(), header(&response, HeaderName::Path).as_str()),
+        (Some(200), &path[6..path.len() - 2])
+    );
+    // Requests for the contact go along the Path.
+    let alice = desk_phone("alice", "198.51.100.8:5060");
+    trusting.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let edge = flow(sip::Transport::Udp, 0, "203.0.113.50:5060", 5060);
+    let invite = trusting.one(&edge);
+    assert_eq!(values(&invite, HeaderName::Route), ["<sip:edge@203.0.113.50;lr>"]);
+    assert_eq!(invite.request_uri(), b"sip:bob@198.51.100.7:5062");
+}
+
+#[test]
+fn what_is_not_a_registration_is_said_so() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register_contact(1, "Contact: <mailto:bob@example.com>\r\n"));
+    assert_eq!(house.one(&bob.flow).status(), Some(400));
+    house.receive(&bob.flow, &bob.register(2, "Require: teleport\r\n"));
+    let response = house.one(&bob.flow);
+    assert_eq!(
+        (response.status(), header(&response, HeaderName::Unsupported).as_str()),
+        (Some(420), "teleport")
+    );
+    let elsewhere = bob.register(3, "").replace("To: <sip:bob@example.com>", "To: <sip:bob@example.org>");
+    house.receive(&bob.flow, &elsewhere);
+    assert_eq!(house.one(&bob.flow).status(), Some(404));
+}
