@@ -74,7 +74,7 @@ pub use bytes::Bytes;
 pub use config::{Limits, ListenerConfig, Protocol};
 pub use error::BindError;
 pub use handler::{
-    AfterFault, Event, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, UpgradeRequest,
+    AfterFault, ClosedFor, Event, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, UpgradeRequest,
 };
 pub use network::{Counters, Listener, Network};
 pub use resolver::{ResolveError, Resolver};

@@ -20,7 +20,7 @@ use websocket::{Decoded, Decoder, FrameHead, Opcode, Role};
 /// Longer than anything here should take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A request of `size` bytes in all, or a little more.
+/// A request of about `size` bytes in all.
 pub fn message(size: usize) -> Vec<u8> {
     let head = "MESSAGE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP a.invalid;branch=z9hG4bK1\r\nContent-Length: ";
     let body = "x".repeat(size.saturating_sub(head.len() + 9));
@@ -71,7 +71,7 @@ impl Recorder {
         };
         match tokio::time::timeout(PATIENCE, search).await {
             Ok(found) => found,
-            Err(_) => panic!("the handler was told only {:?}", self.told.borrow()),
+            Err(_) => panic!("the handler was told only {:.2000}", format!("{:?}", self.told.borrow())),
         }
     }
 
@@ -276,7 +276,7 @@ impl Peer {
     }
 
     /// Everything until the other side closes.
-    pub async fn to_end(&mut self) -> Vec<u8> {
+    pub async fn until_closed(&mut self) -> Vec<u8> {
         while self.more().await {}
         std::mem::take(&mut self.buffer)
     }
