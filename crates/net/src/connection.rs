@@ -20,21 +20,18 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use sip::{ConnectionId, Flow, Framer, Hop};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
-use websocket::{CloseCode, Decoder, FrameHead, Opcode, Role};
+use websocket::{Decoder, Role};
 
 use crate::calendar::Tick;
 use crate::config::Protocol;
-use crate::handler::{ClosedFor, Event};
+use crate::deadlines::Deadlines;
+use crate::handler::Event;
 use crate::shared::Shared;
 use crate::tls::{Session, SessionError};
-
-/// How long a peer may take to answer our end of the connection.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -71,16 +68,16 @@ pub(crate) struct Connection {
     pub(crate) protocol: Protocol,
     /// Where we connected to; `None` if the peer connected.
     pub(crate) hop: Option<Box<Hop>>,
-    stream: TcpStream,
-    session: Option<RefCell<Box<Session>>>,
+    pub(crate) stream: TcpStream,
+    pub(crate) session: Option<RefCell<Box<Session>>>,
     pub(crate) stage: Cell<Stage>,
-    state: Cell<State>,
+    pub(crate) state: Cell<State>,
     /// Whether the first byte was looked at.
     sniffed: Cell<bool>,
     /// Whether the handler knows of it.
     pub(crate) opened: Cell<bool>,
     /// Whether our direction is shut.
-    shut: Cell<bool>,
+    pub(crate) shut: Cell<bool>,
     /// Whether a WebSocket peer said Close.
     pub(crate) peer_closed: Cell<bool>,
     /// Whether what follows cannot be read, since the peer broke the protocol.
@@ -88,37 +85,13 @@ pub(crate) struct Connection {
     /// The part of a message that has come.
     pub(crate) partial: Cell<Box<[u8]>>,
     /// What the socket did not take yet.
-    queue: RefCell<VecDeque<u8>>,
+    pub(crate) queue: RefCell<VecDeque<u8>>,
     pub(crate) decoder: RefCell<Decoder>,
     pub(crate) framer: Cell<Framer>,
-    waker: Cell<Option<Waker>>,
+    pub(crate) waker: Cell<Option<Waker>>,
     /// The tick of its entry in the calendar.
-    entered: Cell<Tick>,
+    pub(crate) entered: Cell<Tick>,
     pub(crate) deadlines: Deadlines,
-}
-
-/// When something is over, each 0 if it is not under way.
-#[derive(Default)]
-pub(crate) struct Deadlines {
-    pub(crate) handshake: Cell<Tick>,
-    pub(crate) message: Cell<Tick>,
-    pub(crate) stall: Cell<Tick>,
-    pub(crate) farewell: Cell<Tick>,
-    pub(crate) ping: Cell<Tick>,
-    pub(crate) idle: Cell<Tick>,
-    /// Pings sent since the peer was last heard.
-    pub(crate) unanswered: Cell<u8>,
-}
-
-impl Deadlines {
-    fn nearest(&self) -> Tick {
-        [&self.handshake, &self.message, &self.stall, &self.farewell, &self.ping, &self.idle]
-            .into_iter()
-            .map(Cell::get)
-            .filter(|tick| *tick != 0)
-            .min()
-            .unwrap_or(0)
-    }
 }
 
 /// What a read brought.
@@ -375,223 +348,6 @@ impl Connection {
 
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_read_ready(cx)
-    }
-
-    // ---- Writing ---------------------------------------------------------------------------------------
-
-    /// Sends a SIP message, framed as the connection's transport wants it.
-    pub(crate) fn send_message(&self, net: &Shared, bytes: &[u8]) {
-        if self.flow.transport.is_websocket() {
-            self.send_frame(net, Opcode::for_message(bytes), bytes);
-        } else {
-            self.write(net, &[], bytes);
-        }
-    }
-
-    pub(crate) fn send_frame(&self, net: &Shared, opcode: Opcode, payload: &[u8]) {
-        self.write(net, &FrameHead::new(opcode, payload.len(), None), payload);
-    }
-
-    /// Writes to the socket what it takes, and keeps the rest; closes if that is too much (A7: a slow reader
-    /// costs a bounded amount of memory).
-    pub(crate) fn write(&self, net: &Shared, head: &[u8], payload: &[u8]) {
-        if self.state() == State::Dead || self.shut.get() {
-            return;
-        }
-        if let Some(session) = &self.session {
-            let written = {
-                let mut session = session.borrow_mut();
-                session.write(head).and_then(|()| session.write(payload))
-            };
-            if written.is_err() {
-                return self.end(net, ClosedFor::SlowReader);
-            }
-            self.pump(net);
-        } else {
-            self.write_plain(head, payload);
-        }
-        self.after_write(net);
-    }
-
-    fn write_plain(&self, head: &[u8], payload: &[u8]) {
-        let mut queue = self.queue.borrow_mut();
-        let mut sent = 0;
-        if queue.is_empty() {
-            match self.stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
-                Ok(length) => sent = length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => {
-                    drop(queue);
-                    return self.die();
-                }
-            }
-        }
-        queue.extend(head.get(sent..).unwrap_or_default());
-        queue.extend(payload.get(sent.saturating_sub(head.len())..).unwrap_or_default());
-    }
-
-    /// Moves what TLS has to say to the socket.
-    fn pump(&self, net: &Shared) {
-        let Some(session) = &self.session else { return };
-        let mut session = session.borrow_mut();
-        if !session.has_output() {
-            return;
-        }
-        let pumped = session.pump(&self.stream, &mut self.queue.borrow_mut());
-        drop(session);
-        if pumped.is_err() {
-            return self.die();
-        }
-        self.after_write(net);
-    }
-
-    /// Bounds what waits.
-    fn after_write(&self, net: &Shared) {
-        let waiting = self.queue.borrow().len();
-        if waiting == 0 {
-            return;
-        }
-        if waiting > net.limits.send_queue {
-            return self.end(net, ClosedFor::SlowReader);
-        }
-        if self.deadlines.stall.get() == 0 {
-            self.deadlines.stall.set(net.calendar.after(net.limits.send_stall));
-            self.enter(net);
-        }
-        self.wake();
-    }
-
-    // ---- Ending ----------------------------------------------------------------------------------------
-
-    /// Closes in good order: what was sent is delivered first.
-    pub(crate) fn close(&self, net: &Shared, code: CloseCode, reason: &str) {
-        if !self.is_open() {
-            return;
-        }
-        if self.stage.get() == Stage::WebSocket {
-            let mut payload = Vec::new();
-            websocket::close::write(&mut payload, code, reason);
-            self.send_frame(net, Opcode::Close, &payload);
-        }
-        self.begin_closing(net);
-    }
-
-    /// Answers a WebSocket peer's Close with its own code (RFC 6455 §5.5.1), and ends.
-    pub(crate) fn answer_close(&self, net: &Shared, code: Option<CloseCode>) {
-        self.peer_closed.set(true);
-        if self.is_open() {
-            let mut payload = Vec::new();
-            if let Some(code) = code {
-                websocket::close::write(&mut payload, code, "");
-            }
-            self.send_frame(net, Opcode::Close, &payload);
-            self.begin_closing(net);
-        }
-        self.wake();
-    }
-
-    /// Closes since the peer did something, and says so.
-    pub(crate) fn end(&self, net: &Shared, reason: ClosedFor) {
-        if self.state() != State::Dead {
-            net.event(&Event::Closed { local: self.flow.local, remote: self.flow.remote, reason });
-        }
-        self.die();
-    }
-
-    pub(crate) fn begin_closing(&self, net: &Shared) {
-        if self.is_open() {
-            self.state.set(State::Closing);
-            self.deadlines.farewell.set(net.calendar.after(FAREWELL));
-            for deadline in [&self.deadlines.ping, &self.deadlines.idle, &self.deadlines.message] {
-                deadline.set(0);
-            }
-            self.enter(net);
-            self.wake();
-        }
-    }
-
-    /// All that waited is written: shuts our direction, unless a WebSocket peer still owes its Close.
-    fn go_on_closing(&self) {
-        let owes = self.stage.get() == Stage::WebSocket && !self.peer_closed.get() && !self.deaf.get();
-        if self.state() != State::Closing || self.shut.get() || owes {
-            return;
-        }
-        self.shut.set(true);
-        if let Some(session) = &self.session
-            && self.stage.get() != Stage::Handshake
-        {
-            let mut session = session.borrow_mut();
-            session.close();
-            let _ = session.pump(&self.stream, &mut self.queue.borrow_mut());
-        }
-        if self.peer_closed.get() {
-            // Both have said Close: the server is the one to close the socket (RFC 6455 §7.1.1).
-            return self.die();
-        }
-        // What the peer still sends is read until it closes: a socket that is closed with bytes unread takes
-        // back what was sent last.
-        let _ = socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write);
-    }
-
-    /// Ends at once.
-    pub(crate) fn die(&self) {
-        self.state.set(State::Dead);
-        self.wake();
-    }
-
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    // ---- Deadlines -------------------------------------------------------------------------------------
-
-    /// Enters the nearest deadline in the calendar, unless an entry as early stands there.
-    pub(crate) fn enter(&self, net: &Shared) {
-        let nearest = self.deadlines.nearest();
-        let entered = self.entered.get();
-        if nearest != 0 && (entered == 0 || nearest < entered) {
-            self.entered.set(nearest);
-            net.calendar.enter(nearest, self.id());
-        }
-    }
-
-    /// The entry in the calendar has come up.
-    pub(crate) fn due(&self, net: &Rc<Shared>, now: Tick) {
-        if self.entered.get() > now || self.state() == State::Dead {
-            return;
-        }
-        self.entered.set(0);
-        let over = |deadline: &Cell<Tick>| deadline.get() != 0 && deadline.get() <= now;
-        let deadlines = &self.deadlines;
-        if over(&deadlines.farewell) {
-            self.die();
-        } else if over(&deadlines.handshake) {
-            self.end(net, ClosedFor::SlowHandshake);
-        } else if over(&deadlines.stall) {
-            self.end(net, ClosedFor::SlowReader);
-        } else if over(&deadlines.idle) {
-            self.end(net, ClosedFor::Idle);
-        } else if over(&deadlines.message) {
-            deadlines.message.set(0);
-            let (local, remote) = (self.flow.local, self.flow.remote);
-            net.event(&Event::Closed { local, remote, reason: ClosedFor::SlowMessage });
-            self.close(net, CloseCode::POLICY_VIOLATION, "one message took too long");
-        } else if over(&deadlines.ping) {
-            self.ping(net);
-        }
-        self.enter(net);
-    }
-
-    /// Asks a WebSocket peer whether it is there; gives it up after two questions without a sign of life.
-    fn ping(&self, net: &Rc<Shared>) {
-        if self.deadlines.unanswered.get() >= 2 {
-            return self.end(net, ClosedFor::NoPong);
-        }
-        self.deadlines.unanswered.set(self.deadlines.unanswered.get().saturating_add(1));
-        self.deadlines.ping.set(net.next_ping());
-        self.send_frame(net, Opcode::Ping, &[]);
     }
 }
 
