@@ -51,6 +51,7 @@ export type {
   ReplacesEvent,
   RTCSessionEvents,
   RequestHandlers,
+  RequestOptions,
   SdpEvent,
   TerminateOptions,
 } from './session_events.js';

@@ -55,6 +55,8 @@ export class Media {
   #connection: RTCPeerConnection | undefined;
   #acquired: MediaStream | undefined;
   #silent = false;
+  /** The answer to our first offer that was applied last. */
+  #lastAnswer: string | undefined;
   #closed = false;
   /** Milliseconds to wait for further candidates after the first. */
   gatheringTimeout = 2000;
@@ -156,11 +158,25 @@ export class Media {
     });
   }
 
+  /** Applies the answer of a callee. Early ones may be followed by others, from other branches too. */
+  async applyAnswer(sdp: string, early: boolean): Promise<void> {
+    if (this.isStable) {
+      if (sdp === this.#lastAnswer) {
+        return;
+      }
+      await this.#reopenOffer();
+    }
+    if (!early || sdp !== this.#lastAnswer) {
+      await this.applyRemote('answer', sdp, early);
+    }
+    this.#lastAnswer = sdp;
+  }
+
   /**
    * Makes room for another answer where an early one had to be final: a new offer that nobody sees. Works as far as
    * browsers let the peer's transport change.
    */
-  async reopenOffer(): Promise<void> {
+  async #reopenOffer(): Promise<void> {
     const connection = this.#open();
     await connection.setLocalDescription(await connection.createOffer());
   }

@@ -11,6 +11,7 @@ import { REASON_PHRASE } from './constants.js';
 import type { Endpoint } from './endpoint.js';
 import { type Media, MediaClosed } from './media.js';
 import { payloadOf } from './payload.js';
+import { refusalOf } from './reason.js';
 import { isHold } from './session_description.js';
 import { IncomingRequest, IncomingResponse } from './sip_message.js';
 
@@ -205,11 +206,8 @@ export class Renegotiation {
       request,
       callback: undefined,
       reject: (options = {}) => {
-        const status = options.status_code ?? 403;
-        if (!Number.isInteger(status) || status < 300 || status > 699) {
-          throw new TypeError(`Invalid status_code: ${status}`);
-        }
-        respond(status, options.reason_phrase, options.extraHeaders);
+        const { status, phrase } = refusalOf(options, 403);
+        respond(status, phrase, options.extraHeaders);
       },
     };
     this.#owner.announce(event.method, reoffer);

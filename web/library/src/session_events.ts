@@ -119,3 +119,10 @@ export interface RequestHandlers {
   onDialogError?: () => void;
   onAuthenticated?: (request: unknown) => void;
 }
+
+/** Options of `session.sendRequest`. */
+export interface RequestOptions {
+  extraHeaders?: readonly string[];
+  body?: string;
+  eventHandlers?: RequestHandlers;
+}

@@ -223,6 +223,11 @@ export class IncomingResponse extends ReceivedMessage {
   }
 }
 
+/** The reader that fits the message. */
+export function received(message: SipMessage): IncomingRequest | IncomingResponse {
+  return message.isRequest ? new IncomingRequest(message) : new IncomingResponse(message);
+}
+
 /**
  * A request of ours. Until it is sent, `body` and `extraHeaders` can be changed (event `sending`); the headers that the
  * protocol owns (Via, From, To, Call-ID, CSeq, Route) are the core's and can only be read.

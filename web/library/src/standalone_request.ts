@@ -7,6 +7,7 @@ import { EventEmitter, type EventHandlers } from './events.js';
 import { NotSupportedError } from './exceptions.js';
 import type { NameAddrHeader } from './name_address.js';
 import { payloadOf } from './payload.js';
+import { refusalOf } from './reason.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
@@ -112,11 +113,8 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
 
   /** Answers with a refusal. */
   reject(options: RejectOptions = {}): void {
-    const status = options.status_code ?? 480;
-    if (!Number.isInteger(status) || status < 300 || status > 699) {
-      throw new TypeError(`Invalid status_code: ${status}`);
-    }
-    this.#respond(status, options.reason_phrase ?? REASON_PHRASE[status], options);
+    const { status, phrase } = refusalOf(options, 480);
+    this.#respond(status, phrase, options);
   }
 
   /** Tells the page of this request. */

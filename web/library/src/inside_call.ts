@@ -1,0 +1,220 @@
+/** Requests inside a call, ours and the peer's: keypad, INFO, transfer, anything else. */
+
+import { causes } from './causes.js';
+import type { CallNumber, DialogRequestEvent } from './core.js';
+import { REASON_PHRASE } from './constants.js';
+import { DTMF, type DTMFOptions, ToneQueue, type Tones, playTones } from './dtmf.js';
+import type { Endpoint } from './endpoint.js';
+import { Info } from './info.js';
+import { payloadOf } from './payload.js';
+import { ReferNotifier, type ReferOptions, ReferSubscriber, ReferSubscribers, referTarget } from './refer.js';
+import type { RTCSession } from './session.js';
+import type { RequestOptions } from './session_events.js';
+import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
+import type { URI } from './uri.js';
+
+/** What is needed of the call around. */
+export interface SurroundingCall {
+  readonly session: RTCSession;
+  readonly endpoint: Endpoint;
+  readonly call: CallNumber;
+  /** A further call of the same user agent. */
+  another(): RTCSession;
+}
+
+export class InsideCall {
+  readonly #around: SurroundingCall;
+  readonly #tones: ToneQueue;
+  readonly #transfers = new ReferSubscribers();
+
+  constructor(around: SurroundingCall) {
+    this.#around = around;
+    this.#tones = new ToneQueue(
+      around.endpoint,
+      () => around.call,
+      (dtmf) => around.session.emit('newDTMF', { originator: 'local', dtmf, request: null }),
+    );
+  }
+
+  /** Sends tones through `sender`, or by INFO without one. */
+  sendTones(tones: Tones, options: DTMFOptions, sender: RTCDTMFSender | undefined): void {
+    if (sender !== undefined) {
+      playTones(sender, tones);
+    } else {
+      this.#tones.add(tones, options);
+    }
+  }
+
+  sendInfo(contentType: string, body: string, extraHeaders: readonly string[]): void {
+    const { session, endpoint, call } = this.#around;
+    const info = new Info(contentType, body);
+    session.emit('newInfo', { originator: 'local', info, request: null });
+    info.send(endpoint, call, { extraHeaders, ...(body ? { contentType, body } : {}) });
+  }
+
+  /** Sends any request. */
+  send(method: string, options: RequestOptions): OutgoingRequest {
+    const { endpoint, call } = this.#around;
+    const handlers = options.eventHandlers ?? {};
+    const payload = payloadOf(options.extraHeaders, options.body);
+    const message = endpoint.request((core) => core.dialogRequest(call, method, payload), {
+      responded: ({ status, response }) => {
+        const handler = status < 300 ? handlers.onSuccessResponse : handlers.onErrorResponse;
+        handler?.(new IncomingResponse(response));
+      },
+      failed: (cause) => {
+        if (cause === causes.CONNECTION_ERROR) {
+          handlers.onTransportError?.();
+        } else if (cause === causes.REQUEST_TIMEOUT) {
+          handlers.onRequestTimeout?.();
+        } else {
+          handlers.onDialogError?.();
+        }
+      },
+      authenticated: (request) => handlers.onAuthenticated?.(request),
+    });
+    return new OutgoingRequest(message, options.extraHeaders, options.body ?? null);
+  }
+
+  /** Asks the peer to call `target`. `replaces` is the value of a Replaces header. */
+  refer(target: URI, replaces: string | undefined, options: ReferOptions): ReferSubscriber {
+    const { session, endpoint, call } = this.#around;
+    const subscriber = new ReferSubscriber();
+    const referredBy = `<${session.local_identity?.uri ?? endpoint.settings.uri}>`;
+    subscriber.send(endpoint, call, target, replaces, referredBy, options);
+    this.#transfers.add(subscriber);
+    return subscriber;
+  }
+
+  /** What an INVITE must say to take the place of this call (RFC 3891): tags as the peer of this call has them. */
+  replacesValue(): string {
+    const { callId, localTag, remoteTag } = this.#around.endpoint.core.dialogIdentity(this.#around.call);
+    return `${callId};to-tag=${remoteTag};from-tag=${localTag}`;
+  }
+
+  /** A request of the peer. */
+  receive(event: DialogRequestEvent): void {
+    const { endpoint } = this.#around;
+    const request = new IncomingRequest(event.request, (status, reason, extraHeaders, body) => {
+      const phrase = reason ?? REASON_PHRASE[status];
+      const options = { ...payloadOf(extraHeaders, body), ...(phrase === undefined ? {} : { reason: phrase }) };
+      endpoint.attempt((core) => core.respond(event.transaction, status, options));
+    });
+    switch (event.method) {
+      case 'INFO':
+        this.#informed(request);
+        break;
+      case 'REFER':
+        this.#referred(event, request);
+        break;
+      case 'NOTIFY':
+        request.reply(this.#transfers.notified(request) ? 200 : 481);
+        break;
+      case 'OPTIONS':
+        request.reply(200);
+        break;
+      default:
+        // RFC 3261 §8.2.1; MESSAGE inside a call is not offered by this API.
+        request.reply(405);
+    }
+  }
+
+  /** A new call wants to take the place of this one. Returns false if the page does not care. */
+  receiveReplaces(request: IncomingRequest): boolean {
+    const { session } = this.#around;
+    const decide = once();
+    return session.emit('replaces', {
+      request,
+      accept: (initCallback) =>
+        decide(() => {
+          const successor = this.#around.another();
+          successor.on('confirmed', () => {
+            if (!session.isEnded()) {
+              session.terminate();
+            }
+          });
+          successor.init_incoming(request, initCallback);
+        }),
+      reject: () => decide(() => request.reply(486)),
+    });
+  }
+
+  /** Forgets what waits. */
+  stop(): void {
+    this.#tones.clear();
+  }
+
+  #informed(request: IncomingRequest): void {
+    const { session } = this.#around;
+    const type = request.message.contentType;
+    const dtmf = type === 'application/dtmf-relay' ? DTMF.received(request) : undefined;
+    if (dtmf !== undefined) {
+      request.reply(200);
+      session.emit('newDTMF', { originator: 'remote', dtmf, request });
+    } else if (type === 'application/dtmf-relay') {
+      request.reply(400);
+    } else if (type !== '') {
+      request.reply(200);
+      const info = new Info(request.getHeader('Content-Type') ?? type, request.body);
+      session.emit('newInfo', { originator: 'remote', info, request });
+    } else {
+      request.reply(415);
+    }
+  }
+
+  #referred(event: DialogRequestEvent, request: IncomingRequest): void {
+    const { session, endpoint } = this.#around;
+    const destination = referTarget(request);
+    if (destination === undefined) {
+      request.reply(400);
+      return;
+    }
+    if (session.listenerCount('refer') === 0) {
+      request.reply(603);
+      return;
+    }
+    request.reply(202);
+    const notifier = new ReferNotifier(endpoint, event);
+    const decide = once();
+    session.emit('refer', {
+      request,
+      accept: (initCallback, options = {}) =>
+        decide(() => {
+          notifier.notify(100, 'Trying');
+          const extraHeaders = [...(options.extraHeaders ?? []), ...destination.extraHeaders];
+          const successor = this.#around.another();
+          followTransfer(successor, notifier);
+          successor.connect(destination.target, { ...options, extraHeaders }, initCallback);
+        }),
+      reject: () => decide(() => notifier.notify(603, 'Decline')),
+    });
+  }
+}
+
+/** Runs the first of several decisions only. */
+function once(): (decision: () => void) => void {
+  let open = true;
+  return (decision) => {
+    if (open) {
+      open = false;
+      decision();
+    }
+  };
+}
+
+/** Reports the fate of a call to the peer that asked for it. */
+function followTransfer(session: RTCSession, notifier: ReferNotifier): void {
+  session.on('progress', ({ response }) => {
+    if (response !== null) {
+      notifier.notify(response.status_code, response.reason_phrase);
+    }
+  });
+  session.on('accepted', ({ response }) => notifier.notify(response?.status_code ?? 200, response?.reason_phrase || 'OK'));
+  session.on('failed', ({ message, cause }) => {
+    if (message instanceof IncomingResponse) {
+      notifier.notify(message.status_code, message.reason_phrase);
+    } else {
+      notifier.notify(487, cause);
+    }
+  });
+}
