@@ -211,6 +211,11 @@ fn the_peers_requests_must_not_go_back_in_number() {
     assert_eq!(dialog.receive_request(&numbered(40, "BYE")), Err(OutOfOrder));
     assert_eq!(dialog.receive_request(&numbered(42, "INFO")), Ok(()));
     assert_eq!(dialog.receive_request(&numbered(50, "INFO")), Ok(()), "a gap is no error");
+    assert_eq!(
+        dialog.receive_request(&numbered(50, "INFO")),
+        Ok(()),
+        "RFC 3261 §12.2.2 refuses lower ones only"
+    );
     assert_eq!(dialog.receive_request(&numbered(49, "INFO")), Err(OutOfOrder));
     assert_eq!(dialog.remote_cseq(), Some(50));
     assert_eq!(dialog.receive_request(&numbered(41, "ACK")), Ok(()), "an ACK has its INVITE's number");

@@ -72,6 +72,16 @@ fn an_answer_of_one_algorithm_does_not_pass_for_another() {
     let text = rfc_7616("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
     let credentials = Credentials::parse(&text).unwrap();
     assert!(!verify(&credentials, b"GET", b"", &ha1(Algorithm::Sha512_256)));
+    // The two of equal length: what was computed with one is not taken under the name of the other.
+    let mut entropy = SeededEntropy::new(1);
+    let mut client = Client::with_password(b"alice", b"wonderland");
+    let text = challenge(b"n", Algorithm::Sha512_256, false);
+    client.challenged([(Side::User, &text[..])], &mut Attempts::default(), &mut entropy);
+    let header = String::from_utf8(answer(&mut client, b"GET", b"")).unwrap();
+    let renamed = header.replace("SHA-512-256", "SHA-256");
+    let secret = Ha1::new(Algorithm::Sha512_256, b"alice", REALM.as_bytes(), b"wonderland");
+    assert!(verify(&Credentials::parse(header.as_bytes()).unwrap(), b"GET", b"", &secret));
+    assert!(!verify(&Credentials::parse(renamed.as_bytes()).unwrap(), b"GET", b"", &secret));
     let text = rfc_7616("MD4", "8ca523f5e9506fed4657c9700eebdbec");
     assert!(!verify(&Credentials::parse(&text).unwrap(), b"GET", b"", &ha1(Algorithm::Md5)));
 }

@@ -19,6 +19,27 @@
 //! [`Transactions::next_timeout`] when to call [`Transactions::timeout`]. Outputs come in the order in which they
 //! arose. Every transaction ends with exactly one `ClientEnded` or `ServerEnded`, its last output.
 //!
+//! ```
+//! use sip::{Hop, Instant, Message, Output, Received, SeededEntropy, Timers, Transactions};
+//! # use sip::{Builder, ConnectionId, Flow, Transport};
+//! # let address = "127.0.0.1:5060".parse().unwrap();
+//! # let flow = Flow { transport: Transport::Tcp, connection: ConnectionId(1), local: address, remote: address };
+//! # let (way_back, now) = (Hop::Flow(flow), Instant::ZERO);
+//! let mut transactions = Transactions::new(Timers::default(), &mut SeededEntropy::new(1));
+//! let options = Message::parse(
+//!     b"OPTIONS sip:bob@example.com SIP/2.0\r\n\
+//!       Via: SIP/2.0/TCP pc.example;branch=z9hG4bKa1\r\n\
+//!       From: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\n\
+//!       Call-ID: c1\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n\r\n",
+//! )
+//! .unwrap();
+//! let Received::Request { key, request } = transactions.receive(now, &way_back, options) else { unreachable!() };
+//! let response = Builder::response_to(&request, 200, "").to_tag(b"b1").finish().unwrap();
+//! transactions.respond(now, key, response);
+//! assert!(matches!(transactions.poll(), Some(Output::Transmit { .. })));
+//! assert_eq!(transactions.poll(), Some(Output::ServerEnded { key }));
+//! ```
+//!
 //! What the caller bounds: how many transactions there are ([`Transactions::len`]), and how long an INVITE may ring.
 //! An INVITE server transaction waits for the caller's final response for ever, and an INVITE client transaction that
 //! has a provisional response waits for the peer's: a proxy has its Timer C (RFC 3261 §16.6 item 11), a user agent

@@ -76,6 +76,15 @@ fn a_cancel_that_comes_too_late_is_not_sent() {
         stage.cancel(key, None);
         assert!(stage.events().is_empty());
     }
+    // Answered while the CANCEL is under way: nothing rings but Timer M.
+    let mut stage = Stage::new();
+    let key = stage.request(TCP, &invite());
+    stage.receive(TCP, response(&invite(), 180));
+    stage.cancel(key, None);
+    stage.run_until(1_000);
+    assert!(is_response(&stage.receive(TCP, response(&invite(), 200)), key));
+    stage.run_until(60_000);
+    assert_eq!(stage.timeline().last(), Some(&(33_000, "ended".into())));
     // Held, and then the final response comes first.
     let mut stage = Stage::new();
     let key = stage.request(UDP, &invite());

@@ -1,6 +1,6 @@
 //! RFC 3261 §17.1.1, RFC 6026 Figure 5.
 
-use sip::{HeaderName, Message, Method, Received};
+use sip::{HeaderName, Instant, Message, Method, Received};
 
 use crate::stage::{Stage, TCP, UDP, invite, is_absorbed, is_response, response, tagged};
 
@@ -40,6 +40,7 @@ fn a_provisional_response_stops_the_repetition_and_timer_b() {
     let key = stage.request(UDP, &invite());
     stage.run_until(700);
     assert!(is_response(&stage.receive(UDP, response(&invite(), 100)), key));
+    assert_eq!(stage.table.next_timeout(), None, "no alarm rings for nothing");
     assert!(is_response(&stage.receive(UDP, response(&invite(), 180)), key));
     assert!(is_response(&stage.receive(UDP, response(&invite(), 180)), key), "each is passed up");
     stage.run_until(600_000);
@@ -62,6 +63,7 @@ fn a_failure_is_acknowledged_and_passed_up_once_from_calling_and_from_proceeding
         assert!(is_absorbed(&stage.receive(UDP, response(&invite(), 180))));
         assert!(is_absorbed(&stage.receive(UDP, response(&invite(), 200))));
         // Timer D: at least 32 s after the first.
+        assert_eq!(stage.table.next_timeout(), Some(Instant::from_secs(32)));
         stage.run_until(31_999);
         assert_eq!(stage.events(), ["INVITE", "ACK", "ACK"]);
         stage.run_until(32_000);

@@ -1,6 +1,6 @@
 //! RFC 3261 §17.2.1, RFC 6026 Figure 7.
 
-use sip::{HeaderName, Message, Method, Received, Timers};
+use sip::{HeaderName, Instant, Message, Method, Received, Timers};
 
 use crate::stage::{Peer, Stage, TCP, UDP, ack, invite, is_absorbed, request, response, tagged};
 
@@ -37,6 +37,7 @@ fn a_failure_is_repeated_by_timer_g_until_the_ack_and_confirmed_absorbs_for_time
     assert!(is_absorbed(&stage.receive(UDP, ack(&invite(), &busy))));
     assert!(is_absorbed(&stage.receive(UDP, ack(&invite(), &busy))));
     assert!(is_absorbed(&stage.receive(UDP, invite())));
+    assert_eq!(stage.table.next_timeout(), Some(Instant::from_secs(17)));
     stage.run_until(16_999);
     assert!(stage.events().is_empty());
     stage.run_until(17_000);

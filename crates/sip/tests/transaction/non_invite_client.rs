@@ -1,6 +1,6 @@
 //! RFC 3261 §17.1.2, Figure 6.
 
-use sip::{Message, Method, Received};
+use sip::{Instant, Message, Method, Received};
 
 use crate::stage::{Stage, TCP, UDP, is_absorbed, is_response, request, response};
 
@@ -59,6 +59,7 @@ fn the_first_final_response_is_passed_up_and_the_rest_absorbed_until_timer_k() {
         assert!(is_response(&stage.receive(UDP, response(&options(), status)), key));
         assert!(is_absorbed(&stage.receive(UDP, response(&options(), status))));
         assert!(is_absorbed(&stage.receive(UDP, response(&options(), 100))));
+        assert_eq!(stage.table.next_timeout(), Some(Instant::from_secs(5)));
         stage.run_until(4_999);
         assert_eq!(stage.events(), ["OPTIONS"]);
         stage.run_until(5_000);

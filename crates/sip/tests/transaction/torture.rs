@@ -360,22 +360,30 @@ fn number_of(message: &Message) -> usize {
     core::str::from_utf8(digits).unwrap().parse().unwrap()
 }
 
-fn run(seeds: core::ops::Range<u64>, link: Link) -> World {
-    let mut last = None;
-    for seed in seeds {
-        println!("seed {seed}, {link:?}");
-        let mut world = World::new(seed, link);
-        world.run();
-        world.check();
-        last = Some(world);
+/// How many times the usual number of seeds is run: `SIPWEB_TORTURE=100` for a long night.
+fn more() -> u64 {
+    std::env::var("SIPWEB_TORTURE").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+/// One run; the seed is printed when it fails, and replays it.
+fn one(seed: u64, link: Link) -> World {
+    println!("seed {seed}, {link:?}");
+    let mut world = World::new(seed, link);
+    world.run();
+    world.check();
+    world
+}
+
+fn run(seeds: core::ops::Range<u64>, link: Link) {
+    for seed in seeds.start..seeds.start + (seeds.end - seeds.start) * more() {
+        one(seed, link);
     }
-    last.unwrap()
 }
 
 #[test]
 fn over_a_good_link_every_request_gets_its_answer() {
-    for seed in 0..50 {
-        let world = run(seed..seed + 1, Link { loss: 0, doubling: 0, delay: 50, breaks: 0 });
+    for seed in 0..50 * more() {
+        let world = one(seed, Link { loss: 0, doubling: 0, delay: 50, breaks: 0 });
         for call in &world.calls {
             assert!(call.answered.is_none() || call.outcome == call.answered);
         }
