@@ -6,7 +6,7 @@ use sip::dialog::{
     Acknowledgement, Dialog, DialogError, DialogId, DialogState, Fork, Forks, OutOfOrder, Role,
     SuccessRetransmission, SuccessStep,
 };
-use sip::{Builder, HeaderName, Instant, Message, Method, Timers};
+use sip::{Builder, Entropy, HeaderName, Instant, Message, Method, SeededEntropy, Timers};
 
 const VIA: &[u8] = b"SIP/2.0/UDP us.example;branch=z9hG4bK-new";
 
@@ -182,6 +182,7 @@ fn requests_follow_one_another_by_one() {
         assert_eq!(routes(&request).len(), 3);
     }
     assert_eq!(dialog.local_cseq(), Some(44));
+    assert_eq!(dialog.next_cseq(), 45, "for a request that is sent again with credentials");
     let mut dialog = callee();
     assert_eq!(
         built(dialog.request(Method::Bye, VIA)).cseq().unwrap().number,
@@ -306,6 +307,37 @@ fn a_flood_of_tags_is_bounded_and_a_2xx_finds_room() {
     assert_eq!(kept.count(), 60);
     assert!(matches!(forks.receive_response(&response(200, "winner", "")), Ok(Fork::New(_))));
     assert_eq!(forks.dialogs().count(), 60);
+}
+
+#[test]
+fn no_bytes_make_a_dialog_panic_and_none_end_a_line_in_its_requests() {
+    let mut entropy = SeededEntropy::new(23);
+    let seeds = [invite(), ringing(), response(200, "b1", &contact("sip:b@b"))];
+    for _ in 0..20_000 {
+        let mut bytes = seeds[(entropy.number() % 3) as usize].as_bytes().to_vec();
+        for _ in 0..1 + entropy.number() % 3 {
+            let place = (entropy.number() % bytes.len() as u64) as usize;
+            match entropy.number() % 3 {
+                0 => bytes[place] = entropy.number() as u8,
+                1 => drop(bytes.drain(place..(place + 7).min(bytes.len()))),
+                _ => bytes.insert(place, b";=,<>\r\n\" ?"[(entropy.number() % 10) as usize]),
+            }
+        }
+        let Ok(message) = Message::parse(&bytes) else { continue };
+        let mut forks = Forks::new(Arc::new(invite()));
+        let _ = forks.receive_response(&message);
+        let dialogs = [Dialog::of_callee(&message, b"b1").ok(), forks.take(b"b1"), Some(caller())];
+        for mut dialog in dialogs.into_iter().flatten() {
+            let _ = dialog.receive_request(&message);
+            dialog.refresh_target(&message);
+            // A text that cannot be written is refused, never sent.
+            if let Ok(written) = dialog.request(Method::Bye, VIA).finish() {
+                let bye = Message::parse(&written).unwrap();
+                let routes = dialog.route_set().count();
+                assert_eq!(bye.fields().count(), 7 + routes, "{:?}", String::from_utf8_lossy(&written));
+            }
+        }
+    }
 }
 
 #[test]

@@ -266,10 +266,17 @@ impl Dialog {
     ///
     /// Not for ACK ([`Dialog::ack`]) and CANCEL ([`crate::Transactions::cancel`]).
     pub fn request(&mut self, method: Method<'_>, via: &[u8]) -> Builder {
+        let number = self.next_cseq();
+        self.build(method, via, number)
+    }
+
+    /// Takes the next number of our requests, for a request that is written from an earlier one: with an answer to
+    /// a challenge (RFC 3261 §22.2).
+    pub fn next_cseq(&mut self) -> u32 {
         // RFC 3261 §8.1.1.5: below 2^31; an empty one starts anywhere.
         let number = self.local_cseq.map_or(1, |last| last.wrapping_add(1) & 0x7fff_ffff);
         self.local_cseq = Some(number);
-        self.build(method, via, number)
+        number
     }
 
     /// The ACK for a 2xx to our INVITE with the number `cseq` (RFC 3261 §13.2.2.4). It takes the dialog's route and

@@ -73,7 +73,8 @@ impl<'a> Challenge<'a> {
 /// algorithms writes several header fields, the preferred one first (RFC 8760 §2.4).
 #[derive(Clone, Copy, Debug)]
 pub struct ChallengeText<'a> {
-    /// The protection space.
+    /// The protection space. Choose one without `"` and `\`: peers disagree on whether the backslash that quoting puts
+    /// before them goes into the hash.
     pub realm: &'a str,
     /// A fresh nonce.
     pub nonce: &'a [u8],

@@ -1,9 +1,8 @@
 //! The transaction layer (RFC 3261 §17, RFC 6026).
 //!
-//! [`Transactions`] is a table of four kinds of machine, one file each: [the INVITE client](invite_client) and
-//! [the non-INVITE client](non_invite_client), [the INVITE server](invite_server) and
-//! [the non-INVITE server](non_invite_server). It is handed messages, responses and the time; it gives back what to
-//! send and what to know.
+//! [`Transactions`] is a table of four kinds of machine, one file each: the INVITE client, the non-INVITE client, the
+//! INVITE server and the non-INVITE server. It is handed messages, responses and the time; it gives back what to send
+//! and what to know.
 //!
 //! ```text
 //!            receive(message) ──► Received         the transaction user: a proxy or a user agent
