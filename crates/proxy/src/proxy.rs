@@ -171,7 +171,10 @@ impl Proxy {
 
     /// Answers what fails the check at the door, without a transaction; drops bad responses and ACKs.
     fn faulty(&mut self, flow: &Flow, message: &Message, fault: sip::Fault) {
-        let answers = message.is_request() && !matches!(message.method(), Some(Method::Ack));
+        // Without a Via nobody has asked: there is nothing to send an answer by (RFC 3261 §18.2.2).
+        let answers = message.is_request()
+            && !matches!(message.method(), Some(Method::Ack))
+            && message.header(sip::HeaderName::Via).is_some();
         let status = fault.status.filter(|_| answers);
         self.malformed(flow, status, fault.reason, fault.offset);
         if let Some(status) = status
