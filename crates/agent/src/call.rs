@@ -1,12 +1,10 @@
 //! What the agent remembers of one call or subscription.
 
-use crate::dialog::Dialog;
 use crate::event::{CallNumber, RequestNumber, TransactionNumber};
 use crate::options::{CallOptions, Ending};
-use core::time::Duration;
-use sip::Instant;
+use sip::dialog::{Acknowledgement, SuccessRetransmission};
 use sip::message::Message;
-use sip::transaction::{ClientKey, ServerKey};
+use sip::{ClientKey, Dialog, Instant, ServerKey};
 use std::sync::Arc;
 
 /// How far a call has come.
@@ -35,23 +33,9 @@ pub(crate) enum Stage {
 /// A 2xx that is repeated until its ACK comes (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) bytes: Vec<u8>,
-    /// CSeq number of the INVITE, which its ACK has too.
-    pub(crate) cseq: u32,
     /// The re-INVITE that it answers; `None` for the first INVITE.
     pub(crate) transaction: Option<TransactionNumber>,
-    pub(crate) again_at: Instant,
-    pub(crate) interval: Duration,
-    pub(crate) until: Instant,
-}
-
-/// An ACK that was sent, to be sent again when its 2xx comes again (RFC 3261 §13.2.2.4).
-#[derive(Debug)]
-pub(crate) struct SentAck {
-    pub(crate) remote_tag: Vec<u8>,
-    pub(crate) cseq: u32,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) at: Instant,
+    pub(crate) repetition: SuccessRetransmission,
 }
 
 /// Session timer (RFC 4028).
@@ -79,11 +63,12 @@ pub(crate) struct Call {
     /// As callee: the INVITE that waits.
     pub(crate) incoming: Option<Incoming>,
     pub(crate) answer: Option<Answer>,
-    pub(crate) acks: Vec<SentAck>,
+    /// The ACKs for 2xx that may come again (RFC 3261 §13.2.2.4), as sent.
+    pub(crate) acks: Vec<(Acknowledgement, Arc<[u8]>)>,
     /// Our re-INVITE or UPDATE that has no final response yet.
     pub(crate) reoffer_out: Option<RequestNumber>,
     /// The 2xx to our offerless re-INVITE that waits for `acknowledge_reinvite`.
-    pub(crate) unacknowledged: Option<(RequestNumber, u32)>,
+    pub(crate) unacknowledged: Option<(RequestNumber, Arc<Message>)>,
     /// The peer's re-INVITE or UPDATE that has no final response yet.
     pub(crate) reoffer_in: Option<TransactionNumber>,
     pub(crate) session_timer: Option<SessionTimer>,
@@ -115,6 +100,8 @@ pub(crate) struct Outgoing {
     pub(crate) invite: Option<Arc<Message>>,
     pub(crate) key: Option<ClientKey>,
     pub(crate) offered: bool,
+    /// The 2xx that the user has been told of.
+    pub(crate) success: Option<Arc<Message>>,
     pub(crate) early: Vec<Dialog>,
 }
 
@@ -160,9 +147,32 @@ impl Call {
         matches!(self.stage, Stage::Accepted | Stage::Answered | Stage::Confirmed)
     }
 
+    /// The dialog that our requests go by: the one that stands, or as caller the youngest early one.
+    pub(crate) fn current_dialog(&self) -> Option<&Dialog> {
+        self.dialog.as_ref().or_else(|| self.outgoing.as_ref()?.early.last())
+    }
+
+    pub(crate) fn current_dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match (&mut self.dialog, &mut self.outgoing) {
+            (Some(dialog), _) => Some(dialog),
+            (None, Some(outgoing)) => outgoing.early.last_mut(),
+            (None, None) => None,
+        }
+    }
+
+    /// The dialogs of this call: the one that stands, and the early ones.
+    pub(crate) fn dialogs_mut(&mut self) -> impl Iterator<Item = &mut Dialog> {
+        self.dialog.iter_mut().chain(self.outgoing.iter_mut().flat_map(|outgoing| &mut outgoing.early))
+    }
+
+    /// The dialog with the peer that has that tag.
+    pub(crate) fn dialog_with(&mut self, remote_tag: &[u8]) -> Option<&mut Dialog> {
+        self.dialogs_mut().find(|dialog| dialog.id().remote_tag() == remote_tag)
+    }
+
     /// When this call needs the time next.
     pub(crate) fn next_timeout(&self) -> Instant {
-        let answer = self.answer.as_ref().map_or(Instant::NEVER, |answer| answer.again_at.min(answer.until));
+        let answer = self.answer.as_ref().map_or(Instant::NEVER, |answer| answer.repetition.next_timeout());
         let session = self.session_timer.map_or(Instant::NEVER, |timer| timer.at);
         answer.min(session).min(self.patience).min(self.expires).min(self.forget_at)
     }

@@ -3,15 +3,15 @@
 use crate::agent::Agent;
 use crate::call::{Answer, Call, Incoming, Stage};
 use crate::compose::{ACCEPTED, ALLOWED, add};
-use crate::dialog::Dialog;
 use crate::event::{CallNumber, Cause, Event, Originator, TransactionNumber};
 use crate::options::{CommandError, Ending, Payload};
 use core::time::Duration;
 use sip::Builder;
+use sip::dialog::{SuccessRetransmission, SuccessStep};
 use sip::header::{HeaderName, Replaces};
 use sip::message::Message;
 use sip::transaction::ServerKey;
-use sip::{Entropy, Instant, text};
+use sip::{Dialog, DialogId, Entropy, Instant, text};
 use std::sync::Arc;
 
 impl Agent {
@@ -29,12 +29,12 @@ impl Agent {
             return self.respond_plainly(key, request, 415, &accept);
         }
         let tag = self.entropy.token(10).into_bytes();
-        let Some(dialog) = Dialog::of_callee(request, &tag) else {
+        let Ok(dialog) = Dialog::of_callee(request, &tag) else {
             // RFC 3261 §8.1.1.8: an INVITE must have one Contact.
             return self.respond_plainly(key, request, 400, &[]);
         };
         let number = self.new_call_number();
-        let mut call = Call::new(number, Stage::Ringing, dialog.call_id.clone(), tag);
+        let mut call = Call::new(number, Stage::Ringing, dialog.id().call_id().to_vec(), tag);
         call.dialog = Some(dialog);
         call.peer_allows_update = request.lists(HeaderName::Allow, "UPDATE");
         call.incoming =
@@ -52,13 +52,9 @@ impl Agent {
     /// The call that a Replaces header names, or the status to refuse with (RFC 3891 §3).
     fn replaced(&self, value: &[u8]) -> Result<CallNumber, u16> {
         let replaces = Replaces::parse(value).map_err(|_| 400u16)?;
-        let call = self.calls.iter().find(|call| {
-            call.dialog.as_ref().is_some_and(|dialog| {
-                dialog.call_id == replaces.call_id
-                    && dialog.local_tag == replaces.to_tag
-                    && dialog.remote_tag == replaces.from_tag
-            })
-        });
+        let wanted = DialogId::new(replaces.call_id, replaces.to_tag, replaces.from_tag);
+        let call =
+            self.calls.iter().find(|call| call.dialog.as_ref().is_some_and(|dialog| *dialog.id() == wanted));
         match call.map(|call| (call.stage, call.number)) {
             Some((Stage::Confirmed | Stage::Accepted, _)) if replaces.early_only => Err(486),
             Some((Stage::Confirmed | Stage::Accepted, number)) => Ok(number),
@@ -115,6 +111,7 @@ impl Agent {
         let answer = self.new_answer(&request, bytes.clone(), None);
         if let Some(call) = self.call_mut(number) {
             call.stage = Stage::Answered;
+            call.dialog.iter_mut().for_each(Dialog::confirm);
             call.patience = Instant::NEVER;
             call.expires = Instant::NEVER;
             call.answer = Some(answer);
@@ -137,14 +134,9 @@ impl Agent {
         bytes: Vec<u8>,
         transaction: Option<TransactionNumber>,
     ) -> Answer {
-        Answer {
-            bytes,
-            cseq: request.cseq().map_or(0, |cseq| cseq.number),
-            transaction,
-            again_at: self.now + self.timers.t1,
-            interval: self.timers.t1,
-            until: self.now + self.timers.patience(),
-        }
+        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
+        let repetition = SuccessRetransmission::new(self.now, &self.timers, bytes.into(), cseq);
+        Answer { transaction, repetition }
     }
 
     /// A response to the INVITE of a call. 101 to 2xx carry what makes the dialog (RFC 3261 §12.1.1).
@@ -244,16 +236,16 @@ impl Agent {
 
     /// The ACK for a 2xx of ours (RFC 3261 §13.3.1.4).
     pub(crate) fn on_ack(&mut self, request: &Arc<Message>) {
-        let Ok(cseq) = request.cseq() else { return };
-        let Some(call) = self
-            .calls
-            .iter_mut()
-            .find(|call| call.dialog.as_ref().is_some_and(|dialog| dialog.receives(request)))
+        let Ok(id) = DialogId::of_request(request) else { return };
+        let Some(call) =
+            self.calls.iter_mut().find(|call| call.dialog.as_ref().is_some_and(|dialog| *dialog.id() == id))
         else {
             return;
         };
         let number = call.number;
-        let Some(answer) = call.answer.take_if(|answer| answer.cseq == cseq.number) else { return };
+        let Some(answer) = call.answer.take_if(|answer| answer.repetition.is_acknowledged_by(request)) else {
+            return;
+        };
         if let Some(transaction) = answer.transaction {
             self.emit(Event::ReofferAcknowledged { call: number, transaction, request: Arc::clone(request) });
             return;
@@ -280,18 +272,13 @@ impl Agent {
 
     /// Nobody answers, the invitation runs out, a 2xx is due again or will never be acknowledged.
     pub(crate) fn callee_timeout(&mut self, number: CallNumber) {
-        let (now, longest) = (self.now, self.timers.t2);
+        let (now, timers) = (self.now, self.timers);
         let Some(call) = self.call_mut(number) else { return };
         if let Some(answer) = &mut call.answer {
-            if answer.until <= now {
-                self.on_no_ack(number);
-                return;
-            }
-            if answer.again_at <= now {
-                let bytes = answer.bytes.clone();
-                answer.interval = answer.interval.saturating_mul(2).min(longest);
-                answer.again_at = now + answer.interval;
-                self.transmit(bytes);
+            match answer.repetition.timeout(now, &timers) {
+                SuccessStep::Wait => {}
+                SuccessStep::Transmit(bytes) => self.transmit(bytes.to_vec()),
+                SuccessStep::Unacknowledged => self.on_no_ack(number),
             }
             return;
         }

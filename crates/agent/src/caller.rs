@@ -1,18 +1,21 @@
 //! Calling: INVITE, early dialogs, forks, CANCEL and what crosses it (RFC 3261 §9.1, §13.2).
 
 use crate::agent::Agent;
-use crate::call::{Call, Outgoing, SentAck, Stage};
-use crate::compose::{Draft, new_via};
-use crate::dialog::Dialog;
+use crate::call::{Call, Outgoing, Stage};
+use crate::compose::{Draft, Rest};
 use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::{CallOptions, CommandError, Ending, Payload};
 use crate::outgoing::{Purpose, checked};
 use crate::session_timer::DEFAULT_INTERVAL;
 use core::time::Duration;
+use sip::dialog::{Acknowledgement, Dialog, DialogId};
 use sip::header::HeaderName;
 use sip::message::Message;
 use sip::{Entropy, Instant, text};
 use std::sync::Arc;
+
+/// The most early dialogs that one call may have: forks of a user's phones, not of an attacker's.
+const EARLY_DIALOGS: usize = 32;
 
 impl Agent {
     /// Prepares a call: its Call-ID, its tags, the INVITE without a session description. Nothing is sent.
@@ -28,7 +31,7 @@ impl Agent {
         self.now = now;
         let call = self.new_outgoing(target, options, Stage::Prepared)?;
         let number = call.number;
-        let preview = self.write_invite(&call, &Payload::default(), false)?;
+        let preview = self.write_invite(&call, &Payload::default())?;
         self.calls.push(call);
         Ok((number, preview))
     }
@@ -61,6 +64,7 @@ impl Agent {
             invite: None,
             key: None,
             offered: false,
+            success: None,
             early: Vec::new(),
         });
         Ok(call)
@@ -82,7 +86,7 @@ impl Agent {
         let result = self.start_invite(&mut call, payload);
         self.calls.push(call);
         let request = result?;
-        self.send_invite(number, &request);
+        let request = self.launch(request, Purpose::Invite(number));
         self.settle();
         Ok(request)
     }
@@ -96,7 +100,7 @@ impl Agent {
             outgoing.offered = payload.body.is_some();
             outgoing.options.no_answer_timeout
         };
-        let request = self.write_invite(call, &payload, true)?;
+        let request = self.write_invite(call, &payload)?;
         if let Some(outgoing) = &mut call.outgoing {
             outgoing.cseq += 1;
             outgoing.options.origin.headers.extend(payload.headers);
@@ -108,27 +112,20 @@ impl Agent {
         Ok(request)
     }
 
-    /// The INVITE as the call's state has it. One that is only shown is not `signed`: credentials are counted.
-    fn write_invite(
-        &mut self,
-        call: &Call,
-        payload: &Payload,
-        signed: bool,
-    ) -> Result<Arc<Message>, CommandError> {
+    /// The INVITE as the call's state has it.
+    fn write_invite(&mut self, call: &Call, payload: &Payload) -> Result<Arc<Message>, CommandError> {
         let outgoing = call.outgoing.as_ref().ok_or(CommandError::State)?;
         let origin = &outgoing.options.origin;
         let mut fields = vec![(HeaderName::Contact, self.identity.contact(call.anonymous, true))];
         fields.extend(self.parties(&outgoing.target, origin, &call.local_tag)?.fields);
         self.ask_for_timer(outgoing, &mut fields);
         let headers = [origin.headers.as_slice(), &payload.headers].concat();
-        let general = self.config.settings.extra_headers.clone();
-        let user_agent = self.config.user_agent.clone();
         let supported: &[u8] = if self.identity.pub_gruu.is_some() {
             b"timer,gruu,ice,replaces,outbound"
         } else {
             b"timer,ice,replaces,outbound"
         };
-        let draft = Draft {
+        self.write(&Draft {
             method: b"INVITE",
             uri: &outgoing.target,
             routes: &self.preloaded_routes(),
@@ -136,13 +133,8 @@ impl Agent {
             from: &outgoing.from,
             call_id: &call.call_id,
             cseq: outgoing.cseq + 1,
-            fields,
-            headers: [&headers, &general],
-            supported,
-            user_agent: user_agent.as_bytes(),
-            body: payload.body.as_ref(),
-        };
-        if signed { self.write(&draft) } else { self.write_bare(&draft) }
+            rest: Rest { fields, headers: &headers, supported, body: payload.body.as_ref() },
+        })
     }
 
     /// 100 and the other provisional responses.
@@ -156,9 +148,13 @@ impl Agent {
         };
         // RFC 3261 §12.1: each To tag is an early dialog of its own.
         if let Some(outgoing) = &mut call.outgoing {
-            match outgoing.early.iter_mut().find(|dialog| dialog.remote_tag == tag) {
-                Some(dialog) => dialog.refresh_target(&response),
-                None => outgoing.early.extend(Dialog::of_caller(&response, outgoing.cseq)),
+            match outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag() == tag) {
+                Some(dialog) => dialog.receive_response(&response),
+                None => {
+                    let invite = outgoing.invite.as_ref();
+                    let dialog = invite.and_then(|invite| Dialog::of_caller(invite, &response).ok());
+                    outgoing.early.extend(dialog.filter(|_| outgoing.early.len() < EARLY_DIALOGS));
+                }
             }
         }
         call.peer_allows_update = response.lists(HeaderName::Allow, "UPDATE");
@@ -194,7 +190,7 @@ impl Agent {
         let request = self.invite_with_interval(&mut call, wanted);
         self.calls.push(call);
         let Some(request) = request else { return false };
-        self.send_invite(number, &request);
+        self.launch(request, Purpose::Invite(number));
         true
     }
 
@@ -212,38 +208,24 @@ impl Agent {
         outgoing.session_expires = seconds;
         outgoing.min_se = seconds;
         outgoing.early.clear();
-        let request = self.write_invite(call, &Payload { headers: Vec::new(), body }, true).ok()?;
+        let request = self.write_invite(call, &Payload { headers: Vec::new(), body }).ok()?;
         call.outgoing.as_mut()?.cseq += 1;
         Some(request)
-    }
-
-    fn send_invite(&mut self, number: CallNumber, request: &Arc<Message>) {
-        self.dispatch(Arc::clone(request), Purpose::Invite(number), Default::default());
     }
 
     /// Any 2xx to an INVITE of ours: the first one, its repetition, another fork's, or one for a call that is over
     /// (RFC 3261 §13.2.2.4).
     pub(crate) fn on_invite_success(&mut self, response: &Arc<Message>) {
-        let (Ok(call_id), Ok(from), Ok(to), Ok(cseq)) =
-            (response.call_id(), response.from(), response.to(), response.cseq())
-        else {
-            return;
-        };
-        let tag = to.tag().unwrap_or_default();
-        let own_tag = from.tag().unwrap_or_default();
-        let Some(place) =
-            self.calls.iter().position(|call| call.call_id == call_id && call.local_tag == own_tag)
-        else {
-            return;
-        };
+        let Ok(id) = DialogId::of_response(response) else { return };
+        let ours = |call: &Call| call.call_id == id.call_id() && call.local_tag == id.local_tag();
+        let Some(place) = self.calls.iter().position(ours) else { return };
         let Some(call) = self.calls.get_mut(place) else { return };
-        let sent = call.acks.iter_mut().find(|ack| ack.cseq == cseq.number && ack.remote_tag == tag);
-        if let Some(ack) = sent {
-            let bytes = ack.bytes.clone();
-            self.transmit(bytes);
+        let now = self.now;
+        if let Some(ack) = call.acks.iter().find_map(|(sent, _)| sent.again(now, response)) {
+            self.transmit(ack.to_vec());
             return;
         }
-        let known = call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag);
+        let known = call.dialog.as_ref().is_some_and(|dialog| *dialog.id() == id);
         match call.stage {
             Stage::Calling => self.on_first_success(place, response),
             // The user has not acknowledged yet, neither this call nor this re-INVITE.
@@ -256,12 +238,18 @@ impl Agent {
     fn on_first_success(&mut self, place: usize, response: &Arc<Message>) {
         let Some(call) = self.calls.get_mut(place) else { return };
         let Some(outgoing) = call.outgoing.as_mut() else { return };
-        let Some(mut dialog) = Dialog::of_caller(response, outgoing.cseq) else { return };
-        // Requests may have gone out in the early dialog: the sequence goes on.
-        if let Some(early) = outgoing.early.iter().find(|early| early.remote_tag == dialog.remote_tag) {
-            dialog.local_cseq = dialog.local_cseq.max(early.local_cseq);
-            dialog.remote_cseq = early.remote_cseq;
-        }
+        // Requests may have gone out in the early dialog: its sequence goes on.
+        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let early = outgoing.early.iter().position(|early| early.id().remote_tag() == tag);
+        let dialog = match early.map(|place| outgoing.early.swap_remove(place)) {
+            Some(mut dialog) => {
+                dialog.receive_response(response);
+                Some(dialog)
+            }
+            None => outgoing.invite.as_ref().and_then(|invite| Dialog::of_caller(invite, response).ok()),
+        };
+        let Some(dialog) = dialog else { return };
+        outgoing.early.clear();
         let (number, offered) = (call.number, !outgoing.offered);
         call.dialog = Some(dialog);
         call.patience = Instant::NEVER;
@@ -276,20 +264,28 @@ impl Agent {
             return;
         }
         call.stage = Stage::Accepted;
+        if let Some(outgoing) = &mut call.outgoing {
+            outgoing.success = Some(Arc::clone(response));
+        }
         self.start_session_timer(number, response, true);
         self.emit(Event::Accepted { call: number, response: Arc::clone(response), offered });
     }
 
-    /// Acknowledges and ends at once: a fork that lost, an answer that came too late or without a description.
+    /// Acknowledges and ends at once, on a dialog of its own: a fork that lost, an answer that came too late or
+    /// without a description.
     fn dismiss(&mut self, place: usize, response: &Message) {
         let Some(call) = self.calls.get(place) else { return };
-        let Ok(cseq) = response.cseq() else { return };
-        let Some(mut dialog) = Dialog::of_caller(response, cseq.number) else { return };
         let number = call.number;
-        if let Ok(bytes) = self.write_ack(&dialog, cseq.number, &Payload::default(), number) {
-            self.send_ack(number, &dialog, cseq.number, bytes);
+        let Some(invite) = call.outgoing.as_ref().and_then(|outgoing| outgoing.invite.clone()) else {
+            return;
+        };
+        let Ok(mut dialog) = Dialog::of_caller(&invite, response) else { return };
+        // An INVITE that was challenged has gone out under several numbers.
+        let cseq = response.cseq().map_or(0, |cseq| cseq.number);
+        if let Ok(ack) = self.write_ack(number, &dialog, cseq, &Payload::default()) {
+            self.send_ack(number, response, &ack);
         }
-        self.send_bye(number, &mut dialog, &Ending::default());
+        let _ = self.send_in(&mut dialog, b"BYE", Vec::new(), &Payload::default(), Purpose::Bye(number));
     }
 
     /// Sends the ACK for the 2xx of our INVITE: with an answer if the 2xx carried the offer.
@@ -303,14 +299,7 @@ impl Agent {
         payload: Payload,
     ) -> Result<(), CommandError> {
         self.now = now;
-        let call = self.call(number).ok_or(CommandError::Unknown)?;
-        let (Stage::Accepted, Some(dialog), Some(outgoing)) = (call.stage, &call.dialog, &call.outgoing)
-        else {
-            return Err(CommandError::State);
-        };
-        let (dialog, cseq) = (dialog.clone(), outgoing.cseq);
-        let bytes = self.write_ack(&dialog, cseq, &payload, number)?;
-        self.send_ack(number, &dialog, cseq, bytes);
+        self.acknowledge_first(number, &payload)?;
         if let Some(call) = self.call_mut(number) {
             call.stage = Stage::Confirmed;
         }
@@ -318,49 +307,65 @@ impl Agent {
         Ok(())
     }
 
+    /// The ACK for the 2xx that the user has been told of.
+    pub(crate) fn acknowledge_first(
+        &mut self,
+        number: CallNumber,
+        payload: &Payload,
+    ) -> Result<(), CommandError> {
+        let call = self.call(number).ok_or(CommandError::Unknown)?;
+        let success = call.outgoing.as_ref().and_then(|outgoing| outgoing.success.clone());
+        let (Stage::Accepted, Some(response)) = (call.stage, success) else {
+            return Err(CommandError::State);
+        };
+        self.acknowledge_success(number, &response, payload)
+    }
+
+    /// Writes and sends the ACK for a 2xx in the call's dialog.
+    pub(crate) fn acknowledge_success(
+        &mut self,
+        number: CallNumber,
+        response: &Message,
+        payload: &Payload,
+    ) -> Result<(), CommandError> {
+        let dialog = self.call(number).and_then(|call| call.dialog.clone()).ok_or(CommandError::State)?;
+        let cseq = response.cseq().map_err(|_| CommandError::State)?.number;
+        let ack = self.write_ack(number, &dialog, cseq, payload)?;
+        self.send_ack(number, response, &ack);
+        Ok(())
+    }
+
     /// An ACK for a 2xx: a request within the dialog, under the INVITE's number and with its credentials
     /// (RFC 3261 §13.2.2.4).
-    pub(crate) fn write_ack(
+    fn write_ack(
         &mut self,
+        number: CallNumber,
         dialog: &Dialog,
         cseq: u32,
         payload: &Payload,
-        number: CallNumber,
-    ) -> Result<Vec<u8>, CommandError> {
-        let (uri, routes) = dialog.path();
+    ) -> Result<Arc<Message>, CommandError> {
         let invite = self.call(number).and_then(|call| call.outgoing.as_ref()?.invite.clone());
         let mut fields = Vec::new();
         for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
             let values = invite.iter().flat_map(|invite| invite.headers(name));
             fields.extend(values.map(|value| (name, value.to_vec())));
         }
-        let general = self.config.settings.extra_headers.clone();
-        let via = new_via(self.via, &self.identity.via_host, &mut self.entropy);
-        let draft = Draft {
-            method: b"ACK",
-            uri: &uri,
-            routes: &routes,
-            to: &dialog.remote,
-            from: &dialog.local,
-            call_id: &dialog.call_id,
-            cseq,
-            fields,
-            headers: [&payload.headers, &general],
-            supported: b"",
-            user_agent: self.config.user_agent.as_bytes(),
-            body: payload.body.as_ref(),
-        };
-        draft.write(&via)
+        let builder = dialog.ack(&self.new_via(), cseq);
+        let rest =
+            Rest { fields, headers: &payload.headers, supported: b"outbound", body: payload.body.as_ref() };
+        self.finish_request(builder, &rest)
     }
 
-    pub(crate) fn send_ack(&mut self, number: CallNumber, dialog: &Dialog, cseq: u32, bytes: Vec<u8>) {
-        let (at, remote_tag) = (self.now, dialog.remote_tag.clone());
-        let oldest = self.now - self.timers.patience();
+    /// Sends an ACK, and keeps it for the case that `response` comes again.
+    fn send_ack(&mut self, number: CallNumber, response: &Message, ack: &Message) {
+        let (now, timers) = (self.now, self.timers);
+        let bytes: Arc<[u8]> = ack.as_bytes().into();
         if let Some(call) = self.call_mut(number) {
-            call.acks.retain(|ack| ack.at >= oldest);
-            call.acks.push(SentAck { remote_tag, cseq, bytes: bytes.clone(), at });
+            call.acks.retain(|(kept, _)| kept.end() > now);
+            let kept = Acknowledgement::new(now, &timers, Arc::clone(&bytes), response);
+            call.acks.extend(kept.map(|kept| (kept, Arc::clone(&bytes))));
         }
-        self.transmit(bytes);
+        self.transmit(bytes.to_vec());
     }
 
     /// The INVITE got no answer at all.
@@ -402,20 +407,4 @@ impl Agent {
     pub(crate) fn place(&self, number: CallNumber) -> Result<usize, CommandError> {
         self.calls.iter().position(|call| call.number == number).ok_or(CommandError::Unknown)
     }
-}
-
-/// A subscription has no INVITE; its first request is written from here.
-pub(crate) fn first_dialog(call: &Call) -> Option<Dialog> {
-    let outgoing = call.outgoing.as_ref()?;
-    Some(Dialog {
-        call_id: call.call_id.clone(),
-        local: outgoing.from.clone(),
-        remote: outgoing.to.clone(),
-        local_tag: call.local_tag.clone(),
-        remote_tag: Vec::new(),
-        remote_target: outgoing.target.clone(),
-        routes: Vec::new(),
-        local_cseq: outgoing.cseq,
-        remote_cseq: None,
-    })
 }

@@ -27,45 +27,58 @@ pub(crate) struct Draft<'a> {
     pub(crate) from: &'a [u8],
     pub(crate) call_id: &'a [u8],
     pub(crate) cseq: u32,
-    /// Fields that the protocol needs, after CSeq.
+    pub(crate) rest: Rest<'a>,
+}
+
+/// What a request carries behind CSeq.
+#[derive(Debug, Default)]
+pub(crate) struct Rest<'a> {
+    /// Fields that the protocol needs.
     pub(crate) fields: Vec<(HeaderName, Vec<u8>)>,
-    /// Fields that users add: of this request, then of every message.
-    pub(crate) headers: [&'a [Header]; 2],
+    /// Fields that the user adds.
+    pub(crate) headers: &'a [Header],
     /// The option tags for Supported.
     pub(crate) supported: &'a [u8],
-    pub(crate) user_agent: &'a [u8],
     pub(crate) body: Option<&'a Body>,
 }
 
 impl Draft<'_> {
-    /// The request on the wire, under the Via value `via`.
-    pub(crate) fn write(&self, via: &[u8]) -> Result<Vec<u8>, CommandError> {
+    /// The request under the Via value `via`, as far as CSeq.
+    pub(crate) fn start(&self, via: &[u8]) -> Builder {
         let mut cseq = Vec::with_capacity(self.method.len() + 11);
         text::write_decimal(&mut cseq, u64::from(self.cseq));
         cseq.push(b' ');
         cseq.extend_from_slice(self.method);
-        let mut builder =
-            Builder::request(sip::Method::from_bytes(self.method), self.uri).header(HeaderName::Via, via);
+        let method = sip::Method::from_bytes(self.method);
+        let mut builder = Builder::request(method, self.uri).header(HeaderName::Via, via);
         for route in self.routes {
             builder = builder.header(HeaderName::Route, route);
         }
-        builder = builder
+        builder
             .header(HeaderName::MaxForwards, MAX_FORWARDS)
             .header(HeaderName::To, self.to)
             .header(HeaderName::From, self.from)
             .header(HeaderName::CallId, self.call_id)
-            .header(HeaderName::CSeq, &cseq);
+            .header(HeaderName::CSeq, &cseq)
+    }
+}
+
+impl Rest<'_> {
+    /// Ends a request. `general` are the fields that every message of the user's carries.
+    pub(crate) fn finish(
+        &self,
+        mut builder: Builder,
+        general: &[Header],
+        user_agent: &str,
+    ) -> Result<Vec<u8>, CommandError> {
         for (name, value) in &self.fields {
             builder = builder.header(*name, value);
         }
-        for headers in self.headers {
-            builder = add(builder, headers);
-        }
-        builder = builder.header(HeaderName::Allow, ALLOWED);
+        builder = add(add(builder, self.headers), general).header(HeaderName::Allow, ALLOWED);
         if !self.supported.is_empty() {
             builder = builder.header(HeaderName::Supported, self.supported);
         }
-        builder = builder.header(HeaderName::UserAgent, self.user_agent);
+        builder = builder.header(HeaderName::UserAgent, user_agent.as_bytes());
         if let Some(body) = self.body {
             builder = builder.body(body.content_type.as_bytes(), &body.bytes);
         }

@@ -3,7 +3,6 @@
 use crate::agent::Agent;
 use crate::call::Stage;
 use crate::config::Header;
-use crate::dialog::Dialog;
 use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::{CommandError, Ending, Payload};
 use crate::outgoing::Purpose;
@@ -36,13 +35,7 @@ impl Agent {
             }
             Stage::Accepted => {
                 // Whoever hangs up before acknowledging owes the ACK all the same.
-                let known = self
-                    .call(number)
-                    .and_then(|call| Some((call.dialog.clone()?, call.outgoing.as_ref()?.cseq)));
-                if let Some((dialog, cseq)) = known {
-                    let bytes = self.write_ack(&dialog, cseq, &Payload::default(), number)?;
-                    self.send_ack(number, &dialog, cseq, bytes);
-                }
+                self.acknowledge_first(number, &Payload::default())?;
                 self.hang_up(number, ending);
             }
             Stage::Confirmed => self.hang_up(number, ending),
@@ -58,20 +51,11 @@ impl Agent {
         self.finish(number);
         let Some(call) = self.call_mut(number) else { return };
         call.owes_bye = Some(ending.clone());
-        let Some(mut dialog) = call.dialog.clone() else { return };
-        self.send_bye(number, &mut dialog, ending);
-        if let Some(held) = self.call_mut(number).and_then(|call| call.dialog.as_mut()) {
-            held.local_cseq = dialog.local_cseq;
-        }
-    }
-
-    /// Sends BYE in a dialog, which need not be the call's: forks that lost have dialogs of their own.
-    pub(crate) fn send_bye(&mut self, number: CallNumber, dialog: &mut Dialog, ending: &Ending) {
         let payload = Payload { headers: ending.headers.clone(), body: ending.body.clone() };
         let purpose = Purpose::Bye(number);
-        if self.send_in(dialog, b"BYE", Vec::new(), &payload, purpose).is_err() {
+        if self.send_in_call(number, b"BYE", Vec::new(), &payload, purpose).is_err() {
             // A header that cannot be written must not keep the call up.
-            let _ = self.send_in(dialog, b"BYE", Vec::new(), &Payload::default(), purpose);
+            let _ = self.send_in_call(number, b"BYE", Vec::new(), &Payload::default(), purpose);
         }
     }
 
@@ -158,13 +142,13 @@ impl Agent {
 
     /// After a reconnection: repeats ACKs that may be lost, and BYEs that were.
     pub(crate) fn pay_debts(&mut self) {
-        let oldest = self.now - self.timers.patience();
+        let now = self.now;
         let acks: Vec<Vec<u8>> = self
             .calls
             .iter()
             .flat_map(|call| &call.acks)
-            .filter(|ack| ack.at >= oldest)
-            .map(|ack| ack.bytes.clone())
+            .filter(|(acknowledgement, _)| acknowledgement.end() > now)
+            .map(|(_, bytes)| bytes.to_vec())
             .collect();
         for bytes in acks {
             self.transmit(bytes);

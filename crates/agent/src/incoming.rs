@@ -4,7 +4,6 @@ use crate::agent::Agent;
 use crate::call::Stage;
 use crate::callee::is_sdp;
 use crate::compose::{ACCEPTED, ALLOWED};
-use crate::dialog::Dialog;
 use crate::event::{CallNumber, Event, TransactionNumber};
 use crate::options::{CommandError, Payload};
 use sip::Builder;
@@ -12,7 +11,7 @@ use sip::header::HeaderName;
 use sip::message::Message;
 use sip::transaction::ServerKey;
 use sip::uri::{Scheme, Uri};
-use sip::{Entropy, Instant, Method, text};
+use sip::{Dialog, DialogId, Entropy, Instant, Method, text};
 use std::sync::Arc;
 
 /// The extensions that a request may require of us.
@@ -130,12 +129,12 @@ impl Agent {
 
     /// A request with a To tag: for a dialog that stands, an early one of ours, or a subscription that begins.
     fn on_request_within(&mut self, key: ServerKey, request: &Arc<Message>, method: Method<'_>) {
-        let Ok(cseq) = request.cseq() else { return };
-        let found = self.calls.iter_mut().find_map(|call| {
-            let (number, stage) = (call.number, call.stage);
-            let early = call.outgoing.iter_mut().flat_map(|outgoing| &mut outgoing.early);
-            let dialog = call.dialog.iter_mut().chain(early).find(|dialog| dialog.receives(request))?;
-            Some((number, stage, dialog.takes(cseq.number)))
+        let found = DialogId::of_request(request).ok().and_then(|id| {
+            self.calls.iter_mut().find_map(|call| {
+                let (number, stage) = (call.number, call.stage);
+                let dialog = call.dialogs_mut().find(|dialog| *dialog.id() == id)?;
+                Some((number, stage, dialog.receive_request(request).is_ok()))
+            })
         });
         let Some((number, stage, in_order)) = found.or_else(|| self.begin_subscription(request)) else {
             self.respond_plainly(key, request, 481, &[]);
@@ -164,13 +163,9 @@ impl Agent {
             call.stage == Stage::Subscription
                 && call.call_id == call_id
                 && to.tag() == Some(call.local_tag.as_slice())
-                && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag.is_empty())
+                && call.dialog.is_none()
         })?;
-        let mut dialog = Dialog::of_callee(request, &call.local_tag)?;
-        if let Some(begun) = call.dialog.take() {
-            dialog.local = begun.local;
-            dialog.local_cseq = begun.local_cseq;
-        }
+        let dialog = Dialog::of_callee(request, &call.local_tag).ok()?;
         call.dialog = Some(dialog);
         Some((call.number, call.stage, true))
     }

@@ -32,7 +32,6 @@ mod callee;
 mod caller;
 mod compose;
 mod config;
-mod dialog;
 mod ending;
 mod event;
 mod identity;

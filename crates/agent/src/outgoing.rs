@@ -1,7 +1,7 @@
 //! Requests on their way: sending, answering challenges, and whose response it is (RFC 3261 §8.1, §22).
 
 use crate::agent::{Agent, Link, parse_own};
-use crate::compose::{Draft, name_address, new_via};
+use crate::compose::{Draft, Rest, name_address, new_via};
 use crate::config::Header;
 use crate::event::{CallNumber, Cause, Event, RequestNumber};
 use crate::identity::sip_uri;
@@ -11,7 +11,7 @@ use sip::header::HeaderName;
 use sip::message::Message;
 use sip::transaction::ClientKey;
 use sip::uri::Uri;
-use sip::{Method, text};
+use sip::{Builder, Method, text};
 use std::sync::Arc;
 
 /// What a request of ours is for.
@@ -75,28 +75,48 @@ impl Agent {
     /// Writes a request, sends it in a transaction of its own, and remembers what it is for.
     pub(crate) fn send(&mut self, draft: &Draft<'_>, purpose: Purpose) -> Result<Arc<Message>, CommandError> {
         let request = self.write(draft)?;
+        Ok(self.launch(request, purpose))
+    }
+
+    /// Signs a request and sends it in a transaction of its own.
+    pub(crate) fn launch(&mut self, request: Arc<Message>, purpose: Purpose) -> Arc<Message> {
+        let request = self.sign(request);
         self.dispatch(Arc::clone(&request), purpose, Attempts::default());
-        Ok(request)
+        request
     }
 
     /// Writes a request under a new branch.
-    pub(crate) fn write_bare(&mut self, draft: &Draft<'_>) -> Result<Arc<Message>, CommandError> {
-        let via = new_via(self.via, &self.identity.via_host, &mut self.entropy);
-        parse_own(&draft.write(&via)?).ok_or(CommandError::Header)
+    pub(crate) fn write(&mut self, draft: &Draft<'_>) -> Result<Arc<Message>, CommandError> {
+        let builder = draft.start(&self.new_via());
+        self.finish_request(builder, &draft.rest)
     }
 
-    /// Writes a request under a new branch, with the credentials that are known to be needed.
-    pub(crate) fn write(&mut self, draft: &Draft<'_>) -> Result<Arc<Message>, CommandError> {
-        let request = self.write_bare(draft)?;
+    pub(crate) fn new_via(&mut self) -> Vec<u8> {
+        new_via(self.via, &self.identity.via_host, &mut self.entropy)
+    }
+
+    /// Ends the writing of a request.
+    pub(crate) fn finish_request(
+        &self,
+        builder: Builder,
+        rest: &Rest<'_>,
+    ) -> Result<Arc<Message>, CommandError> {
+        let general = &self.config.settings.extra_headers;
+        let bytes = rest.finish(builder, general, &self.config.user_agent)?;
+        parse_own(&bytes).ok_or(CommandError::Header)
+    }
+
+    /// Adds the credentials that are known to be needed.
+    pub(crate) fn sign(&mut self, request: Arc<Message>) -> Arc<Message> {
         let credentials = self.credentials(&request);
-        if credentials.is_empty() {
-            return Ok(request);
-        }
         let mut edit = request.edit();
         for (name, value) in &credentials {
             edit.append(*name, value);
         }
-        edit.finish().ok().and_then(|bytes| parse_own(&bytes)).ok_or(CommandError::Header)
+        if credentials.is_empty() {
+            return request;
+        }
+        edit.finish().ok().and_then(|bytes| parse_own(&bytes)).unwrap_or(request)
     }
 
     /// Credentials for the realms that have challenged us before (RFC 3261 §22.2: they may be sent unasked).
@@ -178,7 +198,7 @@ impl Agent {
                     let (call, response) = (purpose.call(), Arc::clone(response));
                     self.emit(Event::Response { number, call, response, needs_acknowledge: false });
                 }
-                self.on_dialog_final(purpose, status, response);
+                self.on_dialog_final(purpose, status, response, request);
             }
         }
     }
@@ -231,8 +251,7 @@ impl Agent {
         text::write_decimal(&mut cseq, u64::from(number));
         cseq.push(b' ');
         cseq.extend_from_slice(request.method()?.as_bytes());
-        let via = new_via(self.via, &self.identity.via_host, &mut self.entropy);
-        let credentials = self.credentials(request);
+        let via = self.new_via();
         let mut edit = request.edit();
         edit.replace(HeaderName::Via, &via);
         edit.replace(HeaderName::CSeq, &cseq);
@@ -240,11 +259,7 @@ impl Agent {
             edit.remove(name);
         }
         let bare = edit.finish().ok().and_then(|bytes| parse_own(&bytes))?;
-        let mut edit = bare.edit();
-        for (name, value) in &credentials {
-            edit.append(*name, value);
-        }
-        edit.finish().ok().and_then(|bytes| parse_own(&bytes))
+        Some(self.sign(bare))
     }
 
     /// The CSeq number that follows in the sequence that the request belongs to.
@@ -259,13 +274,15 @@ impl Agent {
             }
             purpose => {
                 let call = self.call_mut(purpose.call()?)?;
-                match (&mut call.dialog, &mut call.outgoing) {
-                    (Some(dialog), _) => Some(dialog.next_cseq()),
+                let to_tag = pending.request.to().ok()?.tag();
+                match (to_tag, &mut call.outgoing) {
+                    (Some(tag), _) => Some(call.dialog_with(tag)?.next_cseq()),
+                    // The SUBSCRIBE that begins a dialog.
                     (None, Some(outgoing)) => {
                         outgoing.cseq = outgoing.cseq.saturating_add(1);
                         Some(outgoing.cseq)
                     }
-                    (None, None) => Some(pending.request.cseq().ok()?.number.saturating_add(1)),
+                    (None, None) => None,
                 }
             }
         }
@@ -354,8 +371,6 @@ impl Agent {
             parties.fields.push((HeaderName::Contact, self.identity.contact(origin.anonymous, false)));
         }
         let headers: Vec<Header> = origin.headers.iter().chain(&payload.headers).cloned().collect();
-        let settings = self.config.settings.extra_headers.clone();
-        let user_agent = self.config.user_agent.clone();
         let call_id = self.entropy.token(22);
         let number = self.new_request_number();
         let draft = Draft {
@@ -366,11 +381,12 @@ impl Agent {
             from: &parties.from,
             call_id: call_id.as_bytes(),
             cseq: 1,
-            fields: parties.fields,
-            headers: [&headers, &settings],
-            supported: b"outbound",
-            user_agent: user_agent.as_bytes(),
-            body: payload.body.as_ref(),
+            rest: Rest {
+                fields: parties.fields,
+                headers: &headers,
+                supported: b"outbound",
+                body: payload.body.as_ref(),
+            },
         };
         let request = self.send(&draft, Purpose::Free(number))?;
         self.settle();

@@ -1,7 +1,7 @@
 //! Registration: REGISTER, its refreshes, its failures (RFC 3261 §10.2, RFC 5626 §4.2, RFC 5627 §4).
 
 use crate::agent::Agent;
-use crate::compose::{Draft, name_address};
+use crate::compose::{Draft, Rest, name_address};
 use crate::event::{Cause, Event};
 use crate::outgoing::Purpose;
 use core::time::Duration;
@@ -157,9 +157,7 @@ impl Agent {
         let display_name = self.config.settings.display_name.clone().unwrap_or_default();
         let registrar = self.identity.registrar.clone();
         let call_id = self.registration.call_id.clone();
-        let user_agent = self.config.user_agent.clone();
         let headers = self.config.settings.register_extra_headers.clone();
-        let general = self.config.settings.extra_headers.clone();
         let draft = Draft {
             method: b"REGISTER",
             uri: &registrar,
@@ -168,11 +166,7 @@ impl Agent {
             from: &name_address(&display_name, &self.identity.uri, tag.as_bytes()),
             call_id: call_id.as_bytes(),
             cseq,
-            fields,
-            headers: [&headers, &general],
-            supported: b"path,gruu,outbound",
-            user_agent: user_agent.as_bytes(),
-            body: None,
+            rest: Rest { fields, headers: &headers, supported: b"path,gruu,outbound", body: None },
         };
         self.registration.retry_at = Instant::NEVER;
         self.registration.refresh_at = Instant::NEVER;

@@ -121,15 +121,9 @@ impl Agent {
 
     /// UPDATE without a description (RFC 4028 §7.4).
     fn send_refresh(&mut self, number: CallNumber) {
-        let Some(mut dialog) = self.call(number).and_then(|call| call.dialog.clone()) else { return };
         let fields = self.refresh_fields(number);
-        let sent =
-            self.send_in(&mut dialog, b"UPDATE", fields, &Payload::default(), Purpose::Refresh(number));
-        if sent.is_ok()
-            && let Some(held) = self.call_mut(number).and_then(|call| call.dialog.as_mut())
-        {
-            held.local_cseq = dialog.local_cseq;
-        }
+        // Without a dialog there is nothing to refresh.
+        let _ = self.send_in_call(number, b"UPDATE", fields, &Payload::default(), Purpose::Refresh(number));
     }
 
     pub(crate) fn on_refresh_final(&mut self, number: CallNumber, status: u16, response: &Arc<Message>) {

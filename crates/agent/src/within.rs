@@ -2,15 +2,13 @@
 
 use crate::agent::Agent;
 use crate::call::{Call, Stage};
-use crate::caller::first_dialog;
-use crate::compose::Draft;
-use crate::dialog::Dialog;
+use crate::compose::{Draft, Rest};
 use crate::event::{CallNumber, Cause, Event, Originator, RequestNumber, TransactionNumber};
 use crate::options::{CallOptions, CommandError, Origin, Payload};
 use crate::outgoing::Purpose;
 use sip::header::HeaderName;
 use sip::message::Message;
-use sip::{Instant, Method};
+use sip::{Dialog, Instant, Method};
 use std::sync::Arc;
 
 /// What a Replaces header or a Refer-To needs to know of a dialog (RFC 3891 §6.1).
@@ -36,46 +34,29 @@ impl Agent {
         payload: &Payload,
         purpose: Purpose,
     ) -> Result<Arc<Message>, CommandError> {
-        let (uri, routes) = dialog.path();
-        let anonymous =
-            purpose.call().and_then(|number| self.call(number)).is_some_and(|call| call.anonymous);
-        let (contact, supported): (bool, &[u8]) = match Method::from_bytes(method) {
-            Method::Invite => (true, b"timer,ice,replaces,outbound"),
-            Method::Update => (true, b"timer,ice,outbound"),
-            // RFC 3515 §2.2, RFC 6665 §4.1.2.1: target refreshes of their own.
-            Method::Subscribe | Method::Notify | Method::Refer => (true, b"outbound"),
-            _ => (false, b"outbound"),
+        let method = Method::from_bytes(method);
+        let supported: &[u8] = match method {
+            Method::Invite => b"timer,ice,replaces,outbound",
+            Method::Update => b"timer,ice,outbound",
+            _ => b"outbound",
         };
-        if contact {
-            let outbound = dialog.remote_tag.is_empty();
-            fields.insert(0, (HeaderName::Contact, self.identity.contact(anonymous, outbound)));
-        }
-        let mut all_routes = routes;
-        if dialog.remote_tag.is_empty() && all_routes.is_empty() {
-            all_routes = self.preloaded_routes();
-        }
-        let general = self.config.settings.extra_headers.clone();
-        let user_agent = self.config.user_agent.clone();
-        let cseq = dialog.next_cseq();
-        let draft = Draft {
+        // RFC 3261 §12.2, RFC 3311 §5.1, RFC 3515 §2.2, RFC 6665 §4.1.2: these may move the target.
+        if matches!(
             method,
-            uri: &uri,
-            routes: &all_routes,
-            to: &dialog.remote,
-            from: &dialog.local,
-            call_id: &dialog.call_id,
-            cseq,
-            fields,
-            headers: [&payload.headers, &general],
-            supported,
-            user_agent: user_agent.as_bytes(),
-            body: payload.body.as_ref(),
-        };
-        self.send(&draft, purpose)
+            Method::Invite | Method::Update | Method::Subscribe | Method::Notify | Method::Refer
+        ) {
+            let call = purpose.call().and_then(|number| self.call(number));
+            let anonymous = call.is_some_and(|call| call.anonymous);
+            fields.insert(0, (HeaderName::Contact, self.identity.contact(anonymous, false)));
+        }
+        let builder = dialog.request(method, &self.new_via());
+        let rest = Rest { fields, headers: &payload.headers, supported, body: payload.body.as_ref() };
+        let request = self.finish_request(builder, &rest)?;
+        Ok(self.launch(request, purpose))
     }
 
-    /// Sends a request in the dialog that the call has now: the standing one, or as caller the youngest early one.
-    fn send_in_call(
+    /// Sends a request in the dialog that the call has now. A subscription without one begins it.
+    pub(crate) fn send_in_call(
         &mut self,
         number: CallNumber,
         method: &[u8],
@@ -83,14 +64,60 @@ impl Agent {
         payload: &Payload,
         purpose: Purpose,
     ) -> Result<Arc<Message>, CommandError> {
-        let mut dialog = self.call(number).and_then(current_dialog).ok_or(CommandError::State)?;
-        let request = self.send_in(&mut dialog, method, fields, payload, purpose)?;
-        if let Some(call) = self.call_mut(number)
-            && let Some(held) = current_dialog_mut(call)
-        {
-            held.local_cseq = dialog.local_cseq;
+        let call = self.call(number).ok_or(CommandError::Unknown)?;
+        let Some(mut dialog) = call.current_dialog().cloned() else {
+            return self.begin_dialog(number, method, payload, purpose);
+        };
+        let sent = self.send_in(&mut dialog, method, fields, payload, purpose);
+        // Whatever became of it, its number is used up.
+        if let Some(held) = self.call_mut(number).and_then(Call::current_dialog_mut) {
+            *held = dialog;
         }
-        Ok(request)
+        sent
+    }
+
+    /// Sends the request that begins the dialog of a subscription.
+    fn begin_dialog(
+        &mut self,
+        number: CallNumber,
+        method: &[u8],
+        payload: &Payload,
+        purpose: Purpose,
+    ) -> Result<Arc<Message>, CommandError> {
+        let place = self.place(number)?;
+        let mut call = self.calls.swap_remove(place);
+        let request = self.write_first(&call, method, payload);
+        if let (Ok(_), Some(outgoing)) = (&request, &mut call.outgoing) {
+            outgoing.cseq += 1;
+        }
+        self.calls.push(call);
+        Ok(self.launch(request?, purpose))
+    }
+
+    /// The request that begins the dialog of a subscription.
+    fn write_first(
+        &mut self,
+        call: &Call,
+        method: &[u8],
+        payload: &Payload,
+    ) -> Result<Arc<Message>, CommandError> {
+        let (Stage::Subscription, Some(outgoing)) = (call.stage, &call.outgoing) else {
+            return Err(CommandError::State);
+        };
+        let origin = &outgoing.options.origin;
+        let mut fields = vec![(HeaderName::Contact, self.identity.contact(call.anonymous, true))];
+        fields.extend(self.parties(&outgoing.target, origin, &call.local_tag)?.fields);
+        let headers = [origin.headers.as_slice(), &payload.headers].concat();
+        self.write(&Draft {
+            method,
+            uri: &outgoing.target,
+            routes: &self.preloaded_routes(),
+            to: &outgoing.to,
+            from: &outgoing.from,
+            call_id: &call.call_id,
+            cseq: outgoing.cseq + 1,
+            rest: Rest { fields, headers: &headers, supported: b"outbound", body: payload.body.as_ref() },
+        })
     }
 
     /// Sends re-INVITE, or UPDATE if `update`: with a body an offer; without one a wish for an offer (INVITE) or a
@@ -154,13 +181,12 @@ impl Agent {
         }
         if success && invite {
             needs_acknowledge = request.body().is_empty();
-            let cseq = request.cseq().map_or(0, |cseq| cseq.number);
             if needs_acknowledge {
                 if let Some(call) = self.call_mut(number) {
-                    call.unacknowledged = Some((request_number, cseq));
+                    call.unacknowledged = Some((request_number, Arc::clone(response)));
                 }
             } else {
-                self.acknowledge_in(number, cseq, &Payload::default());
+                self.acknowledge_in(number, response, &Payload::default());
             }
         }
         if success && self.call(number).is_some_and(Call::is_established) {
@@ -172,16 +198,13 @@ impl Agent {
             response: Arc::clone(response),
             needs_acknowledge,
         });
-        self.on_dialog_final(Purpose::Reoffer(number, request_number), status, response);
+        self.on_dialog_final(Purpose::Reoffer(number, request_number), status, response, request);
     }
 
-    fn acknowledge_in(&mut self, number: CallNumber, cseq: u32, payload: &Payload) {
-        let Some(dialog) = self.call(number).and_then(|call| call.dialog.clone()) else { return };
-        let written = self
-            .write_ack(&dialog, cseq, payload, number)
-            .or_else(|_| self.write_ack(&dialog, cseq, &Payload::default(), number));
-        if let Ok(bytes) = written {
-            self.send_ack(number, &dialog, cseq, bytes);
+    /// The 2xx is there: whatever the user adds, an ACK must go out.
+    fn acknowledge_in(&mut self, number: CallNumber, response: &Message, payload: &Payload) {
+        if self.acknowledge_success(number, response, payload).is_err() {
+            let _ = self.acknowledge_success(number, response, &Payload::default());
         }
     }
 
@@ -196,11 +219,12 @@ impl Agent {
         payload: Payload,
     ) -> Result<(), CommandError> {
         self.now = now;
-        let waits =
-            |call: &&mut Call| call.unacknowledged.is_some_and(|(waiting, _)| waiting == request_number);
-        let call = self.calls.iter_mut().find(waits).ok_or(CommandError::Unknown)?;
-        let (number, cseq) = (call.number, call.unacknowledged.take().map_or(0, |(_, cseq)| cseq));
-        self.acknowledge_in(number, cseq, &payload);
+        let found = self.calls.iter_mut().find_map(|call| {
+            let waiting = call.unacknowledged.take_if(|(waiting, _)| *waiting == request_number)?;
+            Some((call.number, waiting.1))
+        });
+        let (number, response) = found.ok_or(CommandError::Unknown)?;
+        self.acknowledge_in(number, &response, &payload);
         Ok(())
     }
 
@@ -225,37 +249,26 @@ impl Agent {
         }
         let request_number = self.new_request_number();
         let purpose = Purpose::Dialog(number, request_number);
-        let mut payload = payload.clone();
-        let fields = self.first_fields(number, &mut payload);
-        let request = self.send_in_call(number, method.as_bytes(), fields, &payload, purpose)?;
+        let request = self.send_in_call(number, method.as_bytes(), Vec::new(), payload, purpose)?;
         self.settle();
         Ok((request_number, request))
     }
 
-    /// What the first request of a subscription carries beside its payload: the wishes of `create_subscription`.
-    fn first_fields(&self, number: CallNumber, payload: &mut Payload) -> Vec<(HeaderName, Vec<u8>)> {
-        let Some(call) = self.call(number) else { return Vec::new() };
-        let (Stage::Subscription, Some(outgoing)) = (call.stage, &call.outgoing) else { return Vec::new() };
-        payload.headers.splice(0..0, outgoing.options.origin.headers.iter().cloned());
-        if call.dialog.as_ref().is_some_and(|dialog| !dialog.remote_tag.is_empty()) {
-            return Vec::new();
-        }
-        self.parties(&outgoing.target, &outgoing.options.origin, &call.local_tag)
-            .map(|parties| parties.fields)
-            .unwrap_or_default()
-    }
-
     /// What a final response means to the dialog itself (RFC 3261 §12.2.1.2: 408 and 481 end it).
-    pub(crate) fn on_dialog_final(&mut self, purpose: Purpose, status: u16, response: &Arc<Message>) {
+    pub(crate) fn on_dialog_final(
+        &mut self,
+        purpose: Purpose,
+        status: u16,
+        response: &Arc<Message>,
+        request: &Message,
+    ) {
         let Some(number) = purpose.call() else { return };
         let Some(call) = self.call_mut(number) else { return };
         if call.stage == Stage::Subscription {
-            if (200..300).contains(&status)
-                && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag.is_empty())
-                && let Ok(cseq) = response.cseq()
-            {
-                let number = call.dialog.as_ref().map_or(cseq.number, |dialog| dialog.local_cseq);
-                call.dialog = Dialog::of_caller(response, number).or(call.dialog.take());
+            // A dialog that a NOTIFY began before has no number of ours yet.
+            let begins = call.dialog.as_ref().is_none_or(|dialog| dialog.local_cseq().is_none());
+            if begins && let Ok(dialog) = Dialog::of_caller(request, response) {
+                call.dialog = Some(dialog);
             }
             return;
         }
@@ -281,12 +294,12 @@ impl Agent {
     /// When there is no such call or it has no dialog.
     pub fn dialog_identity(&self, number: CallNumber) -> Result<DialogIdentity, CommandError> {
         let call = self.call(number).ok_or(CommandError::Unknown)?;
-        let dialog = current_dialog(call).ok_or(CommandError::State)?;
+        let dialog = call.current_dialog().ok_or(CommandError::State)?;
         Ok(DialogIdentity {
-            call_id: dialog.call_id,
-            local_tag: dialog.local_tag,
-            remote_tag: dialog.remote_tag,
-            remote_target: dialog.remote_target,
+            call_id: dialog.id().call_id().to_vec(),
+            local_tag: dialog.id().local_tag().to_vec(),
+            remote_tag: dialog.id().remote_tag().to_vec(),
+            remote_target: dialog.remote_target().to_vec(),
         })
     }
 
@@ -303,24 +316,8 @@ impl Agent {
     ) -> Result<(CallNumber, Arc<Message>), CommandError> {
         self.now = now;
         let options = CallOptions { origin, ..CallOptions::default() };
-        let mut call = self.new_outgoing(target, options, Stage::Subscription)?;
-        call.dialog = first_dialog(&call);
-        let dialog = call.dialog.as_ref().ok_or(CommandError::State)?;
-        let draft = Draft {
-            method: b"SUBSCRIBE",
-            uri: &dialog.remote_target,
-            routes: &self.preloaded_routes(),
-            to: &dialog.remote,
-            from: &dialog.local,
-            call_id: &dialog.call_id,
-            cseq: 1,
-            fields: vec![(HeaderName::Contact, self.identity.contact(call.anonymous, true))],
-            headers: [&[], &[]],
-            supported: b"outbound",
-            user_agent: b"",
-            body: None,
-        };
-        let preview = self.write_bare(&draft)?;
+        let call = self.new_outgoing(target, options, Stage::Subscription)?;
+        let preview = self.write_first(&call, b"SUBSCRIBE", &Payload::default())?;
         let number = call.number;
         self.calls.push(call);
         Ok((number, preview))
@@ -337,9 +334,9 @@ impl Agent {
         let waiting = self.waiting.iter().find(|waiting| waiting.number == transaction);
         let waiting = waiting.ok_or(CommandError::Unknown)?;
         let tag = waiting.tag.clone();
-        let dialog = Dialog::of_callee(&waiting.request, &tag).ok_or(CommandError::State)?;
+        let dialog = Dialog::of_callee(&waiting.request, &tag).map_err(|_| CommandError::State)?;
         let number = self.new_call_number();
-        let mut call = Call::new(number, Stage::Subscription, dialog.call_id.clone(), tag);
+        let mut call = Call::new(number, Stage::Subscription, dialog.id().call_id().to_vec(), tag);
         call.dialog = Some(dialog);
         self.calls.push(call);
         Ok(number)
@@ -356,18 +353,5 @@ impl Agent {
         }
         self.calls.swap_remove(place);
         Ok(())
-    }
-}
-
-fn current_dialog(call: &Call) -> Option<Dialog> {
-    let early = || call.outgoing.as_ref()?.early.last();
-    call.dialog.as_ref().or_else(early).cloned()
-}
-
-fn current_dialog_mut(call: &mut Call) -> Option<&mut Dialog> {
-    match (&mut call.dialog, &mut call.outgoing) {
-        (Some(dialog), _) => Some(dialog),
-        (None, Some(outgoing)) => outgoing.early.last_mut(),
-        (None, None) => None,
     }
 }
