@@ -54,6 +54,7 @@ export class Media {
   readonly #heldDirections = new Map<RTCRtpTransceiver, RTCRtpTransceiverDirection>();
   #connection: RTCPeerConnection | undefined;
   #acquired: MediaStream | undefined;
+  #held = false;
   #silent = false;
   /** The answer to our first offer that was applied last. */
   #lastAnswer: string | undefined;
@@ -122,6 +123,10 @@ export class Media {
   /** Makes an offer or answer, waits for candidates, and returns what is to be sent. */
   async createLocal(type: 'offer' | 'answer', options?: RTCOfferOptions | RTCAnswerOptions): Promise<string> {
     const connection = this.#open();
+    if (this.#held) {
+      // Tracks that came during the hold are held too.
+      this.setHold(true);
+    }
     const restarting = type === 'offer' && Boolean((options as RTCOfferOptions | undefined)?.iceRestart);
     const description = await this.#step(
       type === 'offer' ? 'peerconnection:createofferfailed' : 'peerconnection:createanswerfailed',
@@ -197,6 +202,7 @@ export class Media {
 
   /** Sets the directions of the next offer: nothing is received while held (RFC 3264 §8.4), and nothing is sent. */
   setHold(hold: boolean): void {
+    this.#held = hold;
     for (const transceiver of this.#connection?.getTransceivers?.() ?? []) {
       const before = this.#heldDirections.get(transceiver);
       if (hold && before === undefined && transceiver.currentDirection !== 'stopped') {

@@ -39,10 +39,9 @@ export class Registrator {
     this.#core.register();
   }
 
+  /** Takes the registration back, also one that is under way. Does nothing if there is none. */
   unregister(options: { all?: boolean } = {}): void {
-    if (this.isRegistered || options.all) {
-      this.#core.unregister(options);
-    }
+    this.#core.unregister(options);
   }
 
   /** Takes the registration back if there is one. */

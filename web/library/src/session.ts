@@ -5,15 +5,14 @@
  *                  '----------'---------------'-> CANCELED
  *     incoming:  NULL -> INVITE_RECEIVED -> WAITING_FOR_ANSWER -> ANSWERED -> WAITING_FOR_ACK -> CONFIRMED -> TERMINATED
  *
- * Names, payloads and order of events are those of JsSIP. Known differences, all on purpose: a failed re-offer does not end
- * the call, the cause of a failure is the true one, the loser of a fork is hung up instead of the winner, candidates are
- * waited for a bounded time, and a broken media path is repaired before the call is given up.
+ * Names, payloads and order of events are JsSIP's. Different on purpose: a failed re-offer does not end the call, causes are
+ * true, the loser of a fork is hung up, candidates are waited for a bounded time, a broken media path is repaired first.
  */
 
 import { causes } from './causes.js';
 import { type CallNumber, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type SipMessage } from './core.js';
 import { type DTMFOptions, checkTones } from './dtmf.js';
-import type { CallEvent, CallListener, Endpoint } from './endpoint.js';
+import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter } from './events.js';
 import { InvalidStateError, NotSupportedError } from './exceptions.js';
 import { InsideCall } from './inside_call.js';
@@ -35,7 +34,7 @@ import { StandingMedia } from './standing_media.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
 
-export class RTCSession extends EventEmitter<RTCSessionEvents> implements CallListener {
+export class RTCSession extends EventEmitter<RTCSessionEvents> {
   static readonly C = STATUS;
 
   /** Free for the page. */

@@ -78,6 +78,7 @@ interface MediaOptions {
   /** A stream of the page's own: it is not stopped at the end of the call. */
   mediaStream?: MediaStream | null;
   pcConfig?: RTCConfiguration;
+  /** Taken for compatibility; browsers know it no more. */
   rtcConstraints?: unknown;
   rtcOfferConstraints?: RTCOfferOptions;
   rtcAnswerConstraints?: RTCAnswerOptions;

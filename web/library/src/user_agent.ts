@@ -172,7 +172,8 @@ export class UA extends EventEmitter<UAEvents> {
     this.#environment.clearTimeout(this.#farewell);
     this.#environment.events?.addEventListener('pagehide', this.#onPageHide);
     if (this.#status === C.STATUS_USER_CLOSED) {
-      this.#status = C.STATUS_INIT;
+      // The connection may still be there, saying good-bye.
+      this.#status = this.#transport.isConnected() ? C.STATUS_READY : C.STATUS_INIT;
     }
     if (this.configuration.register) {
       this.endpoint.core.register();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakePeerConnection, Page, request, response, sdp, settle } from './support/page.ts';
 import { Exceptions } from './support/library.ts';
+import { FakeTrack } from './support/webrtc.ts';
 
 const REOFFER = 2; // The call is the first thing that the core creates, the re-offer the second.
 
@@ -50,6 +51,23 @@ test('Unhold brings the direction and the sound back', async () => {
   page.respond(3, 200, 'OK', sdp(), 'UPDATE');
   await settle();
   assert.equal(page.devices.given[0]?.getTracks()[0]?.enabled, true);
+});
+
+test('Tracks that come during a hold are held too, and taken back with the rest', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.session?.hold();
+  await settle();
+  page.respond(REOFFER, 200, 'OK', sdp('recvonly'));
+  await settle();
+  page.connection.addTrack(new FakeTrack('video'));
+  page.session?.renegotiate();
+  await settle();
+  assert.deepEqual(page.connection.getTransceivers().map((each) => each.direction), ['sendonly', 'sendonly']);
+  page.respond(3, 200, 'OK', sdp('recvonly'));
+  await settle();
+  page.session?.unhold();
+  assert.deepEqual(page.connection.getTransceivers().map((each) => each.direction), ['sendrecv', 'sendrecv']);
 });
 
 test('Hold and unhold where they make no sense return false', async () => {

@@ -122,6 +122,17 @@ test('Stop with nothing to say closes at once, and start works again', async () 
   assert.equal(page.ua.status, UA.C.STATUS_READY);
 });
 
+test('Start during the good-bye keeps the connection', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.ua.stop();
+  page.ua.start();
+  await page.clock.advance(5_000);
+  assert.equal(page.ua.isConnected(), true);
+  assert.equal(page.ua.status, UA.C.STATUS_READY);
+  assert.equal(page.core.told('register').length, 2);
+});
+
 test('A page that goes away says good-bye without waiting; one that is only frozen does not', async () => {
   const page = new Page().connect();
   await page.establish();
