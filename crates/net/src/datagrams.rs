@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use sip::{ConnectionId, Flow, KeepAlive, Transport};
 use tokio::net::UdpSocket;
 
+use crate::icmp;
 use crate::shared::Shared;
 
 /// Datagrams taken in one turn, before other tasks have theirs.
@@ -28,6 +29,7 @@ pub(crate) struct Datagrams {
 
 impl Datagrams {
     pub(crate) fn new(socket: UdpSocket, local: SocketAddr) -> Self {
+        icmp::ask_for_errors(&socket, local.is_ipv4());
         Self { socket, local, queue: RefCell::default(), queued: Cell::new(0), waker: Cell::new(None) }
     }
 
@@ -55,10 +57,10 @@ impl Datagrams {
     /// network would.
     pub(crate) fn send(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
         if self.queued.get() == 0 {
-            match self.socket.try_send_to(bytes, remote) {
+            match self.try_send(bytes, remote) {
                 Ok(_) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return self.failed(net, remote, &error),
+                Err(_) => return self.failed(net, remote),
             }
         }
         let queued = self.queued.get().saturating_add(bytes.len());
@@ -73,8 +75,16 @@ impl Datagrams {
         }
     }
 
+    /// Sends; an error that an earlier datagram left behind is not this one's.
+    fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<usize> {
+        match self.socket.try_send_to(bytes, remote) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.socket.try_send_to(bytes, remote),
+            outcome => outcome,
+        }
+    }
+
     /// An error of our own socket: no route, a forbidden address, or one too long.
-    fn failed(&self, net: &Shared, remote: SocketAddr, _error: &io::Error) {
+    fn failed(&self, net: &Shared, remote: SocketAddr) {
         net.count(|counters| counters.datagrams_dropped = counters.datagrams_dropped.saturating_add(1));
         net.unreachable_datagram(self.flow(remote));
     }
@@ -93,18 +103,27 @@ impl Datagrams {
         .await
     }
 
+    /// Tells of datagrams that came back, for ever.
+    pub(crate) async fn watch(self: Rc<Self>, net: Rc<Shared>) {
+        loop {
+            for remote in icmp::returned(&self.socket).await {
+                net.unreachable_datagram(self.flow(remote));
+            }
+        }
+    }
+
     fn poll_send(&self, net: &Shared, cx: &mut Context<'_>) {
         while self.queued.get() != 0 {
             if self.socket.poll_send_ready(cx).is_pending() {
                 return;
             }
             let Some((remote, bytes)) = self.queue.borrow_mut().pop_front() else { return };
-            match self.socket.try_send_to(&bytes, remote) {
+            match self.try_send(&bytes, remote) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.queue.borrow_mut().push_front((remote, bytes));
                     continue;
                 }
-                Err(error) => self.failed(net, remote, &error),
+                Err(_) => self.failed(net, remote),
                 Ok(_) => {}
             }
             self.queued.set(self.queued.get().saturating_sub(bytes.len()));

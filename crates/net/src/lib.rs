@@ -62,6 +62,7 @@ mod deadlines;
 pub mod error;
 pub mod handler;
 mod http;
+mod icmp;
 mod intake;
 mod listen;
 pub mod network;

@@ -93,6 +93,7 @@ impl Network {
         let mut tasks = Tasks(Vec::new());
         for datagrams in &net.datagrams {
             tasks.start(Rc::clone(datagrams).run(Rc::clone(net)));
+            tasks.start(Rc::clone(datagrams).watch(Rc::clone(net)));
         }
         let accepting = Tasks(
             self.incoming

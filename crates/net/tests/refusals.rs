@@ -305,6 +305,7 @@ fn what_cannot_be_connected_is_unreachable() {
     run(async {
         let house = House::open(&[], Limits::default());
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Nobody listens for datagrams here, so none can be sent from here.
         for transport in [Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss, Transport::Udp] {
             let hop = Hop::Address { transport, address: free, server_name: None };
             house.network.send(&hop, &message(300));
@@ -386,5 +387,32 @@ fn a_fault_in_the_handler_costs_one_connection() {
         house.recorder.event(|event| *event == Event::HandlerPanicked).await;
         other.send_frame(Opcode::Text, &message(300)).await;
         house.recorder.message().await;
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_datagram_that_comes_back_is_told_and_hinders_no_other() {
+    run(async {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let listeners = [net::ListenerConfig::new(Protocol::Udp, any.parse().unwrap())];
+            let house = House::listening(&listeners, &support::tls(), Limits::default());
+            let free = tokio::net::UdpSocket::bind(any).await.unwrap().local_addr().unwrap();
+            let gone = Hop::Address { transport: Transport::Udp, address: free, server_name: None };
+            house.network.send(&gone, &message(300));
+            assert_eq!(house.recorder.unreachable().await, gone);
+            let peer = tokio::net::UdpSocket::bind(any).await.unwrap();
+            let there = Hop::Address {
+                transport: Transport::Udp,
+                address: peer.local_addr().unwrap(),
+                server_name: None,
+            };
+            for _ in 0..5 {
+                house.network.send(&gone, &message(300));
+                house.network.send(&there, &message(300));
+                let mut bytes = [0; 1000];
+                assert_eq!(peer.recv(&mut bytes).await.unwrap(), message(300).len());
+            }
+        }
     });
 }

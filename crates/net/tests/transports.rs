@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+
 use net::{Limits, ListenerConfig, Protocol};
 use sip::{Hop, Transport};
 use support::{House, Peer, frame, message, run, tls};
@@ -98,6 +100,40 @@ fn a_frame_may_come_in_pieces_and_a_message_in_fragments() {
             tokio::task::yield_now().await;
         }
         assert_eq!(house.recorder.message().await.1, message(30_000));
+    });
+}
+
+#[test]
+fn a_secure_websocket_and_a_page_share_one_port() {
+    run(async {
+        let house = House::open(&[Protocol::Https], Limits::default());
+        house.recorder.echo.set(true);
+        let address = house.address(Protocol::Https);
+        let answers = tokio::task::spawn_blocking(move || {
+            let mut page = support::tls_stream(address);
+            page.write_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+            let mut answer = Vec::new();
+            page.read_to_end(&mut answer).unwrap();
+            let mut socket = support::tls_stream(address);
+            let mut request = Vec::new();
+            websocket::client::write_request(&mut request, "localhost", "/sip", None, [7; 16]);
+            socket.write_all(&request).unwrap();
+            let mut upgrade = vec![0; 1];
+            while !upgrade.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                socket.read_exact(&mut byte).unwrap();
+                upgrade.push(byte[0]);
+            }
+            socket.write_all(&frame(Opcode::Text, &message(40_000))).unwrap();
+            let mut echo = vec![0; message(40_000).len() + 4];
+            socket.read_exact(&mut echo).unwrap();
+            (answer, upgrade, echo)
+        });
+        let (answer, upgrade, echo) = answers.await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"GET /x"));
+        assert!(upgrade[1..].starts_with(b"HTTP/1.1 101 "));
+        assert!(echo[4..] == message(40_000), "the echo is damaged");
+        assert_eq!(house.recorder.message().await.0.transport, Transport::Wss);
     });
 }
 

@@ -212,6 +212,23 @@ pub fn tls() -> TlsConfig {
     TlsConfig { roots: TrustRoots::File(directory.join("self-signed.pem")), ..config }
 }
 
+/// A blocking TLS client that trusts our certificate.
+pub fn tls_stream(address: SocketAddr) -> rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream> {
+    use rustls::pki_types::pem::PemObject as _;
+    let TrustRoots::File(path) = tls().roots else { unreachable!("tests trust a file") };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
+    let session = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    rustls::StreamOwned::new(session, std::net::TcpStream::connect(address).unwrap())
+}
+
 /// A peer on a plain stream.
 pub struct Peer {
     pub stream: TcpStream,
