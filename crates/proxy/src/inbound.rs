@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sip::header::HeaderName;
 use sip::transaction::ServerKey;
-use sip::uri::Uri;
+use sip::uri::{Scheme, Uri};
 use sip::{Flow, Instant, Message, Method};
 
 use crate::authentication::{Claim, Proof};
@@ -19,7 +19,7 @@ use crate::registrar::address_of_record::key;
 use crate::registrar::register::is_instance;
 use crate::reply::Refusal;
 use crate::route::{Destination, Preprocessed, preprocess};
-use crate::target::{Target, is_websocket_only};
+use crate::target::{Target, Way, is_websocket_only};
 use crate::validation::{loop_mark, validate};
 
 /// A request that is being decided on.
@@ -268,7 +268,15 @@ impl Proxy {
 
     fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
         let gr = uri.parameter("gr").map(Option::unwrap_or_default);
-        let targets = self.targets_of(now, aor, gr);
+        let mut targets = self.targets_of(now, aor, gr);
+        if uri.scheme() == Scheme::Sips {
+            // RFC 3261 §26.2.2, RFC 7118 §9.2: every hop of a sips request is encrypted.
+            targets.retain(|target| match &target.way {
+                Way::Flow(flow) => flow.transport.is_secure(),
+                Way::Resolve { .. } => true,
+            });
+            targets.iter_mut().for_each(Target::require_tls);
+        }
         if !targets.is_empty() {
             return Wish::Targets(targets, Reach::OwnUser);
         }

@@ -1,6 +1,6 @@
 //! Which of our sockets a message goes through, and the name that others are told for it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sip::text::write_decimal;
 use sip::{ConnectionId, Flow, Hop, Transport};
@@ -59,7 +59,12 @@ impl Listeners {
             Hop::Flow(flow) => self.side_of_flow(flow),
             Hop::Address { transport, address, .. } => {
                 let listener = self.towards(*transport, address.ip());
-                let local = listener.map_or(*address, |listener| listener.bound);
+                // Without a socket of that transport the answer comes back over the connection; any name of ours will do.
+                let any = || self.listeners.iter().find(|it| it.bound.is_ipv4() == address.is_ipv4());
+                let listener = listener.or_else(any).or(self.listeners.first());
+                let unspecified =
+                    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), transport.default_port());
+                let local = listener.map_or(unspecified, |listener| listener.bound);
                 self.side(listener, *transport, local, address.ip())
             }
         }

@@ -119,7 +119,10 @@ impl Proxy {
     pub fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.now = now;
         if flow.transport.is_reliable() {
-            self.connections.entry(flow.connection).or_insert(Connection { flow: *flow, users: Vec::new() });
+            self.connections.entry(flow.connection).or_insert_with(|| {
+                self.own.learn(flow.local.ip());
+                Connection { flow: *flow, users: Vec::new() }
+            });
         }
         let message = match Message::parse(bytes) {
             Ok(message) => message,

@@ -80,6 +80,13 @@ impl Target {
         Ok(target)
     }
 
+    /// Only TLS will do.
+    pub(crate) const fn require_tls(&mut self) {
+        if let Way::Resolve { secure, .. } = &mut self.way {
+            *secure = true;
+        }
+    }
+
     /// What `uri`, a Request-URI or the next Route, names.
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
         Ok(Self { uri: None, routes: Vec::new(), way: Way::to_uri(uri)?, by_flow: false, instance: None })

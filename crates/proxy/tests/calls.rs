@@ -45,7 +45,7 @@ fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
     assert_eq!(answer.status(), Some(200));
     assert_eq!(values(&answer, HeaderName::Via).len(), 1, "our Via is taken off");
     let mut call = Call { house, caller, callee, invite, answer };
-    call.from_caller("ACK", 1);
+    call.caller_sends("ACK", 1);
     let ack = call.house.one(&call.callee.flow);
     assert_eq!(method(&ack), "ACK");
     assert_eq!(ack.header(HeaderName::Route), None);
@@ -53,14 +53,14 @@ fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
 }
 
 impl Call {
-    fn from_caller(&mut self, method: &str, cseq: u32) {
+    fn caller_sends(&mut self, method: &str, cseq: u32) {
         let to = format!("<sip:{0}@example.com>;tag=to-{0}", self.callee.user);
         let routes = routes(&self.answer, true);
         let text = self.caller.request(method, &self.callee.contact, &to, "call", cseq, &routes);
         self.house.receive(&self.caller.flow, &text);
     }
 
-    fn from_callee(&mut self, method: &str, cseq: u32) {
+    fn callee_sends(&mut self, method: &str, cseq: u32) {
         let to = format!("<sip:{0}@example.com>;tag=from-{0}", self.caller.user);
         let routes = routes(&self.invite, false);
         let text = self
@@ -75,7 +75,7 @@ impl Call {
     }
 
     fn hang_up_by_caller(&mut self) {
-        self.from_caller("BYE", 3);
+        self.caller_sends("BYE", 3);
         let bye = self.house.one(&self.callee.flow);
         assert_eq!(method(&bye), "BYE");
         assert_eq!(bye.request_uri(), self.callee.contact.as_bytes());
@@ -87,7 +87,7 @@ impl Call {
     }
 
     fn hang_up_by_callee(&mut self) {
-        self.from_callee("BYE", 1);
+        self.callee_sends("BYE", 1);
         let bye = self.house.one(&self.caller.flow);
         assert_eq!(method(&bye), "BYE");
         assert_eq!(bye.request_uri(), self.caller.contact.as_bytes());
@@ -346,7 +346,7 @@ fn unknown_users_and_users_who_are_away_are_told_apart() {
 fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {
     let mut call = established(bob(), page("alice", 1));
     call.house.close(&call.callee.flow);
-    call.from_caller("BYE", 3);
+    call.caller_sends("BYE", 3);
     let refused = call.house.one(&call.caller.flow);
     assert_eq!(refused.status(), Some(430), "the flow is gone");
 
@@ -378,7 +378,7 @@ fn a_page_that_was_loaded_anew_is_found_by_its_instance() {
         ..alice
     };
     call.house.register(&again);
-    call.from_caller("BYE", 3);
+    call.caller_sends("BYE", 3);
     let bye = call.house.one(&again.flow);
     assert_eq!(method(&bye), "BYE");
 }

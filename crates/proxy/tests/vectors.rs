@@ -135,6 +135,40 @@ fn the_torture_messages_of_rfc_4475_have_their_outcomes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A registrar for the domain of the messages.
+fn registered(name: &str, domain: &str) -> Option<Message> {
+    let bytes = fs::read(vectors()?.join("rfc4475").join(format!("{name}.dat"))).unwrap();
+    let mut config = open_config();
+    config.domains = vec![domain.to_owned()];
+    let mut house = house(config);
+    house.proxy.receive(house.now, &peer(), &bytes);
+    house.drain();
+    house.sent.into_iter().map(|(_, message)| message).find(|message| message.status() != Some(100))
+}
+
+#[test]
+fn a_registrar_takes_the_torture_registrations() {
+    let contacts = |name: &str, domain: &str| {
+        registered(name, domain).map(|response| {
+            assert_eq!(response.status(), Some(200), "{name}: {}", text(&response));
+            values(&response, sip::HeaderName::Contact)
+        })
+    };
+    let Some(nulls) = contacts("escnull", "example.com") else { return };
+    assert_eq!(nulls.len(), 2, "%00 is an octet of the user part: {nulls:?}");
+    let header = contacts("cparam01", "example.com").unwrap();
+    assert!(header[0].contains(">;unknownparam"), "{header:?}");
+    let uri = contacts("cparam02", "example.com").unwrap();
+    assert!(uri[0].contains(";unknownparam>"), "{uri:?}");
+    let escaped = contacts("regescrt", "example.com").unwrap();
+    assert!(escaped[0].contains("?Route=%3Csip:sip.example.com%3E>"), "{escaped:?}");
+    for (name, status) in [("regbadct", 400), ("unksm2", 400)] {
+        assert_eq!(registered(name, "example.com").unwrap().status(), Some(status), "{name}");
+    }
+    let unknown = registered("esc02", "registrar.example.com").unwrap();
+    assert_eq!(unknown.status(), Some(501), "percent escapes mean nothing in a method");
+}
+
 #[test]
 fn the_ipv6_messages_of_rfc_5118_are_understood() {
     let Some(folder) = vectors() else { return };

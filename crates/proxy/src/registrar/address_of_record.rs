@@ -12,6 +12,8 @@ pub(crate) struct OwnHosts {
     domains: Vec<Vec<u8>>,
     aliases: Vec<Vec<u8>>,
     listeners: Vec<Listener>,
+    /// Addresses of the machine that connections came in on, where a socket is bound to all of them.
+    addresses: Vec<IpAddr>,
     is_edge: bool,
 }
 
@@ -24,7 +26,17 @@ impl OwnHosts {
             domains: lower(&config.domains),
             aliases: lower(&config.aliases),
             listeners: config.listeners.clone(),
+            addresses: Vec::new(),
             is_edge: matches!(config.role, Role::Edge { .. }),
+        }
+    }
+
+    /// Learns an address of the machine, from a connection that came in on it.
+    pub(crate) fn learn(&mut self, address: IpAddr) {
+        let address = address.to_canonical();
+        let is_bound = self.listeners.iter().any(|listener| listener.bound.ip() == address);
+        if !is_bound && !address.is_unspecified() && !self.addresses.contains(&address) {
+            self.addresses.push(address);
         }
     }
 
@@ -85,10 +97,11 @@ impl OwnHosts {
     }
 
     fn is_listener(&self, host: Host<'_>, text: &[u8]) -> bool {
-        let address = address_of(host);
-        self.listeners.iter().any(|listener| {
-            is_name_of(listener, text) || address.is_some_and(|address| listener.bound.ip() == address)
-        })
+        let address = address_of(host).map(|address| address.to_canonical());
+        address.is_some_and(|address| self.addresses.contains(&address))
+            || self.listeners.iter().any(|listener| {
+                is_name_of(listener, text) || address.is_some_and(|address| listener.bound.ip() == address)
+            })
     }
 }
 
