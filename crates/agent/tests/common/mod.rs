@@ -166,6 +166,9 @@ pub enum Side {
     Bob,
 }
 
+/// Decides which messages are lost.
+pub type Loss = Box<dyn FnMut(Side, &Message) -> bool>;
+
 /// Two agents that hear each other.
 pub struct Line {
     pub alice: Phone,
@@ -174,7 +177,7 @@ pub struct Line {
     /// Every message that passed, as `alice INVITE`.
     pub passed: Vec<String>,
     /// Loses a message if it says so.
-    pub loses: Box<dyn FnMut(Side, &Message) -> bool>,
+    pub loses: Loss,
 }
 
 impl Line {
