@@ -305,6 +305,9 @@ export class Media {
         finish();
         return;
       }
+      if (event.candidate.candidate === '') {
+        return; // Firefox's word for the end of one generation; null follows.
+      }
       this.#listener.candidate(event.candidate, finish);
       afterFirst ??= setTimeout(finish, this.gatheringTimeout);
     };

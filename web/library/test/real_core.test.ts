@@ -311,6 +311,153 @@ test('Stop: the binding is taken back, the call ended, the connection closed', o
   assert.equal(scene.ua.isConnected(), false);
 });
 
+test('A connection lost during a re-INVITE: the hold is undone, the call goes on and can be hung up', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.news();
+  scene.session.hold();
+  await settle();
+  scene.far.take('INVITE');
+  scene.far.drop();
+  await settle();
+  assert.deepEqual(scene.news(), ['hold local', 'disconnected', 'reofferfailed Connection Error', 'unhold local']);
+  await scene.clock.advance(3_000);
+  assert.equal(scene.session.isReadyToReOffer(), true);
+  scene.session.terminate();
+  assert.ok(scene.far.take('BYE'));
+});
+
+test('The far end re-offers while our re-INVITE is under way: 491, and ours goes on', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.news();
+  scene.session.hold();
+  await settle();
+  const ours = scene.far.take('INVITE');
+  scene.far.ask('INVITE', contactOf(scene.ua), [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, CONTACT, 'CSeq: 5 INVITE',
+  ], sdp('sendonly'));
+  await settle();
+  assert.match(scene.far.inbox.map((message) => message.start).join(), /491/);
+  scene.far.respond(ours, 200, 'OK', [CONTACT], sdp('recvonly'));
+  await settle();
+  assert.deepEqual(scene.news(), ['hold local']);
+  assert.deepEqual(scene.session.isOnHold(), { local: true, remote: false });
+});
+
+test('Early media, and then the answer', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  const invite = scene.far.take('INVITE');
+  scene.far.respond(invite, 183, 'Session Progress', [CONTACT], sdp('sendrecv', 'early'), 'bobs');
+  await settle();
+  assert.equal(FakePeerConnection.last.signalingState, 'have-remote-pranswer');
+  scene.far.respond(invite, 200, 'OK', [CONTACT], sdp('sendrecv', 'final'), 'bobs');
+  await settle();
+  assert.deepEqual(scene.news(), ['progress remote', 'accepted remote', 'confirmed local']);
+  assert.match(FakePeerConnection.last.remoteDescription?.sdp ?? '', /s=final/);
+});
+
+test('A call without an offer: ours is in the 200, the answer in the ACK', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring('');
+  scene.far.take('INVITE');
+  scene.far.take('INVITE');
+  scene.session.answer();
+  await settle();
+  const ok = scene.far.take('INVITE');
+  assert.match(ok.body, /s=offer/);
+  scene.far.ask('ACK', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', `To: ${one(ok, 'To')}`, 'Call-ID: theirs@far', 'CSeq: 1 ACK',
+  ], sdp());
+  await settle();
+  assert.deepEqual(scene.news(), ['progress local', 'accepted local', 'confirmed remote']);
+});
+
+test('A caller that gives up: CANCEL, 487, and the call has failed', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring();
+  const via = one(scene.far.take('INVITE'), 'Via');
+  scene.far.say([
+    `CANCEL ${contactOf(scene.ua)} SIP/2.0`, `Via: ${via}`, 'Max-Forwards: 70', 'From: <sip:bob@example.com>;tag=bobs',
+    'To: <sip:alice@example.com>', 'Call-ID: theirs@far', 'CSeq: 1 CANCEL', 'Reason: SIP;cause=200;text="Call completed elsewhere"',
+  ]);
+  assert.deepEqual(scene.news(), ['progress local', 'failed remote Canceled']);
+  assert.match(scene.far.inbox.map((message) => message.start).join(), /180 Ringing.*(200 OK.*487|487.*200 OK)/);
+});
+
+test('Nobody answers: 408 after the configured time', options, async () => {
+  const scene = await new Scene({ no_answer_timeout: 20 }).start();
+  scene.ring();
+  await scene.clock.advance(20_000);
+  assert.equal(scene.news().at(-1), 'failed local No Answer');
+  assert.match(scene.far.inbox.map((message) => message.start).join(), /408/);
+});
+
+test('A blind transfer, from REFER to the last NOTIFY', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const told: string[] = [];
+  scene.session.refer('carol', { eventHandlers: { requestSucceeded: () => told.push('requested'), accepted: () => told.push('accepted') } });
+  const refer = scene.far.take('REFER');
+  assert.equal(one(refer, 'Refer-To'), '<sip:carol@example.com>');
+  scene.far.respond(refer, 202, 'Accepted', [CONTACT]);
+  scene.far.ask('NOTIFY', contactOf(scene.ua), [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, CONTACT, 'CSeq: 5 NOTIFY',
+    'Event: refer', 'Subscription-State: terminated;reason=noresource', 'Content-Type: message/sipfrag',
+  ], 'SIP/2.0 200 OK\r\n');
+  assert.equal(scene.far.take('NOTIFY').start, 'SIP/2.0 200 OK');
+  assert.deepEqual(told, ['requested', 'accepted']);
+});
+
+test('An attended transfer takes the place of a standing call', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const first = scene.session;
+  const tag = /tag=([^;]+)/.exec(one(invite, 'From'))?.[1];
+  scene.ring(sdp(), [`Replaces: ${one(invite, 'Call-ID')};to-tag=${tag};from-tag=bobs`]);
+  assert.notEqual(scene.session, first);
+  scene.session.answer();
+  await settle();
+  const answer = scene.far.inbox.find((message) => message.start === 'SIP/2.0 200 OK');
+  scene.far.ask('ACK', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', `To: ${answer ? one(answer, 'To') : ''}`, 'Call-ID: theirs@far', 'CSeq: 1 ACK',
+  ]);
+  await settle();
+  assert.equal(first.isEnded(), true);
+  assert.ok(scene.far.take('BYE'));
+});
+
+test('A registrar that is not there: retried, and registered in the end', options, async () => {
+  const scene = new Scene({ register: true });
+  await scene.start();
+  scene.far.respond(scene.far.take('REGISTER'), 503, 'Service Unavailable', ['Retry-After: 5']);
+  assert.match(scene.news().join(), /registrationFailed/);
+  await scene.clock.advance(6_000);
+  const again = scene.far.take('REGISTER');
+  scene.far.respond(again, 200, 'OK', [`Contact: ${one(again, 'Contact')};expires=600`]);
+  assert.deepEqual(scene.news(), ['registered']);
+});
+
+test('Every header that the page adds to all messages is in all messages', options, async () => {
+  const scene = await new Scene({ extra_headers: ['X-All: yes'] }).start();
+  const invite = await scene.call();
+  assert.equal(one(invite, 'X-All'), 'yes');
+  scene.session.terminate();
+  assert.equal(one(scene.far.take('BYE'), 'X-All'), 'yes');
+});
+
+test('An anonymous call tells no name', options, async () => {
+  const scene = await new Scene({ display_name: 'Alice' }).start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true }, anonymous: true });
+  await settle();
+  const invite = scene.far.take('INVITE');
+  assert.match(one(invite, 'From'), /anonymous@anonymous\.invalid/);
+  assert.equal(one(invite, 'Privacy'), 'id');
+  assert.doesNotMatch(one(invite, 'From'), /Alice/);
+});
+
 test('Wrong header lines are refused before anything is sent', options, async () => {
   const scene = await new Scene().start();
   assert.throws(() => scene.ua.sendMessage('bob', 'x', { extraHeaders: ['X-One: 1\r\nX-Two: 2'] }));
