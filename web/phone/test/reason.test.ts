@@ -29,6 +29,7 @@ for (const [what, event, incoming, key] of [
   ['they hang up', { originator: 'remote', cause: 'Terminated' }, true, 'endedByPeer'],
   ['we cancel', { originator: 'local', cause: 'Canceled' }, false, 'endedCancelled'],
   ['they stop calling', { originator: 'remote', cause: 'Canceled' }, true, 'endedMissed'],
+  ['nobody answers here in time', { originator: 'local', cause: 'No Answer' }, true, 'endedMissed'],
   ['we decline', { originator: 'local', cause: 'Rejected' }, true, 'endedRejectedHere'],
 ] as const) {
   test(`when ${what}, nothing went wrong`, () => assert.deepEqual(callOutcome(event, incoming), { key, normal: true }));

@@ -36,9 +36,8 @@ export function callOutcome(event: Payload, incoming: boolean): Outcome {
   const code = statusOf(event);
   const local = event.originator === 'local';
   if (event.cause === 'Terminated') return { key: local ? 'endedByYou' : 'endedByPeer', normal: true };
-  if (incoming && !local && (event.cause === 'Canceled' || event.cause === 'No Answer' || event.cause === 'Expires')) {
-    return answeredElsewhere(event) ? { key: 'endedElsewhere', normal: true } : { key: 'endedMissed', normal: true };
-  }
+  const unanswered = event.cause === 'No Answer' || event.cause === 'Expires' || (event.cause === 'Canceled' && !local);
+  if (incoming && unanswered) return { key: answeredElsewhere(event) ? 'endedElsewhere' : 'endedMissed', normal: true };
   if (local && (event.cause === 'Canceled' || event.cause === 'Rejected' || event.cause === 'Busy' || event.cause === 'Unavailable')) {
     return { key: incoming ? 'endedRejectedHere' : 'endedCancelled', normal: true };
   }

@@ -7,8 +7,8 @@ import * as esbuild from 'esbuild';
 import puppeteer from 'puppeteer-core';
 
 const PHONE = fileURLToPath(new URL('../..', import.meta.url));
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-  + "media-src 'self' blob: mediastream:; style-src 'self'";
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; "
+  + "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'";
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', json: 'application/json', webmanifest: 'application/manifest+json' };
 
 /** The sources of the page with the double in place of the library; `config` is what GET /config.json answers. */
