@@ -214,6 +214,38 @@ pub enum Event {
     },
 }
 
+impl fmt::Display for Event {
+    /// One line for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyConnections { remote, from_one_source: true } => {
+                write!(f, "refused {remote}: too many connections from there")
+            }
+            Self::TooManyConnections { remote, .. } => write!(f, "refused {remote}: too many connections"),
+            Self::AcceptFailed { local, reason } => {
+                write!(f, "cannot accept a connection at {local}: {reason}")
+            }
+            Self::TlsFailed { local, remote, reason } => {
+                write!(f, "TLS between {local} and {remote} failed: {reason}")
+            }
+            Self::TlsOnPlainPort { local, remote } => {
+                write!(f, "{remote} speaks TLS at {local}, which is a port without TLS")
+            }
+            Self::PlainOnTlsPort { local, remote } => {
+                write!(f, "{remote} speaks without TLS at {local}, which is a TLS port")
+            }
+            Self::UpgradeRefused { remote, status, reason } => {
+                write!(f, "refused a WebSocket from {remote} with {status}: {reason}")
+            }
+            Self::Closed { local, remote, reason } => {
+                write!(f, "closed the connection between {local} and {remote}: {reason}")
+            }
+            Self::HandlerPanicked => f.write_str("internal error while handling a message"),
+            Self::ConnectFailed { remote, reason } => write!(f, "cannot connect to {remote}: {reason}"),
+        }
+    }
+}
+
 /// Why we closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -232,4 +264,20 @@ pub enum ClosedFor {
     WebSocket(websocket::CloseCode),
     /// What came was not SIP.
     Malformed,
+}
+
+impl fmt::Display for ClosedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SlowHandshake => "the handshake was not finished in time",
+            Self::SlowMessage => "a message was not finished in time",
+            Self::SlowReader => "the peer does not read what it is sent",
+            Self::Idle => "nothing came for too long",
+            Self::NoPong => "the peer answers no pings",
+            Self::WebSocket(code) => {
+                return write!(f, "the peer broke the WebSocket protocol ({})", code.number());
+            }
+            Self::Malformed => "what came is not SIP",
+        })
+    }
 }

@@ -1,11 +1,14 @@
 //! Records from the hosts file and from name servers. The only module that knows hickory.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::{Hosts, TokioResolver};
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 
 use super::ResolveError;
 use super::selection::{Naptr, Records, Srv};
@@ -22,7 +25,30 @@ pub(super) struct Dns {
 impl Dns {
     /// The system's name servers and hosts file.
     pub(super) fn system() -> Self {
-        let resolver = TokioResolver::builder_tokio().and_then(|mut builder| {
+        Self::build(TokioResolver::builder_tokio())
+    }
+
+    /// These name servers, and the system's hosts file.
+    pub(super) fn with_servers(servers: &[SocketAddr]) -> Self {
+        let servers = servers
+            .iter()
+            .map(|server| {
+                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
+                    .into_iter()
+                    .map(|mut connection| {
+                        connection.port = server.port();
+                        connection
+                    })
+                    .collect();
+                NameServerConfig::new(server.ip(), true, connections)
+            })
+            .collect();
+        let config = ResolverConfig::from_name_servers(servers);
+        Self::build(Ok(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())))
+    }
+
+    fn build(builder: Result<ResolverBuilder<TokioRuntimeProvider>, NetError>) -> Self {
+        let resolver = builder.and_then(|mut builder| {
             builder.options_mut().timeout = PATIENCE;
             builder.options_mut().attempts = 1;
             builder.build()

@@ -6,6 +6,7 @@ mod selection;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -63,9 +64,19 @@ impl Resolver {
     /// addresses and the names of the hosts file.
     #[must_use]
     pub fn system() -> Self {
+        Self::over(Dns::system())
+    }
+
+    /// A resolver with name servers of its own instead of the system's. The hosts file is the system's.
+    #[must_use]
+    pub fn with_servers(servers: &[SocketAddr]) -> Self {
+        Self::over(Dns::with_servers(servers))
+    }
+
+    fn over(dns: Dns) -> Self {
         let seed = RandomState::new().hash_one(0u8);
         Self(Rc::new(Inner {
-            dns: Dns::system(),
+            dns,
             entropy: RefCell::new(SeededEntropy::new(seed)),
             failures: RefCell::default(),
         }))

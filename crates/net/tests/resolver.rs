@@ -1,0 +1,156 @@
+//! The resolver against a name server on loopback.
+
+mod support;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use net::{ResolveError, Resolver};
+use sip::Transport;
+use support::{run, short};
+use tokio::net::UdpSocket;
+
+/// A name as it stands in a DNS message (RFC 1035 §3.1).
+fn name(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in text.split('.').filter(|label| !label.is_empty()) {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes
+}
+
+fn srv(priority: u16, port: u16, target: &str) -> Vec<u8> {
+    let mut bytes = priority.to_be_bytes().to_vec();
+    bytes.extend(10u16.to_be_bytes());
+    bytes.extend(port.to_be_bytes());
+    bytes.extend(name(target));
+    bytes
+}
+
+fn naptr(order: u16, service: &str, replacement: &str) -> Vec<u8> {
+    let mut bytes = order.to_be_bytes().to_vec();
+    bytes.extend(10u16.to_be_bytes());
+    for text in ["s", service, ""] {
+        bytes.push(text.len() as u8);
+        bytes.extend(text.as_bytes());
+    }
+    bytes.extend(name(replacement));
+    bytes
+}
+
+/// The records of the zone: kind and data of each.
+fn records(question: &str, kind: u16) -> Vec<Vec<u8>> {
+    match (question, kind) {
+        ("example.com", 35) => vec![
+            naptr(20, "SIP+D2U", "_sip._udp.example.com"),
+            naptr(10, "SIPS+D2T", "_sips._tcp.example.com"),
+        ],
+        ("_sips._tcp.example.com", 33) => {
+            vec![srv(2, 5063, "two.example.com"), srv(1, 5062, "one.example.com")]
+        }
+        ("_sip._udp.example.com", 33) => vec![srv(1, 5060, "one.example.com")],
+        ("one.example.com", 1) => vec![vec![192, 0, 2, 1]],
+        ("two.example.com", 1) => vec![vec![192, 0, 2, 2]],
+        ("two.example.com", 28) => {
+            vec!["2001:db8::2".parse::<std::net::Ipv6Addr>().unwrap().octets().to_vec()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The answer to one query (RFC 1035 §4.1).
+fn answer(query: &[u8]) -> Vec<u8> {
+    let mut labels = Vec::new();
+    let mut at = 12;
+    while query[at] != 0 {
+        let end = at + 1 + usize::from(query[at]);
+        labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_lowercase());
+        at = end;
+    }
+    let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+    let found = records(&labels.join("."), kind);
+    let mut bytes = query[..2].to_vec();
+    bytes.extend([0x85, 0x80, 0, 1]);
+    bytes.extend((found.len() as u16).to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(&query[12..at + 5]);
+    for data in found {
+        bytes.extend([0xc0, 12]);
+        bytes.extend(kind.to_be_bytes());
+        bytes.extend([0, 1, 0, 0, 0, 60]);
+        bytes.extend((data.len() as u16).to_be_bytes());
+        bytes.extend(data);
+    }
+    bytes
+}
+
+/// A name server, and how many queries it has seen.
+async fn name_server() -> (SocketAddr, Rc<Cell<usize>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let seen = Rc::new(Cell::new(0));
+    let count = Rc::clone(&seen);
+    tokio::task::spawn_local(async move {
+        let mut query = [0; 1000];
+        loop {
+            let (length, peer) = socket.recv_from(&mut query).await.unwrap();
+            count.set(count.get() + 1);
+            socket.send_to(&answer(&query[..length]), peer).await.unwrap();
+        }
+    });
+    (address, seen)
+}
+
+#[test]
+fn naptr_srv_and_addresses_are_followed_and_kept() {
+    run(async {
+        let (server, seen) = name_server().await;
+        let resolver = Resolver::with_servers(&[server]);
+        for _ in 0..2 {
+            let hops = resolver.resolve("example.com", None, None, false).await.unwrap();
+            let hops: Vec<_> = hops.iter().map(|hop| (hop.transport(), hop.address().to_string())).collect();
+            assert_eq!(
+                hops,
+                [
+                    (Transport::Tls, "192.0.2.1:5062".to_owned()),
+                    (Transport::Tls, "192.0.2.2:5063".to_owned()),
+                    (Transport::Tls, "[2001:db8::2]:5063".to_owned()),
+                    (Transport::Udp, "192.0.2.1:5060".to_owned()),
+                ]
+            );
+        }
+        let asked = seen.get();
+        resolver.resolve("example.com", None, None, true).await.unwrap();
+        assert!(seen.get() <= asked + 2, "answers that were known were asked for again");
+    });
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_asked_for_once() {
+    run(async {
+        let (server, seen) = name_server().await;
+        let resolver = Resolver::with_servers(&[server]);
+        for _ in 0..3 {
+            let outcome = resolver.resolve("nobody.example.com", Some(5060), None, false).await;
+            assert_eq!(outcome, Err(ResolveError::NotFound));
+        }
+        assert!(seen.get() <= 2, "{} queries for one A and one AAAA", seen.get());
+    });
+}
+
+#[test]
+fn a_silent_name_server_costs_a_bounded_time() {
+    run(async {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let resolver = Resolver::with_servers(&[silent.local_addr().unwrap()]);
+        let search = resolver.resolve("example.com", None, None, false);
+        let outcome = tokio::time::timeout(short(6_000), search).await.unwrap();
+        assert_eq!(outcome, Err(ResolveError::Unanswered));
+        let again = resolver.resolve("example.com", None, None, false);
+        let outcome = tokio::time::timeout(short(100), again).await.unwrap();
+        assert_eq!(outcome, Err(ResolveError::Unanswered), "asked again at once");
+    });
+}
