@@ -91,7 +91,9 @@ pub struct Limits {
     pub connect: Duration,
     /// How long an HTTP connection may stay without a request. Default 30 s.
     pub http_idle: Duration,
-    /// How long a TCP or TLS connection may stay silent; `None`: for ever. Default 15 min.
+    /// How long a TCP or TLS connection may stay silent; `None`: for ever. Default 2 h, since phones that need
+    /// no keep-alive say nothing between two registrations. A peer that has connected and never said anything
+    /// is closed after two minutes at the latest, and one whose machine is gone is found by the kernel.
     pub stream_idle: Option<Duration>,
     /// How often a WebSocket peer is pinged, less up to a fifth at random; `None`: never. Default 25 s.
     /// A peer that answers nothing for two intervals is closed.
@@ -114,7 +116,7 @@ impl Default for Limits {
             message_time: Duration::from_secs(10),
             connect: Duration::from_secs(4),
             http_idle: Duration::from_secs(30),
-            stream_idle: Some(Duration::from_secs(900)),
+            stream_idle: Some(Duration::from_secs(7200)),
             websocket_ping: Some(Duration::from_secs(25)),
             connections: 100_000,
             connections_per_source: 20_000,

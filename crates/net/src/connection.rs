@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use sip::{ConnectionId, Flow, Framer, Hop};
 use tokio::io::ReadBuf;
@@ -32,6 +33,9 @@ use crate::deadlines::Deadlines;
 use crate::handler::Event;
 use crate::shared::Shared;
 use crate::tls::{Session, SessionError};
+
+/// How long a peer may be connected without having said anything (A6).
+const FIRST_WORD: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -323,7 +327,7 @@ impl Connection {
         self.stage.set(Stage::Sip);
         self.deadlines.handshake.set(0);
         if let Some(idle) = net.limits.stream_idle {
-            self.deadlines.idle.set(net.calendar.after(idle));
+            self.deadlines.idle.set(net.calendar.after(idle.min(FIRST_WORD)));
         }
         self.opened.set(true);
         self.enter(net);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sip::Flow;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::config::{ListenerConfig, Protocol};
@@ -21,6 +21,9 @@ use crate::shared::{Shared, Target, Way};
 const BACKLOG: i32 = 1024;
 /// The kernel's buffer of a UDP socket in each direction, so that a burst of registrations fits.
 const DATAGRAM_BUFFER: usize = 1 << 20;
+/// After how much silence the kernel asks a peer, and how soon again.
+const KERNEL_PING: Duration = Duration::from_secs(60);
+const KERNEL_PING_AGAIN: Duration = Duration::from_secs(15);
 /// How long we wait when the system has no descriptor for a new connection (R20).
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -68,6 +71,14 @@ fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// No waiting for more bytes to send; and the kernel asks silent peers whether they are there, which also keeps
+/// the ways through NATs open. Without either we only serve worse.
+pub(crate) fn tune(stream: &TcpStream) {
+    let keep_alive = TcpKeepalive::new().with_time(KERNEL_PING).with_interval(KERNEL_PING_AGAIN);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+    let _ = stream.set_nodelay(true);
+}
+
 impl Incoming {
     /// Accepts, for ever.
     pub(crate) async fn run(self, net: Rc<Shared>) {
@@ -102,7 +113,7 @@ impl Incoming {
         if self.protocol.is_secure() && session.is_none() {
             return net.dismiss(remote);
         }
-        let _ = stream.set_nodelay(true);
+        tune(&stream);
         let flow = Flow {
             transport: self.protocol.transport(),
             connection: net.next_connection(),

@@ -10,6 +10,7 @@ use crate::config::Protocol;
 use crate::connection::{Connection, Step};
 use crate::handler::Event;
 use crate::http;
+use crate::listen;
 use crate::shared::{Notice, Shared, Target, Way};
 use crate::tls::SessionError;
 
@@ -46,7 +47,7 @@ async fn open(net: &Shared, target: &Target) -> Result<Rc<Connection>, String> {
         .await
         .map_err(|_| "no answer in time".to_owned())?
         .map_err(|error| error.to_string())?;
-    let _ = stream.set_nodelay(true);
+    listen::tune(&stream);
     let (protocol, session) = if target.transport == Transport::Tls {
         let address = target.address.ip().to_string();
         let name = target.server_name.as_deref().unwrap_or(&address);

@@ -391,6 +391,61 @@ fn a_fault_in_the_handler_costs_one_connection() {
 }
 
 #[test]
+fn the_handler_may_answer_and_close_from_inside_its_callback() {
+    run(async {
+        let house = House::open(&[Protocol::Tcp, Protocol::Http], Limits::default());
+        house.recorder.echo.set(true);
+        house.recorder.close_on_message.set(true);
+        let mut page = Peer::websocket(house.address(Protocol::Http)).await;
+        page.send_frame(Opcode::Text, &message(300)).await;
+        assert_eq!(page.frame().await.1, message(300), "the answer comes before the Close");
+        assert_eq!(page.close_code().await, 1008);
+        let mut phone = house.connect(Protocol::Tcp).await;
+        phone.write(&[message(300), message(400)].concat()).await;
+        assert_eq!(phone.until_closed().await, message(300), "nothing is read after a close");
+    });
+}
+
+/// A small generator in place of a fuzzer: valid openings with broken or random bytes behind them.
+#[test]
+fn no_bytes_on_any_port_hinder_the_others() {
+    run(async {
+        let protocols = [Protocol::Tcp, Protocol::Tls, Protocol::Http, Protocol::Https, Protocol::Udp];
+        let house = House::open(&protocols, Limits::default());
+        house.recorder.echo.set(true);
+        let mut entropy = sip::SeededEntropy::new(42);
+        let mut healthy = Peer::websocket(house.address(Protocol::Http)).await;
+        for round in 0..200u64 {
+            let mut bytes = message(200);
+            match round % 3 {
+                0 => sip::Entropy::fill(&mut entropy, &mut bytes),
+                1 => {
+                    let place = sip::Entropy::number(&mut entropy) as usize % bytes.len();
+                    bytes[place] ^= 1 << (round % 8);
+                }
+                _ => bytes.truncate(sip::Entropy::number(&mut entropy) as usize % 200),
+            }
+            for protocol in protocols {
+                if protocol == Protocol::Udp {
+                    let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                    peer.send_to(&bytes, house.address(protocol)).await.unwrap();
+                    continue;
+                }
+                let mut peer = house.connect(protocol).await;
+                // The server may close before all is written.
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut peer.stream, &bytes).await;
+            }
+            let mut page = Peer::websocket(house.address(Protocol::Http)).await;
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut page.stream, &bytes).await;
+            healthy.send_frame(Opcode::Text, &message(300)).await;
+            assert_eq!(healthy.frame().await.1, message(300), "round {round}");
+            house.recorder.clear();
+        }
+        drop(healthy);
+    });
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_datagram_that_comes_back_is_told_and_hinders_no_other() {
     run(async {

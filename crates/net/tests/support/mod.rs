@@ -47,6 +47,7 @@ pub struct Recorder {
     pub echo: Cell<bool>,
     pub keep_malformed: Cell<bool>,
     pub panic: Cell<bool>,
+    pub close_on_message: Cell<bool>,
     pub page: RefCell<Vec<u8>>,
 }
 
@@ -107,6 +108,11 @@ impl Recorder {
         .await
     }
 
+    /// Forgets what was told so far.
+    pub fn clear(&self) {
+        self.told.borrow_mut().clear();
+    }
+
     /// Everything told so far and not yet taken.
     pub fn rest(&self) -> Vec<Told> {
         self.told.borrow().clone()
@@ -118,6 +124,9 @@ impl Handler for Recorder {
         assert!(!self.panic.replace(false), "a fault in the handler, wanted by the test");
         if self.echo.get() {
             self.network.borrow().as_ref().unwrap().send(&Hop::Flow(*flow), bytes);
+        }
+        if self.close_on_message.get() {
+            self.network.borrow().as_ref().unwrap().close(flow, net::CloseCode::POLICY_VIOLATION);
         }
         self.tell(Told::Message(*flow, bytes.to_vec()));
     }
