@@ -58,6 +58,7 @@ export async function start(library: Library): Promise<Phone> {
   let current = build();
   document.body.replaceChildren(current.element, sound.element);
   phone.change.listen(update);
+  followWidth(phone);
   listenToKeys(phone, sounds, () => current.call);
   setInterval(() => { current.tick(); alerts.title(); }, 1000);
   for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
@@ -116,6 +117,14 @@ function applyLook(rebuild: () => void): Look {
       rebuild();
     },
   };
+}
+
+/** The same boundary as in the style sheet, from where on a panel stands beside the phone. */
+function followWidth(phone: Phone): void {
+  const wide = matchMedia('(min-width: 900px) and (min-height: 500px)');
+  const follow = (): void => { phone.wide = wide.matches; };
+  wide.addEventListener('change', follow);
+  follow();
 }
 
 let followed: Call | undefined;

@@ -1,7 +1,10 @@
-/** The whole phone by keyboard: digits and letters go to the dial field or the call, Enter calls, Escape closes or hangs up. */
+/** The whole phone by keyboard: digits and letters go to the dial field or the call, Enter calls and answers, Escape closes, declines or hangs up. */
 import type { Phone } from './model/phone.ts';
 import type { CallView } from './views/call.ts';
 import type { Sounds } from './media/sounds.ts';
+
+/** Who is writing when a call comes in must not answer it with the next Enter. */
+const BEFORE_ENTER_ANSWERS = 1_000;
 
 const FIELDS = 'input, textarea, select, [contenteditable]';
 
@@ -25,7 +28,7 @@ function escape(phone: Phone, event: KeyboardEvent, call: CallView): void {
     phone.call?.hangUp();
   } else if (phone.call) {
     phone.closeCall();
-  } else if (phone.dialled && phone.tab === 'keypad') {
+  } else if (phone.dialled && (phone.wide || phone.tab === 'keypad')) {
     phone.dialled = '';
     phone.dialError = undefined;
     phone.change.signal();
@@ -43,7 +46,12 @@ function enter(phone: Phone, event: KeyboardEvent): void {
 function typed(phone: Phone, sounds: Sounds, event: KeyboardEvent): void {
   if (phone.inCall) {
     const talking = phone.call?.phase === 'talking' || phone.call?.phase === 'early';
-    if (talking && /^[0-9*#]$/.test(event.key)) {
+    const onControl = event.target instanceof Element && event.target.closest('button, a, summary') !== null;
+    const seen = phone.call !== undefined && Date.now() - phone.call.startedAt > BEFORE_ENTER_ANSWERS;
+    if (phone.call?.phase === 'incoming' && event.key === 'Enter' && seen && !onControl) {
+      event.preventDefault();
+      void phone.call.answer(false);
+    } else if (talking && /^[0-9*#]$/.test(event.key)) {
       sounds.key(event.key);
       phone.call?.sendDigit(event.key);
     }
@@ -52,8 +60,10 @@ function typed(phone: Phone, sounds: Sounds, event: KeyboardEvent): void {
   // A space presses the button that has the focus.
   if (event.key.length !== 1 || event.key === ' ') return;
   if (phone.call) phone.closeCall();
-  if (phone.tab !== 'keypad' && phone.tab !== 'recents') return;
-  phone.tab = 'keypad';
+  if (!phone.wide) {
+    if (phone.tab !== 'keypad' && phone.tab !== 'recents') return;
+    phone.tab = 'keypad';
+  }
   event.preventDefault();
   phone.dialled += event.key;
   phone.dialError = undefined;

@@ -166,6 +166,26 @@ test('declining says busy to this caller only', async (t) => {
   await see(page, 'call-state', 'You declined the call.');
 });
 
+test('by keyboard alone: Enter answers, Escape hangs up, and neither does so out of a message being written', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.message('sip:bob@example.com', 'Bob', 'Hello'); });
+  await page.click(id('tab-messages'));
+  await page.click(id('conversation-row'));
+  await page.type(id('message-field'), 'I am wri');
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com'); });
+  await see(page, 'call-state', 'Incoming call');
+  await page.keyboard.type('ting');
+  await page.keyboard.press('Enter');
+  await see(page, 'conversation', 'I am writing');
+  assert.equal(await page.evaluate(() => phone.call.phase), 'incoming');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => Date.now() - phone.call.startedAt > 1000);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'You hung up.');
+});
+
 test('a missed call is counted until the list is looked at', async (t) => {
   const page = await signIn(t, { viewport: { width: 360, height: 740 } });
   await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });

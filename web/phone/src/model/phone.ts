@@ -26,6 +26,8 @@ export class Phone {
   waiting: Call | undefined;
   /** Which part of the page is in front. */
   tab: Tab = 'keypad';
+  /** The screen has room for a panel beside the call, so a call need not take the panel away. */
+  wide = false;
   /** What stands in the dial field. */
   dialled = '';
   dialError: TextKey | undefined;
@@ -107,7 +109,7 @@ export class Phone {
   callPeer(peer: Peer, video = false): void {
     const { agent, state } = this.line;
     if (this.inCall) return;
-    this.tab = 'keypad';
+    this.#bringForward();
     if (!agent || state !== 'registered') {
       this.dialError = 'errorNotReady';
       this.change.signal();
@@ -169,11 +171,16 @@ export class Phone {
     agent.on('newMessage', (event: Payload) => this.conversations.receive(event));
   }
 
+  /** Shows the call or the dial field where only one thing fits on the screen. */
+  #bringForward(): void {
+    if (!this.wide) this.tab = 'keypad';
+  }
+
   #ring(event: Payload): void {
     const call = Call.incoming(event.session, event.request, this.devices, this.#callEvents);
     if (!this.inCall) {
       this.call = call;
-      this.tab = 'keypad';
+      this.#bringForward();
     } else if (!this.waiting) {
       this.waiting = call;
     } else {

@@ -88,8 +88,10 @@ export function shell(phone: Phone, sounds: Sounds, look: Look, draft: SignInDra
 }
 
 function headerView(phone: Phone, look: Look): View {
-  const words = h('span', {});
-  const chip = h('span', { 'class': 'chip', 'data-testid': 'registration', 'role': 'status' }, h('span', { class: 'dot' }), words);
+  const words = h('span', { 'aria-hidden': 'true' });
+  // Spoken apart from what is seen: a countdown is not to be read out every second.
+  const spoken = h('span', { class: 'spoken', role: 'status' });
+  const chip = h('span', { 'class': 'chip', 'data-testid': 'registration' }, h('span', { class: 'dot' }), words, spoken);
   const other: Language = language() === 'en' ? 'es' : 'en';
   const languages = h('button', { 'type': 'button', 'class': 'button inline language', 'data-testid': 'language', 'lang': other, 'title': text('switchLanguage'), 'aria-label': other === 'es' ? 'Español' : 'English', 'on': { click: () => look.setLanguage(other) } }, other.toUpperCase());
   const theme = iconButton({ icon: 'moon', label: text('switchTheme'), id: 'theme', style: 'inline', press: () => look.setTheme(look.dark() ? 'light' : 'dark') });
@@ -105,7 +107,8 @@ function headerView(phone: Phone, look: Look): View {
       setText(user, account ? account.displayName ?? account.user : '');
       user.title = account ? text('registeredAs', { uri: uriOf(account) }) : '';
       chip.dataset.state = line.state;
-      setText(words, stateWords(phone));
+      setText(words, stateWords(phone, true));
+      setText(spoken, stateWords(phone, false));
       relabel(theme, look.dark() ? 'sun' : 'moon', text('switchTheme'));
     },
   };
@@ -115,11 +118,11 @@ const STATES: Record<Phone['line']['state'], TextKey> = {
   off: 'stateOffline', connecting: 'stateConnecting', registered: 'stateRegistered', reconnecting: 'stateReconnecting', failed: 'stateFailed',
 };
 
-function stateWords(phone: Phone): string {
+function stateWords(phone: Phone, countdown: boolean): string {
   const { state, retryAt } = phone.line;
   if (state !== 'registered' && !navigator.onLine) return text('stateOffline');
   const seconds = retryAt === undefined ? 0 : Math.ceil((retryAt - Date.now()) / 1000);
-  if (state === 'reconnecting' && seconds > 0) return text('stateReconnectingIn', { seconds });
+  if (state === 'reconnecting' && countdown && seconds > 0) return text('stateReconnectingIn', { seconds });
   return text(STATES[state]);
 }
 
