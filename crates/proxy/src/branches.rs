@@ -21,6 +21,9 @@ use crate::target::{Target, Way};
 /// What the losers of a fork are told, and show (RFC 3326 §2).
 const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// What the callee is told when the caller's page was closed.
+const CALLER_GONE: &[u8] = b"SIP;cause=487;text=\"The caller is gone\"";
+
 /// What is tried after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -46,6 +49,7 @@ impl Proxy {
             branches: by_instance(targets, self.config.limits.branches),
             answered: false,
             cancelled: false,
+            abandoned: None,
             rang: false,
             is_invite,
             is_call,
@@ -355,8 +359,15 @@ impl Proxy {
         self.conclude(now, id);
     }
 
-    /// Timer C (§16.8).
+    /// Timer C (§16.8), and the end of the patience with a caller whose connection is closed: nobody is there to
+    /// answer to, so the phones stop ringing.
     pub(crate) fn timer_c(&mut self, now: Instant, id: ContextId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.abandoned.is_some_and(|at| at <= now) && !context.answered {
+            context.abandoned = None;
+            context.cancelled = true;
+            self.cancel_branches(now, id, Some(CALLER_GONE));
+        }
         let Some(context) = self.contexts.get_mut(&id) else { return };
         for place in &mut context.branches {
             if place.timer_c.is_some_and(|at| at <= now) {
@@ -434,7 +445,7 @@ impl Proxy {
     }
 
     /// Keeps the table of Timer C in step with a context.
-    fn watch(&mut self, id: ContextId) {
+    pub(crate) fn watch(&mut self, id: ContextId) {
         let next = self.contexts.get(&id).and_then(ResponseContext::next_timeout);
         match next {
             Some(at) => {

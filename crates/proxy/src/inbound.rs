@@ -369,11 +369,23 @@ impl Proxy {
         position: usize,
         secret: Option<&UserSecret>,
     ) {
+        const WRONG: &str = "wrong user name or password";
         let is_registrar = is_register(&job.received);
+        let address = job.flow.remote.ip();
+        if self.failures.is_locked(now, address, user) {
+            return self.refuse(
+                now,
+                &job,
+                &Refusal::new(403, "too many wrong passwords; try again in a minute"),
+            );
+        }
         match self.authenticator.prove(&job.received, is_registrar, position, issued, secret) {
-            Proof::Wrong => return self.challenge(now, &job, false, "wrong user name or password"),
+            Proof::Wrong if self.failures.enter(now, address, user) => {
+                return self.challenge(now, &job, false, WRONG);
+            }
+            Proof::Wrong => return self.refuse(now, &job, &Refusal::new(403, WRONG)),
             Proof::Used => return self.challenge(now, &job, true, ""),
-            Proof::Right => {}
+            Proof::Right => self.failures.forget(address, user),
         }
         // `RELIABILITY` A13, A14: nobody speaks for another.
         let header = if is_registrar { job.received.to() } else { job.received.from() };

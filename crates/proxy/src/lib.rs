@@ -48,6 +48,7 @@ pub mod config;
 mod date;
 mod edge;
 pub mod event;
+mod failures;
 mod flow_token;
 mod forward;
 mod inbound;

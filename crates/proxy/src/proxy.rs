@@ -1,6 +1,6 @@
 //! The machine: what is handed in, what is given out, and the tables in between.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use sip::transaction::{ClientKey, Received, ServerKey, Timers, Transactions};
@@ -9,6 +9,7 @@ use sip::{ConnectionId, Entropy, Flow, Hop, Instant, Message, Method};
 use crate::authentication::Authenticator;
 use crate::config::Config;
 use crate::event::Event;
+use crate::failures::Failures;
 use crate::flow_token::FlowTokens;
 use crate::inbound::{Job, Sources};
 use crate::keyed_hash::Key;
@@ -30,13 +31,15 @@ pub struct Proxy {
     pub(crate) tokens: FlowTokens,
     pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
+    pub(crate) failures: Failures,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) transactions: Transactions<Hop>,
     pub(crate) connections: HashMap<ConnectionId, Connection>,
     pub(crate) location: Location,
     /// The REGISTERs that wait for another of the same user to be stored.
-    pub(crate) registering: HashMap<Vec<u8>, std::collections::VecDeque<Job>>,
-    pub(crate) contexts: HashMap<ContextId, ResponseContext>,
+    pub(crate) registering: HashMap<Vec<u8>, VecDeque<Job>>,
+    /// In order, so that whatever concerns several of them happens in the same order in every run.
+    pub(crate) contexts: BTreeMap<ContextId, ResponseContext>,
     pub(crate) last_context: u64,
     pub(crate) by_server: HashMap<ServerKey, ContextId>,
     pub(crate) by_client: HashMap<ClientKey, (ContextId, usize)>,
@@ -91,6 +94,7 @@ impl Proxy {
             tokens: FlowTokens::new(key.clone(), boot),
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
+            failures: Failures::new(key.clone()),
             transactions: Transactions::new(Timers::default(), &mut *entropy),
             location: Location::new(config.registrar.flow_grace),
             key,
@@ -98,7 +102,7 @@ impl Proxy {
             entropy,
             connections: HashMap::new(),
             registering: HashMap::new(),
-            contexts: HashMap::new(),
+            contexts: BTreeMap::new(),
             last_context: 0,
             by_server: HashMap::new(),
             by_client: HashMap::new(),
@@ -234,6 +238,24 @@ impl Proxy {
         self.location.flow_closed(now, flow);
         self.transactions.unreachable(now, &Hop::Flow(*flow));
         self.respond_elsewhere(flow);
+        self.await_caller(now, flow);
+    }
+
+    /// A page that closed its connection while it was calling may come back; if not, its calls are cancelled.
+    fn await_caller(&mut self, now: Instant, flow: &Flow) {
+        if !flow.transport.is_websocket() {
+            return;
+        }
+        let calling =
+            |context: &ResponseContext| context.flow == *flow && context.is_invite && !context.answered;
+        let calls: Vec<ContextId> =
+            self.contexts.iter().filter(|(_, context)| calling(context)).map(|(id, _)| *id).collect();
+        for id in calls {
+            if let Some(context) = self.contexts.get_mut(&id) {
+                context.abandoned = Some(now + self.config.registrar.flow_grace);
+            }
+            self.watch(id);
+        }
     }
 
     /// RFC 3261 §18.2.2: where the connection of a request is gone, its response opens one to the address it came

@@ -44,6 +44,8 @@ pub(crate) struct ResponseContext {
     pub(crate) answered: bool,
     /// Whether the caller gave up.
     pub(crate) cancelled: bool,
+    /// When a caller whose connection is closed counts as gone.
+    pub(crate) abandoned: Option<Instant>,
     /// Whether ringing was reported.
     pub(crate) rang: bool,
     /// Whether this is an INVITE.
@@ -133,9 +135,11 @@ impl ResponseContext {
         self.branches.iter().all(Branch::has_ended)
     }
 
-    /// The next Timer C.
+    /// The next Timer C, or the end of the patience with a caller that is away.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.branches.iter().filter(|branch| !branch.has_ended()).filter_map(|branch| branch.timer_c).min()
+        let waiting = self.branches.iter().filter(|branch| !branch.has_ended());
+        let abandoned = self.abandoned.filter(|_| !self.answered && !self.cancelled);
+        waiting.filter_map(|branch| branch.timer_c).chain(abandoned).min()
     }
 
     /// The best of the final responses (RFC 3261 §16.7 item 6).

@@ -70,6 +70,12 @@ impl Target {
             Reach::FlowOrContact | Reach::Contact => {
                 target.way = Way::to_uri(&binding.contact)?;
                 target.by_flow = false;
+                // Who registered by datagram listens for datagrams, however large.
+                if let Way::Resolve { transport: transport @ None, secure: false, .. } = &mut target.way
+                    && binding.flow.transport == Transport::Udp
+                {
+                    *transport = Some(Transport::Udp);
+                }
             }
             Reach::Path => {
                 let next = binding.path.first().map(|value| route_uri(value)).unwrap_or_default();

@@ -463,3 +463,84 @@ fn a_message_reaches_every_device_and_one_answer_comes_back() {
     house.receive(&phone.flow, &phone.respond(&at_phone, 200, ""));
     assert_eq!(house.one(&carol.flow).status(), Some(200));
 }
+
+#[test]
+fn a_page_that_is_closed_while_calling_stops_the_ringing() {
+    let mut house = house(open_config());
+    let (alice, bob) = (page("alice", 1), bob());
+    for phone in [&alice, &bob] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 180, ""));
+    house.close(&alice.flow);
+    house.wait(Duration::from_secs(29));
+    house.nothing(&bob.flow);
+    house.wait(Duration::from_secs(1));
+    let cancel = house.one(&bob.flow);
+    assert_eq!(method(&cancel), "CANCEL");
+    assert!(text(&cancel).contains("The caller is gone"));
+}
+
+#[test]
+fn a_gruu_reaches_its_instance_and_no_other_device() {
+    let mut house = house(open_config());
+    let mut alice = page("alice", 1);
+    alice.parameters = ";reg-id=1;+sip.instance=\"<urn:uuid:00AB>\"".to_owned();
+    let desk = desk_phone("alice", "198.51.100.7:5062");
+    for phone in [&alice, &desk] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com;gr=urn:uuid:00ab", "c1"));
+    assert_eq!(house.one(&alice.flow).request_uri(), alice.contact.as_bytes());
+    house.nothing(&desk.flow);
+    house.take(&carol.flow);
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com;gr=urn:uuid:other", "c2"));
+    assert_eq!(house.one(&carol.flow).status(), Some(480));
+}
+
+#[test]
+fn another_flow_of_the_same_instance_is_tried_when_the_first_fails() {
+    let mut house = house(open_config());
+    let flows = [1, 2].map(|number| {
+        let mut phone = tcp_phone("alice", number, &format!("198.51.100.9:5100{number}"), "10.0.0.9:5060");
+        phone.parameters = format!(";reg-id={number};+sip.instance=\"<urn:uuid:0001>\"");
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+        house.wait(Duration::from_secs(1));
+        phone
+    });
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    assert_eq!(
+        method(&house.one(&flows[1].flow)),
+        "INVITE",
+        "the newest flow, and one branch for one instance"
+    );
+    house.nothing(&flows[0].flow);
+    house.close(&flows[1].flow);
+    assert_eq!(method(&house.one(&flows[0].flow)), "INVITE");
+}
+
+#[test]
+fn a_sips_request_takes_no_open_way() {
+    let mut house = house(open_config());
+    let mut secure = page("alice", 2);
+    secure.flow.transport = Transport::Wss;
+    secure.via = "SIP/2.0/WSS s.invalid".to_owned();
+    for phone in [&page("alice", 1), &secure] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    let mut carol = page("carol", 3);
+    carol.flow.transport = Transport::Wss;
+    house.receive(&carol.flow, &carol.invite("sips:alice@example.com", "c1"));
+    let invite = house.one(&secure.flow);
+    house.nothing(&page("alice", 1).flow);
+    let routes = values(&invite, HeaderName::RecordRoute);
+    assert!(routes.iter().all(|route| route.starts_with("<sip")), "{routes:?}");
+}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proxy::{Config, Event, Network};
-use sip::{HeaderName, Hop, Transport};
+use sip::{Entropy, HeaderName, Hop, SeededEntropy, Transport};
 use support::*;
 
 const WORLD: &str = "203.0.113.80:5060";
@@ -484,4 +484,72 @@ fn noise_is_survived() {
     for end in 0..whole.len() {
         house.proxy.receive(house.now, &bob.flow, &whole.as_bytes()[..end]);
     }
+}
+
+/// Genuine messages with a few octets changed, for every state that the proxy can be in.
+#[test]
+fn damaged_messages_break_nothing_and_leave_nothing_behind() {
+    let mut entropy = SeededEntropy::new(7);
+    let mut house = with_world(open_config());
+    house.any_host = true;
+    let (alice, bob) = (page("alice", 1), desk_phone("bob", "198.51.100.7:5062"));
+    for phone in [&alice, &bob] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    house.receive(&bob.flow, &bob.invite("sip:alice@example.com", "c1"));
+    let invite = house.one(&alice.flow);
+    house.receive(&alice.flow, &alice.respond(&invite, 180, ""));
+    let ringing = house.take(&bob.flow).pop().unwrap();
+    let messages = [
+        bob.invite("sip:alice@example.com", "c2"),
+        bob.register(9, "Path: <sip:x;lr>\r\nExpires: 60\r\n"),
+        bob.request(
+            "BYE",
+            &alice.contact,
+            "<sip:alice@example.com>;tag=to-alice",
+            "c1",
+            2,
+            &routes(&ringing, true),
+        ),
+        bob.request(
+            "CANCEL",
+            "sip:alice@example.com",
+            "<sip:alice@example.com>",
+            "c1",
+            1,
+            "Reason: SIP;cause=487\r\n",
+        ),
+        bob.request(
+            "ACK",
+            &alice.contact,
+            "<sip:alice@example.com>;tag=to-alice",
+            "c1",
+            1,
+            &routes(&ringing, true),
+        ),
+        alice.respond(&invite, 200, ""),
+        alice.respond(&invite, 486, "Proxy-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n"),
+    ];
+    for round in 0..20_000 {
+        let mut bytes = messages[round % messages.len()].clone().into_bytes();
+        for _ in 0..=entropy.number() % 4 {
+            let place = usize::try_from(entropy.number()).unwrap() % bytes.len();
+            let octet = b"\r\n\0 ;,<>\"@:%[]=\xff09az*?/#"[usize::try_from(entropy.number() % 24).unwrap()];
+            match entropy.number() % 3 {
+                0 => bytes[place] = octet,
+                1 => bytes.insert(place, octet),
+                _ => drop(bytes.remove(place)),
+            }
+        }
+        let flow = if round % 2 == 0 { bob.flow } else { alice.flow };
+        house.proxy.receive(house.now, &flow, &bytes);
+        house.drain();
+        house.sent.clear();
+        if round % 100 == 0 {
+            house.wait(Duration::from_secs(1));
+        }
+    }
+    house.wait(Duration::from_secs(600));
+    assert_eq!(house.proxy.transactions(), 0, "every transaction ends by itself");
 }

@@ -331,3 +331,39 @@ fn what_is_not_a_registration_is_said_so() {
     house.receive(&bob.flow, &elsewhere);
     assert_eq!(house.one(&bob.flow).status(), Some(404));
 }
+
+#[test]
+fn who_goes_on_with_a_wrong_password_is_stopped() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let mut statuses = Vec::new();
+    let try_with = |house: &mut House, password: &str, cseq: u32| {
+        house.receive(&bob.flow, &bob.register(cseq, ""));
+        let challenge = house.one(&bob.flow);
+        let credentials = answer(&challenge, "REGISTER", "sip:example.com", "bob", password);
+        house.receive(&bob.flow, &bob.register(cseq + 1, &format!("Authorization: {credentials}\r\n")));
+        house.one(&bob.flow).status().unwrap()
+    };
+    for number in 0..21 {
+        statuses.push(try_with(&mut house, "wrong", 2 * number + 1));
+    }
+    assert_eq!(statuses[..5], [401, 401, 401, 403, 403]);
+    assert_eq!(try_with(&mut house, "secret-b", 101), 403, "not even the right one, after so many");
+    house.wait(Duration::from_secs(61));
+    assert_eq!(try_with(&mut house, "secret-b", 201), 200);
+}
+
+#[test]
+fn what_the_operator_wants_told_is_in_the_answer() {
+    let mut config = open_config();
+    config.registrar.service_route = vec!["<sip:192.0.2.1;lr>".to_owned()];
+    config.registrar.flow_timer = Duration::from_secs(120);
+    let mut house = house(config);
+    let mut alice = page("alice", 1);
+    alice.parameters = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"".to_owned();
+    house.receive(&alice.flow, &alice.register(1, ""));
+    let response = house.one(&alice.flow);
+    assert_eq!(header(&response, HeaderName::ServiceRoute), "<sip:192.0.2.1;lr>");
+    assert_eq!(header(&response, HeaderName::FlowTimer), "120");
+    assert_eq!(header(&response, HeaderName::Supported), "path, outbound, gruu");
+}

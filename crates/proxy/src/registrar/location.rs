@@ -1,7 +1,7 @@
 //! The table of bindings: by address-of-record, by connection, by contact, and by the time they end.
 
 use core::time::Duration;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use sip::uri::Uri;
 use sip::{ConnectionId, Flow, Instant};
@@ -14,7 +14,7 @@ use super::binding::Binding;
 pub(crate) struct Location {
     grace: Duration,
     records: HashMap<Vec<u8>, Vec<Binding>>,
-    by_connection: HashMap<ConnectionId, HashSet<Vec<u8>>>,
+    by_connection: HashMap<ConnectionId, BTreeSet<Vec<u8>>>,
     by_contact: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     deadlines: BTreeSet<(Instant, Vec<u8>)>,
     count: usize,

@@ -152,6 +152,7 @@ impl Proxy {
                 });
             if is_its {
                 context.flow = binding.flow;
+                context.abandoned = None;
                 self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));
             }
         }
