@@ -66,7 +66,9 @@ impl Simulation {
     fn node_at(&self, address: SocketAddr, transport: Transport) -> Option<NodeId> {
         let place = self.nodes.iter().position(|node| match &node.kind {
             Kind::Phone(phone) => transport == Transport::Udp && phone.setup.address == address,
-            Kind::Server(server) => server.address == address.ip() && listening_port(transport) == address.port(),
+            Kind::Server(server) => {
+                server.address == address.ip() && listening_port(transport) == address.port()
+            }
             Kind::Peer(peer) => transport == Transport::Udp && peer.address == address,
         });
         place.map(NodeId)
@@ -98,7 +100,13 @@ impl Simulation {
     }
 
     /// Sends a datagram.
-    pub(crate) fn send_datagram(&mut self, from: NodeId, local: SocketAddr, to: SocketAddr, bytes: Arc<[u8]>) {
+    pub(crate) fn send_datagram(
+        &mut self,
+        from: NodeId,
+        local: SocketAddr,
+        to: SocketAddr,
+        bytes: Arc<[u8]>,
+    ) {
         let Some(target) = self.node_at(to, Transport::Udp) else {
             return self.climb(from, &to.to_string(), Transport::Udp, &bytes, Fate::Nobody);
         };
@@ -112,7 +120,8 @@ impl Simulation {
         for _ in 0..copies {
             let held_up = self.dice.falls(self.conditions.overtaken);
             let at = self.arrival(from, target, ConnectionId(0), held_up);
-            let flow = Flow { transport: Transport::Udp, connection: ConnectionId(0), local: to, remote: local };
+            let flow =
+                Flow { transport: Transport::Udp, connection: ConnectionId(0), local: to, remote: local };
             self.schedule.plan(at, Happening::Arrival { to: target, flow, bytes: Arc::clone(&bytes) });
         }
     }
@@ -135,7 +144,8 @@ impl Simulation {
             self.send_datagram(id, address, server, bytes);
             return;
         }
-        let sent = self.connections.of_phone(id).is_some_and(|connection| self.send_on(id, connection, &bytes));
+        let sent =
+            self.connections.of_phone(id).is_some_and(|connection| self.send_on(id, connection, &bytes));
         if !sent {
             self.climb(id, &server.to_string(), transport, &bytes, Fate::Nobody);
         }
@@ -162,7 +172,13 @@ impl Simulation {
     }
 
     /// Opens a connection, if somebody listens there.
-    fn open(&mut self, from: NodeId, local: Local, transport: Transport, to: SocketAddr) -> Option<ConnectionId> {
+    fn open(
+        &mut self,
+        from: NodeId,
+        local: Local,
+        transport: Transport,
+        to: SocketAddr,
+    ) -> Option<ConnectionId> {
         let acceptor = self.node_at(to, transport)?;
         self.connections.opened += 1;
         let id = ConnectionId(self.connections.opened);
@@ -203,8 +219,11 @@ impl Simulation {
             Happening::Arrival { flow, .. } => flow.connection != id,
             _ => true,
         });
-        for (node, other) in [(connection.opener, connection.acceptor), (connection.acceptor, connection.opener)] {
-            let flow = Flow { transport: connection.transport, connection: id, local: node.1, remote: other.1 };
+        for (node, other) in
+            [(connection.opener, connection.acceptor), (connection.acceptor, connection.opener)]
+        {
+            let flow =
+                Flow { transport: connection.transport, connection: id, local: node.1, remote: other.1 };
             let at = self.now + self.dice.within(self.conditions.delay);
             self.schedule.plan(at, Happening::Closed { node: node.0, flow });
         }

@@ -132,7 +132,8 @@ impl Ladder {
 /// What tells one transaction and one dialog from another.
 fn details(bytes: &[u8]) -> String {
     let Ok(message) = Message::parse(bytes) else { return String::new() };
-    let short = |text: &[u8]| String::from_utf8_lossy(text.get(..6.min(text.len())).unwrap_or_default()).into_owned();
+    let short =
+        |text: &[u8]| String::from_utf8_lossy(text.get(..6.min(text.len())).unwrap_or_default()).into_owned();
     let call = message.call_id().map(short).unwrap_or_default();
     let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
     let tag = message.to().ok().and_then(|to| to.tag()).map(short).unwrap_or_default();
@@ -156,5 +157,10 @@ pub fn assert_ladder(ladder: &Ladder, expected: &str) {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
     let seen = ladder.lines();
-    assert!(seen == expected, "expected:\n    {}\n\nseen:\n    {}", expected.join("\n    "), seen.join("\n    "));
+    assert!(
+        seen == expected,
+        "expected:\n    {}\n\nseen:\n    {}",
+        expected.join("\n    "),
+        seen.join("\n    ")
+    );
 }

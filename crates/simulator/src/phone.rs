@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use agent::{
-    Agent, CallNumber, CallOptions, Cause, CommandError, Config, Ending, Event, Listens, Originator, Output, Payload,
-    RequestNumber, Settings, TransactionNumber, Via,
+    Agent, CallNumber, CallOptions, Cause, CommandError, Config, Ending, Event, Listens, Originator, Output,
+    Payload, RequestNumber, Settings, TransactionNumber, Via,
 };
 use sip::{Instant, Message, SeededEntropy, Transport};
 
 /// What a caller offers. The simulator carries no media: any description will do.
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.77\r\ns=-\r\nc=IN IP4 192.0.2.77\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n";
+const OFFER: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.77\r\ns=-\r\nc=IN IP4 192.0.2.77\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n";
 /// What the called side answers.
-const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.88\r\ns=-\r\nc=IN IP4 192.0.2.88\r\nt=0 0\r\nm=audio 3456 RTP/AVP 0\r\n";
+const ANSWER: &str =
+    "v=0\r\no=- 2 1 IN IP4 192.0.2.88\r\ns=-\r\nc=IN IP4 192.0.2.88\r\nt=0 0\r\nm=audio 3456 RTP/AVP 0\r\n";
 
 /// What somebody does when the phone rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +158,13 @@ impl Phone {
         }
         config.settings = Settings {
             password: Some(setup.password.clone()),
-            listens: Listens { calls: true, messages: true, options: true, subscriptions: true, others: true },
+            listens: Listens {
+                calls: true,
+                messages: true,
+                options: true,
+                subscriptions: true,
+                others: true,
+            },
             ..Settings::default()
         };
         let agent = Agent::new(config, Box::new(entropy)).expect("the configuration is good");
@@ -308,7 +316,8 @@ impl Phone {
             Act::Register => self.agent.register(now),
             Act::Unregister => self.agent.unregister(now, false),
             Act::Call(target) => {
-                let options = CallOptions { no_answer_timeout: self.setup.patience, ..CallOptions::default() };
+                let options =
+                    CallOptions { no_answer_timeout: self.setup.patience, ..CallOptions::default() };
                 let (call, _) = self.agent.create_call(now, &target, options)?;
                 self.begin(call, false);
                 self.agent.invite(now, call, Payload::sdp(OFFER))?;
@@ -334,7 +343,8 @@ impl Phone {
     }
 
     fn hang_up_all(&mut self, now: Instant) -> Result<(), CommandError> {
-        let open: Vec<_> = self.calls.iter().filter(|call| call.ends.is_empty()).map(|call| call.number).collect();
+        let open: Vec<_> =
+            self.calls.iter().filter(|call| call.ends.is_empty()).map(|call| call.number).collect();
         open.into_iter().try_for_each(|call| self.agent.end(now, call, &Ending::default()))
     }
 
@@ -347,7 +357,13 @@ impl Phone {
         Ok(())
     }
 
-    fn request(&mut self, now: Instant, method: &str, target: &str, payload: &Payload) -> Result<(), CommandError> {
+    fn request(
+        &mut self,
+        now: Instant,
+        method: &str,
+        target: &str,
+        payload: &Payload,
+    ) -> Result<(), CommandError> {
         let (number, _) = self.agent.request(now, method, target, &agent::Origin::default(), payload)?;
         self.requests.entry(number).or_default();
         Ok(())

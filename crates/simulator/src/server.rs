@@ -79,6 +79,12 @@ impl Server {
         self.proxy.restore(now, self.stored.clone().into_iter().collect());
     }
 
+    /// How many contacts are registered.
+    #[must_use]
+    pub const fn bindings(&self) -> usize {
+        self.proxy.bindings()
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<Said> {
         let mut said = Vec::new();
         loop {

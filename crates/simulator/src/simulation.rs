@@ -149,7 +149,9 @@ impl Simulation {
     /// When the node is no phone.
     #[must_use]
     pub fn phone(&self, id: NodeId) -> &Phone {
-        let Kind::Phone(phone) = &self.nodes[id.0].kind else { panic!("{} is no phone", self.nodes[id.0].name) };
+        let Kind::Phone(phone) = &self.nodes[id.0].kind else {
+            panic!("{} is no phone", self.nodes[id.0].name)
+        };
         phone
     }
 
@@ -165,7 +167,9 @@ impl Simulation {
     /// When the node is no server.
     #[must_use]
     pub fn server(&self, id: NodeId) -> &Server {
-        let Kind::Server(server) = &self.nodes[id.0].kind else { panic!("{} is no server", self.nodes[id.0].name) };
+        let Kind::Server(server) = &self.nodes[id.0].kind else {
+            panic!("{} is no server", self.nodes[id.0].name)
+        };
         server
     }
 
@@ -372,7 +376,8 @@ impl Simulation {
                         Said::Send(hop, bytes) => self.send_from_server(id, hop, bytes),
                         Said::Asks(ask, question) => {
                             let after = self.dice.within(self.conditions.answer);
-                            self.schedule.plan(now + after, Happening::Answer { server: id, id: ask, question });
+                            self.schedule
+                                .plan(now + after, Happening::Answer { server: id, id: ask, question });
                         }
                     }
                 }
