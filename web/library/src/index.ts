@@ -35,6 +35,8 @@ export type { Socket, SocketData } from './websocket_interface.js';
 export type { Transport, WeightedSocket } from './transport.js';
 export type { Registrator } from './registrator.js';
 export type { Message } from './message.js';
+export type { Notifier, NotifierEvents, NotifyOptions } from './notifier.js';
+export type { SubscribeOptions, Subscriber, SubscriberEvents } from './subscriber.js';
 export type { Options } from './options.js';
 export type { AcceptOptions, RejectOptions, SendOptions, StandaloneEvents } from './standalone_request.js';
 export type { DTMF, DTMFOptions } from './dtmf.js';

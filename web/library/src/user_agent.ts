@@ -20,6 +20,7 @@ import {
   type CoreSettings,
   type IncomingCallEvent,
   type IncomingRequestEvent,
+  type TransactionNumber,
   type ViaTransport,
 } from './core.js';
 import { log } from './debug.js';
@@ -27,6 +28,7 @@ import { Endpoint } from './endpoint.js';
 import { type Environment, environmentOf } from './environment.js';
 import { EventEmitter } from './events.js';
 import { Message } from './message.js';
+import { Notifier, type NotifyOptions } from './notifier.js';
 import { Options } from './options.js';
 import { payloadOf } from './payload.js';
 import { Registrator } from './registrator.js';
@@ -34,6 +36,7 @@ import { RTCSession } from './session.js';
 import type { CallOptions, TerminateOptions } from './session_events.js';
 import { IncomingRequest, IncomingResponse, type OutgoingRequest } from './sip_message.js';
 import type { SendOptions } from './standalone_request.js';
+import { type SubscribeOptions, Subscriber } from './subscriber.js';
 import { normalizeTarget } from './target.js';
 import { Transport } from './transport.js';
 import { URI } from './uri.js';
@@ -65,6 +68,7 @@ export type UAEvents = {
   ];
   newMessage: [event: { originator: 'local' | 'remote'; message: Message; request: IncomingRequest | OutgoingRequest }];
   newOptions: [event: { originator: 'local' | 'remote'; message: Options; request: IncomingRequest | OutgoingRequest }];
+  newSubscribe: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
   sipEvent: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
 };
 
@@ -87,6 +91,7 @@ export class UA extends EventEmitter<UAEvents> {
   readonly #registrator: Registrator;
   readonly #sessions = new Set<RTCSession>();
   readonly #incoming = new WeakMap<IncomingRequest, IncomingCallEvent>();
+  readonly #subscribes = new WeakMap<IncomingRequest, TransactionNumber>();
   readonly #onPageHide = (event: Event) => this.#pageHides(event);
   #status: number = C.STATUS_INIT;
   #error: number | null = null;
@@ -231,6 +236,16 @@ export class UA extends EventEmitter<UAEvents> {
     return request;
   }
 
+  /** Prepares a subscription; its `subscribe()` sends it. @throws TypeError if target or event cannot be used. */
+  subscribe(target: string | URI, event: string, accept: string, options: SubscribeOptions = {}): Subscriber {
+    return new Subscriber(this, target, event, accept, options);
+  }
+
+  /** Takes a subscription of somebody else, in `newSubscribe`; its `start()` answers it. */
+  notify(subscribe: IncomingRequest, contentType: string, options: NotifyOptions = {}): Notifier {
+    return new Notifier(this, subscribe, contentType, options);
+  }
+
   terminateSessions(options: TerminateOptions = {}): void {
     for (const session of [...this.#sessions]) {
       if (!session.isEnded()) {
@@ -296,6 +311,13 @@ export class UA extends EventEmitter<UAEvents> {
     return event;
   }
 
+  /** @internal The transaction of a SUBSCRIBE; each can be taken once. */
+  takeSubscribe(request: IncomingRequest): TransactionNumber | undefined {
+    const transaction = this.#subscribes.get(request);
+    this.#subscribes.delete(request);
+    return transaction;
+  }
+
   #connected(): void {
     if (this.#status === C.STATUS_USER_CLOSED) {
       return;
@@ -326,6 +348,7 @@ export class UA extends EventEmitter<UAEvents> {
       calls: this.listenerCount('newRTCSession') > 0,
       messages: this.listenerCount('newMessage') > 0,
       options: this.listenerCount('newOptions') > 0,
+      subscriptions: this.listenerCount('newSubscribe') > 0,
     };
     const refreshesRegistration = this.listenerCount('registrationExpiring') === 0;
     const state = JSON.stringify([listens, refreshesRegistration]);
@@ -399,13 +422,20 @@ export class UA extends EventEmitter<UAEvents> {
   }
 
   #incomingRequest(event: IncomingRequestEvent): void {
-    const request = new IncomingRequest(event.request);
+    const request = new IncomingRequest(event.request, (status, reason, extraHeaders, body) => {
+      const options = { ...payloadOf(extraHeaders, body), reason };
+      this.endpoint.attempt((core) => core.respond(event.transaction, status, options));
+    });
     if (event.method === 'MESSAGE') {
       new Message(this).init_incoming(request, event.transaction);
     } else if (event.method === 'OPTIONS') {
       new Options(this).init_incoming(request, event.transaction);
+    } else if (event.method === 'SUBSCRIBE' && request.event !== undefined) {
+      this.#subscribes.set(request, event.transaction);
+      this.emit('newSubscribe', { event: request.event, request });
     } else {
-      this.endpoint.attempt((core) => core.respond(event.transaction, 405));
+      // RFC 6665 §7.2: a SUBSCRIBE must say to what.
+      request.reply(event.method === 'SUBSCRIBE' ? 489 : 405);
     }
   }
 

@@ -429,6 +429,50 @@ test('An attended transfer takes the place of a standing call', options, async (
   assert.ok(scene.far.take('BYE'));
 });
 
+test('A subscription over the wire, with a NOTIFY that overtakes the 200', options, async () => {
+  const scene = await new Scene().start();
+  const told: string[] = [];
+  const subscriber = scene.ua.subscribe('bob', 'presence', 'application/pidf+xml');
+  subscriber.on('active', () => told.push('active'));
+  subscriber.on('notify', (_isFinal, _request, body) => told.push(body));
+  subscriber.on('terminated', (code) => told.push(`terminated ${code}`));
+  subscriber.subscribe();
+  const subscribe = scene.far.take('SUBSCRIBE');
+  assert.equal(one(subscribe, 'Event'), 'presence');
+  const notify = (state: string, cseq: number) => scene.far.ask('NOTIFY', contactOf(scene.ua), [
+    `From: ${one(subscribe, 'To')};tag=bobs`, `To: ${one(subscribe, 'From')}`, `Call-ID: ${one(subscribe, 'Call-ID')}`, CONTACT,
+    `CSeq: ${cseq} NOTIFY`, 'Event: presence', `Subscription-State: ${state}`, 'Content-Type: application/pidf+xml',
+  ], '<presence/>');
+  notify('active;expires=900', 1);
+  assert.equal(scene.far.take('NOTIFY').start, 'SIP/2.0 200 OK');
+  scene.far.respond(subscribe, 200, 'OK', [CONTACT, 'Expires: 900'], '', 'bobs');
+  subscriber.terminate();
+  const leaving = scene.far.take('SUBSCRIBE');
+  assert.equal(one(leaving, 'Expires'), '0');
+  scene.far.respond(leaving, 200, 'OK', [CONTACT, 'Expires: 0']);
+  notify('terminated;reason=timeout', 2);
+  assert.deepEqual(told, ['active', '<presence/>', '<presence/>', 'terminated 6']);
+});
+
+test('Somebody subscribes to us', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.on('newSubscribe', ({ request }) => {
+    const notifier = scene.ua.notify(request, 'application/pidf+xml');
+    notifier.on('subscribe', () => notifier.notify('<presence/>'));
+    notifier.start();
+  });
+  scene.far.ask('SUBSCRIBE', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', 'To: <sip:alice@example.com>', 'Call-ID: s@far', 'CSeq: 1 SUBSCRIBE', CONTACT,
+    'Event: presence', 'Expires: 60',
+  ]);
+  const ok = scene.far.take('SUBSCRIBE');
+  assert.equal(ok.start, 'SIP/2.0 200 OK');
+  assert.equal(one(ok, 'Expires'), '60');
+  const notify = scene.far.take('NOTIFY');
+  assert.equal(one(notify, 'Subscription-State'), 'active;expires=60');
+  assert.equal(notify.start.split(' ')[1], 'sip:bob@far.example;transport=ws');
+});
+
 test('A registrar that is not there: retried, and registered in the end', options, async () => {
   const scene = new Scene({ register: true });
   await scene.start();

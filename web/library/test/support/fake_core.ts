@@ -92,6 +92,18 @@ export class Core {
     return this.#created(method, target);
   }
 
+  createSubscription(target: string, options: unknown) {
+    this.#note('createSubscription', [target, options]);
+    return this.#created('SUBSCRIBE', target);
+  }
+
+  acceptSubscription(transaction: number) {
+    this.#note('acceptSubscription', [transaction]);
+    return 70;
+  }
+
+  closeSubscription(...args: unknown[]) { this.#note('closeSubscription', args); }
+
   canReinvite() {
     return this.readyForReoffer;
   }
