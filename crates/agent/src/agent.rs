@@ -11,7 +11,7 @@ use sip::Builder;
 use sip::digest::{Algorithm, Client, Ha1};
 use sip::message::Message;
 use sip::transaction::{self, NextHop, Received, Timers, Transactions};
-use sip::{Entropy, Instant};
+use sip::{Entropy, Instant, Method};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -59,7 +59,8 @@ impl Agent {
     /// # Errors
     /// When a URI of the configuration does not parse.
     pub fn new(config: Config, entropy: Box<dyn Entropy>) -> Result<Self, ConfigError> {
-        let mut entropy = entropy;
+        let (mut config, mut entropy) = (config, entropy);
+        config.settings.keep_writable();
         let identity = Identity::new(&config, &mut entropy)?;
         let timers = Timers::default();
         let mut agent = Self {
@@ -86,7 +87,11 @@ impl Agent {
     }
 
     /// Changes the settings. New credentials hold from the next request on.
-    pub fn configure(&mut self, settings: Settings) {
+    ///
+    /// Header fields that cannot be written (no token for a name, a line break in the value) are left out, since
+    /// they would keep every later message from being sent.
+    pub fn configure(&mut self, mut settings: Settings) {
+        settings.keep_writable();
         let before = core::mem::replace(&mut self.config.settings, settings);
         let now = &self.config.settings;
         if (&before.authorization_user, &before.password, &before.ha1, &before.realm)
@@ -165,7 +170,9 @@ impl Agent {
 
     /// Refuses without a transaction what must not be processed.
     fn refuse(&mut self, message: &Message, status: Option<u16>) {
-        let Some(status) = status.filter(|_| message.is_request()) else { return };
+        // RFC 3261 §17: an ACK is never answered.
+        let answerable = message.method().is_some_and(|method| method != Method::Ack);
+        let Some(status) = status.filter(|_| answerable) else { return };
         if let Ok(bytes) = Builder::response_to(message, status, "").finish() {
             self.transmit(bytes);
         }

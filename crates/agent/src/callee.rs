@@ -14,9 +14,16 @@ use sip::transaction::ServerKey;
 use sip::{Dialog, DialogId, Entropy, Instant, text};
 use std::sync::Arc;
 
+/// How many calls may ring at once; further ones are answered 486. No person answers so many.
+const RINGING: usize = 32;
+
 impl Agent {
     /// A new INVITE outside dialogs, which passed the door.
     pub(crate) fn on_call(&mut self, key: ServerKey, request: &Arc<Message>) {
+        let ringing = self.calls.iter().filter(|call| call.stage == Stage::Ringing).count();
+        if ringing >= RINGING {
+            return self.respond_plainly(key, request, 486, &[]);
+        }
         let mut replaces = None;
         if let Some(value) = request.header(HeaderName::Replaces) {
             match self.replaced(value) {

@@ -362,6 +362,9 @@ impl Agent {
         let bytes: Arc<[u8]> = ack.as_bytes().into();
         if let Some(call) = self.call_mut(number) {
             call.acks.retain(|(kept, _)| kept.end() > now);
+            if call.acks.len() > EARLY_DIALOGS {
+                call.acks.remove(0);
+            }
             let kept = Acknowledgement::new(now, &timers, Arc::clone(&bytes), response);
             call.acks.extend(kept.map(|kept| (kept, Arc::clone(&bytes))));
         }

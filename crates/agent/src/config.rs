@@ -1,7 +1,7 @@
 //! What an agent is told about itself: its identity, its transport, its habits.
 
 use core::time::Duration;
-use sip::Transport;
+use sip::{Transport, text};
 
 /// A header field that the user of the agent adds to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ impl Header {
     #[must_use]
     pub fn new(name: &str, value: &str) -> Self {
         Self { name: name.into(), value: value.into() }
+    }
+
+    fn is_writable(&self) -> bool {
+        text::is_token(self.name.as_bytes()) && !text::breaks_line(self.value.as_bytes())
     }
 }
 
@@ -87,6 +91,14 @@ pub struct Settings {
     pub listens: Listens,
     /// Whether the agent refreshes its registration without being told.
     pub refreshes_registration: bool,
+}
+
+impl Settings {
+    /// Leaves out the fields that no message could carry.
+    pub(crate) fn keep_writable(&mut self) {
+        self.extra_headers.retain(Header::is_writable);
+        self.register_extra_headers.retain(Header::is_writable);
+    }
 }
 
 impl Default for Settings {

@@ -18,7 +18,7 @@ pub enum ConfigError {
     Registrar,
     /// The preloaded route is not a SIP URI.
     Route,
-    /// The instance id or the sent-by of Via has octets that would break a message.
+    /// The instance id, the sent-by of Via or the User-Agent has octets that would break a message.
     Text,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for ConfigError {
             Self::Contact => "the Contact must be a SIP URI",
             Self::Registrar => "the registrar must be a SIP URI",
             Self::Route => "the preloaded route must be a SIP URI",
-            Self::Text => "the instance id or the Via host has forbidden octets",
+            Self::Text => "the instance id, the Via host or the User-Agent has forbidden octets",
         })
     }
 }
@@ -85,7 +85,8 @@ impl Identity {
         let plain = |text: &[u8]| {
             !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"')
         };
-        if !plain(instance_id.as_bytes()) || !plain(&via_host) {
+        let user_agent = config.user_agent.as_bytes();
+        if !plain(instance_id.as_bytes()) || !plain(&via_host) || sip::text::breaks_line(user_agent) {
             return Err(ConfigError::Text);
         }
         Ok(Self {

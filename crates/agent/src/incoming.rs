@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// The extensions that a request may require of us.
 const EXTENSIONS: [&str; 7] = ["timer", "replaces", "outbound", "gruu", "path", "ice", "norefersub"];
+/// How many requests may wait for the user; further ones are answered 503.
+const WAITING: usize = 128;
 /// How many requests are remembered to find merged ones.
 const REMEMBERED: usize = 64;
 
@@ -181,7 +183,10 @@ impl Agent {
         let ours = call.reoffer_out.is_some()
             || call.unacknowledged.is_some()
             || stage == Stage::Calling && !request.body().is_empty();
-        let theirs = call.reoffer_in.is_some() || matches!(stage, Stage::Ringing | Stage::Accepted);
+        // Before the ACK for our first 2xx the peer has no reason for another INVITE: let the first one end.
+        let unconfirmed = stage == Stage::Answered && request.method() == Some(Method::Invite);
+        let theirs =
+            call.reoffer_in.is_some() || unconfirmed || matches!(stage, Stage::Ringing | Stage::Accepted);
         if ours {
             self.respond_plainly(key, request, 491, &[]);
             return;
@@ -211,6 +216,9 @@ impl Agent {
     }
 
     fn wait_for_user(&mut self, key: ServerKey, request: &Arc<Message>, call: Option<CallNumber>) {
+        if self.waiting.len() >= WAITING {
+            return self.respond_plainly(key, request, 503, &[]);
+        }
         let number = self.new_transaction_number();
         let tag = self.entropy.token(10).into_bytes();
         let request = Arc::clone(request);
