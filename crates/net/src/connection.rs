@@ -78,6 +78,8 @@ pub(crate) struct Connection {
     pub(crate) state: Cell<State>,
     /// Whether the first byte was looked at.
     sniffed: Cell<bool>,
+    /// Whether something may have been read that stands in no buffer of ours, but in that of TLS.
+    pub(crate) eager: Cell<bool>,
     /// Whether the handler knows of it.
     pub(crate) opened: Cell<bool>,
     /// Whether our direction is shut.
@@ -128,6 +130,7 @@ impl Connection {
             stage: Cell::new(stage),
             state: Cell::new(State::Open),
             sniffed: Cell::new(false),
+            eager: Cell::new(false),
             opened: Cell::new(false),
             shut: Cell::new(false),
             peer_closed: Cell::new(false),
@@ -182,7 +185,7 @@ impl Connection {
                 ready!(self.poll_sniff(net, &mut cx));
                 continue;
             }
-            if ready!(self.stream.poll_read_ready(&mut cx)).is_err() {
+            if !self.eager.take() && ready!(self.stream.poll_read_ready(&mut cx)).is_err() {
                 self.die();
                 continue;
             }

@@ -207,6 +207,7 @@ impl Connection {
     /// The 101 is written: from now on this is a WebSocket.
     pub(crate) fn begin_websocket(&self, net: &Rc<Shared>) {
         self.stage.set(Stage::WebSocket);
+        self.eager.set(true);
         self.deadlines.handshake.set(0);
         self.deadlines.ping.set(net.next_ping());
         self.opened.set(true);

@@ -213,13 +213,17 @@ fn a_silent_stream_is_closed_and_a_keep_alive_keeps_it() {
         let mut quiet = house.connect(Protocol::Tcp).await;
         let mut lively = house.connect(Protocol::Tcp).await;
         let (one, two) = (house.recorder.opened().await, house.recorder.opened().await);
-        for _ in 0..5 {
-            tokio::time::sleep(short(100)).await;
-            lively.write(b"\r\n\r\n").await;
-            assert_eq!(lively.read(2).await, b"\r\n");
+        let ping = async {
+            loop {
+                lively.write(b"\r\n\r\n").await;
+                assert_eq!(lively.read(2).await, b"\r\n");
+            }
+        };
+        tokio::select! {
+            () = ping => {}
+            flow = house.recorder.closed() => assert_eq!(flow, one),
         }
         assert!(quiet.until_closed().await.is_empty());
-        assert_eq!(house.recorder.closed().await, one);
         lively.write(&message(300)).await;
         assert_eq!(house.recorder.message().await.0, two);
     });

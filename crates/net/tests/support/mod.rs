@@ -211,7 +211,7 @@ impl House {
 
 /// A certificate of our own making that we also trust, shared by the tests of one program.
 pub fn tls() -> TlsConfig {
-    let directory: PathBuf = std::env::temp_dir().join(format!("sipweb-net-tests-{}", std::process::id()));
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tls-{}", std::process::id()));
     static ONCE: std::sync::Once = std::sync::Once::new();
     let config = TlsConfig {
         identity: Some(Identity::SelfSigned { directory: directory.clone(), names: Vec::new() }),
