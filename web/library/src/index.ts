@@ -32,7 +32,7 @@ export type { Contact, UAEvents } from './user_agent.js';
 export type { Sockets, UAConfiguration } from './configuration.js';
 export type { Environment } from './environment.js';
 export type { Socket, SocketData } from './websocket_interface.js';
-export type { Transport, WeightedSocket } from './transport.js';
+export type { Disconnection, Transport, WeightedSocket } from './transport.js';
 export type { Registrator } from './registrator.js';
 export type { Message } from './message.js';
 export type { Notifier, NotifierEvents, NotifyOptions } from './notifier.js';

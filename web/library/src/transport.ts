@@ -28,6 +28,16 @@ export interface RecoveryOptions {
   max_interval: number;
 }
 
+/** A connection that ended or did not come about. */
+export interface Disconnection {
+  socket: Transport;
+  error: boolean;
+  code?: number;
+  reason?: string;
+  /** Milliseconds until the next attempt, so that a page can count them down; absent after `disconnect`. Not in JsSIP. */
+  retry_in?: number;
+}
+
 /** How long a socket may take to open, in milliseconds. Browsers alone would wait for minutes. */
 const OPENING_TIMEOUT = 10_000;
 
@@ -40,7 +50,7 @@ type State = 'idle' | 'connecting' | 'connected' | 'waiting';
 export class Transport {
   onconnecting: ((event: { socket: Transport; attempts: number }) => void) | undefined;
   onconnect: ((transport: Transport) => void) | undefined;
-  ondisconnect: ((event: { socket: Transport; error: boolean; code?: number; reason?: string }) => void) | undefined;
+  ondisconnect: ((event: Disconnection) => void) | undefined;
   ondata: ((event: { transport: Transport; message: SocketData }) => void) | undefined;
 
   readonly #candidates: Candidate[];
@@ -154,10 +164,11 @@ export class Transport {
     debug('disconnected', this.url, code, reason);
     this.#current.failed = true;
     this.#release();
-    this.#wait();
+    const retry_in = this.#wait();
     this.ondisconnect?.({
       socket: this,
       error,
+      retry_in,
       ...(code === undefined ? {} : { code }),
       ...(reason === undefined ? {} : { reason }),
     });
@@ -174,10 +185,13 @@ export class Transport {
     this.#closed(socket, true, 1006, 'the connection took too long to open');
   }
 
-  #wait(): void {
+  /** Returns how long, in milliseconds. */
+  #wait(): number {
     this.#state = 'waiting';
     this.#stopTimer();
-    this.#timer = this.#environment.setTimeout(() => this.#attempt(), this.#delay() * 1000);
+    const wait = this.#delay() * 1000;
+    this.#timer = this.#environment.setTimeout(() => this.#attempt(), wait);
+    return wait;
   }
 
   /** Seconds until the next attempt. */

@@ -38,7 +38,7 @@ import { IncomingRequest, IncomingResponse, type OutgoingRequest } from './sip_m
 import type { SendOptions } from './standalone_request.js';
 import { type SubscribeOptions, Subscriber } from './subscriber.js';
 import { normalizeTarget } from './target.js';
-import { Transport } from './transport.js';
+import { type Disconnection, Transport } from './transport.js';
 import { URI } from './uri.js';
 
 const debug = log('UA');
@@ -58,7 +58,7 @@ const FAREWELL = 2000;
 export type UAEvents = {
   connecting: [event: { socket: Transport; attempts: number }];
   connected: [event: { socket: Transport }];
-  disconnected: [event: { socket: Transport; error: boolean; code?: number; reason?: string }];
+  disconnected: [event: Disconnection];
   registered: [event: { response: IncomingResponse }];
   unregistered: [event: { response?: IncomingResponse | null; cause?: string | null }];
   registrationFailed: [event: { response: IncomingResponse | null; cause: string }];
@@ -332,7 +332,7 @@ export class UA extends EventEmitter<UAEvents> {
     }
   }
 
-  #disconnected(event: { socket: Transport; error: boolean; code?: number; reason?: string }): void {
+  #disconnected(event: Disconnection): void {
     this.#environment.clearTimeout(this.#farewell);
     if (this.#status !== C.STATUS_USER_CLOSED) {
       this.#status = C.STATUS_NOT_READY;
