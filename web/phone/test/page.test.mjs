@@ -220,7 +220,7 @@ test('why a call failed is said in words, with the code below, and in Spanish to
   await see(page, 'call-state', 'bob is busy.');
   await see(page, 'call-detail', 'SIP 486 · Busy Here');
   await page.click(id('language'));
-  await see(page, 'call-state', 'bob está ocupado.');
+  await see(page, 'call-state', 'La línea de bob está ocupada.');
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
   await page.click(id('call-again'));
   await page.waitForFunction(() => fake.agent.sessions.length === 2);

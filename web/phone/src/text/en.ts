@@ -1,6 +1,7 @@
 /** English: the dictionary that defines the keys. `{name}` is filled in. */
 export const en = {
   language: 'English',
+  languageLabel: 'Language',
   switchLanguage: 'Change language',
   switchTheme: 'Switch between light and dark',
   signOut: 'Sign out',

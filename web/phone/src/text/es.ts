@@ -3,6 +3,7 @@ import type { TextKey } from './en.ts';
 /** Spanish. */
 export const es: Record<TextKey, string> = {
   language: 'Español',
+  languageLabel: 'Idioma',
   switchLanguage: 'Cambiar idioma',
   switchTheme: 'Cambiar entre claro y oscuro',
   signOut: 'Cerrar sesión',
@@ -126,7 +127,7 @@ export const es: Record<TextKey, string> = {
   endedMissed: '{peer} dejó de llamar.',
   endedElsewhere: 'Contestada en otro dispositivo.',
   endedRejectedHere: 'Has rechazado la llamada.',
-  endedBusy: '{peer} está ocupado.',
+  endedBusy: 'La línea de {peer} está ocupada.',
   endedDeclined: '{peer} rechazó la llamada.',
   endedForbidden: 'El servidor no permite esta llamada.',
   endedNotFound: 'No hay nadie con este nombre o número.',

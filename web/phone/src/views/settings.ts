@@ -39,7 +39,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
         h('div', { class: 'card' }, devices.element, allow, processing.element, h('p', { class: 'hint' }, text('audioProcessingHint')), ring),
         h('h3', {}, text('appearance')),
         h('div', { class: 'card' },
-          choice('settings-language', text('switchLanguage'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)),
+          choice('settings-language', text('languageLabel'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)),
           choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice)),
           notifications.element, blocked))),
     update() {
