@@ -1,4 +1,4 @@
-//! Whose request is it, and what may they (`RELIABILITY` A12, A13)?
+//! Whose request is it, and what may they?
 //!
 //! | who | to our users | to the world, by Request-URI or Route |
 //! |---|---|---|

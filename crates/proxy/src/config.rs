@@ -1,7 +1,7 @@
 //! What the proxy is told before it starts: its names, its listeners, its role, its limits.
 //!
-//! The defaults are safe: nothing is relayed for anybody who is neither authenticated nor a configured peer
-//! (`RELIABILITY` A12), and every table has a bound (A26).
+//! The defaults are safe: nothing is relayed for anybody who is neither authenticated nor a configured peer, and
+//! every table has a bound.
 
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
@@ -134,8 +134,8 @@ impl Default for Authentication {
             realm: "sipweb".to_owned(),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             // JsSIP 3.13 and SIP.js 0.21 read the first challenge only, and give up if it is not MD5; baresip 1.0
-            // gives up as soon as one of the challenges is not MD5.
-            md5_only_clients: ["JsSIP", "SIP.js", "baresip", "sipp"].map(str::to_owned).to_vec(),
+            // gives up as soon as one of the challenges is not MD5, wherever it stands.
+            md5_only_clients: ["JsSIP", "SIP.js", "baresip"].map(str::to_owned).to_vec(),
             nonce_lifetime: Duration::from_secs(300),
         }
     }
@@ -174,7 +174,7 @@ impl Default for Registrar {
     }
 }
 
-/// Bounds (`RELIABILITY` A18, A26). Beyond them requests are refused with 503 and `Retry-After`.
+/// Bounds. Beyond them requests are refused with 503 and `Retry-After`.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests in progress, in total.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use sip::{Flow, Transport};
 
-/// Something that an operator may want to know. Octets are as received: a log must escape them (A28).
+/// Something that an operator may want to know. Octets are as received: a log must escape them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

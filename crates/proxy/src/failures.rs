@@ -1,4 +1,4 @@
-//! Wrong passwords, counted by who tries and for whom (`RELIABILITY` A15).
+//! Wrong passwords, counted by who tries and for whom.
 //!
 //! The first ones are challenged anew, as RFC 3261 §22.2 has it: a person may have mistyped. After a few the answer
 //! is 403, at which also those clients stop that would answer every challenge (baresip 1.0 tries 16 times in one

@@ -1,5 +1,5 @@
 //! Flow tokens: a flow written into the user part of a Record-Route or Path URI, signed, so that nobody can
-//! make the proxy send where it has not received from (RFC 5626 §5.2, `RELIABILITY` A19).
+//! make the proxy send where it has not received from (RFC 5626 §5.2).
 //!
 //! The token of a datagram flow holds the two addresses and outlives a restart of the server. The token of a
 //! connection also holds the run of the process and the connection's number, since neither outlives the other.

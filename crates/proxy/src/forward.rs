@@ -112,22 +112,19 @@ fn record_routes(
     outgoing: &Side,
 ) -> Vec<Vec<u8>> {
     let call_id = forwarding.request.header(HeaderName::CallId).unwrap_or_default();
-    let seal = match forwarding.sender {
-        Sender::Stranger => Seal::Stranger,
-        _ => Seal::Trusted,
-    };
+    let is_stranger = *forwarding.sender == Sender::Stranger;
     let secure =
         forwarding.request.request_uri().get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"sips:"));
     let in_token =
         is_reached_by_flow(forwarding, means.listeners).then(|| means.tokens.seal(forwarding.flow));
     let out_token = match forwarding.hop {
-        Hop::Flow(flow) if forwarding.target.by_flow || seal == Seal::Stranger => {
-            Some(means.tokens.seal(flow))
-        }
+        Hop::Flow(flow) if forwarding.target.by_flow || is_stranger => Some(means.tokens.seal(flow)),
         _ => None,
     };
+    let by_flow = in_token.is_some() || out_token.is_some();
+    let seal = if by_flow || is_stranger { Seal::Bound } else { Seal::Open };
     let seal = seal.write(means.key, call_id);
-    let two = incoming != outgoing || in_token.is_some() || out_token.is_some();
+    let two = incoming != outgoing || by_flow;
     let mut values = vec![own_uri(incoming, in_token.as_deref(), Some(&seal), secure, &[b"lr"])];
     if two {
         values.push(own_uri(outgoing, out_token.as_deref(), Some(&seal), secure, &[b"lr"]));

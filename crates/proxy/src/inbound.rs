@@ -66,7 +66,7 @@ pub(crate) enum Wish {
     Nowhere(Refusal, Reach),
 }
 
-/// Requests in progress from each address (`RELIABILITY` A26).
+/// Requests in progress from each address.
 #[derive(Debug, Default)]
 pub(crate) struct Sources(HashMap<IpAddr, usize>);
 
@@ -387,7 +387,7 @@ impl Proxy {
             Proof::Used => return self.challenge(now, &job, true, ""),
             Proof::Right => self.failures.forget(address, user),
         }
-        // `RELIABILITY` A13, A14: nobody speaks for another.
+        // Nobody speaks for another.
         let header = if is_registrar { job.received.to() } else { job.received.from() };
         let claimed = header.ok().and_then(|it| it.uri().ok());
         let own = claimed.and_then(|uri| {

@@ -135,7 +135,7 @@ impl Listeners {
     }
 }
 
-/// Whether a message may be sent there at all: to one host, and to a port (`RELIABILITY` A11, RFC 4475 §3.3.10).
+/// Whether a message may be sent there at all: to one host, and to a port (RFC 4475 §3.3.10).
 pub(crate) fn is_sendable(address: SocketAddr) -> bool {
     let one_host = match address.ip().to_canonical() {
         IpAddr::V4(ip) => !(ip.is_broadcast() || ip.is_multicast() || ip.octets().first() == Some(&0)),

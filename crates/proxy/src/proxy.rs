@@ -195,7 +195,7 @@ impl Proxy {
         self.outbox.event(Event::Malformed { flow: *flow, status, why, offset });
     }
 
-    /// Whether another request may be taken on (`RELIABILITY` A26).
+    /// Whether another request may be taken on.
     fn has_room(&self, flow: &Flow) -> bool {
         let limits = &self.config.limits;
         let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow);

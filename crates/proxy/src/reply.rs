@@ -93,7 +93,7 @@ fn warning(why: &str) -> Vec<u8> {
 
 /// Where responses to a request go: back over its flow (RFC 3581 §4); a datagram without `rport` to the address
 /// it came from, at the port that its Via names (RFC 3261 §18.2.2). `maddr` is not followed: it would let anybody
-/// point our answers at others (`RELIABILITY` A11).
+/// point our answers at others.
 pub(crate) fn response_hop(request: &Message, flow: &Flow) -> Hop {
     let mut back = *flow;
     if !flow.transport.is_reliable()

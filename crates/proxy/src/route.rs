@@ -3,11 +3,11 @@
 //!
 //! # Seals
 //!
-//! A Record-Route of ours without a flow token carries a seal over the Call-ID. A request that brings it back
-//! belongs to a dialog that was let through at its beginning, so it may go where its Routes and its Request-URI
-//! say without authentication; nobody else can make the proxy do that (`RELIABILITY` A12). Where the caller was a
-//! stranger, the other side of the dialog is written as a flow token and the seal is of another kind: it holds
-//! only for a request that comes from that flow, so that the stranger gains no way through us to third parties.
+//! A Record-Route of ours without a flow token carries a seal over the Call-ID. A request with a To tag that brings
+//! it back belongs to a dialog that was let through at its beginning, so it may go where its Routes and its
+//! Request-URI say without authentication; nobody else can make the proxy do that. Where the other side of the
+//! dialog is written as a flow token, the seal is bound to it: it holds only for a request that comes from that flow,
+//! so that neither a stranger who calls nor one who is called gains a way through us to third parties.
 
 use std::sync::Arc;
 
@@ -28,17 +28,17 @@ pub(crate) const SEAL: &str = "d";
 /// What a dialog's beginning allows its later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seal {
-    /// The caller was authenticated, or a peer.
-    Trusted,
-    /// The caller was a stranger.
-    Stranger,
+    /// They may come from anywhere: no side of the dialog is reached by a flow, and no stranger is in it.
+    Open,
+    /// They must come from the flow that the other Record-Route names.
+    Bound,
 }
 
 impl Seal {
     const fn purpose(self) -> &'static [u8] {
         match self {
-            Self::Trusted => b"dialog of a user",
-            Self::Stranger => b"dialog of a stranger",
+            Self::Open => b"dialog",
+            Self::Bound => b"dialog bound to a flow",
         }
     }
 
@@ -48,7 +48,7 @@ impl Seal {
     }
 
     fn read(key: &Key, call_id: &[u8], text: &[u8]) -> Option<Self> {
-        [Self::Trusted, Self::Stranger]
+        [Self::Open, Self::Bound]
             .into_iter()
             .find(|seal| constant_time_equal(&seal.write(key, call_id), text))
     }
@@ -109,8 +109,8 @@ pub(crate) fn preprocess(
     let onward = onward.ok_or(Refusal::new(400, "the request cannot be written"))?;
     let destination = reading.destination(own_routes);
     let sealed = match reading.seal {
-        Some(Seal::Trusted) => true,
-        Some(Seal::Stranger) => reading.from_own_flow,
+        Some(Seal::Open) => true,
+        Some(Seal::Bound) => reading.from_own_flow,
         None => false,
     };
     Ok(Preprocessed { request: Arc::new(onward), destination, sealed })

@@ -1,4 +1,4 @@
-//! Who may do what, and what is stopped at the door (RFC 3261 §16.3, RFC 5393, `RELIABILITY` A11 to A19, A26).
+//! Who may do what, and what is stopped at the door (RFC 3261 §16.3, RFC 5393).
 
 mod support;
 
@@ -93,7 +93,7 @@ fn users_are_relayed_when_they_have_proved_who_they_are() {
     let invite = house.one(&world());
     assert_eq!(method(&invite), "INVITE");
     assert_eq!(invite.header(HeaderName::ProxyAuthorization), None);
-    assert_eq!(invite.header(HeaderName::PAssertedIdentity), None, "A13: nobody asserts for himself");
+    assert_eq!(invite.header(HeaderName::PAssertedIdentity), None, "nobody asserts for himself");
     house.take(&bob.flow);
 
     // Not as somebody else.
@@ -186,6 +186,35 @@ fn a_stranger_in_a_call_gains_no_way_to_third_parties() {
     );
     house.receive(&bob.flow, &bye);
     assert_eq!(method(&house.one(&eve.flow)), "BYE");
+}
+
+#[test]
+fn who_is_called_gains_no_way_to_third_parties() {
+    let mut house = with_world(config());
+    house.hosts.insert("victim.example".to_owned(), vec![udp_hop("203.0.113.99:5060".parse().unwrap())]);
+    let alice = page("alice", 1);
+    house.register(&alice);
+    house.receive(&alice.flow, &alice.invite("sip:x@elsewhere.example", "c1"));
+    let invite = house.one(&world());
+    let routes = values(&invite, HeaderName::RecordRoute);
+    let mut called = desk_phone("x", WORLD);
+    called.user = "x";
+    let bye = |route: &str, number: u32| {
+        let more = format!("Route: {route}\r\n");
+        called.request(
+            "BYE",
+            "sip:v@victim.example",
+            "<sip:alice@example.com>;tag=from-alice",
+            "c1",
+            number,
+            &more,
+        )
+    };
+    house.receive(&called.flow, &bye(&routes[0], 2));
+    assert_eq!(house.one(&called.flow).status(), Some(407), "our side of the page is left out");
+    house.receive(&called.flow, &bye(&routes.join(", "), 3));
+    assert_eq!(method(&house.one(&alice.flow)), "BYE", "along the dialog it reaches the caller only");
+    assert!(house.sent.is_empty());
 }
 
 #[test]

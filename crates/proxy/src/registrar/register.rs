@@ -103,7 +103,7 @@ fn in_order(request: &Message, binding: &Binding) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The Path, which only trusted hops may add (RFC 3327 §5.3, `RELIABILITY` A14).
+/// The Path, which only trusted hops may add (RFC 3327 §5.3).
 fn path(arrival: &Arrival<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
     let path: Vec<Vec<u8>> = arrival.request.values(HeaderName::Path).map(<[u8]>::to_vec).collect();
     if !path.is_empty() && !arrival.trusted {

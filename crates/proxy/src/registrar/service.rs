@@ -63,7 +63,7 @@ impl Proxy {
         let aor = self.own.domain_of(&uri).zip(uri.user()).map(|(domain, user)| key(user, domain));
         let aor = aor.ok_or(Refusal::new(404, "the To is no user of this domain"))?;
         match &job.sender {
-            // `RELIABILITY` A14: nobody registers for another.
+            // Nobody registers for another.
             Sender::Account(account) if *account != aor => {
                 Err(Refusal::new(403, "one may register oneself only"))
             }
