@@ -180,6 +180,9 @@ impl Simulation {
         to: SocketAddr,
     ) -> Option<ConnectionId> {
         let acceptor = self.node_at(to, transport)?;
+        if matches!(&self.nodes[acceptor.0].kind, Kind::Server(server) if server.refuses_connections) {
+            return None;
+        }
         self.connections.opened += 1;
         let id = ConnectionId(self.connections.opened);
         // Each connection has a port of its own.

@@ -1,6 +1,10 @@
 //! What must hold after every run, whatever the network did.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sip::{Message, Method};
 
 use crate::conditions::Conditions;
 use crate::phone::Act;
@@ -34,6 +38,7 @@ impl Simulation {
         }
         self.assert_quiet();
         self.assert_outcomes();
+        self.assert_answers_are_acknowledged();
         self.assert_tables_are_empty();
     }
 
@@ -85,6 +90,41 @@ impl Simulation {
                     self.name(id)
                 );
             }
+        }
+    }
+
+    /// For every 2xx to an INVITE that a phone gave, an ACK was sent to it, or its call was ended by either side.
+    ///
+    /// # Panics
+    /// When neither was.
+    pub fn assert_answers_are_acknowledged(&self) {
+        let phones: BTreeSet<Arc<str>> =
+            self.phones().map(|(id, _)| Arc::clone(&self.nodes[id.0].name)).collect();
+        let (mut answered, mut acknowledged, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for rung in self.ladder.rungs() {
+            let Ok(message) = Message::parse(&rung.bytes) else { continue };
+            let (Ok(call_id), Ok(cseq)) = (message.call_id(), message.cseq()) else { continue };
+            let call_id = call_id.to_vec();
+            match (message.status(), cseq.method) {
+                (Some(200..=299), Method::Invite) if phones.contains(&rung.from) => {
+                    answered.insert((Arc::clone(&rung.from), call_id, cseq.number));
+                }
+                (None, Method::Ack) => {
+                    acknowledged.insert((Arc::clone(&rung.to), call_id, cseq.number));
+                }
+                (None, Method::Bye) => {
+                    ended.insert((Arc::clone(&rung.from), call_id.clone()));
+                    ended.insert((Arc::clone(&rung.to), call_id));
+                }
+                _ => {}
+            }
+        }
+        for (name, call_id, number) in answered.difference(&acknowledged) {
+            assert!(
+                ended.contains(&(Arc::clone(name), call_id.clone())),
+                "the 2xx of {name} to INVITE {number} of call {} is neither acknowledged nor ended",
+                String::from_utf8_lossy(call_id)
+            );
         }
     }
 

@@ -182,6 +182,12 @@ impl Phone {
         }
     }
 
+    /// Where its datagrams come from.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.setup.address
+    }
+
     /// Whether the registrar is known to hold its binding.
     #[must_use]
     pub const fn is_registered(&self) -> bool {

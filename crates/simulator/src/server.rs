@@ -37,6 +37,8 @@ pub struct Server {
     pub(crate) deadline: Instant,
     config: Config,
     secret: [u8; 32],
+    /// Whether it refuses connections, so that other servers must use datagrams.
+    pub refuses_connections: bool,
     /// The passwords of its users.
     pub users: BTreeMap<String, String>,
     /// What names lead to; addresses lead to themselves.
@@ -66,6 +68,7 @@ impl Server {
             deadline: Instant::NEVER,
             config,
             secret,
+            refuses_connections: false,
             users: BTreeMap::new(),
             hosts: BTreeMap::new(),
             stored: BTreeMap::new(),

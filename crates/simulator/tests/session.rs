@@ -216,6 +216,9 @@ fn bad_networks_between_two_domains() {
         let (habits, talk, alice_hangs_up) = habits_of(seed);
         let mut place = TwoDomains::new(seed, transports_of(seed), habits);
         let network = &mut place.simulation;
+        // Long requests go by TCP between the servers, if they can.
+        network.server_mut(place.atlanta).refuses_connections = seed % 2 == 0;
+        network.server_mut(place.biloxi).refuses_connections = seed % 2 == 0;
         network.set_conditions(Conditions::bad(seed));
         network.act(place.alice, Act::Call(BOB_AT_BILOXI.into()));
         network.run_for(talk);
