@@ -185,6 +185,7 @@ impl Agent {
         self.settle();
         self.registration_timeout();
         self.calls_timeout();
+        self.waiting_timeout();
         self.settle();
     }
 
@@ -199,7 +200,8 @@ impl Agent {
     fn next_timeout(&self) -> Instant {
         let calls = self.calls.iter().map(Call::next_timeout).min().unwrap_or(Instant::NEVER);
         let transactions = self.transactions.next_timeout().unwrap_or(Instant::NEVER);
-        calls.min(transactions).min(self.registration.next_timeout())
+        let waiting = self.waiting.iter().map(|waiting| waiting.until).min().unwrap_or(Instant::NEVER);
+        calls.min(waiting).min(transactions).min(self.registration.next_timeout())
     }
 
     /// Takes what the transaction layer says, until it says nothing.

@@ -301,9 +301,10 @@ impl Agent {
         } else {
             (408, Originator::Local, Cause::NoAnswer)
         };
-        if self.refuse_call(number, &Ending { status, ..Ending::default() }).is_ok() {
-            self.emit(Event::Failed { call: number, originator, message: None, cause });
+        if self.refuse_call(number, &Ending { status, ..Ending::default() }).is_err() {
+            self.finish(number);
         }
+        self.emit(Event::Failed { call: number, originator, message: None, cause });
     }
 
     /// RFC 3261 §13.3.1.4: the dialog is confirmed, but the session should end.

@@ -30,6 +30,8 @@ pub(crate) struct Waiting {
     pub(crate) call: Option<CallNumber>,
     /// The To tag of our response, if the request has none.
     pub(crate) tag: Vec<u8>,
+    /// When its sender has given up.
+    pub(crate) until: Instant,
 }
 
 /// What two copies of a request have in common that came two ways (RFC 3261 §8.2.2.2).
@@ -208,6 +210,7 @@ impl Agent {
             request: Arc::clone(request),
             call: Some(number),
             tag: Vec::new(),
+            until: self.given_up(request),
         });
         if request.method() == Some(Method::Invite) {
             self.respond_plainly(key, request, 100, &[]);
@@ -222,11 +225,32 @@ impl Agent {
         let number = self.new_transaction_number();
         let tag = self.entropy.token(10).into_bytes();
         let request = Arc::clone(request);
-        self.waiting.push(Waiting { number, key, request: Arc::clone(&request), call, tag });
+        let until = self.given_up(&request);
+        self.waiting.push(Waiting { number, key, request: Arc::clone(&request), call, tag, until });
         self.emit(match call {
             Some(call) => Event::DialogRequest { call, transaction: number, request },
             None => Event::IncomingRequest { transaction: number, request },
         });
+    }
+
+    /// When nobody waits for our response any more: a client gives up after 64*T1 (RFC 3261 §17.1.2), except for an
+    /// INVITE, which it cancels.
+    fn given_up(&self, request: &Message) -> Instant {
+        match request.method() {
+            Some(Method::Invite) => Instant::NEVER,
+            _ => self.now + self.timers.patience(),
+        }
+    }
+
+    /// Forgets the requests that the user has not answered in time.
+    pub(crate) fn waiting_timeout(&mut self) {
+        let now = self.now;
+        while let Some(place) = self.waiting.iter().position(|waiting| waiting.until <= now) {
+            let waiting = self.waiting.swap_remove(place);
+            if let Some(call) = waiting.call.and_then(|number| self.call_mut(number)) {
+                call.reoffer_in.take_if(|transaction| *transaction == waiting.number);
+            }
+        }
     }
 
     /// Gives the user's response to a request. A response to a request that was answered meanwhile (the call ended,

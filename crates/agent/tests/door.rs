@@ -224,3 +224,32 @@ fn a_subscription_is_begun_by_its_notify_or_its_response() {
         assert_eq!(refresh.cseq().unwrap().number, subscribe.cseq().unwrap().number + 1);
     }
 }
+
+#[test]
+fn a_request_that_the_user_never_answers_is_forgotten() {
+    let mut alice = Phone::connected("alice", 1);
+    alice.receive(T0, &request("MESSAGE", "sip:alice@example.org", ""));
+    let waiting = transaction(&alice.take_events());
+    alice.wait(Instant::from_secs(32));
+    alice.agent.respond(Instant::from_secs(33), waiting, 200, "", &Payload::default()).unwrap();
+    assert!(alice.take_sent().is_empty(), "its sender has given up");
+    assert!(alice.agent.respond(T0, agent::TransactionNumber(999), 200, "", &Payload::default()).is_err());
+}
+
+#[test]
+fn an_invite_that_was_challenged_is_cancelled_by_its_last_form() {
+    let mut alice = Phone::connected("alice", 1);
+    let call = alice.call(T0, "sip:bob@example.org");
+    let first = alice.only_sent();
+    alice.answer(T0, &first, 407, |builder| {
+        builder.header(HeaderName::ProxyAuthenticate, b"Digest realm=\"r\", nonce=\"n\"")
+    });
+    let sent = alice.take_sent();
+    assert_eq!(lines(&sent), ["ACK", "INVITE"]);
+    assert_eq!(alice.told(), ["Authenticated"]);
+    alice.answer(T0, &sent[1], 180, |builder| builder);
+    alice.agent.cancel(T0, call, &Ending::default()).unwrap();
+    let cancel = alice.only_sent();
+    assert_eq!(cancel.cseq().unwrap().number, sent[1].cseq().unwrap().number);
+    assert_eq!(cancel.header(HeaderName::Via), sent[1].header(HeaderName::Via));
+}
