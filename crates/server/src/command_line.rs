@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 /// SIP for the Web: proxy, registrar, edge and the phone page in one binary.
 #[derive(Debug, Parser)]
@@ -42,12 +42,13 @@ pub(crate) enum Command {
 
 /// How to run the server.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what to serve").required(true).args(["config", "demo"])))]
 pub(crate) struct Serve {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// A server for trying out: reachable from this machine only, with users alice and bob.
-    #[arg(long, conflicts_with = "config")]
+    #[arg(long)]
     pub(crate) demo: bool,
     #[command(flatten)]
     pub(crate) demo_options: DemoOptions,

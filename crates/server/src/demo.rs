@@ -205,9 +205,8 @@ fn phone(name: &str, password: Option<&str>, port: &dyn Fn(Protocol) -> u16) -> 
     }
     let _ = write!(
         text,
-        "\nand the line \"net_interface lo\" into ~/.baresip/config, for this server is on loopback only. Start \
-         baresip and type\n\n  /dial sip:alice@{DOMAIN}\n\nto call alice's page, or call bob from there and type \
-         /accept to answer, /hangup to hang up.\n",
+        "\nthen start baresip and type\n\n  /dial sip:alice@{DOMAIN}\n\nto make alice's page ring. When alice calls \
+         bob, /accept answers; /hangup ends a call.\n",
     );
     text
 }

@@ -57,7 +57,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         let tls = configuration.tls.clone();
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
-        let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_store());
+        let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_files());
         let running = tokio::task::spawn_local({
             let (network, server) = (network.clone(), Rc::clone(&server));
             async move { network.run(server).await }

@@ -134,8 +134,8 @@ impl Server {
         }
     }
 
-    /// Looks after the store once a second: tells what went wrong behind the scenes.
-    pub(crate) async fn look_after_store(self: Rc<Self>) {
+    /// Looks after the files once a second: tells what went wrong behind the scenes, and notices changed users.
+    pub(crate) async fn look_after_files(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -143,6 +143,7 @@ impl Server {
             if let Some(trouble) = self.bindings.borrow_mut().take_trouble() {
                 log::error(trouble);
             }
+            self.refresh_users();
         }
     }
 
@@ -221,13 +222,16 @@ impl Server {
     }
 
     fn secret_of(&self, name: &str, realm: &str) -> Option<UserSecret> {
-        let mut users = self.users.borrow_mut();
-        match users.refresh(std::time::Instant::now()) {
+        self.refresh_users();
+        self.users.borrow().lookup(name, realm).map(secret)
+    }
+
+    fn refresh_users(&self) {
+        match self.users.borrow_mut().refresh(std::time::Instant::now()) {
             Refreshed::Unchanged => {}
             Refreshed::Reloaded(count) => log::info(format!("the users' file changed: it has {count} users")),
             Refreshed::Failed(error) => log::error(format!("{error}; the users stay as they were")),
         }
-        users.lookup(name, realm).map(secret)
     }
 
     /// An answer to what is too large or cannot be cut, as far as its headers can be read (RFC 3261 §18.3,

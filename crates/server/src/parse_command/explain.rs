@@ -195,6 +195,7 @@ fn headers(message: &Message, source: &Source<'_>, explanation: &mut Explanation
         let mut values = Vec::new();
         for (value, read) in details::of(field.name, field.value) {
             match read {
+                Ok(details) if details.0.is_empty() => {}
                 Ok(details) => values.push(details),
                 Err(error) => remark(message, source, explanation, field.name, value, error),
             }

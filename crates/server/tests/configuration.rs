@@ -1,0 +1,136 @@
+//! `sipweb check`, `serve` with a wrong file, and the exit codes.
+
+mod harness;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use harness::{sipweb, text};
+
+/// Checks a file of that text; gives the exit code and what was said, the folder's name left out.
+fn check(folder: &Path, configuration: &str) -> (Option<i32>, String) {
+    let file = folder.join("sipweb.toml").display().to_string();
+    fs::write(&file, configuration).unwrap();
+    let output = sipweb(&["check", &file], "");
+    let said = text(&output.stdout) + &text(&output.stderr);
+    (output.status.code(), said.replace(&format!("{}/", folder.display()), ""))
+}
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = check(folder.path(), "domain = \"example.com\"\n[listen]\nudp = \"127.0.0.1:5060\"\n");
+    assert_eq!((code, said.as_str()), (Some(0), "sipweb.toml: all is well\n"));
+}
+
+#[test]
+fn the_printed_example_is_a_good_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = sipweb(&["config-example"], "");
+    let (code, said) = check(folder.path(), &text(&example.stdout));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = "domian = \"example.com\"\n[listen]\n  udp = \"127.0.0.1:99999\"\nhttp = [\"127.0.0.1:6000\"]\n\
+                         [registrar]\nflow_grace = \"soon\"\n";
+    let (code, said) = check(folder.path(), configuration);
+    assert_eq!(code, Some(78));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 4, "{said}");
+    assert_eq!(lines[0], "sipweb.toml:1:1: unknown key \"domian\"; did you mean \"domain\"?");
+    assert_eq!(lines[1], "sipweb.toml:3:9: \"99999\" is not a port; ports are 0 to 65535");
+    assert!(
+        lines[2].starts_with("sipweb.toml:4:9: no browser connects to port 6000: it is among the bad ports")
+    );
+    assert!(lines[3].starts_with("sipweb.toml:6:14: \"soon\" is not a time"));
+}
+
+#[test]
+fn a_server_does_not_start_with_a_wrong_file_or_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sipweb.toml").display().to_string();
+    let output = sipweb(&["serve", "--config", &file], "");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).starts_with("cannot read "), "{}", text(&output.stderr));
+    fs::write(&file, "[web]\npage = \"yes\"\n").unwrap();
+    let output = sipweb(&["serve", "--config", &file], "");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains(":2:8: page is true or false, and this is a text"));
+}
+
+#[test]
+fn a_command_that_cannot_be_meant_is_a_usage_error() {
+    for arguments in
+        [&["serve"][..], &["serve", "--demo", "--config", "x"], &["dance"], &["check"], &["parse"]]
+    {
+        let output = sipweb(arguments, "");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    for arguments in [&["--version"][..], &["--help"], &["serve", "--help"]] {
+        assert_eq!(sipweb(arguments, "").status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+/// A certificate and its key, as files of that name.
+fn certificate(folder: &Path, name: &str) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join(format!("{name}.pem")), made.cert.pem()).unwrap();
+    fs::write(folder.join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn certificates_are_looked_at_before_a_server_needs_them() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "one");
+    certificate(folder.path(), "other");
+    fs::write(folder.path().join("text.pem"), "this is not a certificate\n").unwrap();
+    let tls = |certificate: &str, key: &str| {
+        check(folder.path(), &format!("[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n"))
+    };
+    let (code, said) = tls("one.pem", "one.key");
+    assert_eq!(code, Some(0), "{said}");
+    for (certificate, key, place, file) in [
+        ("missing.pem", "one.key", ":2:15: ", "missing.pem"),
+        ("one.pem", "missing.key", ":3:7: ", "missing.key"),
+        ("text.pem", "one.key", ":2:15: ", "text.pem"),
+        ("one.pem", "text.pem", ":3:7: ", "text.pem"),
+    ] {
+        let (code, said) = tls(certificate, key);
+        assert_eq!(code, Some(78), "{certificate} {key}");
+        assert!(said.contains(place) && said.contains(file), "{certificate} {key}: {said}");
+    }
+    let (code, said) = tls("one.pem", "other.key");
+    assert_eq!(code, Some(78));
+    assert!(said.contains("key"), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_told_with_its_owner_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let file = folder.path().join("sipweb.toml").display().to_string();
+    fs::write(&file, format!("[listen]\nhttp = \"127.0.0.1:{port}\"\n")).unwrap();
+    let output = sipweb(&["serve", "--config", &file], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("port {port} (HTTP) is in use by ")), "{said}");
+    assert!(said.contains(&format!("(process {})", std::process::id())), "{said}");
+    assert!(said.contains("change listen.http"), "{said}");
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let server = harness::Server::start();
+    let file = server.folder.join("sipweb.toml").display().to_string();
+    let output = sipweb(&["serve", "--config", &file], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("in use by another server (process {})", server.process())), "{said}");
+    server.serves();
+}
