@@ -29,10 +29,16 @@ export class Baresip {
         'net_interface 127.0.0.1',
         'dns_server 127.0.0.1:53',
         `audio_source ausine,${tone}`,
+        // The sine source knows this rate only; G.711 is resampled.
+        'ausrc_srate 48000',
+        'auplay_srate 48000',
+        'ausrc_channels 2',
+        'auplay_channels 2',
+        'rtcp_mux yes',
         `audio_player aufile,${phone.recording}`,
         'audio_alert none',
         `module_path ${modules}`,
-        ...['g711', 'ausine', 'aufile', 'uuid'].map((name) => `module ${name}.so`),
+        ...['g711', 'opus', 'ausine', 'aufile', 'uuid', 'srtp', 'dtls_srtp', 'ice'].map((name) => `module ${name}.so`),
         'module_tmp account.so',
         'module_app menu.so',
         'module_app ctrl_tcp.so',
@@ -43,7 +49,9 @@ export class Baresip {
     const uri = `sip:127.0.0.1:${port};transport=${transport}`;
     writeFileSync(
       join(phone.folder, 'accounts'),
-      `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";regint=${register ? 600 : 0}\n`,
+      // A browser takes nothing but ICE and DTLS-SRTP: until a gateway joins the two, the phone speaks them itself.
+      `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
+        `regint=${register ? 600 : 0};mediaenc=dtls_srtp;medianat=ice\n`,
     );
     phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
     test.after(() => phone.stop());

@@ -50,7 +50,9 @@ export async function openPage(browser, url) {
 
 /** What is heard from the peer connection that `find` (a function run in the page) returns. */
 export async function heard(page, find, milliseconds = 300) {
-  return page.evaluate(`(${heardInPage.toString()})(${JSON.stringify(find.toString())}, ${milliseconds})`);
+  const found = await page.evaluate(`(${heardInPage.toString()})(${JSON.stringify(find.toString())}, ${milliseconds})`);
+  // Perfect silence is minus infinity, which does not survive the way here.
+  return { ...found, level: found.level ?? -Infinity };
 }
 
 /** Waits until the page hears a tone within 3 % of a frequency. */
