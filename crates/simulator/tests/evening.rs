@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use sip::Transport::{Tcp, Udp, Ws};
 use simulator::places::{ATLANTA, BILOXI, add_server, config_of, phone_of, register};
-use simulator::{Act, Conditions, Dice, Habits, NodeId, PhoneSetup, Reaction, Simulation, Span, for_each_seed};
+use simulator::{
+    Act, Conditions, Dice, Habits, NodeId, PhoneSetup, Reaction, Simulation, Span, for_each_seed,
+};
+use sip::Transport::{Tcp, Udp, Ws};
 
 /// How long the evening is.
 const EVENING: Span = Span::milliseconds(0, 60_000);
