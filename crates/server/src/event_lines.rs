@@ -12,14 +12,19 @@ use crate::log::{self, Escaped, Pass, RateLimit};
 /// Refusals that are told in one second; the rest is counted.
 const REFUSALS: u32 = 10;
 
+/// Registrations and calls that are told in one second. Strangers may call, so these too need a bound.
+const NEWS: u32 = 1000;
+
 /// Writes the log lines of one server.
 pub(crate) struct EventLines {
     refusals: RefCell<RateLimit>,
+    news: RefCell<RateLimit>,
 }
 
 impl EventLines {
     pub(crate) fn new() -> Self {
-        Self { refusals: RefCell::new(RateLimit::new(REFUSALS, Duration::from_secs(1))) }
+        let limit = |most| RefCell::new(RateLimit::new(most, Duration::from_secs(1)));
+        Self { refusals: limit(REFUSALS), news: limit(NEWS) }
     }
 
     /// A refusal, a malformed message, a failed handshake: a warning, unless there are too many.
@@ -33,15 +38,26 @@ impl EventLines {
         }
     }
 
+    /// What a server does all day: an information, unless there are too many.
+    fn news(&self, sentence: &str) {
+        match self.news.borrow_mut().pass(Instant::now()) {
+            Pass::Yes { held_back: 0 } => log::info(sentence),
+            Pass::Yes { held_back } => {
+                log::info(format!("{sentence} (and {held_back} such lines were held back)"))
+            }
+            Pass::No => {}
+        }
+    }
+
     /// What the proxy tells.
     pub(crate) fn tell(&self, event: &Event) {
         match event {
-            Event::Registered { .. } | Event::Unregistered { .. } => registration(event),
+            Event::Registered { .. } | Event::Unregistered { .. } => self.registration(event),
             Event::CallStarted { .. }
             | Event::CallRinging { .. }
             | Event::CallAnswered { .. }
             | Event::CallFailed { .. }
-            | Event::CallEnded { .. } => call(event),
+            | Event::CallEnded { .. } => self.call(event),
             Event::RegistrationRefused { to, source, status, why } => {
                 self.refused(&format!("refused to register {} from {source}: {status}, {why}", Escaped(to)));
             }
@@ -107,53 +123,63 @@ impl EventLines {
             other => log::debug(format!("{other:?}")),
         }
     }
-}
 
-fn registration(event: &Event) {
-    match event {
-        Event::Registered { aor, contact, transport, source, user_agent, expires, refresh } => {
-            let (aor, transport) = (Escaped(aor), transport.via_token());
-            if *refresh {
-                return log::debug(format!("{aor} refreshed {} for {expires} s", Escaped(contact)));
-            }
-            let agent =
-                if user_agent.is_empty() { String::new() } else { format!(" with {}", Escaped(user_agent)) };
-            log::info(format!("{aor} registered from {source} over {transport}{agent} for {expires} s"));
-        }
-        Event::Unregistered { aor, contact, why } => {
-            let why = match why {
-                Unregistration::Asked => "signed out",
-                Unregistration::Expired => "its time ran out",
-                Unregistration::FlowClosed => "its connection closed",
-                Unregistration::Replaced => {
-                    return log::debug(format!("{} moved to a new contact", Escaped(aor)));
+    fn registration(&self, event: &Event) {
+        match event {
+            Event::Registered { aor, contact, transport, source, user_agent, expires, refresh } => {
+                let (aor, transport) = (Escaped(aor), transport.via_token());
+                if *refresh {
+                    return log::debug(format!("{aor} refreshed {} for {expires} s", Escaped(contact)));
                 }
-            };
-            log::info(format!("{} is no longer registered at {}: {why}", Escaped(aor), Escaped(contact)));
+                let agent = if user_agent.is_empty() {
+                    String::new()
+                } else {
+                    format!(" with {}", Escaped(user_agent))
+                };
+                self.news(&format!("{aor} registered from {source} over {transport}{agent} for {expires} s"));
+            }
+            Event::Unregistered { aor, contact, why } => {
+                let why = match why {
+                    Unregistration::Asked => "signed out",
+                    Unregistration::Expired => "its time ran out",
+                    Unregistration::FlowClosed => "its connection closed",
+                    Unregistration::Replaced => {
+                        return log::debug(format!("{} moved to a new contact", Escaped(aor)));
+                    }
+                };
+                self.news(&format!(
+                    "{} is no longer registered at {}: {why}",
+                    Escaped(aor),
+                    Escaped(contact)
+                ));
+            }
+            _ => {}
         }
-        _ => {}
     }
-}
 
-fn call(event: &Event) {
-    match event {
-        Event::CallStarted { call_id, from, to, source, transport } => {
-            let (from, to, transport) = (Escaped(from), Escaped(to), transport.via_token());
-            log::info(format!("call {}: {from} calls {to}, from {source} over {transport}", short(call_id)));
+    fn call(&self, event: &Event) {
+        match event {
+            Event::CallStarted { call_id, from, to, source, transport } => {
+                let (from, to, transport) = (Escaped(from), Escaped(to), transport.via_token());
+                self.news(&format!(
+                    "call {}: {from} calls {to}, from {source} over {transport}",
+                    short(call_id)
+                ));
+            }
+            Event::CallRinging { call_id, status } => {
+                let what = if *status == 183 { "progress" } else { "ringing" };
+                self.news(&format!("call {}: {what}", short(call_id)));
+            }
+            Event::CallAnswered { call_id, contact } => {
+                self.news(&format!("call {}: answered by {}", short(call_id), Escaped(contact)));
+            }
+            Event::CallFailed { call_id, from, to, status, why } => {
+                let (from, to) = (Escaped(from), Escaped(to));
+                self.news(&format!("call {}: {from} did not reach {to}: {status}, {why}", short(call_id)));
+            }
+            Event::CallEnded { call_id } => self.news(&format!("call {}: ended", short(call_id))),
+            _ => {}
         }
-        Event::CallRinging { call_id, status } => {
-            let what = if *status == 183 { "progress" } else { "ringing" };
-            log::info(format!("call {}: {what}", short(call_id)));
-        }
-        Event::CallAnswered { call_id, contact } => {
-            log::info(format!("call {}: answered by {}", short(call_id), Escaped(contact)));
-        }
-        Event::CallFailed { call_id, from, to, status, why } => {
-            let (from, to) = (Escaped(from), Escaped(to));
-            log::info(format!("call {}: {from} did not reach {to}: {status}, {why}", short(call_id)));
-        }
-        Event::CallEnded { call_id } => log::info(format!("call {}: ended", short(call_id))),
-        _ => {}
     }
 }
 

@@ -205,12 +205,12 @@ impl Signals {
 }
 
 async fn stop(server: &Server, network: &Network) {
-    let _ = tokio::time::timeout(LAST_REQUESTS, until_idle(server)).await;
+    let _ = tokio::time::timeout(LAST_REQUESTS, until_quiet(server)).await;
     network.drain().await;
 }
 
-async fn until_idle(server: &Server) {
-    while server.requests_in_progress() > 0 {
+async fn until_quiet(server: &Server) {
+    while !server.is_quiet() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

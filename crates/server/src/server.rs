@@ -2,6 +2,7 @@
 //! store, the users and the resolver.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,15 +12,18 @@ use net::{
 };
 use proxy::{AskId, Output, Proxy, Question, UserSecret};
 use sip::digest::{Algorithm, Ha1};
-use sip::{Builder, Entropy, Flow, Hop, Instant, Message, Method};
+use sip::{Builder, Entropy, Flow, Hop, Instant, Message, Method, Transport};
 use store::{Bindings, Directory, Refreshed, User, Users};
 use tokio::sync::Notify;
 
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
-use crate::log;
+use crate::log::{self, Level};
 use crate::origin;
 use crate::web_page::WebPage;
+
+/// How long nothing must have been sent for the server to count as quiet.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// Time that never runs backwards, in microseconds since the Unix epoch: the system's clock is read once.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +82,8 @@ pub(crate) struct Server {
     wake_at: Cell<Instant>,
     /// The proxy wants to be woken earlier than it said before.
     sooner: Notify,
+    /// When the last message was sent.
+    last_sent: Cell<std::time::Instant>,
     /// The output is being drained: what comes meanwhile is drained by the same loop.
     draining: Cell<bool>,
 }
@@ -110,6 +116,7 @@ impl Server {
             lines: EventLines::new(),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
+            last_sent: Cell::new(std::time::Instant::now()),
             draining: Cell::new(false),
         })
     }
@@ -154,9 +161,10 @@ impl Server {
         }
     }
 
-    /// Requests that are not answered yet.
-    pub(crate) fn requests_in_progress(&self) -> usize {
-        self.proxy.borrow().transactions()
+    /// Whether nothing is in progress: no transaction is left, or nothing has been sent for a while. What waits
+    /// longer waits for a person, and one that is over only for what the network may still bring.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.proxy.borrow().transactions() == 0 || self.last_sent.get().elapsed() > QUIET
     }
 
     /// One thing handed to the proxy, and all that follows from it.
@@ -173,7 +181,7 @@ impl Server {
             // The proxy is borrowed for this line only: what follows may hand something in again.
             let output = self.proxy.borrow_mut().poll();
             match output {
-                Output::Transmit { hop, bytes } => self.network.send(&hop, &bytes),
+                Output::Transmit { hop, bytes } => self.send(&hop, &bytes),
                 Output::Ask { id, question } => self.answer(id, question),
                 Output::Event(event) => self.lines.tell(&event),
                 Output::Timeout(at) => {
@@ -185,6 +193,12 @@ impl Server {
             }
         }
         self.draining.set(false);
+    }
+
+    fn send(&self, hop: &Hop, bytes: &[u8]) {
+        trace("to", hop.transport(), hop.address(), bytes);
+        self.last_sent.set(std::time::Instant::now());
+        self.network.send(hop, bytes);
     }
 
     fn answer(&self, id: AskId, question: Question) {
@@ -243,8 +257,16 @@ impl Server {
             return false;
         }
         let Ok(response) = Builder::response_to(&request, status, "").finish() else { return false };
-        self.network.send(&Hop::Flow(*flow), &response);
+        self.send(&Hop::Flow(*flow), &response);
         true
+    }
+}
+
+/// For the search for a fault: one line a message, with its first line.
+fn trace(direction: &str, transport: Transport, address: SocketAddr, bytes: &[u8]) {
+    if log::writes(Level::Debug) {
+        let line = bytes.split(|octet| *octet == b'\r').next().unwrap_or_default();
+        log::debug(format!("{direction} {address} over {}: {}", transport.via_token(), log::Escaped(line)));
     }
 }
 
@@ -266,6 +288,7 @@ fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
 
 impl Handler for Server {
     fn message(&self, flow: &Flow, bytes: &[u8]) {
+        trace("from", flow.transport, flow.remote, bytes);
         self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes));
     }
 

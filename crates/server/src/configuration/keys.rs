@@ -141,7 +141,7 @@ const TABLE: [Section; 9] = [
             ),
             key(
                 "md5_only_clients",
-                Default("[\"JsSIP\", \"SIP.js\", \"baresip\", \"sipp\"]"),
+                Default("[\"JsSIP\", \"SIP.js\", \"baresip\"]"),
                 "Clients, by the start of their User-Agent, that give up when they see another algorithm: they are\n\
                  offered MD5 alone, if it is among the algorithms.",
             ),

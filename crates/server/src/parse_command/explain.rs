@@ -132,12 +132,13 @@ pub(super) fn explain(file: &str, bytes: &[u8]) -> Explanation {
         }
     };
     if let Err(fault) = message.check() {
+        let place = source.place(fault.offset);
         explanation.faults.push(Problem {
-            place: source.place(fault.offset),
+            place,
             header: fault.header.filter(|name| *name != HeaderName::Other).map(HeaderName::as_str),
             reason: fault.reason.to_owned(),
             status: fault.status,
-            rule: rules::of(fault.header),
+            rule: rules::broken(fault.header, place.line),
         });
     }
     explanation.acceptable = explanation.faults.is_empty();

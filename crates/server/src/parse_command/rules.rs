@@ -11,6 +11,11 @@ pub(super) const SESSION_DESCRIPTION: &str = "RFC 8866 §5";
 /// Header lines as such.
 const LINES: &str = "RFC 3261 §7.3";
 
+/// The section that a fault is about: that of the header, or that of the line it is in.
+pub(super) fn broken(header: Option<HeaderName>, line: usize) -> &'static str {
+    if header.is_none() && line == 1 { START_LINE } else { of(header) }
+}
+
 /// The section that defines a header.
 pub(super) fn of(header: Option<HeaderName>) -> &'static str {
     match header {
