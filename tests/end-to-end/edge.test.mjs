@@ -17,8 +17,10 @@ async function edge(t) {
 describe('a page registered through our edge at a Kamailio', () => {
   test('arrives there with Path', async (t) => {
     const { kamailio } = await edge(t);
-    const [, path] = await kamailio.says(/ARRIVED REGISTER from alice over \w+ Path=(\S+)/);
-    assert.match(path, /^<sip:[^@>]+@127\.0\.0\.1:\d+;[^>]*lr/);
+    const [, toward, back] = await kamailio.says(/ARRIVED REGISTER from alice over \w+ Path=(\S+) Then=(\S+)/);
+    // Two, because the transport changes: how the Kamailio reaches us, and by which connection we reach the page.
+    assert.match(toward, /^<sip:127\.0\.0\.1:\d+;[^>]*\blr\b/);
+    assert.match(back, /^<sip:[^@>]+@127\.0\.0\.1:\d+;transport=ws;[^>]*\blr\b[^>]*\bob\b/);
   });
 
   test('is called by a phone that is registered at the Kamailio, and either side hangs up', async (t) => {

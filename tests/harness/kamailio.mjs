@@ -39,7 +39,7 @@ modparam("registrar", "path_use_received", 0)
 
 request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-  xlog("L_NOTICE", "ARRIVED $rm from $fU over $proto Path=$hdr(Path)\\n");
+  xlog("L_NOTICE", "ARRIVED $rm from $fU over $proto Path=$(hdr(Path)[0]) Then=$(hdr(Path)[1])\\n");
   if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
   if (has_totag()) {
     if (loose_route()) { t_relay(); exit; }
