@@ -23,7 +23,7 @@ use crate::origin;
 use crate::web_page::WebPage;
 
 /// How long nothing must have been sent for the server to count as quiet.
-const QUIET: Duration = Duration::from_millis(300);
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Time that never runs backwards, in microseconds since the Unix epoch: the system's clock is read once.
 #[derive(Clone, Copy, Debug)]

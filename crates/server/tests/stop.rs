@@ -2,10 +2,11 @@
 
 mod harness;
 
+use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 
-use harness::{PATIENCE, Page, Server};
+use harness::{PASSWORD, PATIENCE, Page, Phone, Server};
 
 #[test]
 fn sigterm_tells_every_websocket_and_ends_well() {
@@ -43,5 +44,51 @@ fn a_second_signal_does_not_wait_for_a_page_that_does_not_listen() {
     let _deaf = Page::open(&server);
     server.signal("TERM");
     server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn sighup_reads_the_certificate_again_and_keeps_the_old_one_if_the_new_one_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(folder.path().join("a.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.path().join("a.key"), made.signing_key.serialize_pem()).unwrap();
+    };
+    certificate();
+    let any = "\"127.0.0.1:0\"";
+    let listen = format!("[listen]\nudp = {any}\nhttp = {any}\ntls = {any}");
+    let configuration =
+        format!("domain = \"example.com\"\n{listen}\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n");
+    fs::write(folder.path().join("sipweb.toml"), configuration).unwrap();
+    let server = Server::start_in(folder.path());
+
+    fs::write(folder.path().join("a.pem"), "nonsense").unwrap();
+    server.signal("HUP");
+    server.logs("the certificates stay as they were");
+    server.serves();
+
+    certificate();
+    server.signal("HUP");
+    server.logs("the certificate files were read again");
+    server.serves();
+}
+
+#[test]
+fn a_request_in_progress_is_answered_before_the_end() {
+    let mut server = Server::start();
+    let (alice, bob) = (Phone::new(&server, "alice"), Phone::new(&server, "bob"));
+    alice.register();
+    bob.register();
+    alice.send(&alice.request("MESSAGE", "sip:bob@example.com", 1, ""));
+    let challenge = alice.receive();
+    let side = (sip::digest::Side::Proxy, sip::HeaderName::ProxyAuthenticate);
+    let answer = harness::answer(&challenge, side, "alice", PASSWORD, "MESSAGE", "sip:bob@example.com");
+    alice.send(&alice.request("MESSAGE", "sip:bob@example.com", 2, &answer));
+    let message = bob.receive();
+    server.signal("TERM");
+    server.logs("stopping");
+    bob.respond(&message, 200, "");
+    assert_eq!(alice.receive().status(), Some(200));
     assert_eq!(server.ended().code(), Some(0));
 }
