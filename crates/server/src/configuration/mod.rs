@@ -1,6 +1,6 @@
 //! What the server is told by its configuration file.
 //!
-//! The way of a file: [`file`] turns the text into values that know their place, and refuses keys that are not
+//! The way of a file: [`mod@file`] turns the text into values that know their place, and refuses keys that are not
 //! in the table of [`keys`]; [`check`] turns the values into a [`Configuration`]. All that is wrong with a file is
 //! found in one go, each with line and column ([`error`]).
 
