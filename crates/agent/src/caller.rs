@@ -201,7 +201,7 @@ impl Agent {
         let body = outgoing.invite.as_ref().filter(|invite| !invite.body().is_empty()).map(|invite| {
             let content_type = invite.header(HeaderName::ContentType).unwrap_or_default();
             crate::options::Body {
-                content_type: String::from_utf8_lossy(content_type).into_owned(),
+                content_type: core::str::from_utf8(content_type).unwrap_or("application/sdp").to_owned(),
                 bytes: invite.body().to_vec(),
             }
         });
