@@ -61,12 +61,8 @@ export async function start(library: Library): Promise<Phone> {
   followWidth(phone);
   listenToKeys(phone, sounds, () => current.call);
   setInterval(() => { current.tick(); alerts.title(); }, 1000);
-  for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
   window.addEventListener('hashchange', () => signInByLink(takeFragment()));
-  window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
-  // A page that the browser kept asleep and brings back has hung up: it starts afresh.
-  window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
-  document.addEventListener('visibilitychange', () => { if (!document.hidden && phone.conversations.open) phone.conversations.show(phone.conversations.open); });
+  listenToWindow(phone);
   exposeForDiagnosis(phone);
 
   function signInByLink(credentials: ReturnType<typeof takeFragment>): void {
@@ -78,14 +74,27 @@ export async function start(library: Library): Promise<Phone> {
     rebuild();
   }
 
-  if (link) {
-    signInByLink(link);
-  } else {
-    const before = remembered();
-    if (before) phone.signIn(before.account, before.stay, true);
-  }
+  if (link) signInByLink(link);
+  else signInAsBefore(phone);
   update();
   return phone;
+}
+
+function signInAsBefore(phone: Phone): void {
+  const before = remembered();
+  if (before) phone.signIn(before.account, before.stay, true);
+}
+
+function listenToWindow(phone: Phone): void {
+  for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
+  // Asks before a call is closed together with its page.
+  window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
+  // A page that the browser kept asleep and brings back has lost its call and its connection: it starts afresh.
+  window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+  document.addEventListener('visibilitychange', () => {
+    const { conversations } = phone;
+    if (!document.hidden && conversations.open) conversations.show(conversations.open); // Now it has been read.
+  });
 }
 
 /** Takes the credentials of a sign-in link out of the address bar. */

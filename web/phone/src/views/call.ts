@@ -27,13 +27,7 @@ export interface CallView extends View {
 export function callView(phone: Phone, sounds: Sounds): CallView {
   let sheet: Sheet = 'none';
   let shown: Call | undefined;
-  const face = h('div', { class: 'call-face' });
-  const name = h('h2', { 'class': 'call-name', 'data-testid': 'call-peer' });
-  const address = h('p', { class: 'call-address' });
-  const state = h('p', { 'class': 'call-state', 'data-testid': 'call-state', 'role': 'status' });
-  const timer = h('p', { 'class': 'call-timer', 'data-testid': 'call-timer', 'role': 'timer', 'aria-live': 'off' });
-  const detail = h('p', { 'class': 'call-detail', 'data-testid': 'call-detail' });
-  const level = h('span', { class: 'level', role: 'img', 'aria-label': text('yourLevel') }, h('span', { class: 'level-bar' }));
+  const who = whoView(phone);
   const remoteVideo = videoElement('remote-video', 'call-video');
   const localVideo = videoElement('local-video', 'call-preview');
   localVideo.setAttribute('aria-label', text('yourVideo'));
@@ -41,32 +35,30 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   const controls = talkControls(phone, (wanted) => { sheet = sheet === wanted ? 'none' : wanted; phone.change.signal(); });
   const ringing = ringControls(phone);
   const ended = endControls(phone);
-  const digits = h('output', { 'class': 'digits', 'data-testid': 'call-digits', 'aria-live': 'off' });
-  const keys = h('div', { class: 'sheet' }, digits, keypad('call-key', (key) => { sounds.key(key); phone.call?.sendDigit(key); }));
+  const keys = digitsView(phone, sounds);
   const devices = deviceView(phone, ['microphone', 'speaker'], 'call');
   const audio = h('div', { class: 'sheet' }, devices.element);
   const waiting = waitingView(phone);
-  const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.call.muted ? phone.call.local : undefined));
 
   const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('call') },
     remoteVideo, localVideo, waiting.element,
-    h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), detail),
-    keys, audio, controls.element, ringing, ended.element);
+    who.element,
+    keys.element, audio, controls.element, ringing, ended.element);
 
   function update(): void {
     const { call } = phone;
-    if (!call) { shown = undefined; meter.update(); return; }
-    if (call !== shown) begin(call);
+    who.update();
+    if (!call) return;
+    if (call !== shown) sheet = 'none';
+    shown = call;
     if (call.phase !== 'talking' && call.phase !== 'early') sheet = 'none';
     element.dataset.phase = call.phase;
     setAttribute(element, 'data-ringing', ['incoming', 'ringing', 'calling'].includes(call.phase));
     setAttribute(element, 'data-held', call.held.local || call.held.remote);
-    setText(state, stateText(call));
-    setText(detail, detailText(call));
-    setText(digits, call.digits.slice(-18) || '\u00a0');
-    digits.setAttribute('aria-label', text('digitsSent', { digits: call.digits }));
+    element.style.setProperty('--hue', String(hueOf(call.peer)));
     setAttribute(element, 'data-failed', call.over && !call.outcome?.normal);
-    show(keys, sheet === 'keypad');
+    show(keys.element, sheet === 'keypad');
+    keys.update();
     show(audio, sheet === 'audio');
     show(ringing, call.phase === 'incoming');
     show(controls.element, !call.over && call.phase !== 'incoming');
@@ -80,18 +72,51 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     attach(remoteVideo, call.remoteHasVideo && !call.over ? call.remote : undefined);
     attach(localVideo, call.localHasVideo ? call.local : undefined);
     setAttribute(element, 'data-video', !remoteVideo.hidden);
-    meter.update();
-    tick();
   }
+
+  return {
+    element, update,
+    tick: who.tick,
+    closeSheet() {
+      if (sheet === 'none') return false;
+      sheet = 'none';
+      phone.change.signal();
+      return true;
+    },
+  };
+}
+
+/** The keypad of a running call, and what has been sent with it. */
+function digitsView(phone: Phone, sounds: Sounds): View {
+  const digits = h('output', { 'class': 'digits', 'data-testid': 'call-digits', 'aria-live': 'off' });
+  return {
+    element: h('div', { class: 'sheet' }, digits, keypad('call-key', (key) => { sounds.key(key); phone.call?.sendDigit(key); })),
+    update() {
+      const sent = phone.call?.digits ?? '';
+      setText(digits, sent.slice(-18) || '\u00a0');
+      digits.setAttribute('aria-label', text('digitsSent', { digits: sent }));
+    },
+  };
+}
+
+/** Who it is, what state the call is in, and for how long. */
+function whoView(phone: Phone): View & { tick(): void } {
+  const face = h('div', { class: 'call-face' });
+  const name = h('h2', { 'class': 'call-name', 'data-testid': 'call-peer' });
+  const address = h('p', { class: 'call-address' });
+  const state = h('p', { 'class': 'call-state', 'data-testid': 'call-state', 'role': 'status' });
+  const timer = h('p', { 'class': 'call-timer', 'data-testid': 'call-timer', 'role': 'timer', 'aria-live': 'off' });
+  const detail = h('p', { 'class': 'call-detail', 'data-testid': 'call-detail' });
+  const level = h('span', { class: 'level', role: 'img', 'aria-label': text('yourLevel') }, h('span', { class: 'level-bar' }));
+  const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.call.muted ? phone.call.local : undefined));
+  let shown: Call | undefined;
 
   function begin(call: Call): void {
     shown = call;
-    sheet = 'none';
+    const line = addressLine(call.peer, phone.domain);
     face.replaceChildren(avatar(call.peer, 'large'));
     setText(name, nameOf(call.peer));
-    const line = addressLine(call.peer, phone.domain);
     setText(address, line === nameOf(call.peer) ? '' : line);
-    element.style.setProperty('--hue', String(hueOf(call.peer)));
   }
 
   function tick(): void {
@@ -102,12 +127,16 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   }
 
   return {
-    element, update, tick,
-    closeSheet() {
-      if (sheet === 'none') return false;
-      sheet = 'none';
-      phone.change.signal();
-      return true;
+    element: h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), detail),
+    tick,
+    update() {
+      const { call } = phone;
+      meter.update();
+      if (!call) return;
+      if (call !== shown) begin(call);
+      setText(state, stateText(call));
+      setText(detail, detailText(call));
+      tick();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The dial field, the keypad and the call button. */
 import { h, setAttribute, setText, show } from '../dom.ts';
 import { text } from '../text/index.ts';
-import { nameOf, addressLine } from '../model/peer.ts';
+import { addressLine, nameOf, type Peer } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { avatar, iconButton, keypad, type View } from './view.ts';
@@ -16,7 +16,7 @@ export function dialView(phone: Phone, sounds: Sounds): View {
   });
   const erase = iconButton({ icon: 'erase', label: text('erase'), id: 'dial-erase', style: 'inline', press: () => { edit(phone.dialled.slice(0, -1)); field.focus(); } });
   const error = h('p', { 'class': 'dial-error', 'id': 'dial-error', 'role': 'alert', 'data-testid': 'dial-error' });
-  const suggestions = h('div', { class: 'suggestions' });
+  const suggestions = suggestionsView(phone);
   const call = iconButton({ icon: 'call', label: text('call'), id: 'dial-call', style: 'round green', press: () => phone.dial(), attributes: { type: 'submit' } });
   const video = iconButton({ icon: 'video', label: text('callVideo'), id: 'dial-video', style: 'round soft', press: () => phone.dial(true) });
   const keys = keypad('dial-key', (key) => { sounds.key(key); insert(key); });
@@ -36,24 +36,9 @@ export function dialView(phone: Phone, sounds: Sounds): View {
     field.setSelectionRange(start + key.length, start + key.length);
   }
 
-  let offered = '';
-  function suggest(): void {
-    const typed = phone.dialled.trim().toLowerCase();
-    const found = typed.length < 1 ? [] : phone.known
-      .filter((peer, place, all) => all.findIndex((each) => each.uri === peer.uri) === place)
-      .filter((peer) => `${nameOf(peer)} ${addressLine(peer, phone.domain)}`.toLowerCase().includes(typed))
-      .slice(0, SUGGESTIONS);
-    const key = found.map((peer) => peer.uri).join();
-    if (key === offered) return;
-    offered = key;
-    suggestions.replaceChildren(...found.map((peer) => h('button',
-      { 'type': 'button', 'class': 'suggestion', 'data-testid': 'dial-suggestion', 'aria-label': text('callPeer', { peer: nameOf(peer) }), 'on': { click: () => phone.callPeer(peer) } },
-      avatar(peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(peer)), h('small', {}, addressLine(peer, phone.domain))))));
-  }
-
   return {
     element: h('form', { 'class': 'dial', 'data-testid': 'dial', 'aria-label': text('keypad'), 'on': { submit: (event: Event) => { event.preventDefault(); } } },
-      h('div', { class: 'dial-top' }, h('div', { class: 'dial-box' }, field, erase), error, suggestions),
+      h('div', { class: 'dial-top' }, h('div', { class: 'dial-box' }, field, erase), error, suggestions.element),
       keys,
       h('div', { class: 'dial-actions' }, h('span', {}), call, video)),
     update() {
@@ -66,7 +51,38 @@ export function dialView(phone: Phone, sounds: Sounds): View {
       const ready = phone.line.state === 'registered' && phone.devices.available;
       call.disabled = !ready;
       video.disabled = !ready;
-      suggest();
+      suggestions.update();
+    },
+  };
+}
+
+/** Known people that match what is typed. */
+function suggestionsView(phone: Phone): View {
+  const element = h('div', { class: 'suggestions' });
+  let shown = '';
+
+  function matching(typed: string): readonly Peer[] {
+    if (!typed) return [];
+    return phone.known
+      .filter((peer, place, all) => all.findIndex((each) => each.uri === peer.uri) === place)
+      .filter((peer) => `${nameOf(peer)} ${addressLine(peer, phone.domain)}`.toLowerCase().includes(typed))
+      .slice(0, SUGGESTIONS);
+  }
+
+  function row(peer: Peer): HTMLElement {
+    return h('button',
+      { 'type': 'button', 'class': 'suggestion', 'data-testid': 'dial-suggestion', 'aria-label': text('callPeer', { peer: nameOf(peer) }), 'on': { click: () => phone.callPeer(peer) } },
+      avatar(peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(peer)), h('small', {}, addressLine(peer, phone.domain))));
+  }
+
+  return {
+    element,
+    update() {
+      const found = matching(phone.dialled.trim().toLowerCase());
+      const key = found.map((peer) => peer.uri).join();
+      if (key === shown) return;
+      shown = key;
+      element.replaceChildren(...found.map(row));
     },
   };
 }

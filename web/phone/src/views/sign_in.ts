@@ -30,41 +30,17 @@ const ERROR_FIELDS: Partial<Record<TextKey, FieldName>> = {
 
 export function signInView(phone: Phone, draft: SignInDraft): View {
   let formError: AccountError | undefined;
-  const input = (name: FieldName, id: string, more: Record<string, string> = {}): HTMLInputElement => {
-    const element = h('input', {
-      'id': id, 'data-testid': id, 'name': name, 'type': 'text', 'autocapitalize': 'none', 'spellcheck': 'false',
-      'on': { input: () => { draft[name] = element.value; } }, ...more,
-    });
-    element.value = draft[name];
-    return element;
-  };
-  const fields: Record<FieldName, HTMLInputElement> = {
-    user: input('user', 'sign-in-user', { 'autocomplete': 'username', 'placeholder': text('userHint'), 'required': '' }),
-    password: input('password', 'sign-in-password', { type: 'password', autocomplete: 'current-password', required: '' }),
-    server: input('server', 'sign-in-server', { inputmode: 'url', autocomplete: 'off', placeholder: phone.defaults.server }),
-    domain: input('domain', 'sign-in-domain', { autocomplete: 'off', placeholder: phone.defaults.domain }),
-    displayName: input('displayName', 'sign-in-display-name', { autocomplete: 'name', autocapitalize: 'words' }),
-  };
-  const stay = h('input', { 'id': 'sign-in-stay', 'data-testid': 'sign-in-stay', 'type': 'checkbox', 'aria-describedby': 'sign-in-stay-hint' });
-  stay.checked = draft.stay;
-  const stayHint = h('p', { class: 'hint', id: 'sign-in-stay-hint' }, text('staySignedInHint'));
-  stay.addEventListener('change', () => { draft.stay = stay.checked; show(stayHint, stay.checked); });
-  show(stayHint, stay.checked);
-
+  const fields = formFields(phone, draft);
+  const stay = stayBox(draft);
   const error = errorBox();
   const submit = h('button', { 'type': 'submit', 'class': 'primary', 'data-testid': 'sign-in-submit' }, h('span', { class: 'spinner', hidden: true }), h('span', {}, text('signIn')));
   const cancel = h('button', { type: 'button', class: 'quiet', on: { click: () => phone.line.stop() } }, text('cancel'));
-  const advanced = h('details', { 'class': 'advanced', 'data-testid': 'sign-in-advanced' },
-    h('summary', {}, text('advanced'), icon('chevron')),
-    field('server', fields.server), field('domain', fields.domain), field('displayName', fields.displayName));
-  advanced.open = draft.advanced;
-  advanced.addEventListener('toggle', () => { draft.advanced = advanced.open; });
-
+  const advanced = advancedFields(fields, draft);
   const form = h('form', { 'class': 'sign-in-form', 'data-testid': 'sign-in-form', 'novalidate': true, 'on': { submit: (event: SubmitEvent) => { event.preventDefault(); enter(); } } },
     error.element,
     field('user', fields.user),
     passwordField(fields.password),
-    h('label', { class: 'check' }, stay, h('span', {}, text('staySignedIn'))), stayHint,
+    ...stay,
     advanced, submit, cancel);
 
   function enter(): void {
@@ -101,6 +77,46 @@ export function signInView(phone: Phone, draft: SignInDraft): View {
       h('h1', {}, text('signInTitle')), h('p', { class: 'lead' }, text('signInLead')), form),
     update,
   };
+}
+
+function formFields(phone: Phone, draft: SignInDraft): Record<FieldName, HTMLInputElement> {
+  const input = (name: FieldName, id: string, more: Record<string, string>): HTMLInputElement => {
+    const element = h('input', {
+      'id': id, 'data-testid': id, 'name': name, 'type': 'text', 'autocapitalize': 'none', 'spellcheck': 'false',
+      'on': { input: () => { draft[name] = element.value; } }, ...more,
+    });
+    element.value = draft[name];
+    return element;
+  };
+  return {
+    user: input('user', 'sign-in-user', { autocomplete: 'username', placeholder: text('userHint'), required: '' }),
+    password: input('password', 'sign-in-password', { type: 'password', autocomplete: 'current-password', required: '' }),
+    server: input('server', 'sign-in-server', { inputmode: 'url', autocomplete: 'off', placeholder: phone.defaults.server }),
+    domain: input('domain', 'sign-in-domain', { autocomplete: 'off', placeholder: phone.defaults.domain }),
+    displayName: input('displayName', 'sign-in-display-name', { autocomplete: 'name', autocapitalize: 'words' }),
+  };
+}
+
+/** The box to stay signed in, and what that means once it is ticked. */
+function stayBox(draft: SignInDraft): readonly HTMLElement[] {
+  const box = h('input', { 'id': 'sign-in-stay', 'data-testid': 'sign-in-stay', 'type': 'checkbox', 'aria-describedby': 'sign-in-stay-hint' });
+  const hint = h('p', { class: 'hint', id: 'sign-in-stay-hint' }, text('staySignedInHint'));
+  box.checked = draft.stay;
+  show(hint, draft.stay);
+  box.addEventListener('change', () => {
+    draft.stay = box.checked;
+    show(hint, box.checked);
+  });
+  return [h('label', { class: 'check' }, box, h('span', {}, text('staySignedIn'))), hint];
+}
+
+function advancedFields(fields: Record<FieldName, HTMLInputElement>, draft: SignInDraft): HTMLDetailsElement {
+  const element = h('details', { 'class': 'advanced', 'data-testid': 'sign-in-advanced' },
+    h('summary', {}, text('advanced'), icon('chevron')),
+    field('server', fields.server), field('domain', fields.domain), field('displayName', fields.displayName));
+  element.open = draft.advanced;
+  element.addEventListener('toggle', () => { draft.advanced = element.open; });
+  return element;
 }
 
 function field(label: TextKey, input: HTMLInputElement, ...more: Node[]): HTMLElement {
