@@ -59,7 +59,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn headers(&mut self) -> Vec<Header> {
         let count = self.number();
         let mut headers = Vec::new();
-        for _ in 0..count {
+        // Whatever the count says, there are no more than the words give.
+        while headers.len() < count as usize && !self.0.is_empty() {
             headers.push(Header { name: self.text(), value: self.text() });
         }
         headers

@@ -75,3 +75,107 @@ impl State {
         self.output.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip::SeededEntropy;
+
+    /// A command as the page writes it.
+    #[derive(Default)]
+    struct Words(Vec<u8>);
+
+    impl Words {
+        fn byte(mut self, value: u8) -> Self {
+            self.0.push(value);
+            self
+        }
+
+        fn number(mut self, value: u32) -> Self {
+            self.0.extend_from_slice(&value.to_le_bytes());
+            self
+        }
+
+        fn text(self, value: &str) -> Self {
+            let mut words = self.number(value.len() as u32);
+            words.0.extend_from_slice(value.as_bytes());
+            words
+        }
+
+        fn absent(self, times: usize) -> Self {
+            (0..times).fold(self, |words, _| words.number(u32::MAX))
+        }
+    }
+
+    /// The least that `create` needs; what follows reads as absent, zero or empty.
+    fn page() -> State {
+        let mut state = State::new();
+        state.input = Words::default()
+            .text("sip:alice@example.org")
+            .absent(4)
+            .number(600)
+            .text("")
+            .absent(1)
+            .byte(1)
+            .byte(0)
+            .byte(0)
+            .number(60)
+            .text("Test")
+            .absent(6)
+            .number(0)
+            .number(0)
+            .text("")
+            .byte(31)
+            .byte(1)
+            .0;
+        assert_eq!(state.create(Box::new(SeededEntropy::new(1))), 0);
+        state
+    }
+
+    fn command(state: &mut State, words: Words) -> u32 {
+        state.input = words.0;
+        state.command(Instant::ZERO)
+    }
+
+    #[test]
+    fn a_connected_page_that_registers_sends_register_and_sets_its_clock() {
+        let mut state = page();
+        assert_eq!(command(&mut state, Words::default().byte(2).byte(3)), 0, "connected over WS");
+        assert_eq!(command(&mut state, Words::default().byte(4)), 0, "register");
+        assert!(state.poll() > 0);
+        assert!(state.output.starts_with(b"\0REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/WS "));
+        assert_eq!(state.poll(), 0);
+        assert_eq!(state.deadline, 32_000_000.0, "Timer F: 64*T1");
+    }
+
+    #[test]
+    fn what_cannot_be_done_has_a_code_of_its_own() {
+        let mut state = page();
+        let call = |op, number| Words::default().byte(op).number(number);
+        assert_eq!(command(&mut state, call(8, 77).number(0).absent(1)), FIRST_ERROR, "no such call");
+        let bad_target = Words::default().byte(6).text("mailto:bob@example.org");
+        assert_eq!(command(&mut state, bad_target), FIRST_ERROR + 2);
+    }
+
+    #[test]
+    fn nonsense_from_the_page_breaks_nothing() {
+        let mut chance = SeededEntropy::new(9);
+        for _ in 0..200 {
+            let mut state = page();
+            for _ in 0..40 {
+                let mut bytes = vec![0; (chance.number() % 40) as usize];
+                chance.fill(&mut bytes);
+                for byte in bytes.iter_mut().skip(1).step_by(2) {
+                    *byte = 0;
+                }
+                if let Some(op) = bytes.first_mut() {
+                    *op %= 24;
+                }
+                state.input = bytes;
+                state.command(Instant::ZERO);
+                state.receive(Instant::ZERO);
+                while state.poll() > 0 {}
+            }
+        }
+    }
+}
