@@ -215,6 +215,11 @@ impl Proxy {
         {
             return Wish::Targets(vec![Target::flow(flow)], reach);
         }
+        // Another proxy stays on the way: it is reached by its own name as well, and may close its connections to
+        // us whenever it likes. That is a way like any other that a Route names, for those who may use it.
+        if let Some(next) = job.request().first_value(HeaderName::Route) {
+            return to_uri(crate::target::route_uri(next), job.onward.sealed && job.is_in_dialog());
+        }
         let rescued = self.rescue(now, job.request().request_uri());
         if rescued.is_empty() {
             return Wish::Nowhere(Refusal::new(430, "the connection to the client is closed"), reach);

@@ -359,6 +359,44 @@ fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {
     call.hang_up_by_caller();
 }
 
+/// The caller's own server came over a connection that it has closed since: it is reached by its name.
+#[test]
+fn a_call_outlives_the_connection_to_the_other_server() {
+    let mut house = house(config());
+    let bob = page("bob", 1);
+    house.register(&bob);
+    let other = flow(Transport::Tcp, 7, "198.51.100.80:40001", 5060);
+    let carol = desk_phone("carol", "203.0.113.5:5060");
+    let by_proxy = "Via: SIP/2.0/TCP 198.51.100.80;branch=z9hG4bKproxy\r\n\
+                    Record-Route: <sip:198.51.100.80;transport=tcp;lr>\r\nVia: ";
+    let invite = carol.invite("sip:bob@example.com", "c1").replace("carol@example.com", "carol@far.example");
+    house.receive(&other, &invite.replacen("Via: ", by_proxy, 1));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    house.take(&other);
+    house.close(&other);
+    let routes = routes(&invite, false);
+    let bye = |from: &Phone, call: &str| {
+        from.request(
+            "BYE",
+            "sip:carol@203.0.113.5",
+            "<sip:carol@far.example>;tag=from-carol",
+            call,
+            1,
+            &routes,
+        )
+    };
+    house.receive(&bob.flow, &bye(&bob, "c1"));
+    let there = flow(Transport::Udp, 0, "198.51.100.80:5060", 5060);
+    assert_eq!(method(&house.one(&there)), "BYE");
+
+    // It is no way for those who have no business there.
+    let eve = desk_phone("eve", "198.51.100.66:5060");
+    house.receive(&eve.flow, &bye(&eve, "c1"));
+    assert_eq!(house.one(&eve.flow).status(), Some(407));
+    house.nothing(&there);
+}
+
 #[test]
 fn a_page_that_was_loaded_anew_is_found_by_its_instance() {
     let mut alice = page("alice", 1);
