@@ -203,7 +203,9 @@ impl Simulation {
             assert!(opened.is_some(), "nobody listens at {server}");
         }
         let now = self.now;
-        self.phone_mut(id).agent.connected(now, Via::new(transport));
+        let phone = self.phone_mut(id);
+        phone.online = true;
+        phone.agent.connected(now, Via::new(transport));
     }
 
     pub(crate) fn disconnect(&mut self, id: NodeId) {
@@ -211,7 +213,9 @@ impl Simulation {
         if let Some(connection) = self.connections.of_phone(id) {
             self.break_connection(connection);
         }
-        self.phone_mut(id).agent.disconnected(now);
+        let phone = self.phone_mut(id);
+        phone.online = false;
+        phone.agent.disconnected(now);
     }
 
     /// The connection is gone at once, with all that is on its way; a server learns of it as late as of a message.
@@ -232,25 +236,41 @@ impl Simulation {
         }
     }
 
-    /// Every connection of a server breaks; its phones learn of it at once and come back when their users wish.
+    /// Every connection between two servers breaks, as it may after a while of silence.
+    pub fn break_connections_between(&mut self, one: NodeId, other: NodeId) {
+        let parties = |connection: &Connection| [connection.opener.0, connection.acceptor.0];
+        let between = |connection: &Connection| {
+            parties(connection) == [one, other] || parties(connection) == [other, one]
+        };
+        let broken: Vec<ConnectionId> =
+            self.connections.open.iter().filter(|(_, it)| between(it)).map(|(id, _)| *id).collect();
+        self.ladder.note(self.now, format!("{} connections between servers break", broken.len()));
+        for id in broken {
+            self.break_connection(id);
+        }
+    }
+
+    /// Every connection of a server breaks, as the server dies: its phones learn of it at once, other servers as
+    /// late as of a message. The new process knows nothing of the connections of the old one.
     pub(crate) fn break_connections_of(&mut self, server: NodeId) {
+        let of_server =
+            |connection: &Connection| connection.acceptor.0 == server || connection.opener.0 == server;
         let broken: Vec<(ConnectionId, NodeId)> = self
             .connections
             .open
             .iter()
-            .filter(|(_, connection)| connection.acceptor.0 == server || connection.opener.0 == server)
+            .filter(|(_, connection)| of_server(connection))
             .map(|(id, connection)| (*id, connection.opener.0))
             .collect();
-        let now = self.now;
         for (id, opener) in broken {
-            // The new process knows nothing of the connections of the old one.
-            self.connections.open.remove(&id);
+            self.break_connection(id);
             self.schedule.retain(|happening| match happening {
-                Happening::Arrival { flow, .. } => flow.connection != id,
+                Happening::Closed { node, flow } => *node != server || flow.connection != id,
                 _ => true,
             });
             if let Kind::Phone(phone) = &mut self.nodes[opener.0].kind {
-                phone.agent.disconnected(now);
+                phone.agent.disconnected(self.now);
+                phone.online = false;
                 self.settle(opener);
             }
         }

@@ -75,6 +75,8 @@ pub enum Act {
     HangUpAll,
     /// Sends a re-INVITE in each call that stands.
     Reinvite,
+    /// Sends a re-INVITE in one call, since the agent asks for it.
+    Refresh(CallNumber),
     /// Responds to a request.
     Respond(TransactionNumber, u16, bool),
     /// Sends a request outside dialogs: method, target.
@@ -128,6 +130,8 @@ pub struct Phone {
     pub(crate) agent: Agent,
     pub(crate) setup: PhoneSetup,
     pub(crate) deadline: Instant,
+    /// Whether it is on the network: what is sent to a phone that is not gets lost.
+    pub(crate) online: bool,
     /// The calls, in the order in which they began.
     pub calls: Vec<CallRecord>,
     /// The outcomes of each request that the user sent: a status, or 0 if there was no response.
@@ -172,6 +176,7 @@ impl Phone {
             agent,
             setup,
             deadline: Instant::NEVER,
+            online: false,
             calls: Vec::new(),
             requests: BTreeMap::new(),
             registration: Vec::new(),
@@ -266,6 +271,7 @@ impl Phone {
             Event::Reoffer { transaction, .. } => {
                 self.plans.push((Duration::ZERO, Act::Respond(transaction, 200, true)));
             }
+            Event::SessionRefresh { call } => self.plans.push((Duration::ZERO, Act::Refresh(call))),
             Event::DialogRequest { transaction, .. } => {
                 self.plans.push((Duration::ZERO, Act::Respond(transaction, 200, false)));
             }
@@ -334,7 +340,8 @@ impl Phone {
             Act::Acknowledge(call) => self.agent.acknowledge(now, call, Payload::default())?,
             Act::HangUp(call) => self.agent.end(now, call, &ending)?,
             Act::HangUpAll => self.hang_up_all(now)?,
-            Act::Reinvite => self.reinvite(now)?,
+            Act::Reinvite => self.reinvite_all(now)?,
+            Act::Refresh(call) => self.reinvite(now, call)?,
             Act::Respond(transaction, status, described) => {
                 let payload = if described { Payload::sdp(ANSWER) } else { Payload::default() };
                 self.agent.respond(now, transaction, status, "", &payload)?;
@@ -354,12 +361,15 @@ impl Phone {
         open.into_iter().try_for_each(|call| self.agent.end(now, call, &Ending::default()))
     }
 
-    fn reinvite(&mut self, now: Instant) -> Result<(), CommandError> {
+    fn reinvite_all(&mut self, now: Instant) -> Result<(), CommandError> {
         let open = self.calls.iter().filter(|call| call.confirmed && call.ends.is_empty());
-        for call in open.map(|call| call.number).collect::<Vec<_>>() {
-            let (number, _) = self.agent.reinvite(now, call, false, Payload::sdp(OFFER))?;
-            self.requests.entry(number).or_default();
-        }
+        let open: Vec<_> = open.map(|call| call.number).collect();
+        open.into_iter().try_for_each(|call| self.reinvite(now, call))
+    }
+
+    fn reinvite(&mut self, now: Instant, call: CallNumber) -> Result<(), CommandError> {
+        let (number, _) = self.agent.reinvite(now, call, false, Payload::sdp(OFFER))?;
+        self.requests.entry(number).or_default();
         Ok(())
     }
 

@@ -237,9 +237,19 @@ impl Simulation {
         let entropy = Dice::entropy(self.seed, 0x7e57_0000 + self.restarts);
         let now = self.now;
         self.ladder.note(now, format!("{} is killed and starts again", self.nodes[id.0].name));
-        self.server_mut(id).restart(now, entropy);
         self.break_connections_of(id);
+        self.forget_questions_of(id);
+        self.server_mut(id).restart(now, entropy);
         self.settle(id);
+    }
+
+    /// The answers to what a process asked that is no more.
+    fn forget_questions_of(&mut self, server: NodeId) {
+        self.schedule.retain(|happening| match happening {
+            Happening::Answer { server: asked, .. } => *asked != server,
+            Happening::Unreachable { node, .. } => *node != server,
+            _ => true,
+        });
     }
 
     /// Lets time pass.
@@ -327,7 +337,8 @@ impl Simulation {
     fn arrive(&mut self, to: NodeId, flow: &Flow, bytes: &Arc<[u8]>) {
         let now = self.now;
         match &mut self.nodes[to.0].kind {
-            Kind::Phone(phone) => phone.agent.receive(now, bytes),
+            Kind::Phone(phone) if phone.online => phone.agent.receive(now, bytes),
+            Kind::Phone(_) => {}
             Kind::Server(server) => server.proxy.receive(now, flow, bytes),
             Kind::Peer(peer) => {
                 let message = Message::parse(bytes).expect("what arrives at a peer can be read");
@@ -343,7 +354,7 @@ impl Simulation {
     fn does(&mut self, id: NodeId, act: Act) {
         let now = self.now;
         match &act {
-            Act::Acknowledge(_) | Act::Respond(..) | Act::Ring(_) => {}
+            Act::Acknowledge(_) | Act::Respond(..) | Act::Ring(_) | Act::Refresh(_) => {}
             act => self.ladder.note(now, format!("{}: {act:?}", self.nodes[id.0].name)),
         }
         match act {

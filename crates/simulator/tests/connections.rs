@@ -82,6 +82,47 @@ fn a_call_outlives_its_server() {
     network.wind_up();
 }
 
+/// A call between two domains outlives the connection between the servers, which may close at any time: either side
+/// can still hang up.
+#[test]
+fn a_call_outlives_the_connection_between_its_servers() {
+    for bob_hangs_up in [true, false] {
+        let mut place = TwoDomains::new(1, (Ws, Ws), Habits::default());
+        let network = &mut place.simulation;
+        network.act(place.alice, Act::Call(BOB_AT_BILOXI.into()));
+        network.run_for(seconds(5));
+        network.break_connections_between(place.atlanta, place.biloxi);
+        network.run_for(seconds(1));
+        let (near, far) = if bob_hangs_up { (place.bob, place.alice) } else { (place.alice, place.bob) };
+        network.act(near, Act::HangUpAll);
+        network.run_for(seconds(5));
+        assert_eq!(network.phone(far).only_call().ends.len(), 1, "bob hangs up: {bob_hangs_up}");
+        network.wind_up();
+    }
+}
+
+/// A call between two domains outlives the death of one of the servers.
+#[test]
+fn a_call_outlives_either_server_on_the_way() {
+    for (kill_atlanta, bob_hangs_up) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut place = TwoDomains::new(1, (Ws, Ws), Habits::default());
+        let network = &mut place.simulation;
+        network.act(place.alice, Act::Call(BOB_AT_BILOXI.into()));
+        network.run_for(seconds(5));
+        network.restart(if kill_atlanta { place.atlanta } else { place.biloxi });
+        network.run_for(seconds(1));
+        network.act(place.alice, Act::Connect);
+        network.act(place.bob, Act::Connect);
+        network.run_for(seconds(3));
+        let (near, far) = if bob_hangs_up { (place.bob, place.alice) } else { (place.alice, place.bob) };
+        network.act(near, Act::HangUpAll);
+        network.run_for(seconds(5));
+        let case = format!("atlanta is killed: {kill_atlanta}, bob hangs up: {bob_hangs_up}");
+        assert_eq!(network.phone(far).only_call().ends.len(), 1, "{case}");
+        network.wind_up();
+    }
+}
+
 /// Connections break and come back at any time during calls.
 #[test]
 fn bad_networks() {
