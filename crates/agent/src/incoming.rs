@@ -42,6 +42,9 @@ pub(crate) struct Merged {
     cseq: Vec<u8>,
 }
 
+/// A status, and the fields that explain it.
+type Refusal = (u16, Vec<(HeaderName, Vec<u8>)>);
+
 impl Agent {
     /// A new request other than ACK and CANCEL.
     pub(crate) fn on_request(&mut self, key: ServerKey, request: &Arc<Message>) {
@@ -59,8 +62,7 @@ impl Agent {
     }
 
     /// Why a request must not be processed: in the order of RFC 3261 §8.2.
-    #[allow(clippy::type_complexity, reason = "a status and the fields that explain it")]
-    fn refusal(&mut self, request: &Message, within: bool) -> Option<(u16, Vec<(HeaderName, Vec<u8>)>)> {
+    fn refusal(&mut self, request: &Message, within: bool) -> Option<Refusal> {
         let sip = Uri::parse(request.request_uri())
             .is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips));
         if !sip {

@@ -17,9 +17,9 @@
 //! The contract: one entrance, then [`Agent::poll`] until it gives [`Output::Timeout`], then wait for the next entrance or
 //! for that instant. Nothing is random but what the given [`sip::Entropy`] says, so every run can be replayed.
 //!
-//! What stands where: [`outgoing`](crate) the requests and their challenges, `registration`, `caller` and `callee`
-//! the two sides of INVITE, `within` and `incoming` the requests inside dialogs from us and from peers,
-//! `session_timer`, `ending`.
+//! What stands where: `outgoing` has the requests and their challenges, `registration` REGISTER, `caller` and
+//! `callee` the two sides of INVITE, `within` our requests inside dialogs and `incoming` those of peers,
+//! `session_timer` RFC 4028, `ending` BYE and what is owed after a lost connection.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
