@@ -75,6 +75,10 @@ impl Sources {
         self.0.get(&address).copied().unwrap_or(0)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn enter(&mut self, address: IpAddr) {
         *self.0.entry(address).or_default() += 1;
     }

@@ -380,6 +380,28 @@ impl Proxy {
         self.transactions.len()
     }
 
+    /// Whether nothing is in progress: no request, no branch, no question, no timer of either. Bindings and
+    /// connections may be there.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.transactions.is_empty()
+            && self.registering.is_empty()
+            && self.contexts.is_empty()
+            && self.by_server.is_empty()
+            && self.by_client.is_empty()
+            && self.timers.is_empty()
+            && self.timer_order.is_empty()
+            && self.waiting.is_empty()
+            && self.servers.is_empty()
+            && self.sources.is_empty()
+    }
+
+    /// How many connections are known.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// How many bindings there are.
     #[must_use]
     pub const fn bindings(&self) -> usize {
@@ -391,6 +413,8 @@ impl core::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Proxy")
             .field("transactions", &self.transactions.len())
+            .field("contexts", &self.contexts.len())
+            .field("questions", &self.waiting.len())
             .field("bindings", &self.location.len())
             .field("connections", &self.connections.len())
             .finish_non_exhaustive()

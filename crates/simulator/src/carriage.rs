@@ -55,6 +55,12 @@ impl Connections {
         self.open.iter().find(|(_, connection)| leads(connection)).map(|(id, _)| *id)
     }
 
+    /// How many have the node at either end.
+    pub(crate) fn of(&self, node: NodeId) -> usize {
+        let ends = |connection: &&Connection| connection.opener.0 == node || connection.acceptor.0 == node;
+        self.open.values().filter(ends).count()
+    }
+
     /// How many the node has opened.
     pub(crate) fn opened_by(&self, node: NodeId) -> usize {
         self.open.values().filter(|connection| connection.opener.0 == node).count()
