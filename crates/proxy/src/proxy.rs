@@ -38,6 +38,9 @@ pub struct Proxy {
     pub(crate) location: Location,
     /// The REGISTERs that wait for another of the same user to be stored.
     pub(crate) registering: HashMap<Vec<u8>, VecDeque<Job>>,
+    /// Users whose record the store refused when bindings ran out, and when to offer it again.
+    pub(crate) unstored: BTreeSet<Vec<u8>>,
+    pub(crate) store_again: Instant,
     /// In order, so that whatever concerns several of them happens in the same order in every run.
     pub(crate) contexts: BTreeMap<ContextId, ResponseContext>,
     pub(crate) last_context: u64,
@@ -77,6 +80,8 @@ pub(crate) enum Waiting {
     Upstream,
     /// A registration to be stored.
     Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
+    /// What is left of a user's bindings after some ran out, to be stored.
+    Remainder { aor: Vec<u8> },
 }
 
 impl Proxy {
@@ -102,6 +107,8 @@ impl Proxy {
             entropy,
             connections: HashMap::new(),
             registering: HashMap::new(),
+            unstored: BTreeSet::new(),
+            store_again: Instant::NEVER,
             contexts: BTreeMap::new(),
             last_context: 0,
             by_server: HashMap::new(),
@@ -320,6 +327,7 @@ impl Proxy {
             Some(Waiting::Store { job, aor, plan }) => {
                 self.registration_stored(now, &job, aor, *plan, result)
             }
+            Some(Waiting::Remainder { aor }) => self.remainder_stored(now, aor, result),
             other => self.put_back(id, other),
         }
     }
@@ -336,6 +344,7 @@ impl Proxy {
         self.now = now;
         self.transactions.timeout(now);
         self.expire_bindings(now);
+        self.store_remainders_again(now);
         while let Some((at, id)) = self.timer_order.first().copied()
             && at <= now
         {
@@ -372,6 +381,7 @@ impl Proxy {
             .flatten()
             .min()
             .unwrap_or(Instant::NEVER)
+            .min(self.store_again)
     }
 
     /// How many requests are in progress.
@@ -386,6 +396,7 @@ impl Proxy {
     pub fn is_idle(&self) -> bool {
         self.transactions.is_empty()
             && self.registering.is_empty()
+            && self.unstored.is_empty()
             && self.contexts.is_empty()
             && self.by_server.is_empty()
             && self.by_client.is_empty()

@@ -251,6 +251,24 @@ fn what_cannot_be_stored_is_not_registered() {
     assert_eq!(house.proxy.bindings(), 0);
 }
 
+/// What has run out is taken out of the store too, as soon as that works again.
+#[test]
+fn a_removal_that_cannot_be_stored_is_tried_again() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, "Expires: 60\r\n"));
+    house.store_fails = true;
+    house.wait(Duration::from_secs(60));
+    assert_eq!(house.proxy.bindings(), 0);
+    assert!(house.stored.values().all(Option::is_some), "the store has not heard of it");
+    house.wait(Duration::from_secs(60));
+    house.store_fails = false;
+    house.wait(Duration::from_secs(10));
+    assert!(house.stored.values().all(Option::is_none));
+    assert!(house.proxy.is_idle());
+    assert_eq!(house.next_timeout, sip::Instant::NEVER);
+}
+
 #[test]
 fn a_kill_keeps_phones_and_waits_for_pages() {
     let mut house = house(open_config());

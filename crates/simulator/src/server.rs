@@ -45,8 +45,6 @@ pub struct Server {
     pub hosts: BTreeMap<String, Vec<Hop>>,
     /// What it has stored.
     pub stored: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// How often the store refused a record.
-    pub refusals: usize,
     /// What it told its log.
     pub events: Vec<Event>,
 }
@@ -74,7 +72,6 @@ impl Server {
             users: BTreeMap::new(),
             hosts: BTreeMap::new(),
             stored: BTreeMap::new(),
-            refusals: 0,
             events: Vec::new(),
         }
     }
@@ -116,10 +113,7 @@ impl Server {
                 let secret = self.users.get(&user).map(|password| secret_of(&user, &realm, password));
                 self.proxy.credentials(now, id, secret);
             }
-            Question::Store { .. } if broken => {
-                self.refusals += 1;
-                self.proxy.stored(now, id, Err(StoreError));
-            }
+            Question::Store { .. } if broken => self.proxy.stored(now, id, Err(StoreError)),
             Question::Store { aor, record } => {
                 match record {
                     Some(record) => self.stored.insert(aor, record),

@@ -1,5 +1,6 @@
 //! The registrar at work: a REGISTER is planned, stored, and only then visible and answered (RFC 3261 §10.3).
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use sip::header::HeaderName;
@@ -13,7 +14,7 @@ use super::register::{Arrival, Plan, contact_value, plan, public_gruu};
 use crate::authorization::Sender;
 use crate::event::{Event, Unregistration};
 use crate::inbound::Job;
-use crate::output::{AskId, Question, StoreError};
+use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
 
@@ -234,9 +235,41 @@ impl Proxy {
             // A REGISTER in progress writes the record itself, with what is left.
             let keeps = matches!(self.config.role, crate::config::Role::AllInOne);
             if keeps && !self.registering.contains_key(&aor) {
-                let left = self.location.get(&aor);
-                let record = (!left.is_empty()).then(|| encode(left));
-                let _: AskId = self.outbox.ask(Question::Store { aor, record });
+                self.store_remainder(aor);
+            }
+        }
+    }
+
+    fn store_remainder(&mut self, aor: Vec<u8>) {
+        let left = self.location.get(&aor);
+        let record = (!left.is_empty()).then(|| encode(left));
+        let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
+        self.waiting.insert(id, Waiting::Remainder { aor });
+    }
+
+    /// A record that the store refuses would stay there for ever: it is offered again, after the time that
+    /// clients are told to wait.
+    pub(crate) fn remainder_stored(&mut self, now: Instant, aor: Vec<u8>, result: Result<(), StoreError>) {
+        if result.is_err() {
+            self.outbox.event(Event::StoreFailed { aor: aor.clone() });
+            self.unstored.insert(aor);
+            let wait = Duration::from_secs(u64::from(self.config.limits.retry_after.max(1)));
+            self.store_again = self.store_again.min(now + wait);
+        }
+    }
+
+    /// Offers the store again what it refused.
+    pub(crate) fn store_remainders_again(&mut self, now: Instant) {
+        if self.store_again > now {
+            return;
+        }
+        self.store_again = Instant::NEVER;
+        for aor in core::mem::take(&mut self.unstored) {
+            if self.registering.contains_key(&aor) {
+                // Its answer may be a refusal too: look again later.
+                self.remainder_stored(now, aor, Err(StoreError));
+            } else {
+                self.store_remainder(aor);
             }
         }
     }
