@@ -27,6 +27,7 @@ impl Simulation {
         self.set_conditions(Conditions::PERFECT);
         self.run_for(AGREEMENT);
         self.assert_agreement();
+        self.assert_bindings_are_stored();
         let phones: Vec<NodeId> = self.phones().map(|(id, _)| id).collect();
         for phone in &phones {
             self.act(*phone, Act::HangUpAll);
@@ -69,6 +70,23 @@ impl Simulation {
                 "a call stands for {} only: {}",
                 self.name(*id),
                 String::from_utf8_lossy(call_id)
+            );
+        }
+    }
+
+    /// A registrar that knows contacts has records, and one that knows none has none.
+    ///
+    /// # Panics
+    /// When that is not so.
+    pub fn assert_bindings_are_stored(&self) {
+        for (id, server) in self.servers().filter(|(_, server)| server.is_registrar()) {
+            let known = server.proxy.bindings() > 0;
+            assert_eq!(
+                known,
+                !server.stored.is_empty(),
+                "the records of {}: {:?}",
+                self.name(id),
+                server.proxy
             );
         }
     }

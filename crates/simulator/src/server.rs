@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use proxy::{Config, Event, Listener, Output, Proxy, Question, ResolveError, StoreError, UserSecret};
+use proxy::{Config, Event, Listener, Output, Proxy, Question, ResolveError, Role, StoreError, UserSecret};
 use sip::digest::{Algorithm, Ha1};
 use sip::{Hop, Instant, SeededEntropy, Transport};
 
@@ -35,6 +35,8 @@ pub struct Server {
     pub(crate) proxy: Proxy,
     pub(crate) address: IpAddr,
     pub(crate) deadline: Instant,
+    /// When the store will have taken what it was given so far.
+    pub(crate) storing_until: Instant,
     config: Config,
     secret: [u8; 32],
     /// Whether it refuses connections, so that other servers must use datagrams.
@@ -66,6 +68,7 @@ impl Server {
             proxy,
             address,
             deadline: Instant::NEVER,
+            storing_until: Instant::ZERO,
             config,
             secret,
             refuses_connections: false,
@@ -80,6 +83,12 @@ impl Server {
     pub(crate) fn restart(&mut self, now: Instant, entropy: SeededEntropy) {
         self.proxy = Proxy::new(self.config.clone(), self.secret, Box::new(entropy));
         self.proxy.restore(now, self.stored.clone().into_iter().collect());
+    }
+
+    /// Whether it keeps registrations: an edge only sees them pass.
+    #[must_use]
+    pub const fn is_registrar(&self) -> bool {
+        matches!(self.config.role, Role::AllInOne)
     }
 
     /// How many contacts are registered.

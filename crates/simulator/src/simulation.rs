@@ -364,6 +364,17 @@ impl Simulation {
         }
     }
 
+    /// When a question is answered: in any order, but a store takes one record after the other.
+    fn answer_time(&mut self, server: NodeId, question: &Question) -> Instant {
+        let at = self.now + self.dice.within(self.conditions.answer);
+        if !matches!(question, Question::Store { .. }) {
+            return at;
+        }
+        let server = self.server_mut(server);
+        server.storing_until = server.storing_until.max(at);
+        server.storing_until
+    }
+
     /// Takes what a node says, until it says nothing more.
     pub(crate) fn settle(&mut self, id: NodeId) {
         let now = self.now;
@@ -386,9 +397,8 @@ impl Simulation {
                     match said {
                         Said::Send(hop, bytes) => self.send_from_server(id, hop, bytes),
                         Said::Asks(ask, question) => {
-                            let after = self.dice.within(self.conditions.answer);
-                            self.schedule
-                                .plan(now + after, Happening::Answer { server: id, id: ask, question });
+                            let at = self.answer_time(id, &question);
+                            self.schedule.plan(at, Happening::Answer { server: id, id: ask, question });
                         }
                     }
                 }

@@ -126,7 +126,7 @@ fn a_call_outlives_either_server_on_the_way() {
 /// Connections break and come back at any time during calls.
 #[test]
 fn bad_networks() {
-    for_each_seed(700, |seed| {
+    for_each_seed(1200, |seed| {
         let mut dice = Dice::new(seed, 0xc0);
         let mut transport = || [Ws, Ws, Tcp, Udp][usize::try_from(dice.below(4)).unwrap()];
         let transports = (transport(), transport());

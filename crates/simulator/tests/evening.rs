@@ -109,7 +109,7 @@ fn evening(seed: u64, killed: bool) -> Simulation {
 
 #[test]
 fn bad_networks() {
-    for_each_seed(500, |seed| {
+    for_each_seed(1200, |seed| {
         let mut network = evening(seed, false);
         network.wind_up();
         network.ladder().clone()
@@ -118,7 +118,7 @@ fn bad_networks() {
 
 #[test]
 fn bad_networks_and_servers_that_are_killed() {
-    for_each_seed(300, |seed| {
+    for_each_seed(800, |seed| {
         let mut network = evening(seed, true);
         network.wind_up();
         network.ladder().clone()

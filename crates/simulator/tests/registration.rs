@@ -170,7 +170,7 @@ fn a_store_that_fails_is_no_registration() {
 /// Whatever the network does: a phone that believes to be registered is; and one that signs off is forgotten.
 #[test]
 fn bad_networks() {
-    for_each_seed(600, |seed| {
+    for_each_seed(1000, |seed| {
         let mut dice = Dice::new(seed, 0x4e);
         let unstored = if dice.falls(250) { 200 } else { 0 };
         let mut network = Simulation::new(seed, Conditions { unstored, ..Conditions::bad(seed) });
