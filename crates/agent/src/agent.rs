@@ -275,6 +275,16 @@ impl Agent {
         }
     }
 
+    /// Whether nothing is in progress: no call or subscription, no request of ours or of a peer, no transaction.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+            && self.pending.is_empty()
+            && self.unsent.is_empty()
+            && self.waiting.is_empty()
+            && self.transactions.is_empty()
+    }
+
     /// Whether a registrar holds our binding, as far as we know.
     #[must_use]
     pub const fn is_registered(&self) -> bool {

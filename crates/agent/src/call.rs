@@ -44,7 +44,10 @@ pub(crate) struct SessionTimer {
     pub(crate) seconds: u32,
     /// Whether we refresh; otherwise we wait for the peer's refresh.
     pub(crate) ours: bool,
+    /// When to refresh, or to look whether the peer has.
     pub(crate) at: Instant,
+    /// When the session is over if nobody has refreshed it, whoever should have.
+    pub(crate) lapses: Instant,
 }
 
 /// One call or subscription.

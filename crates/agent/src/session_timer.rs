@@ -87,15 +87,17 @@ impl Agent {
     }
 
     fn new_timer(&self, seconds: u32, ours: bool) -> SessionTimer {
-        let span = if ours { u64::from(seconds) * 500 } else { u64::from(seconds) * 1100 };
-        SessionTimer { seconds, ours, at: self.now + Duration::from_millis(span) }
+        let lapses = self.now + Duration::from_millis(u64::from(seconds) * 1100);
+        let at = if ours { self.now + Duration::from_millis(u64::from(seconds) * 500) } else { lapses };
+        SessionTimer { seconds, ours, at, lapses }
     }
 
     /// Time to refresh, or the peer has not refreshed in time.
     pub(crate) fn session_timeout(&mut self, number: CallNumber) {
         let Some(call) = self.call(number) else { return };
         let Some(timer) = call.session_timer.filter(|timer| timer.at <= self.now) else { return };
-        if !timer.ours {
+        // RFC 4028 §10: whoever refreshes in vain ends the call too, when the session is over for the peer.
+        if timer.lapses <= self.now {
             self.end_by_itself(number, 408, "Session Timer Expired", None, Cause::RequestTimeout);
             return;
         }
@@ -115,7 +117,7 @@ impl Agent {
     fn refresh_in(&mut self, number: CallNumber, span: Duration) {
         let at = self.now + span;
         if let Some(timer) = self.call_mut(number).and_then(|call| call.session_timer.as_mut()) {
-            timer.at = at;
+            timer.at = at.min(timer.lapses);
         }
     }
 

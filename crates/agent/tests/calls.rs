@@ -469,3 +469,23 @@ fn the_session_is_refreshed_by_update_while_both_are_there_and_ends_when_one_is_
     let told = line.bob.told();
     assert!(told.iter().any(|event| event.starts_with("ended")), "{told:?}");
 }
+
+/// RFC 4028 §10: the server refuses every refresh, since it does not find the peer any more.
+#[test]
+fn a_call_that_is_refreshed_in_vain_ends_when_the_session_is_over() {
+    let mut line = Line::new();
+    line.established();
+    let start = line.now;
+    line.bob.drain();
+    let mut ended = None;
+    while ended.is_none() && line.bob.deadline < Instant::NEVER {
+        let at = line.bob.deadline;
+        line.bob.agent.timeout(at);
+        for request in line.bob.take_sent().iter().filter(|it| it.method() == Some(Method::Update)) {
+            line.bob.answer(at, request, 430, |builder| builder);
+        }
+        // The user does not offer anew.
+        ended = line.bob.told().iter().any(|event| event == "ended Local RequestTimeout").then_some(at);
+    }
+    assert_eq!(ended, Some(start + Duration::from_secs(99)), "110 % of 90 s");
+}
