@@ -146,7 +146,7 @@ impl Simulation {
         }
     }
 
-    /// No server keeps a transaction, a binding or a record.
+    /// No phone keeps a call, a request or a transaction; no server keeps a transaction, a binding or a record.
     ///
     /// # Panics
     /// When one does.
@@ -158,7 +158,8 @@ impl Simulation {
             assert!(server.proxy.connections() <= self.connections.of(id), "connections of {name}");
             assert!(server.stored.is_empty(), "records of {name}: {:?}", server.stored.keys());
         }
-        for (id, _) in self.phones() {
+        for (id, phone) in self.phones() {
+            assert!(phone.agent.is_idle(), "{} keeps something", self.name(id));
             assert_eq!(self.connections.opened_by(id), 0, "connections of {}", self.name(id));
         }
     }

@@ -94,6 +94,21 @@ fn a_side_that_vanishes_is_missed() {
     network.wind_up();
 }
 
+/// RFC 4028 §10: a side whose refreshes are all refused, as the server cannot reach the other, ends the call too.
+#[test]
+fn a_page_that_vanishes_is_missed() {
+    let mut place = Domain::new(1, (Ws, Ws), Habits::default());
+    let network = &mut place.simulation;
+    network.act(place.alice, Act::Call(BOB_AT_ATLANTA.into()));
+    network.run_for(seconds(5));
+    network.act(place.alice, Act::Disconnect);
+    network.run_for(seconds(110));
+    assert!(outcomes(network, place.bob).iter().all(|status| *status == 430));
+    assert!(network.phone(place.bob).standing().is_empty(), "110 % of the session's 90 s have passed");
+    network.act(place.alice, Act::Connect);
+    network.wind_up();
+}
+
 /// Offers from both sides at any time, then somebody hangs up, perhaps in the middle of one.
 #[test]
 fn bad_networks() {
