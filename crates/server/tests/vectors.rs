@@ -124,7 +124,7 @@ impl Bench {
     }
 
     fn serves(&mut self) {
-        self.flush();
+        self.flush(0);
     }
 
     /// A request that is certainly forwarded: when it has arrived, so has everything sent before it.
@@ -187,14 +187,14 @@ impl Bench {
             }
             answers.push(message);
         }
-        (self.flush(), answers)
+        (self.flush(bytes.len()), answers)
     }
 
     /// The same over a TCP connection of its own.
     fn over_tcp(&mut self, bytes: &[u8]) -> (Vec<Message>, Vec<Message>) {
         let mut stream = TcpStream::connect(self.address("tcp")).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (name, sentinel) = self.sentinel(0);
+        let (name, sentinel) = self.sentinel(bytes.len());
         stream.write_all(bytes).unwrap();
         // The server may have closed already; then the reading says so.
         let _ = stream.write_all(sentinel.as_bytes());
@@ -210,19 +210,19 @@ impl Bench {
                 let message = Message::parse(&received[..end]).unwrap();
                 received.drain(..end);
                 if message.call_id() == Ok(name.as_bytes()) {
-                    return (self.flush(), answers);
+                    return (self.flush(bytes.len()), answers);
                 }
                 answers.push(message);
             }
             if length == 0 {
-                return (self.flush(), answers);
+                return (self.flush(bytes.len()), answers);
             }
         }
     }
 
-    /// All that was forwarded until now.
-    fn flush(&mut self) -> Vec<Message> {
-        let (name, sentinel) = self.sentinel(0);
+    /// All that was forwarded until now, of messages up to that length.
+    fn flush(&mut self, length: usize) -> Vec<Message> {
+        let (name, sentinel) = self.sentinel(length);
         self.client.send_to(sentinel.as_bytes(), self.address("udp")).unwrap();
         let forwarded = self.forwarded_before(&name);
         let mut buffer = vec![0; 65536];
