@@ -17,7 +17,8 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// The files `*.test.mjs`, by name.
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let folder = folder.join("end-to-end");
-    let entries = std::fs::read_dir(&folder).map_err(|error| Failure(format!("{}: {error}", folder.display())))?;
+    let entries =
+        std::fs::read_dir(&folder).map_err(|error| Failure(format!("{}: {error}", folder.display())))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
