@@ -5,7 +5,7 @@ use crate::step::{self, Failure};
 use std::path::PathBuf;
 
 /// What the browser must hand to the core. Anything else would be a hidden dependency on its host.
-const ALLOWED_IMPORTS: [&str; 1] = ["env.entropy"];
+const ALLOWED_IMPORTS: [&str; 1] = ["sipweb.entropy"];
 
 /// Builds the WebAssembly core, the library and the page into `web/dist`.
 pub(crate) fn build() -> Result<(), Failure> {
