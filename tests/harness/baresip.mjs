@@ -1,7 +1,6 @@
 // A real SIP phone: baresip, driven over its control socket.
 import { connect } from 'node:net';
-import { writeFileSync } from 'node:fs';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from './program.mjs';
 import { freePort } from './ports.mjs';
@@ -13,12 +12,11 @@ const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/
 
 export class Baresip {
   /** A phone registered as `user` over `transport` at a registrar on loopback. */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660 }) {
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, media = ';mediaenc=dtls_srtp;medianat=ice' }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
     phone.folder = temporaryFolder(test, 'baresip');
-    phone.recording = join(phone.folder, 'heard.wav');
     const control = await freePort();
     const modules = MODULES.find((folder) => existsSync(folder));
     writeFileSync(
@@ -35,10 +33,11 @@ export class Baresip {
         'ausrc_channels 2',
         'auplay_channels 2',
         'rtcp_mux yes',
-        `audio_player aufile,${phone.recording}`,
+        'audio_player aubridge,nowhere',
+        `snd_path ${phone.folder}`,
         'audio_alert none',
         `module_path ${modules}`,
-        ...['g711', 'opus', 'ausine', 'aufile', 'uuid', 'srtp', 'dtls_srtp', 'ice'].map((name) => `module ${name}.so`),
+        ...['g711', 'opus', 'ausine', 'aubridge', 'sndfile', 'uuid', 'srtp', 'dtls_srtp', 'ice'].map((name) => `module ${name}.so`),
         'module_tmp account.so',
         'module_app menu.so',
         'module_app ctrl_tcp.so',
@@ -51,7 +50,7 @@ export class Baresip {
       join(phone.folder, 'accounts'),
       // A browser takes nothing but ICE and DTLS-SRTP: until a gateway joins the two, the phone speaks them itself.
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
-        `regint=${register ? 600 : 0};mediaenc=dtls_srtp;medianat=ice\n`,
+        `regint=${register ? 600 : 0}${media}\n`,
     );
     phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
     test.after(() => phone.stop());
@@ -91,6 +90,12 @@ export class Baresip {
 
   async registered() {
     await this.program.says(/200 OK|All .*registered|registered successfully/i);
+  }
+
+  /** What the phone has heard so far in its last call: a WAV file. */
+  heard() {
+    const recordings = readdirSync(this.folder).filter((name) => name.endsWith('dec.wav')).sort();
+    return readFileSync(join(this.folder, recordings.at(-1)));
   }
 
   dial(target) {

@@ -48,3 +48,23 @@ export async function heardInPage(find, milliseconds) {
   for (let bin = 1; bin < levels.length; bin++) if (levels[bin] > levels[best]) best = bin;
   return { hertz: (best * context.sampleRate) / analyser.fftSize, level: levels[best] };
 }
+
+/** The strongest of some frequencies at the end of a recording (16 bit WAV), and how far it stands out. */
+export function strongestIn(wav, frequencies) {
+  const rate = wav.readUInt32LE(24);
+  const channels = wav.readUInt16LE(22);
+  const samples = [];
+  for (let at = 44; at + 2 <= wav.length; at += 2 * channels) samples.push(wav.readInt16LE(at) / 32_768);
+  const window = samples.slice(-Math.round(rate / 2));
+  const power = (hertz) => {
+    let real = 0;
+    let imaginary = 0;
+    window.forEach((sample, index) => {
+      real += sample * Math.cos((2 * Math.PI * hertz * index) / rate);
+      imaginary += sample * Math.sin((2 * Math.PI * hertz * index) / rate);
+    });
+    return (2 * Math.hypot(real, imaginary)) / Math.max(1, window.length);
+  };
+  const found = frequencies.map((hertz) => ({ hertz, level: power(hertz) })).sort((one, other) => other.level - one.level);
+  return { ...found[0], next: found[1]?.level ?? 0, seconds: samples.length / rate };
+}
