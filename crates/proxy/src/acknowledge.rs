@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sip::header::HeaderName;
-use sip::{Flow, Hop, Instant, Message};
+use sip::{Flow, Hop, Instant, Message, Method};
 
 use crate::forward::{Forwarding, Means, forward};
 use crate::inbound::Job;
@@ -25,29 +25,34 @@ impl Proxy {
         }
     }
 
-    /// Passes an ACK on, without a transaction.
-    pub(crate) fn forward_ack(&mut self, job: &Job, targets: Vec<Target>) {
+    /// Passes an ACK, or a CANCEL of nothing known, on without a transaction.
+    pub(crate) fn forward_statelessly(&mut self, job: &Job, targets: Vec<Target>) {
         // A dialog has one target; a fork of ACKs would reach those who never answered.
         let Some(target) = targets.into_iter().next() else { return };
         match target.way.clone() {
-            Way::Flow(flow) => self.send_ack(job, &target, Hop::Flow(flow)),
+            Way::Flow(flow) => self.send_statelessly(job, &target, Hop::Flow(flow)),
             Way::Resolve { host, port, transport, secure } => {
                 let question = Question::Resolve { host, port, transport, secure };
                 let id = self.outbox.ask(question);
-                self.waiting.insert(id, Waiting::AckHops { job: Box::new(job.clone()), target });
+                self.waiting.insert(id, Waiting::StatelessHops { job: Box::new(job.clone()), target });
             }
         }
     }
 
-    /// Sends an ACK to `hop`.
-    pub(crate) fn send_ack(&mut self, job: &Job, target: &Target, hop: Hop) {
+    /// Sends such a request to `hop`.
+    pub(crate) fn send_statelessly(&mut self, job: &Job, target: &Target, hop: Hop) {
         let hop = self.listeners.pin(hop);
         if !is_sendable(hop.address()) {
             return;
         }
         // §16.11: a retransmission gets the same branch.
-        let received = job.received.first_value(HeaderName::Via).unwrap_or_default();
-        let mut branch = self.key.text(b"ack branch", &[received], 12);
+        let mut branch = match job.received.method() {
+            Some(Method::Cancel) => self.stateless_cancel_branch(job),
+            _ => {
+                let received = job.received.first_value(HeaderName::Via).unwrap_or_default();
+                self.key.text(b"ack branch", &[received], 12)
+            }
+        };
         branch.push(b'.');
         branch.extend_from_slice(&job.loop_mark);
         let forwarding = Forwarding {

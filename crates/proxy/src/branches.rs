@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
-use sip::{Flow, Hop, Instant, Message, Method};
+use sip::{Hop, Instant, Message, Method};
 
 use crate::authorization::Reach;
 use crate::config::Role;
@@ -36,7 +36,7 @@ enum Next {
 impl Proxy {
     /// Forwards a request to its targets, all at once (RFC 3261 §16.6).
     pub(crate) fn start(&mut self, now: Instant, job: Job, targets: Vec<Target>, reach: Reach) {
-        let Some(server) = job.key else { return self.forward_ack(&job, targets) };
+        let Some(server) = job.key else { return self.forward_statelessly(&job, targets) };
         let is_invite = matches!(job.request().method(), Some(Method::Invite));
         let is_call = is_invite && !job.is_in_dialog();
         let context = ResponseContext {
@@ -322,7 +322,7 @@ impl Proxy {
     }
 
     /// Cancels every branch that has not ended (§16.10, §9.1).
-    fn cancel_branches(&mut self, now: Instant, id: ContextId, reason: Option<&[u8]>) {
+    pub(crate) fn cancel_branches(&mut self, now: Instant, id: ContextId, reason: Option<&[u8]>) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         for place in &mut context.branches {
             match place.state {
@@ -334,29 +334,6 @@ impl Proxy {
                 BranchState::Accepted | BranchState::Ended(_) => {}
             }
         }
-    }
-
-    /// The caller's CANCEL (§16.10), with its Reason (RFC 3326 §2).
-    pub(crate) fn cancel_received(
-        &mut self,
-        now: Instant,
-        key: ServerKey,
-        invite: Option<ServerKey>,
-        request: &Message,
-        flow: &Flow,
-    ) {
-        let job = self.job(Some(key), &Arc::new(request.clone()), flow);
-        let Ok(job) = job else { return self.finish(now, key, request, 481) };
-        let Some(invite) = invite else { return self.respond(now, &job, 481, &[]) };
-        self.respond(now, &job, 200, &[]);
-        let Some(id) = self.by_server.get(&invite).copied() else {
-            return self.abandon_waiting(now, invite);
-        };
-        let Some(context) = self.contexts.get_mut(&id) else { return };
-        context.cancelled = true;
-        let reason = request.header(HeaderName::Reason);
-        self.cancel_branches(now, id, reason);
-        self.conclude(now, id);
     }
 
     /// Timer C (§16.8), and the end of the patience with a caller whose connection is closed: nobody is there to
@@ -424,24 +401,10 @@ impl Proxy {
         }
     }
 
-    fn finish(&mut self, now: Instant, key: ServerKey, request: &Message, status: u16) {
+    pub(crate) fn finish(&mut self, now: Instant, key: ServerKey, request: &Message, status: u16) {
         if let Some(bytes) = self.replies.respond(request, status, &[]) {
             self.transactions.respond(now, key, bytes);
         }
-    }
-
-    /// An INVITE that waits for an answer to a question of ours is cancelled: 487.
-    fn abandon_waiting(&mut self, now: Instant, invite: ServerKey) {
-        let found = self.waiting.iter().find_map(|(id, waiting)| match waiting {
-            Waiting::Proof { job, .. } | Waiting::Known { job } if job.key == Some(invite) => Some(*id),
-            _ => None,
-        });
-        let Some(Waiting::Proof { job, .. } | Waiting::Known { job }) =
-            found.and_then(|id| self.waiting.remove(&id))
-        else {
-            return;
-        };
-        self.refuse(now, &job, &Refusal::new(487, "the caller gave up"));
     }
 
     /// Keeps the table of Timer C in step with a context.

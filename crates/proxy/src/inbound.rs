@@ -66,6 +66,18 @@ pub(crate) enum Wish {
     Nowhere(Refusal, Reach),
 }
 
+impl Wish {
+    /// What one must be allowed, for it to be fulfilled.
+    pub(crate) const fn reach(&self) -> Reach {
+        match self {
+            Self::Register => Reach::Registrar,
+            Self::Ourselves => Reach::Ourselves,
+            Self::Targets(_, reach) | Self::Nowhere(_, reach) => *reach,
+            Self::Nobody { .. } => Reach::OwnUser,
+        }
+    }
+}
+
 /// Requests in progress from each address.
 #[derive(Debug, Default)]
 pub(crate) struct Sources(HashMap<IpAddr, usize>);
@@ -150,21 +162,7 @@ impl Proxy {
     /// Decides what becomes of the request; may be called again when more is known.
     pub(crate) fn decide(&mut self, now: Instant, job: Job) {
         let wish = self.wish(now, &job);
-        let reach = match &wish {
-            Wish::Register => Reach::Registrar,
-            Wish::Ourselves => Reach::Ourselves,
-            Wish::Targets(_, reach) => *reach,
-            Wish::Nobody { .. } => Reach::OwnUser,
-            Wish::Nowhere(_, reach) => *reach,
-        };
-        let from_is_ours = self.user_in_from(&job.received).is_some();
-        let verdict = match self.config.role {
-            Role::Edge { .. } => self.edge_verdict(&job, reach),
-            Role::AllInOne if !self.authenticator.is_required() => {
-                self.verdict_without_passwords(&job, reach)
-            }
-            Role::AllInOne => verdict(&job.sender, reach, from_is_ours, self.config.accept_from_strangers),
-        };
+        let verdict = self.verdict(&job, wish.reach());
         match (verdict, wish) {
             (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
             (Verdict::Authenticate, _) => self.authenticate(now, job),
@@ -173,6 +171,16 @@ impl Proxy {
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => self.start(now, job, targets, reach),
             (Verdict::Allow, Wish::Nobody { user }) => self.ask_whether_known(job, &user),
+        }
+    }
+
+    /// Whether the sender may do what takes this much.
+    pub(crate) fn verdict(&self, job: &Job, reach: Reach) -> Verdict {
+        let from_is_ours = self.user_in_from(&job.received).is_some();
+        match self.config.role {
+            Role::Edge { .. } => self.edge_verdict(job, reach),
+            Role::AllInOne if !self.authenticator.is_required() => self.verdict_without_passwords(job, reach),
+            Role::AllInOne => verdict(&job.sender, reach, from_is_ours, self.config.accept_from_strangers),
         }
     }
 

@@ -44,6 +44,7 @@ mod acknowledge;
 mod authentication;
 mod authorization;
 mod branches;
+mod cancel;
 pub mod config;
 mod date;
 mod edge;

@@ -74,8 +74,8 @@ pub(crate) enum Waiting {
     Known { job: Job },
     /// The addresses of a branch's target.
     Hops { context: ContextId, branch: usize },
-    /// The addresses that an ACK goes to.
-    AckHops { job: Box<Job>, target: Target },
+    /// The addresses that a request goes to which is forwarded without a transaction.
+    StatelessHops { job: Box<Job>, target: Target },
     /// The addresses of the upstream.
     Upstream,
     /// A registration to be stored.
@@ -175,11 +175,10 @@ impl Proxy {
         if !message.top_via().is_ok_and(|via| self.own.is_sent_by(via.host(), via.port())) {
             return self.malformed(flow, None, "a response to somebody else's request", 0);
         }
-        // RFC 6026 §7.3: a response without a transaction is not forwarded.
-        if let Received::Response { key, response } =
-            self.transactions.receive(now, &Hop::Flow(*flow), message)
-        {
-            self.response_received(now, key, &response);
+        match self.transactions.receive(now, &Hop::Flow(*flow), message) {
+            Received::Response { key, response } => self.response_received(now, key, &response),
+            Received::StrayResponse { response } => self.stray_response(&response),
+            _ => {}
         }
     }
 
@@ -298,9 +297,9 @@ impl Proxy {
                 }
                 self.branch_resolved(now, context, branch, result);
             }
-            Some(Waiting::AckHops { job, target }) => {
+            Some(Waiting::StatelessHops { job, target }) => {
                 if let Some(hop) = result.ok().and_then(|hops| hops.into_iter().next()) {
-                    self.send_ack(&job, &target, hop);
+                    self.send_statelessly(&job, &target, hop);
                 }
             }
             Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),

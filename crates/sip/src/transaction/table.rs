@@ -249,6 +249,14 @@ impl<H: NextHop> Transactions<H> {
         }
     }
 
+    /// Drops a server transaction without an answer; `ServerEnded` follows. For a request that is forwarded
+    /// statelessly (RFC 3261 §16.11): each of its retransmissions is new again.
+    pub fn forget_request(&mut self, key: ServerKey) {
+        if self.slots.get(key.0).is_some_and(Entry::is_server) {
+            self.end(key.0);
+        }
+    }
+
     /// The transport says that nothing gets to `to`: every client transaction that waits for a response from there
     /// ends with [`Output::Unreachable`]. Server transactions stay (RFC 6026 §7.1).
     ///
