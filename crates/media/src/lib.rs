@@ -8,8 +8,28 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod browser_leg;
+mod cause;
 mod class;
+mod conversion;
+mod format;
+mod gateway;
 mod joining;
+mod plan;
+mod ports;
+mod report;
 
+pub use browser_leg::Epoch;
+pub use cause::Cause;
 pub use class::MediaClass;
+pub use conversion::{Conversation, Side};
+pub use format::{Codec, Format};
+pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
 pub use joining::Joining;
+pub use plan::{
+    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneSecurity, PhoneTransport,
+    PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, SdesSuite, Setup, StreamPlan,
+};
+pub use report::{
+    BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures, Traffic,
+};

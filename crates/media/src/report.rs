@@ -1,0 +1,158 @@
+//! What happened to the media of a call: figures for each leg, and one cause at the end.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What one direction of a leg counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets of sound.
+    pub packets: u64,
+    /// Octets of their payloads.
+    pub octets: u64,
+}
+
+/// What a leg received, as RFC 3550 §6.4.1 counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceptionFigures {
+    /// What arrived.
+    pub traffic: Traffic,
+    /// Packets expected and never seen.
+    pub lost: u64,
+    /// Interarrival jitter.
+    pub jitter: Duration,
+}
+
+/// What the other end told of what it received from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteFigures {
+    /// Packets that it missed, over the whole call.
+    pub lost: u64,
+    /// The round trip, where it could be measured.
+    pub round_trip: Option<Duration>,
+}
+
+/// How far DTLS got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DtlsState {
+    /// No valid pair yet, or no ClientHello.
+    #[default]
+    New,
+    /// The handshake is done and the fingerprint is the promised one.
+    Connected,
+    /// The handshake failed, or the certificate is not the promised one.
+    Failed,
+    /// Closed by the browser.
+    Closed,
+}
+
+/// The leg toward the browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrowserFigures {
+    /// The ICE pair in use: our candidate and the browser's address.
+    pub pair: Option<(SocketAddr, SocketAddr)>,
+    /// How far DTLS got.
+    pub dtls: DtlsState,
+    /// What arrived.
+    pub received: ReceptionFigures,
+    /// What was sent.
+    pub sent: Traffic,
+    /// What the browser told.
+    pub remote: Option<RemoteFigures>,
+    /// Datagrams dropped: no valid pair, unknown payload type, not authentic.
+    pub dropped: u64,
+}
+
+/// The leg toward the phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhoneFigures {
+    /// Our RTP port.
+    pub port: u16,
+    /// Where its packets come from.
+    pub source: Option<SocketAddr>,
+    /// Where its description wants packets.
+    pub signalled: Option<SocketAddr>,
+    /// What arrived.
+    pub received: ReceptionFigures,
+    /// What was sent, silence made by us included.
+    pub sent: Traffic,
+    /// What the phone told.
+    pub remote: Option<RemoteFigures>,
+    /// Datagrams dropped: a stranger's, or not understood.
+    pub dropped: u64,
+}
+
+/// What happened in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallReport {
+    /// How long media was joined: from the first answer on.
+    pub duration: Duration,
+    /// The leg toward the browser that won, or the first.
+    pub browser: BrowserFigures,
+    /// The leg toward the phone that won, or the first.
+    pub phone: PhoneFigures,
+    /// The codec, by its name in descriptions.
+    pub codec: Option<&'static str>,
+    /// The one cause to be told; `None` when sound went as agreed.
+    pub cause: Option<MediaCause>,
+}
+
+/// What was wrong with the media of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaCause {
+    /// No ICE check of the browser arrived.
+    IceNothingArrived,
+    /// The browser's ICE checks stopped during the call.
+    IceLost,
+    /// DTLS did not come to its end.
+    DtlsFailed,
+    /// The browser's certificate is not the one that its description promised.
+    DtlsFingerprint,
+    /// No sound from the browser.
+    NoneFromBrowser,
+    /// No sound from the phone.
+    NoneFromPhone,
+    /// No sound from either side.
+    NoneAtAll,
+    /// Only strangers sent to the phone's port: its packets come from another address than it signalled.
+    PhoneElsewhere,
+}
+
+impl MediaCause {
+    /// The code, for logs, call records and the phone page.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::IceNothingArrived => "ICE-UDP-BLOCKED",
+            Self::IceLost => "ICE-LOST",
+            Self::DtlsFailed => "DTLS-FAILED",
+            Self::DtlsFingerprint => "DTLS-FINGERPRINT",
+            Self::NoneFromBrowser => "MEDIA-NONE-FROM-BROWSER",
+            Self::NoneFromPhone => "MEDIA-NONE-FROM-PHONE",
+            Self::NoneAtAll => "MEDIA-NONE",
+            Self::PhoneElsewhere => "MEDIA-PHONE-ELSEWHERE",
+        }
+    }
+}
+
+impl fmt::Display for MediaCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IceNothingArrived => {
+                "no packet of the browser reached the media port: UDP is blocked on the way, or the advertised \
+                 address is not reachable from there"
+            }
+            Self::IceLost => "the browser stopped answering during the call: its network changed or it is gone",
+            Self::DtlsFailed => "the browser reached us, but the encryption handshake (DTLS) did not come to its end",
+            Self::DtlsFingerprint => "the browser's certificate is not the one that its session description promised",
+            Self::NoneFromBrowser => "no sound came from the browser",
+            Self::NoneFromPhone => "no sound came from the phone",
+            Self::NoneAtAll => "no sound came from either side",
+            Self::PhoneElsewhere => {
+                "the phone's packets come from another address than the one it signalled, and were dropped"
+            }
+        })
+    }
+}
