@@ -11,7 +11,7 @@ use net::{Identity, Limits, Listener, ListenerConfig, Protocol, TlsConfig, Trust
 use store::UserFile;
 
 use crate::command_line::DemoOptions;
-use crate::configuration::{Configuration, Origins, Protocols, Web};
+use crate::configuration::{Configuration, Origins, Protocols, Web, bad_ports};
 use crate::log::Level;
 use crate::run::{self, Manner};
 use crate::{Failure, password, print};
@@ -29,6 +29,11 @@ struct DemoUser {
 
 /// Runs the demo until it is told to stop.
 pub(crate) fn serve(options: &DemoOptions) -> Result<(), Failure> {
+    for (protocol, port) in [(Protocol::Http, options.http_port), (Protocol::Https, options.https_port)] {
+        if let Some(objection) = bad_ports::objection(protocol, port) {
+            return Err(Failure::Usage(objection));
+        }
+    }
     // Dropped, and with it removed, when the demo ends.
     let temporary;
     let data = match &options.data {
@@ -206,7 +211,10 @@ fn phone(name: &str, password: Option<&str>, port: &dyn Fn(Protocol) -> u16) -> 
     let _ = write!(
         text,
         "\nthen start baresip and type\n\n  /dial sip:alice@{DOMAIN}\n\nto make alice's page ring. When alice calls \
-         bob, /accept answers; /hangup ends a call.\n",
+         bob, /accept answers; /hangup ends a call.\n\
+         A page speaks with ICE and DTLS-SRTP only. To speak with it, append ;mediaenc=dtls_srtp;medianat=ice to the \
+         line,\nand let ~/.baresip/config have rtcp_mux yes and the modules ice.so, srtp.so and dtls_srtp.so.\n\
+         On a machine without a network it needs net_interface {DOMAIN} too.\n",
     );
     text
 }

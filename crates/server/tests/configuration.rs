@@ -50,6 +50,24 @@ fn every_mistake_is_told_with_its_line_and_column() {
 }
 
 #[test]
+fn nobody_trusts_the_whole_world() {
+    let folder = tempfile::tempdir().unwrap();
+    for (section, key) in [("peers", "trusted"), ("edge", "addresses")] {
+        for world in ["0.0.0.0/0", "::/0", "192.0.2.1/0"] {
+            let (code, said) = check(
+                folder.path(),
+                &format!(
+                    "[edge]\nupstream = \"sip:192.0.2.9\"\n{}{key} = \"{world}\"\n",
+                    if section == "edge" { String::new() } else { format!("[{section}]\n") }
+                ),
+            );
+            assert_eq!(code, Some(78), "{said}");
+            assert!(said.contains("the whole world"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_server_does_not_start_with_a_wrong_file_or_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sipweb.toml").display().to_string();

@@ -34,6 +34,10 @@ fn it_prints_links_phones_and_where_it_listens_on_loopback_only() {
         );
         assert!(server.printed.contains(&line), "{line}\n{}", server.printed);
     }
+    // Without these a call between the phone and a page is refused with 488.
+    for needed in [";mediaenc=dtls_srtp;medianat=ice", "rtcp_mux yes", "dtls_srtp.so"] {
+        assert!(server.printed.contains(needed), "{needed}\n{}", server.printed);
+    }
     for key in ["udp", "tcp", "tls", "http", "https"] {
         assert!(server.address(key).ip().is_loopback());
     }
@@ -105,4 +109,14 @@ fn a_taken_port_is_told_with_the_option_that_changes_it() {
         said.contains(&format!("port {port} (HTTP) is in use by ")) && said.contains("--http-port 8081"),
         "{said}"
     );
+}
+
+#[test]
+fn a_port_to_which_no_browser_connects_is_refused() {
+    for option in ["--http-port", "--https-port"] {
+        let output = sipweb(&["serve", "--demo", option, "6000"], "");
+        assert_eq!(output.status.code(), Some(64));
+        let said = text(&output.stderr);
+        assert!(said.contains("no browser connects to port 6000"), "{said}");
+    }
 }

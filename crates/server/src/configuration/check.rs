@@ -55,13 +55,7 @@ fn listeners(file: &mut File<'_>) -> Vec<ListenerConfig> {
                 );
                 file.report(span.clone(), message);
             }
-            if matches!(protocol, Protocol::Http | Protocol::Https) && bad_ports::is_bad(address.port()) {
-                let message = format!(
-                    "no browser connects to port {}: it is among the bad ports of the Fetch standard; \
-                     choose another, such as {}",
-                    address.port(),
-                    Protocols::default_port(protocol)
-                );
+            if let Some(message) = bad_ports::objection(protocol, address.port()) {
                 file.report(span.clone(), message);
             }
             if address.ip().is_multicast() {

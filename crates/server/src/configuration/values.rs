@@ -77,8 +77,12 @@ pub(crate) fn network(text: &str) -> Result<proxy::config::Network, String> {
     let Some(prefix) = prefix else { return Ok(proxy::config::Network::single(address)) };
     let most = if address.is_ipv4() { 32 } else { 128 };
     match prefix.parse::<u8>() {
+        // Whoever is trusted relays without a password: the whole world would make an open relay of the server.
+        Ok(0) => {
+            Err(format!("\"{text}\" is the whole world, and no server can trust that; name your networks"))
+        }
         Ok(prefix) if prefix <= most => Ok(proxy::config::Network { address, prefix }),
-        _ => Err(format!("\"/{prefix}\" in \"{text}\" is not 0 to {most}")),
+        _ => Err(format!("\"/{prefix}\" in \"{text}\" is not 1 to {most}")),
     }
 }
 
