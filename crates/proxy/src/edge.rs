@@ -146,6 +146,14 @@ impl Proxy {
         }
     }
 
+    /// The user who is said to have sent a request, named as the bindings name users.
+    pub(crate) fn speaker(&self, request: &Message) -> Option<Vec<u8>> {
+        match self.config.role {
+            Role::Edge { .. } => address_of_record(request, HeaderName::From),
+            Role::AllInOne => self.user_in_from(request),
+        }
+    }
+
     /// Whether From registered over this flow.
     fn is_registered_flow(&self, job: &Job) -> bool {
         let Some(aor) = address_of_record(&job.received, HeaderName::From) else { return false };

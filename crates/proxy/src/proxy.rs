@@ -54,7 +54,7 @@ pub struct Proxy {
     pub(crate) outbox: Outbox,
     servers: HashMap<ServerKey, IpAddr>,
     sources: Sources,
-    now: Instant,
+    pub(crate) now: Instant,
 }
 
 /// An open connection.

@@ -26,6 +26,13 @@ pub(crate) struct Arrival<'a> {
     pub(crate) trusted: bool,
 }
 
+impl Arrival<'_> {
+    /// Whether it came from the client itself, through no other proxy.
+    fn is_direct(&self) -> bool {
+        self.request.values(HeaderName::Via).nth(1).is_none()
+    }
+}
+
 /// What a REGISTER would do.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -39,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) replaced: Vec<Vec<u8>>,
     /// Whether outbound is used, so that the answer says `Require: outbound` (RFC 5626 §6).
     pub(crate) outbound: bool,
+    /// Whether it came from the client itself, so that the connection is that client's and no proxy's.
+    pub(crate) direct: bool,
 }
 
 impl Plan {
@@ -68,6 +77,7 @@ pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registra
         removed: Vec::new(),
         replaced: Vec::new(),
         outbound: false,
+        direct: arrival.is_direct(),
     };
     for address in contacts.iter().filter_map(Contact::address) {
         let seconds = requested(arrival, address, config)?;
@@ -90,7 +100,14 @@ fn wildcard(arrival: &Arrival<'_>, current: Vec<Binding>, count: usize) -> Resul
         in_order(arrival.request, binding)?;
     }
     let removed = current.into_iter().map(|binding| binding.contact).collect();
-    Ok(Plan { bindings: Vec::new(), kept: Vec::new(), removed, replaced: Vec::new(), outbound: false })
+    Ok(Plan {
+        bindings: Vec::new(),
+        kept: Vec::new(),
+        removed,
+        replaced: Vec::new(),
+        outbound: false,
+        direct: arrival.is_direct(),
+    })
 }
 
 /// RFC 3261 §10.3 items 6 and 7: of two requests of one Call-ID the later counts.
@@ -119,8 +136,7 @@ fn path(arrival: &Arrival<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
 fn outbound(arrival: &Arrival<'_>, contacts: &[Contact<'_>], path: &[Vec<u8>]) -> Result<bool, Refusal> {
     let wants = arrival.request.lists(HeaderName::Supported, "outbound");
     let numbered = contacts.iter().any(|contact| contact.parameters().get("reg-id").is_some());
-    let direct = arrival.request.values(HeaderName::Via).nth(1).is_none();
-    let first_hop = direct
+    let first_hop = arrival.is_direct()
         || path
             .last()
             .and_then(|value| Route::parse(value).ok())

@@ -17,6 +17,7 @@ use crate::inbound::Job;
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
+use crate::response_context::{ContextId, ResponseContext};
 
 /// How many REGISTERs may wait for the store behind another of the same user.
 const QUEUE: usize = 16;
@@ -133,29 +134,36 @@ impl Proxy {
         self.mark_lost(now, &mut plan.bindings);
         for binding in &plan.bindings {
             if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
-                self.let_flow_speak_for(&binding.flow, aor);
-                self.follow(binding);
+                if plan.direct {
+                    self.let_flow_speak_for(&binding.flow, aor);
+                }
+                self.follow(binding, aor);
             }
         }
         self.location.replace(aor, plan.bindings);
     }
 
-    /// Sends the responses to a client's pending requests to the flow that it is on now.
-    fn follow(&mut self, binding: &Binding) {
+    /// Sends the responses to a client's pending requests to the flow that it is on now. To the same user, that is:
+    /// whoever was called knows the caller's contact, and could register it too.
+    fn follow(&mut self, binding: &Binding, aor: &[u8]) {
         if !binding.flow.transport.is_websocket() {
             return;
         }
-        for context in self.contexts.values_mut() {
-            let is_its = context.flow != binding.flow
+        let is_its = |context: &ResponseContext| {
+            context.flow != binding.flow
                 && !self.connections.contains_key(&context.flow.connection)
                 && context.received.contacts().filter_map(Result::ok).any(|contact| {
                     contact.address().is_some_and(|address| address.uri_bytes() == binding.contact)
-                });
-            if is_its {
-                context.flow = binding.flow;
-                context.abandoned = None;
-                self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));
-            }
+                })
+                && self.speaker(&context.received).is_some_and(|user| user == aor)
+        };
+        let its: Vec<ContextId> =
+            self.contexts.iter().filter(|(_, context)| is_its(context)).map(|(id, _)| *id).collect();
+        for id in its {
+            let Some(context) = self.contexts.get_mut(&id) else { continue };
+            context.flow = binding.flow;
+            context.abandoned = None;
+            self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));
         }
     }
 
@@ -295,12 +303,18 @@ impl Proxy {
         }
     }
 
-    /// Whether a user authenticated on this connection.
+    /// Whether a user authenticated on this connection, and is still registered over it: who has signed out, was
+    /// removed or has another password by now proves anew who it is.
     pub(crate) fn flow_speaks_for(&self, flow: &Flow, aor: &[u8]) -> bool {
         flow.transport != Transport::Udp
             && self
                 .connections
                 .get(&flow.connection)
                 .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
+            && self.location.get(aor).iter().any(|binding| {
+                binding.flow.connection == flow.connection
+                    && binding.flow.transport == flow.transport
+                    && binding.expires > self.now
+            })
     }
 }
