@@ -12,12 +12,17 @@ mod browser_leg;
 mod cause;
 mod class;
 mod conversion;
+mod demultiplexing;
 mod format;
 mod gateway;
 mod joining;
 mod plan;
+mod phone_leg;
 mod ports;
+mod relay;
 mod report;
+mod rtcp;
+mod rtp;
 
 pub use browser_leg::Epoch;
 pub use cause::Cause;

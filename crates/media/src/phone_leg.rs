@@ -1,0 +1,273 @@
+//! The leg toward a phone: RTP and RTCP in clear.
+//!
+//! Where a phone really sends from is learnt from its first packet (symmetric RTP, RFC 4961, RFC 7362), but only from
+//! the addresses that its signalling named, and once; a new offer or answer of it allows one more time. Everything
+//! else that arrives is a stranger's and is dropped.
+
+use crate::relay::Outgoing;
+use crate::report::{PhoneFigures, RemoteFigures, Traffic};
+use crate::rtcp::{self, LastReport};
+use crate::rtp::{self, Packet, Reception};
+use crate::{RemotePhone, SocketId};
+use sip::{Entropy, Instant};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Between two reports (RFC 3550 §6.2: five seconds at the least).
+const REPORTS: Duration = Duration::from_secs(5);
+/// How long after a new description the phone may move.
+const MOVING: Duration = Duration::from_secs(10);
+
+/// A datagram for the phone.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Datagram {
+    pub(crate) socket: SocketId,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where packets of one kind come from and go to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Path {
+    signalled: Option<SocketAddr>,
+    latched: Option<SocketAddr>,
+    /// Until then another source of the same party may take over.
+    moving_until: Option<Instant>,
+}
+
+impl Path {
+    /// A new description: keeps what was learnt unless the phone now wants packets elsewhere.
+    fn describe(&mut self, now: Instant, signalled: SocketAddr) {
+        if self.signalled.is_some_and(|before| before != signalled) {
+            self.latched = None;
+        }
+        if self.signalled.is_some() {
+            self.moving_until = Some(now + MOVING);
+        }
+        self.signalled = Some(signalled);
+    }
+
+    /// Whether a packet from there belongs to the phone; learns where it is.
+    fn admits(&mut self, now: Instant, from: SocketAddr, second: Option<IpAddr>) -> bool {
+        if self.latched == Some(from) {
+            return true;
+        }
+        let party = self.signalled.map(|signalled| signalled.ip()) == Some(from.ip())
+            || second.is_some_and(|second| second == from.ip());
+        let free = self.latched.is_none() || self.moving_until.is_some_and(|until| now < until);
+        // Until something was signalled nothing is known of the phone.
+        if !party || !free || self.signalled.is_none() {
+            return false;
+        }
+        self.latched = Some(from);
+        self.moving_until = None;
+        true
+    }
+
+    fn destination(&self) -> Option<SocketAddr> {
+        self.latched.or(self.signalled).filter(|address| address.port() != 0 && !address.ip().is_unspecified())
+    }
+}
+
+/// The leg toward a phone.
+#[derive(Debug)]
+pub(crate) struct PhoneLeg {
+    port: u16,
+    ssrc: u32,
+    name: String,
+    mux: bool,
+    media: Path,
+    control: Path,
+    /// Where its signalling comes from, behind NAT another address than it describes.
+    second: Option<IpAddr>,
+    reception: Reception,
+    sent: Traffic,
+    sent_reported: u64,
+    strangers: u64,
+    unread: u64,
+    next_report: Option<Instant>,
+    last_report: Option<(u32, Instant)>,
+    remote: Option<RemoteFigures>,
+}
+
+impl PhoneLeg {
+    /// A leg on this pair of ports.
+    pub(crate) fn new(port: u16, entropy: &mut dyn Entropy) -> Self {
+        Self {
+            port,
+            ssrc: u32::try_from(entropy.number() >> 32).unwrap_or(0),
+            name: entropy.token(16),
+            mux: false,
+            media: Path::default(),
+            control: Path::default(),
+            second: None,
+            reception: Reception::default(),
+            sent: Traffic::default(),
+            sent_reported: 0,
+            strangers: 0,
+            unread: 0,
+            next_report: None,
+            last_report: None,
+            remote: None,
+        }
+    }
+
+    /// The even port of its pair.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The odd port of its pair.
+    pub(crate) const fn control_port(&self) -> u16 {
+        self.port.saturating_add(1)
+    }
+
+    /// The phone may also send from this address.
+    pub(crate) fn expect_at(&mut self, address: IpAddr) {
+        self.second = Some(address);
+    }
+
+    /// What the phone's description says.
+    pub(crate) fn describe(&mut self, now: Instant, remote: &RemotePhone) {
+        self.mux = remote.mux;
+        self.media.describe(now, remote.rtp);
+        self.control.describe(now, remote.rtcp);
+        self.next_report.get_or_insert(now + REPORTS);
+    }
+
+    /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others.
+    pub(crate) fn receive<'p>(
+        &mut self,
+        now: Instant,
+        port: u16,
+        from: SocketAddr,
+        bytes: &'p [u8],
+    ) -> Option<Packet<'p>> {
+        if port == self.control_port() || self.mux && rtp::is_rtcp(bytes) {
+            self.receive_control(now, port, from, bytes);
+            return None;
+        }
+        let Some(packet) = Packet::parse(bytes) else {
+            self.unread = self.unread.saturating_add(1);
+            return None;
+        };
+        if self.media.admits(now, from, self.second) {
+            return Some(packet);
+        }
+        self.strangers = self.strangers.saturating_add(1);
+        None
+    }
+
+    /// Counts a packet that is relayed; `clock` is that of its payload type.
+    pub(crate) fn count(&mut self, now: Instant, packet: &Packet<'_>, clock: u32) {
+        self.reception.record(now, packet, clock);
+    }
+
+    /// Counts a packet of a payload type that was not agreed.
+    pub(crate) fn count_unknown(&mut self) {
+        self.unread = self.unread.saturating_add(1);
+    }
+
+    fn receive_control(&mut self, now: Instant, port: u16, from: SocketAddr, bytes: &[u8]) {
+        let Some(heard) = rtcp::read(bytes, self.ssrc) else {
+            self.unread = self.unread.saturating_add(1);
+            return;
+        };
+        let path = if port == self.port { &mut self.media } else { &mut self.control };
+        if !path.admits(now, from, self.second) {
+            self.strangers = self.strangers.saturating_add(1);
+            return;
+        }
+        if let Some(sender) = heard.sender {
+            self.last_report = Some((rtcp::middle(sender), now));
+        }
+        if let Some(about) = heard.about_us {
+            // RFC 3550 §6.4.1: the round trip is what is left of the time since our report.
+            let spent = rtcp::middle(rtcp::ntp(now)).wrapping_sub(about.last).checked_sub(about.delay);
+            let round_trip = spent
+                .filter(|spent| about.last != 0 && *spent < 60 << 16)
+                .map(|spent| Duration::from_micros(u64::from(spent).saturating_mul(1_000_000) >> 16))
+                .or_else(|| self.remote.and_then(|remote| remote.round_trip));
+            self.remote = Some(RemoteFigures { lost: u64::from(about.lost), round_trip });
+        }
+    }
+
+    /// The datagram for a packet; `None` while it is not known where to.
+    pub(crate) fn send(&mut self, outgoing: &Outgoing<'_>) -> Option<Datagram> {
+        let to = self.media.destination()?;
+        let packet = Packet {
+            marker: outgoing.marker,
+            payload_type: outgoing.payload_type,
+            sequence: u16::try_from(outgoing.sequence & 0xffff).unwrap_or(0),
+            timestamp: outgoing.timestamp,
+            ssrc: self.ssrc,
+            payload: &outgoing.payload,
+        };
+        self.sent.packets = self.sent.packets.saturating_add(1);
+        self.sent.octets = self.sent.octets.saturating_add(u64::try_from(packet.payload.len()).unwrap_or(0));
+        Some(Datagram { socket: SocketId::Phone(self.port), to, bytes: packet.write() })
+    }
+
+    /// When the next report is due.
+    pub(crate) const fn next_report(&self) -> Option<Instant> {
+        self.next_report
+    }
+
+    /// The report that is due. `last` is the timestamp that was sent last, when, and the clock of the stream.
+    pub(crate) fn report(&mut self, now: Instant, last: Option<(u32, Instant)>, clock: u32) -> Option<Datagram> {
+        if self.next_report.is_none_or(|due| now < due) {
+            return None;
+        }
+        self.next_report = Some(now + REPORTS);
+        let sent = last.filter(|_| self.sent.packets > self.sent_reported).map(|(timestamp, at)| rtcp::Sent {
+            // RFC 3550 §6.4.1: the timestamp of this very moment.
+            timestamp: timestamp.wrapping_add(rtp::ticks(micros(now.saturating_since(at)), clock)),
+            packets: self.sent.packets,
+            octets: self.sent.octets,
+        });
+        self.sent_reported = self.sent.packets;
+        let last = self.last_report.map_or(LastReport::default(), |(middle, at)| LastReport {
+            middle,
+            delay: rtp::ticks(micros(now.saturating_since(at)), 1 << 16),
+        });
+        let block = self.reception.block().map(|block| (block, last));
+        let bytes = rtcp::report(now, self.ssrc, &self.name, sent, block);
+        self.control_datagram(bytes)
+    }
+
+    /// A goodbye, if the phone ever heard of us.
+    pub(crate) fn goodbye(&self) -> Option<Datagram> {
+        if self.sent.packets == 0 {
+            return None;
+        }
+        self.control_datagram(rtcp::goodbye(self.ssrc))
+    }
+
+    fn control_datagram(&self, bytes: Vec<u8>) -> Option<Datagram> {
+        let (port, path) =
+            if self.mux { (self.port, &self.media) } else { (self.control_port(), &self.control) };
+        Some(Datagram { socket: SocketId::Phone(port), to: path.destination()?, bytes })
+    }
+
+    /// Whether only strangers sent.
+    pub(crate) const fn only_strangers(&self) -> bool {
+        self.strangers > 0 && self.media.latched.is_none()
+    }
+
+    /// What was counted.
+    pub(crate) fn figures(&self) -> PhoneFigures {
+        PhoneFigures {
+            port: self.port,
+            source: self.media.latched,
+            signalled: self.media.signalled,
+            received: self.reception.figures(),
+            sent: self.sent,
+            remote: self.remote,
+            dropped: self.strangers.saturating_add(self.unread),
+        }
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
