@@ -192,18 +192,17 @@ impl Shared {
 
     /// Admits one more connection from `remote`, or says that there are too many.
     pub(crate) fn admit(&self, remote: SocketAddr) -> bool {
-        let from_one_source = {
-            let mut sources = self.sources.borrow_mut();
-            let count = sources.entry(source(remote)).or_default();
-            let too_many = *count >= self.limits.connections_per_source;
-            if !too_many && self.counters.get().connections < self.limits.connections {
-                *count = count.saturating_add(1);
-                drop(sources);
-                self.count(|counters| counters.connections = counters.connections.saturating_add(1));
-                return true;
-            }
-            too_many
-        };
+        // A source that is refused leaves no entry: there are more of them than we want to remember.
+        let mut sources = self.sources.borrow_mut();
+        let count = sources.get(&source(remote)).copied().unwrap_or(0);
+        let from_one_source = count >= self.limits.connections_per_source;
+        if !from_one_source && self.counters.get().connections < self.limits.connections {
+            sources.insert(source(remote), count.saturating_add(1));
+            drop(sources);
+            self.count(|counters| counters.connections = counters.connections.saturating_add(1));
+            return true;
+        }
+        drop(sources);
         self.count(|counters| counters.refused = counters.refused.saturating_add(1));
         self.event(&Event::TooManyConnections { remote, from_one_source });
         false
@@ -246,5 +245,27 @@ fn source(remote: SocketAddr) -> IpAddr {
             IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
         }
         address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::TrustRoots;
+
+    #[test]
+    fn those_who_are_refused_are_not_remembered() {
+        let limits = Limits { connections: 1, ..Limits::default() };
+        let connector = Connector::load(&TrustRoots::System).unwrap();
+        let net = Shared::new(limits, Vec::new(), Vec::new(), None, connector);
+        let from = |last: u8| SocketAddr::from(([192, 0, 2, last], 40_000));
+        assert!(net.admit(from(0)));
+        for last in 1..=255 {
+            assert!(!net.admit(from(last)));
+        }
+        assert_eq!(net.sources.borrow().len(), 1);
+        net.dismiss(from(0));
+        assert!(net.sources.borrow().is_empty());
+        assert!(net.admit(from(1)));
     }
 }
