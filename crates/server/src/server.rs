@@ -174,9 +174,7 @@ impl Server {
     }
 
     fn drain(&self) {
-        if self.draining.replace(true) {
-            return;
-        }
+        let Some(_turn) = Turn::take(&self.draining) else { return };
         loop {
             // The proxy is borrowed for this line only: what follows may hand something in again.
             let output = self.proxy.borrow_mut().poll();
@@ -192,7 +190,6 @@ impl Server {
                 }
             }
         }
-        self.draining.set(false);
     }
 
     fn send(&self, hop: &Hop, bytes: &[u8]) {
@@ -259,6 +256,23 @@ impl Server {
         let Ok(response) = Builder::response_to(&request, status, "").finish() else { return false };
         self.send(&Hop::Flow(*flow), &response);
         true
+    }
+}
+
+/// A turn at something that one at a time may do. It ends however its holder ends: the network catches a panic, and
+/// the server is to go on after it.
+struct Turn<'a>(&'a Cell<bool>);
+
+impl<'a> Turn<'a> {
+    /// `None` if another has it.
+    fn take(taken: &'a Cell<bool>) -> Option<Self> {
+        (!taken.replace(true)).then_some(Self(taken))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
@@ -330,5 +344,24 @@ impl Handler for Server {
 
     fn event(&self, event: &NetEvent) {
         self.lines.tell_network(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_gives_its_turn_back() {
+        let taken = Cell::new(false);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _turn = Turn::take(&taken);
+            assert!(Turn::take(&taken).is_none(), "one at a time");
+            std::panic::resume_unwind(Box::new(()));
+        }));
+        assert!(outcome.is_err());
+        assert!(Turn::take(&taken).is_some());
     }
 }
