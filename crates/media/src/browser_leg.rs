@@ -25,7 +25,9 @@ use str0m::ice::IceCreds;
 use str0m::media::{Frequency, MediaKind, Mid, Pt};
 use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::rtp::{RtpWrite, Ssrc};
-use str0m::{Candidate, Event as Str0mEvent, IceConnectionState, Input, Output as Str0mOutput, Rtc, RtcConfig};
+use str0m::{
+    Candidate, Event as Str0mEvent, IceConnectionState, Input, Output as Str0mOutput, Rtc, RtcConfig,
+};
 
 /// How long the browser has for its first check, and then for the handshake.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -218,16 +220,16 @@ impl BrowserLeg {
         })
     }
 
-    /// Whether this plan is one for another association: the browser came back with another certificate, or needs a
-    /// payload type that was not foreseen. Then the leg must be made anew.
+    /// Whether this plan is one for another association: the browser came back with another certificate. Then the
+    /// leg must be made anew.
     pub(crate) fn is_outgrown_by(&self, plan: &Plan) -> bool {
         self.remote.fingerprint != plan.browser.fingerprint
-            || payload_types(plan).any(|(payload_type, ..)| !self.payload_types.contains(&payload_type))
     }
 
     /// A new agreement over the same association: perhaps an ICE restart (RFC 8839 §4.4.1).
     pub(crate) fn update(&mut self, now: Instant, credentials: &Credentials, plan: &Plan) {
-        let restarted = self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
+        let restarted =
+            self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
         self.remote = plan.browser.clone();
         if restarted {
             let mut direct = self.rtc.direct_api();
@@ -310,7 +312,13 @@ impl BrowserLeg {
     }
 
     /// Sends a packet under this source; dropped while the leg does not stand.
-    pub(crate) fn send(&mut self, now: Instant, ssrc: u32, outgoing: &Outgoing<'_>, out: &mut Vec<LegOutput>) {
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        outgoing: &Outgoing<'_>,
+        out: &mut Vec<LegOutput>,
+    ) {
         if self.dtls != DtlsState::Connected
             || self.failed
             || ssrc == 0
@@ -326,7 +334,8 @@ impl BrowserLeg {
         let mut direct = self.rtc.direct_api();
         direct.declare_stream_tx(Ssrc::from(ssrc), None, Mid::from(MEDIA), None).write_rtp(write);
         self.sent.packets = self.sent.packets.saturating_add(1);
-        self.sent.octets = self.sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
+        self.sent.octets =
+            self.sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
         // Ignored: what str0m cannot go on with shows in `drain`.
         let _ = self.rtc.handle_input(Input::Timeout(at));
         self.drain(now, out);
@@ -356,7 +365,9 @@ impl BrowserLeg {
         self.drain(now, out);
         let given_up = match (self.dtls, self.first_valid, self.lost_at) {
             (_, _, Some(lost)) if now >= lost + CONSENT => Some(MediaCause::IceLost),
-            (DtlsState::New, None, _) if now >= self.started + PATIENCE => Some(MediaCause::IceNothingArrived),
+            (DtlsState::New, None, _) if now >= self.started + PATIENCE => {
+                Some(MediaCause::IceNothingArrived)
+            }
             (DtlsState::New, Some(valid), _) if now >= valid + PATIENCE => Some(MediaCause::DtlsFailed),
             _ => None,
         };
@@ -382,7 +393,8 @@ impl BrowserLeg {
 
     /// What was counted.
     pub(crate) fn figures(&self) -> BrowserFigures {
-        let pair = self.chosen.and_then(|(socket, from)| Some((self.locals.get(socket).copied().flatten()?, from)));
+        let pair =
+            self.chosen.and_then(|(socket, from)| Some((self.locals.get(socket).copied().flatten()?, from)));
         BrowserFigures {
             pair,
             dtls: self.dtls,
@@ -403,7 +415,13 @@ impl BrowserLeg {
                     break;
                 }
                 Ok(Str0mOutput::Transmit(transmit)) => {
-                    self.transmit(now, transmit.source, transmit.destination, transmit.contents.to_vec(), out);
+                    self.transmit(
+                        now,
+                        transmit.source,
+                        transmit.destination,
+                        transmit.contents.to_vec(),
+                        out,
+                    );
                 }
                 Ok(Str0mOutput::Event(event)) => self.event(now, event, out),
                 Err(error) => {
@@ -450,7 +468,9 @@ impl BrowserLeg {
         }
         // The browser's last choice counts (RFC 8445 §8.1.1), also while an older pair still lives.
         let (socket, to) = match self.chosen {
-            Some(chosen) if demultiplexing::class(&bytes) != Class::Stun && self.valid.contains(&chosen) => chosen,
+            Some(chosen) if demultiplexing::class(&bytes) != Class::Stun && self.valid.contains(&chosen) => {
+                chosen
+            }
             _ => (socket, destination),
         };
         out.push(LegOutput::Transmit { socket, to, bytes });
@@ -499,7 +519,10 @@ impl BrowserLeg {
                     self.told = Some(RemoteFigures { lost: remote.packets_lost, round_trip: stats.rtt });
                 }
             }
-            Str0mEvent::Closed => self.dtls = DtlsState::Closed,
+            Str0mEvent::Closed => {
+                self.dtls = DtlsState::Closed;
+                self.lost_at.get_or_insert(now);
+            }
             _ => {}
         }
     }
@@ -525,7 +548,8 @@ fn their_credentials(remote: &RemoteBrowser) -> IceCreds {
 fn payload_types(plan: &Plan) -> impl Iterator<Item = (u8, Codec, u32)> + '_ {
     plan.stream(Kind::Audio).into_iter().flat_map(|stream| {
         let pairs = stream.pairs.iter().map(|pair| (pair.browser, pair.codec, pair.clock));
-        let events = stream.events.iter().map(|pair| (pair.browser, Codec::TelephoneEvent, pair.browser_clock));
+        let events =
+            stream.events.iter().map(|pair| (pair.browser, Codec::TelephoneEvent, pair.browser_clock));
         pairs.chain(events)
     })
 }
@@ -538,7 +562,7 @@ fn declare(config: &mut RtcConfig, plan: &Plan) -> Vec<u8> {
     let later = statics
         .into_iter()
         .map(|(payload_type, codec)| (payload_type, codec, 8000))
-        .chain((96..=127).map(|payload_type| (payload_type, Codec::Opus, 48_000)));
+        .chain((96..=127).chain(35..=63).map(|payload_type| (payload_type, Codec::Opus, 48_000)));
     for (payload_type, codec, clock) in payload_types(plan).chain(later) {
         let Some(clock) = Frequency::new(clock).filter(|_| payload_type < 128) else { continue };
         if declared.contains(&payload_type) {

@@ -79,7 +79,10 @@ mod tests {
         let bytes = request(b"\x00\x06\x00\x07abcd:xy\x00\x00\x25\x00\x00");
         assert_eq!(BindingRequest::parse(&bytes), Some(BindingRequest { fragment: "abcd", nominates: true }));
         let bytes = request(b"\x00\x06\x00\x08abcd:xyz");
-        assert_eq!(BindingRequest::parse(&bytes), Some(BindingRequest { fragment: "abcd", nominates: false }));
+        assert_eq!(
+            BindingRequest::parse(&bytes),
+            Some(BindingRequest { fragment: "abcd", nominates: false })
+        );
     }
 
     #[test]
@@ -95,9 +98,13 @@ mod tests {
 
     #[test]
     fn the_first_octet_says_what_it_is() {
-        for (first, expected) in
-            [(0, Class::Stun), (22, Class::Dtls), (128, Class::Media), (64, Class::Other), (255, Class::Other)]
-        {
+        for (first, expected) in [
+            (0, Class::Stun),
+            (22, Class::Dtls),
+            (128, Class::Media),
+            (64, Class::Other),
+            (255, Class::Other),
+        ] {
             assert_eq!(class(&[first, 0]), expected, "{first}");
         }
         assert_eq!(class(&[]), Class::Other);

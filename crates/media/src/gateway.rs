@@ -1,22 +1,34 @@
 //! The media gateway: the machine that joins browsers and phones.
+//!
+//! A call has one leg toward each browser and one toward each phone. When a browser calls, its one leg serves all
+//! branches of the fork: no branch touches it before it answers, and whichever wins, the browser's transport is the
+//! one that it was told first. When browsers are called, each has its leg.
 
+mod call;
 mod interface;
+mod shared;
 
 pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, StartError};
 
-use crate::ports::{self, Ports};
-use crate::{Cause, Side};
-use sip::{Entropy, Instant};
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+use crate::demultiplexing::{self, BindingRequest, Class};
+use crate::relay::Relay;
+use crate::{Cause, Conversation, Side};
+use call::{Branch, BrowserEnd, Call};
+use shared::{Place, Shared};
+use sip::{Entropy, Instant, SeededEntropy};
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 
 /// Joins the legs of calls between browsers and phones: descriptions in, descriptions out, packets in, packets out.
 ///
 /// It opens no socket and reads no clock. After every call into it, [`Gateway::poll`] until it says
 /// [`Output::Timeout`]; ports are to be opened before a description is sent on.
 pub struct Gateway {
-    ports: Ports,
-    outputs: VecDeque<Output>,
+    shared: Shared,
+    calls: HashMap<u64, Call>,
+    names: HashMap<CallKey, u64>,
+    /// When something is due in which call; a call may be noted too early, never too late.
+    calendar: BTreeSet<(Instant, u64)>,
 }
 
 impl Gateway {
@@ -24,78 +36,326 @@ impl Gateway {
     ///
     /// # Errors
     /// When the configuration cannot work.
-    pub fn new(config: GatewayConfig, mut entropy: Box<dyn Entropy>) -> Result<Self, StartError> {
-        let ports = Ports::new(&config.ports, &mut *entropy);
-        if ports.free() == 0 {
-            return Err(StartError::NoPorts);
-        }
-        if let Some(bad) = config.advertised.iter().find(|address| ports::is_bad(address.port())) {
-            return Err(StartError::BadPort(bad.port()));
-        }
-        Ok(Self { ports, outputs: VecDeque::new() })
+    pub fn new(config: &GatewayConfig, entropy: Box<dyn Entropy>) -> Result<Self, StartError> {
+        Ok(Self {
+            shared: Shared::new(config, entropy)?,
+            calls: HashMap::new(),
+            names: HashMap::new(),
+            calendar: BTreeSet::new(),
+        })
     }
 
     /// An offer, written by the side `from`, in a request or response of this branch. Returns the offer for the
     /// other side.
     ///
+    /// Once a branch has won, an unknown branch stands for it: requests within the dialog need not name it.
+    ///
     /// # Errors
-    /// When it cannot be converted; [`Cause::status`] says how to refuse it.
+    /// When it cannot be converted; [`Cause::status`] says how to refuse it. A branch that was new is forgotten.
     pub fn offer(
         &mut self,
-        _now: Instant,
-        _call: &CallKey,
-        _branch: &BranchKey,
-        _from: Side,
-        _description: &[u8],
+        now: Instant,
+        call: &CallKey,
+        branch: &BranchKey,
+        from: Side,
+        description: &[u8],
     ) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpNothingToRelay)
+        let id = self.call(call);
+        let (branch, new) = self.branch(now, id, branch, from, description)?;
+        let converted = self.converse(id, branch, from, description, true);
+        if converted.is_err() && new {
+            self.remove(now, id, branch);
+        }
+        converted
     }
 
-    /// An answer, written by the side `from`. Returns the answer for the other side.
+    /// An answer, written by the side `from`. Returns the answer for the other side. It may come again, in a 200
+    /// after a 183.
     ///
     /// # Errors
     /// When it cannot be converted: the call must be ended.
     pub fn answer(
         &mut self,
-        _now: Instant,
-        _call: &CallKey,
-        _branch: &BranchKey,
-        _from: Side,
-        _description: &[u8],
+        now: Instant,
+        call: &CallKey,
+        branch: &BranchKey,
+        from: Side,
+        description: &[u8],
     ) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpUnexpectedAnswer)
+        let (id, branch) = self.find(call, branch).ok_or(Cause::SdpUnexpectedAnswer)?;
+        let converted = self.converse(id, branch, from, description, false)?;
+        let agreed = self.calls.get_mut(&id).is_none_or(|call| call.agree(now, branch, &mut self.shared));
+        self.note(id);
+        if agreed { Ok(converted) } else { Err(Cause::SdpNoFingerprint) }
     }
 
-    /// The open offer of this branch was refused (a final error response to a re-INVITE or UPDATE).
-    pub fn withdraw(&mut self, _now: Instant, _call: &CallKey, _branch: &BranchKey) {}
+    /// The open offer of this branch was refused: a final error response to a re-INVITE or UPDATE. What was agreed
+    /// before holds on.
+    pub fn withdraw(&mut self, call: &CallKey, branch: &BranchKey) {
+        let Some((id, branch)) = self.find(call, branch) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(branch) = call.branches.iter_mut().find(|known| known.id == branch) else { return };
+        branch.conversation.withdraw();
+        branch.offered = false;
+        let Some(end) = call.browsers.iter_mut().find(|end| end.id == branch.browser) else { return };
+        if let Some(next) = end.next_credentials.take() {
+            self.shared.fragments.remove(&next.fragment);
+            branch
+                .conversation
+                .restart_ice(end.credentials.fragment.clone(), end.credentials.password.clone());
+        }
+    }
 
-    /// The phone of this branch may also send from this address: the one its signalling comes from, where its
+    /// The phone of this branch may also send from this address: the one from which its signalling comes, where its
     /// description names an address behind NAT.
-    pub fn expect_phone_at(&mut self, _call: &CallKey, _branch: &BranchKey, _address: std::net::IpAddr) {}
+    pub fn expect_phone_at(&mut self, call: &CallKey, branch: &BranchKey, address: IpAddr) {
+        if let Some(branch) = self.find_mut(call, branch) {
+            branch.phone.expect_at(address);
+        }
+    }
 
-    /// This branch won: the phone legs of all others are freed.
-    pub fn confirm(&mut self, _now: Instant, _call: &CallKey, _branch: &BranchKey) {}
+    /// This branch won: the legs of all others are freed.
+    pub fn confirm(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) {
+        let Some((id, branch)) = self.find(call, branch) else { return };
+        let others = self.calls.get_mut(&id).map(|call| call.confirm(branch)).unwrap_or_default();
+        for other in others {
+            self.remove(now, id, other);
+        }
+        self.note(id);
+    }
 
     /// The call is over, or never came to be.
-    pub fn end(&mut self, _now: Instant, _call: &CallKey) {}
+    pub fn end(&mut self, now: Instant, call: &CallKey) {
+        let Some(id) = self.names.get(call).copied() else { return };
+        self.report(now, id);
+        let branches = self.calls.get(&id).map(|call| call.branches.iter().map(|branch| branch.id).collect());
+        for branch in branches.unwrap_or_else(Vec::new) {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.remove(now, branch, &mut self.shared);
+            }
+        }
+        self.forget(id);
+    }
 
-    /// The branch is over: refused, or cancelled.
-    pub fn end_branch(&mut self, _now: Instant, _call: &CallKey, _branch: &BranchKey) {}
+    /// The branch is over: refused, or cancelled. With its last branch a call is over.
+    pub fn end_branch(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) {
+        let Some(id) = self.names.get(call).copied() else { return };
+        let Some(known) = self.calls.get(&id) else { return };
+        // By its own name only: a late response of a branch that lost must not end the one that won.
+        let branch = known.branches.iter().find(|known| known.key == *branch).map(|branch| branch.id);
+        if let Some(branch) = branch {
+            self.remove(now, id, branch);
+        }
+    }
 
     /// A datagram arrived.
-    pub fn receive(&mut self, _now: Instant, _socket: SocketId, _from: SocketAddr, _bytes: &[u8]) {}
+    pub fn receive(&mut self, now: Instant, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
+        let place = match socket {
+            SocketId::Browser(index) => match demultiplexing::class(bytes) {
+                Class::Stun => BindingRequest::parse(bytes)
+                    .and_then(|request| self.shared.fragments.get(request.fragment).copied()),
+                Class::Dtls | Class::Media => self.shared.pairs.get(&(index, from)).copied(),
+                Class::Other => None,
+            },
+            SocketId::Phone(port) => self.shared.phones.get(&(port & !1)).copied(),
+        };
+        let Some(Place { call: id, part }) = place else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        match socket {
+            SocketId::Browser(index) => call.receive_browser(now, part, index, from, bytes, &mut self.shared),
+            SocketId::Phone(port) => call.receive_phone(now, part, port, from, bytes, &mut self.shared),
+        }
+        self.note(id);
+    }
 
     /// The time that [`Output::Timeout`] asked for has come.
-    pub fn timeout(&mut self, _now: Instant) {}
+    pub fn timeout(&mut self, now: Instant) {
+        while let Some((at, id)) = self.calendar.first().copied().filter(|(at, _)| *at <= now) {
+            self.calendar.remove(&(at, id));
+            let Some(call) = self.calls.get_mut(&id) else { continue };
+            call.noted = Instant::NEVER;
+            call.timeout(now, &mut self.shared);
+            self.note(id);
+        }
+    }
 
     /// What to do next.
     pub fn poll(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or(Output::Timeout(Instant::NEVER))
+        self.shared
+            .outputs
+            .pop_front()
+            .unwrap_or_else(|| Output::Timeout(self.calendar.first().map_or(Instant::NEVER, |(at, _)| *at)))
     }
 
-    /// Whether nothing is left of any call.
+    /// How many calls there are.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether nothing is left of any call: no port, no name, no address.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.ports.free() > 0
+        self.calls.is_empty() && self.names.is_empty() && self.calendar.is_empty() && self.shared.is_idle()
     }
+
+    fn call(&mut self, key: &CallKey) -> u64 {
+        if let Some(id) = self.names.get(key) {
+            return *id;
+        }
+        let id = self.shared.number();
+        let seed = self.shared.entropy.number();
+        self.names.insert(key.clone(), id);
+        self.calls.insert(id, Call::new(id, key.clone(), seed));
+        id
+    }
+
+    fn find_mut(&mut self, call: &CallKey, branch: &BranchKey) -> Option<&mut Branch> {
+        self.names.get(call).and_then(|id| self.calls.get_mut(id)).and_then(|call| call.branch(branch))
+    }
+
+    fn find(&mut self, call: &CallKey, branch: &BranchKey) -> Option<(u64, u64)> {
+        let id = self.names.get(call).copied()?;
+        self.find_mut(call, branch).map(|branch| (id, branch.id))
+    }
+
+    /// The branch of that name, made if it is new.
+    fn branch(
+        &mut self,
+        now: Instant,
+        id: u64,
+        key: &BranchKey,
+        from: Side,
+        description: &[u8],
+    ) -> Result<(u64, bool), Cause> {
+        let Some(call) = self.calls.get_mut(&id) else { return Err(Cause::NoFreePort) };
+        if let Some(known) = call.branch(key) {
+            return Ok((known.id, false));
+        }
+        let shared = &mut self.shared;
+        let phone = match shared.phone_leg() {
+            Ok(phone) => phone,
+            Err(cause) => {
+                if call.branches.is_empty() {
+                    self.report(now, id);
+                    self.forget(id);
+                }
+                return Err(cause);
+            }
+        };
+        let described_as = (from == Side::Browser).then(|| fragment(description)).flatten();
+        // The caller's browser, which this branch shares with the others.
+        let known = call
+            .browsers
+            .iter()
+            .find(|end| described_as.is_some() && end.described_as.as_deref() == described_as)
+            .map(|end| (end.id, end.credentials.clone()));
+        let (browser, credentials) = known.unwrap_or_else(|| {
+            let end = shared.number();
+            let credentials = shared.credentials();
+            shared.fragments.insert(credentials.fragment.clone(), Place { call: id, part: end });
+            let mut made = BrowserEnd::new(end, credentials.clone(), Relay::new(&mut *shared.entropy));
+            made.described_as = described_as.map(<[u8]>::to_vec);
+            call.browsers.push(made);
+            (end, credentials)
+        });
+        let conversation = Conversation::new(
+            shared.browser_transport(&credentials),
+            shared.phone_transports(&phone),
+            // The same for all branches, so that all answers to one browser announce the same stream.
+            &mut SeededEntropy::new(call.seed),
+        );
+        let branch = shared.number();
+        shared.phones.insert(phone.port(), Place { call: id, part: branch });
+        let relay = Relay::new(&mut *shared.entropy);
+        call.branches.push(Branch::new(branch, key.clone(), browser, conversation, phone, relay));
+        Ok((branch, true))
+    }
+
+    /// Converts a description.
+    fn converse(
+        &mut self,
+        id: u64,
+        branch: u64,
+        from: Side,
+        description: &[u8],
+        offer: bool,
+    ) -> Result<Vec<u8>, Cause> {
+        let call = self.calls.get_mut(&id).ok_or(Cause::SdpUnexpectedAnswer)?;
+        let known = call.branches.iter_mut().find(|known| known.id == branch);
+        let branch = known.ok_or(Cause::SdpUnexpectedAnswer)?;
+        let mut restarted = None;
+        if from == Side::Browser && branch.conversation.restarts_ice(description) {
+            let credentials = self.shared.credentials();
+            branch.conversation.restart_ice(credentials.fragment.clone(), credentials.password.clone());
+            restarted = Some(credentials);
+        }
+        let converted = match (offer, from) {
+            (true, Side::Browser) => branch.conversation.offer_from_browser(description),
+            (true, Side::Phone) => branch.conversation.offer_from_phone(description),
+            (false, Side::Browser) => branch.conversation.answer_from_browser(description),
+            (false, Side::Phone) => branch.conversation.answer_from_phone(description),
+        };
+        branch.offered |= offer && converted.is_ok();
+        let browser = branch.browser;
+        if let Some(credentials) = restarted
+            && let Some(end) = call.browser(browser)
+        {
+            self.shared.fragments.insert(credentials.fragment.clone(), Place { call: id, part: browser });
+            if let Some(before) = end.next_credentials.replace(credentials) {
+                self.shared.fragments.remove(&before.fragment);
+            }
+        }
+        converted
+    }
+
+    /// Frees a branch, and with the last one the call.
+    fn remove(&mut self, now: Instant, id: u64, branch: u64) {
+        let last = self.calls.get(&id).is_some_and(|call| call.branches.len() == 1);
+        if last {
+            self.report(now, id);
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.remove(now, branch, &mut self.shared);
+        }
+        if last {
+            self.forget(id);
+        } else {
+            self.note(id);
+        }
+    }
+
+    /// Tells what happened in a call that is about to end.
+    fn report(&mut self, now: Instant, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if let Some(report) = call.report(now) {
+            self.shared.event(Event::Ended { call: call.key.clone(), report: Box::new(report) });
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        if let Some(call) = self.calls.remove(&id) {
+            self.calendar.remove(&(call.noted, id));
+            self.names.remove(&call.key);
+        }
+    }
+
+    /// Notes when something is due in a call, unless an earlier moment is noted already.
+    fn note(&mut self, id: u64) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let next = call.next();
+        if next < call.noted {
+            self.calendar.remove(&(call.noted, id));
+            self.calendar.insert((next, id));
+            call.noted = next;
+        }
+    }
+}
+
+/// The ICE user fragment of a description.
+fn fragment(description: &[u8]) -> Option<&[u8]> {
+    description
+        .split(|octet| matches!(octet, b'\r' | b'\n'))
+        .find_map(|line| line.strip_prefix(b"a=ice-ufrag:"))
+        .map(<[u8]>::trim_ascii)
 }

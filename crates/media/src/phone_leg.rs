@@ -65,7 +65,9 @@ impl Path {
     }
 
     fn destination(&self) -> Option<SocketAddr> {
-        self.latched.or(self.signalled).filter(|address| address.port() != 0 && !address.ip().is_unspecified())
+        self.latched
+            .or(self.signalled)
+            .filter(|address| address.port() != 0 && !address.ip().is_unspecified())
     }
 }
 
@@ -214,17 +216,23 @@ impl PhoneLeg {
     }
 
     /// The report that is due. `last` is the timestamp that was sent last, when, and the clock of the stream.
-    pub(crate) fn report(&mut self, now: Instant, last: Option<(u32, Instant)>, clock: u32) -> Option<Datagram> {
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        last: Option<(u32, Instant)>,
+        clock: u32,
+    ) -> Option<Datagram> {
         if self.next_report.is_none_or(|due| now < due) {
             return None;
         }
         self.next_report = Some(now + REPORTS);
-        let sent = last.filter(|_| self.sent.packets > self.sent_reported).map(|(timestamp, at)| rtcp::Sent {
-            // RFC 3550 §6.4.1: the timestamp of this very moment.
-            timestamp: timestamp.wrapping_add(rtp::ticks(micros(now.saturating_since(at)), clock)),
-            packets: self.sent.packets,
-            octets: self.sent.octets,
-        });
+        let sent =
+            last.filter(|_| self.sent.packets > self.sent_reported).map(|(timestamp, at)| rtcp::Sent {
+                // RFC 3550 §6.4.1: the timestamp of this very moment.
+                timestamp: timestamp.wrapping_add(rtp::ticks(micros(now.saturating_since(at)), clock)),
+                packets: self.sent.packets,
+                octets: self.sent.octets,
+            });
         self.sent_reported = self.sent.packets;
         let last = self.last_report.map_or(LastReport::default(), |(middle, at)| LastReport {
             middle,

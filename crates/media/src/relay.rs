@@ -224,18 +224,25 @@ impl Relay {
 
     /// A packet of our own making, `duration` after the last one at least: silence. The next of a source is anchored
     /// anew.
-    pub(crate) fn fill<'p>(&mut self, now: Instant, payload_type: u8, clock: u32, payload: &'p [u8]) -> Outgoing<'p> {
+    pub(crate) fn fill<'p>(
+        &mut self,
+        now: Instant,
+        payload_type: u8,
+        clock: u32,
+        payload: &'p [u8],
+    ) -> Outgoing<'p> {
         self.timestamp = self.next_timestamp(now, clock);
         self.at = Some(now);
         self.anchor = None;
         let sequence = self.sequence.saturating_add(1);
         self.claim(sequence);
-        Outgoing { marker: false, payload_type, sequence, timestamp: self.timestamp, payload: Cow::Borrowed(payload) }
-    }
-
-    /// When something was last sent.
-    pub(crate) const fn sent_at(&self) -> Option<Instant> {
-        self.at
+        Outgoing {
+            marker: false,
+            payload_type,
+            sequence,
+            timestamp: self.timestamp,
+            payload: Cow::Borrowed(payload),
+        }
     }
 
     /// The timestamp that was sent last, and when.

@@ -59,7 +59,9 @@ pub(crate) fn report(
         }
         if let Some((block, last)) = block {
             out.extend_from_slice(&block.ssrc.to_be_bytes());
-            out.extend_from_slice(&(u32::from(block.fraction) << 24 | block.lost & 0x00ff_ffff).to_be_bytes());
+            out.extend_from_slice(
+                &(u32::from(block.fraction) << 24 | block.lost & 0x00ff_ffff).to_be_bytes(),
+            );
             out.extend_from_slice(&block.highest.to_be_bytes());
             out.extend_from_slice(&block.jitter.to_be_bytes());
             out.extend_from_slice(&last.middle.to_be_bytes());
@@ -140,7 +142,9 @@ pub(crate) fn read(bytes: &[u8], our_ssrc: u32) -> Option<Heard> {
         packets = packets.saturating_add(1);
         match kind {
             SENDER_REPORT => {
-                heard.sender = word(body, 4).zip(word(body, 8)).map(|(high, low)| u64::from(high) << 32 | u64::from(low));
+                heard.sender = word(body, 4)
+                    .zip(word(body, 8))
+                    .map(|(high, low)| u64::from(high) << 32 | u64::from(low));
                 blocks(body.get(24..).unwrap_or_default(), first & 0x1f, our_ssrc, &mut heard);
             }
             RECEIVER_REPORT => blocks(body.get(4..).unwrap_or_default(), first & 0x1f, our_ssrc, &mut heard),

@@ -166,7 +166,8 @@ impl Reception {
     }
 
     fn lost(&self) -> u64 {
-        let present = self.source.as_ref().map_or(0, |source| source.expected().saturating_sub(source.packets));
+        let present =
+            self.source.as_ref().map_or(0, |source| source.expected().saturating_sub(source.packets));
         self.lost_before.saturating_add(present)
     }
 
@@ -259,7 +260,9 @@ mod tests {
         for cut in 0..HEADER {
             assert_eq!(Packet::parse(&good[..cut]), None);
         }
-        for (first, tail) in [(0x8f, &b"ab"[..]), (0x90, b"\xbe\xde\0\x09abcd"), (0xa0, b"ab\x09"), (0xa0, b"a\0")] {
+        for (first, tail) in
+            [(0x8f, &b"ab"[..]), (0x90, b"\xbe\xde\0\x09abcd"), (0xa0, b"ab\x09"), (0xa0, b"a\0")]
+        {
             let mut bytes = good[..HEADER].to_vec();
             bytes[0] = first;
             bytes.extend_from_slice(tail);
@@ -286,7 +289,11 @@ mod tests {
     fn a_late_packet_is_jitter_and_an_even_stream_has_none() {
         let mut reception = Reception::default();
         for index in 0..50u32 {
-            reception.record(Instant::from_millis(5000 + 20 * u64::from(index)), &packet(index as u16, 160 * index), 8000);
+            reception.record(
+                Instant::from_millis(5000 + 20 * u64::from(index)),
+                &packet(index as u16, 160 * index),
+                8000,
+            );
         }
         assert_eq!(reception.figures().jitter, Duration::ZERO);
         reception.record(Instant::from_millis(5000 + 20 * 50 + 32), &packet(50, 160 * 50), 8000);

@@ -1,0 +1,161 @@
+//! What all calls of a gateway share: sockets, ports, the certificate, and whose packets are whose.
+
+use super::{Event, GatewayConfig, Output, StartError};
+use crate::browser_leg::{Credentials, Epoch, Identity};
+use crate::phone_leg::PhoneLeg;
+use crate::ports::{self, Ports};
+use crate::{BrowserTransport, Cause, PhoneSecurity, PhoneTransport, PhoneTransports};
+use sip::Entropy;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+/// The owner of something that arrives: a call, and one of its browser ends or branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) call: u64,
+    pub(super) part: u64,
+}
+
+pub(super) struct Shared {
+    pub(super) epoch: Epoch,
+    pub(super) identity: Identity,
+    pub(super) entropy: Box<dyn Entropy>,
+    /// What str0m is told that each socket for browsers is.
+    pub(super) locals: Vec<Option<SocketAddr>>,
+    /// What browsers are told.
+    candidates: Vec<SocketAddr>,
+    phone_advertised: IpAddr,
+    ports: Ports,
+    all_ports: usize,
+    /// The branch on each RTP port.
+    pub(super) phones: HashMap<u16, Place>,
+    /// The browser end of each user fragment of ours.
+    pub(super) fragments: HashMap<String, Place>,
+    /// The browser end of each pair that proved itself.
+    pub(super) pairs: HashMap<(usize, SocketAddr), Place>,
+    pub(super) outputs: VecDeque<Output>,
+    counter: u64,
+}
+
+impl Shared {
+    pub(super) fn new(config: &GatewayConfig, mut entropy: Box<dyn Entropy>) -> Result<Self, StartError> {
+        let unspecified = config.advertised.iter().any(|address| address.ip().is_unspecified());
+        if unspecified || config.phone_advertised.is_unspecified() {
+            return Err(StartError::UnspecifiedAddress);
+        }
+        if let Some(bad) = config.advertised.iter().find(|address| ports::is_bad(address.port())) {
+            return Err(StartError::BadPort(bad.port()));
+        }
+        let locals = locals(config);
+        let candidates: Vec<SocketAddr> = config
+            .advertised
+            .iter()
+            .filter(|address| locals.iter().flatten().any(|local| local.is_ipv4() == address.is_ipv4()))
+            .copied()
+            .collect();
+        if candidates.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        let ports = Ports::new(&config.ports, &mut *entropy);
+        if ports.free() == 0 {
+            return Err(StartError::NoPorts);
+        }
+        Ok(Self {
+            epoch: config.epoch,
+            identity: Identity::generate().ok_or(StartError::NoCertificate)?,
+            entropy,
+            locals,
+            candidates,
+            phone_advertised: config.phone_advertised,
+            all_ports: ports.free(),
+            ports,
+            phones: HashMap::new(),
+            fragments: HashMap::new(),
+            pairs: HashMap::new(),
+            outputs: VecDeque::new(),
+            counter: 0,
+        })
+    }
+
+    /// A number that nothing else has.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.counter = self.counter.wrapping_add(1);
+        self.counter
+    }
+
+    /// Credentials that no other leg has (RFC 8839 §5.4 asks for 24 and 128 random bits).
+    pub(super) fn credentials(&mut self) -> Credentials {
+        loop {
+            let fragment = self.entropy.token(8);
+            if !self.fragments.contains_key(&fragment) {
+                return Credentials { fragment, password: self.entropy.token(32) };
+            }
+        }
+    }
+
+    /// A phone leg on a pair of ports of its own.
+    pub(super) fn phone_leg(&mut self) -> Result<PhoneLeg, Cause> {
+        let port = self.ports.take().ok_or(Cause::NoFreePort)?;
+        let leg = PhoneLeg::new(port, &mut *self.entropy);
+        self.outputs.push_back(Output::Open { port });
+        self.outputs.push_back(Output::Open { port: leg.control_port() });
+        Ok(leg)
+    }
+
+    /// Gives the ports of a leg back.
+    pub(super) fn free(&mut self, port: u16) {
+        self.phones.remove(&port);
+        self.ports.give_back(port);
+        self.outputs.push_back(Output::Close { port });
+        self.outputs.push_back(Output::Close { port: port.saturating_add(1) });
+    }
+
+    pub(super) fn browser_transport(&self, credentials: &Credentials) -> BrowserTransport {
+        BrowserTransport {
+            ufrag: credentials.fragment.clone(),
+            password: credentials.password.clone(),
+            fingerprint: self.identity.fingerprint.clone(),
+            candidates: self.candidates.clone(),
+        }
+    }
+
+    pub(super) fn phone_transports(&self, leg: &PhoneLeg) -> PhoneTransports {
+        let audio = PhoneTransport {
+            address: self.phone_advertised,
+            rtp_port: leg.port(),
+            security: PhoneSecurity::Plain,
+        };
+        PhoneTransports { audio, video: None }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Whether no call holds anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ports.free() == self.all_ports
+            && self.phones.is_empty()
+            && self.fragments.is_empty()
+            && self.pairs.is_empty()
+    }
+}
+
+/// What each socket for browsers is known as.
+fn locals(config: &GatewayConfig) -> Vec<Option<SocketAddr>> {
+    let one_for_each = config.advertised.len() == config.browser_addresses.len();
+    let mut taken: Vec<SocketAddr> = Vec::new();
+    let mut locals = Vec::new();
+    for (index, bound) in config.browser_addresses.iter().enumerate() {
+        let local = if one_for_each {
+            config.advertised.get(index)
+        } else {
+            let family =
+                |address: &&SocketAddr| address.is_ipv4() == bound.is_ipv4() && !taken.contains(address);
+            config.advertised.iter().find(family)
+        };
+        taken.extend(local);
+        locals.push(local.copied());
+    }
+    locals
+}
