@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use sip::Instant;
 
 use crate::keyed_hash::Key;
+use crate::sources::subscriber;
 
 /// How many wrong passwords are challenged anew.
 const PATIENCE: u32 = 3;
@@ -27,7 +28,7 @@ pub(crate) struct Failures {
     places: HashMap<Place, Failure>,
 }
 
-/// An address, and a hash of a user name, which may be as long as its sender likes.
+/// A subscriber, and a hash of a user name, which may be as long as its sender likes.
 type Place = (IpAddr, [u8; 32]);
 
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +70,7 @@ impl Failures {
     }
 
     fn place(&self, address: IpAddr, user: &str) -> Place {
-        (address, self.key.sign(b"wrong passwords", &[user.as_bytes()]))
+        (subscriber(address), self.key.sign(b"wrong passwords", &[user.as_bytes()]))
     }
 
     fn count(&self, now: Instant, address: IpAddr, user: &str) -> u32 {
@@ -98,5 +99,15 @@ mod tests {
         }
         assert!(failures.is_locked(Instant::from_secs(59), address, "bob"));
         assert!(!failures.is_locked(Instant::from_secs(60), address, "bob"));
+    }
+
+    #[test]
+    fn another_address_of_the_same_subscriber_is_no_fresh_start() {
+        let mut failures = Failures::new(Key::new([3; 32]));
+        let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+        for last in 0..20 {
+            failures.enter(Instant::ZERO, address(last), "bob");
+        }
+        assert!(failures.is_locked(Instant::ZERO, address(99), "bob"));
     }
 }

@@ -1,7 +1,5 @@
 //! A request on its way in: may it pass, who sent it, where does it want to go (RFC 3261 §16.3 to §16.5)?
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sip::header::HeaderName;
@@ -74,33 +72,6 @@ impl Wish {
             Self::Ourselves => Reach::Ourselves,
             Self::Targets(_, reach) | Self::Nowhere(_, reach) => *reach,
             Self::Nobody { .. } => Reach::OwnUser,
-        }
-    }
-}
-
-/// Requests in progress from each address.
-#[derive(Debug, Default)]
-pub(crate) struct Sources(HashMap<IpAddr, usize>);
-
-impl Sources {
-    pub(crate) fn count(&self, address: IpAddr) -> usize {
-        self.0.get(&address).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn enter(&mut self, address: IpAddr) {
-        *self.0.entry(address).or_default() += 1;
-    }
-
-    pub(crate) fn leave(&mut self, address: IpAddr) {
-        if let Some(count) = self.0.get_mut(&address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.0.remove(&address);
-            }
         }
     }
 }

@@ -61,6 +61,7 @@ mod registrar;
 mod reply;
 mod response_context;
 mod route;
+mod sources;
 mod target;
 mod validation;
 mod via;

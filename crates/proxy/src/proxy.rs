@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::failures::Failures;
 use crate::flow_token::FlowTokens;
-use crate::inbound::{Job, Sources};
+use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
 use crate::output::{AskId, Outbox, Output, ResolveError, StoreError, UserSecret};
@@ -20,6 +20,7 @@ use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext};
+use crate::sources::Sources;
 use crate::target::Target;
 
 /// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
