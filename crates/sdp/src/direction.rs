@@ -39,4 +39,28 @@ impl Direction {
     pub const fn receives(self) -> bool {
         matches!(self, Self::SendReceive | Self::ReceiveOnly)
     }
+
+    /// Whether the one who wrote it wants to send.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// The direction of one who sends or not, and receives or not.
+    #[must_use]
+    pub const fn of(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendReceive,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::ReceiveOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// What of this direction an answer may keep toward an offer of that direction (RFC 3264 §6.1): it sends
+    /// only what the other receives, and receives only what the other sends.
+    #[must_use]
+    pub const fn answering(self, offer: Self) -> Self {
+        Self::of(self.sends() && offer.receives(), self.receives() && offer.sends())
+    }
 }

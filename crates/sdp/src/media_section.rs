@@ -94,6 +94,25 @@ impl<'a> MediaSection<'a> {
             .map(|(_, value)| value)
     }
 
+    /// The values of all attributes of this name in the section.
+    pub fn attributes<'n>(&self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let attributes = self.lines().filter_map(|line| line.attribute());
+        attributes.filter(move |(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// The value of an attribute of the section, else of the session part.
+    #[must_use]
+    pub fn inherited_attribute(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.attribute(name).or_else(|| self.description.attribute(name))
+    }
+
+    /// The connection data (`c=`) of the section, else of the session part (RFC 8866 §5.7).
+    #[must_use]
+    pub fn connection(&self) -> Option<&'a [u8]> {
+        let own = self.lines().find(|line| line.letter == b'c');
+        own.or_else(|| self.description.session_lines().find(|line| line.letter == b'c')).map(|line| line.value)
+    }
+
     /// The direction: the section's own, else the session's, else both ways (RFC 8866 §6.7).
     #[must_use]
     pub fn direction(&self) -> Direction {

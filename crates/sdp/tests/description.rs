@@ -44,6 +44,33 @@ fn a_direction_in_the_session_part_holds_for_sections_that_name_none() {
 }
 
 #[test]
+fn a_section_inherits_the_connection_and_attributes_that_it_does_not_write() {
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=setup:actpass\r\n\
+        m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 96\r\nc=IN IP4 192.0.2.2\r\na=setup:active\r\n\
+        a=ssrc:1 cname:a\r\na=ssrc:2 cname:a\r\n";
+    let description = Description::parse(text.as_bytes()).unwrap();
+    let sections: Vec<_> = description.media().collect();
+    let [audio, video] = sections.as_slice() else { panic!("two sections") };
+    assert_eq!(audio.connection(), Some(b"IN IP4 192.0.2.1".as_slice()));
+    assert_eq!(video.connection(), Some(b"IN IP4 192.0.2.2".as_slice()));
+    assert_eq!(audio.inherited_attribute(b"setup"), Some(b"actpass".as_slice()));
+    assert_eq!(video.inherited_attribute(b"setup"), Some(b"active".as_slice()));
+    assert_eq!(video.attributes(b"ssrc").count(), 2);
+}
+
+#[test]
+fn an_answer_keeps_only_the_direction_that_its_offer_leaves() {
+    let all = [Direction::SendReceive, Direction::SendOnly, Direction::ReceiveOnly, Direction::Inactive];
+    for direction in all {
+        assert_eq!(Direction::of(direction.sends(), direction.receives()), direction);
+        assert_eq!(direction.answering(Direction::SendReceive), direction);
+        assert_eq!(direction.answering(Direction::Inactive), Direction::Inactive);
+    }
+    // A phone of RFC 2543 answers a hold as if nothing were held.
+    assert_eq!(Direction::SendReceive.answering(Direction::SendOnly), Direction::ReceiveOnly);
+}
+
+#[test]
 fn an_edit_changes_only_the_lines_it_names() {
     let mut description = Description::parse(BROWSER.as_bytes()).unwrap();
     description.replace(2, b's', b"call");

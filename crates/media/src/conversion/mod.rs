@@ -1,6 +1,30 @@
 //! The offer/answer state of one call between a browser and a phone.
+//!
+//! Each leg has its own descriptions, written by us from first line to last: nothing of one side leaks to the
+//! other but what the relay carries. Offers and answers are told apart by the state of the exchange, never by the
+//! SIP method that carried them (RFC 3264, RFC 6337): a late offer, an UPDATE and a re-INVITE are all the same here.
+//!
+//! ```text
+//!  browser's description -> Written -> State -> description for the phone
+//!                                        |
+//!                                        +---> Plan, for the relay
+//! ```
+
+mod browser_end;
+mod description;
+mod exchange;
+mod formats;
+mod h264;
+mod leg;
+mod phone_end;
+mod sdes;
+mod section;
+mod text;
 
 use crate::{BrowserTransport, Cause, DtlsRole, Kind, PhoneTransport, PhoneTransports, Plan, RemoteBrowser};
+use exchange::{Ends, State};
+use leg::{Leg, Stream};
+use section::Written;
 use sip::Entropy;
 
 /// Which leg of a call.
@@ -12,6 +36,17 @@ pub enum Side {
     Phone,
 }
 
+impl Side {
+    /// The other leg.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Browser => Self::Phone,
+            Self::Phone => Self::Browser,
+        }
+    }
+}
+
 /// The offer/answer state of one call between one browser leg and one phone leg: one for each branch of a fork.
 ///
 /// An `Err` leaves the state as it was.
@@ -19,86 +54,143 @@ pub enum Side {
 pub struct Conversation {
     browser: BrowserTransport,
     phone: PhoneTransports,
+    state: State,
+    /// What was agreed before the open offer.
+    before: Option<Box<State>>,
 }
 
 impl Conversation {
     /// A conversation with our ends of both legs.
     #[must_use]
-    pub fn new(browser: BrowserTransport, phone: PhoneTransports, _entropy: &mut dyn Entropy) -> Self {
-        Self { browser, phone }
+    pub fn new(browser: BrowserTransport, phone: PhoneTransports, entropy: &mut dyn Entropy) -> Self {
+        let mut stream = || Stream {
+            // Zero is valid (RFC 3550 §8.1) but some take it for none.
+            ssrc: (entropy.number() as u32).max(1),
+            browser: None,
+            phone: None,
+            addresses: None,
+            settled: None,
+        };
+        let streams = [stream(), stream()];
+        let state = State {
+            browser: Leg::new(entropy.number()),
+            phone: Leg::new(entropy.number()),
+            streams,
+            role: None,
+            remote: None,
+            exchange: None,
+            plan: None,
+            name: entropy.token(16),
+        };
+        Self { browser, phone, state, before: None }
     }
 
     /// The kinds of live streams in a description: what to have transports for, before a [`Conversation`] is made.
     ///
     /// # Errors
     /// When it is no description.
-    pub fn kinds(_description: &[u8]) -> Result<Vec<Kind>, Cause> {
-        Ok(Vec::new())
+    pub fn kinds(description: &[u8]) -> Result<Vec<Kind>, Cause> {
+        let written = Written::read(description, Side::Browser)?;
+        let live =
+            |kind: &Kind| written.sections.iter().any(|section| section.live && section.kind == Some(*kind));
+        Ok([Kind::Audio, Kind::Video].into_iter().filter(live).collect())
     }
 
     /// Hands in our end of a stream that had none: video added to a call. A transport in use is never replaced.
-    pub fn provide(&mut self, _kind: Kind, transport: PhoneTransport) {
-        self.phone.video = Some(transport);
+    pub fn provide_video(&mut self, transport: PhoneTransport) {
+        self.phone.video.get_or_insert(transport);
     }
 
-    /// The browser offers; returns the offer for the phone.
+    /// The browser offers; returns the offer for the phone. The same offer again gives the same again; a new one
+    /// takes the place of one that was not answered.
     ///
     /// # Errors
     /// When it cannot be converted; [`Cause::status`] says how to refuse it.
-    pub fn offer_from_browser(&mut self, _offer: &[u8]) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpNothingToRelay)
+    pub fn offer_from_browser(&mut self, offer: &[u8]) -> Result<Vec<u8>, Cause> {
+        self.offer(Side::Browser, offer)
     }
 
     /// The phone answers the browser's offer; returns the answer for the browser. May come again: the same one
-    /// (a 200 after a 183) or, from an early dialog that changed its mind, another.
+    /// (a 200 after a 183) gives the same again; another (an early dialog that changed its mind) gives another,
+    /// with a new version, and a new plan.
     ///
     /// # Errors
     /// When it cannot be converted: the call must be ended.
-    pub fn answer_from_phone(&mut self, _answer: &[u8]) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpUnexpectedAnswer)
+    pub fn answer_from_phone(&mut self, answer: &[u8]) -> Result<Vec<u8>, Cause> {
+        self.answer(Side::Phone, answer)
     }
 
     /// The phone offers; returns the offer for the browser.
     ///
     /// # Errors
     /// When it cannot be converted; [`Cause::status`] says how to refuse it.
-    pub fn offer_from_phone(&mut self, _offer: &[u8]) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpNothingToRelay)
+    pub fn offer_from_phone(&mut self, offer: &[u8]) -> Result<Vec<u8>, Cause> {
+        self.offer(Side::Phone, offer)
     }
 
     /// The browser answers the phone's offer; returns the answer for the phone. May come again, as above.
     ///
     /// # Errors
     /// When it cannot be converted: the call must be ended.
-    pub fn answer_from_browser(&mut self, _answer: &[u8]) -> Result<Vec<u8>, Cause> {
-        Err(Cause::SdpUnexpectedAnswer)
+    pub fn answer_from_browser(&mut self, answer: &[u8]) -> Result<Vec<u8>, Cause> {
+        self.answer(Side::Browser, answer)
+    }
+
+    fn offer(&mut self, from: Side, text: &[u8]) -> Result<Vec<u8>, Cause> {
+        let open = self.awaiting().is_some();
+        if self.awaiting() == Some(from) {
+            return Err(Cause::SdpGlare);
+        }
+        let mut next = self.state.clone();
+        let mut before = Some(Box::new(self.state.clone()));
+        if let (true, Some(agreed)) = (open, &self.before) {
+            next = agreed_again(agreed, &self.state);
+            before.clone_from(&self.before);
+        }
+        let description = next.offer(from, text, &Ends { browser: &self.browser, phone: &self.phone })?;
+        self.state = next;
+        self.before = before;
+        Ok(description)
+    }
+
+    fn answer(&mut self, from: Side, text: &[u8]) -> Result<Vec<u8>, Cause> {
+        let mut next = self.state.clone();
+        let description = next.answer(from, text, &Ends { browser: &self.browser, phone: &self.phone })?;
+        self.state = next;
+        self.before = None;
+        Ok(description)
     }
 
     /// The open offer was refused or withdrawn: what was agreed before holds on.
-    pub fn withdraw(&mut self) {}
+    pub fn withdraw(&mut self) {
+        if let Some(agreed) = self.before.take() {
+            self.state = agreed_again(&agreed, &self.state);
+        }
+    }
 
     /// The side whose answer is awaited; `None` when no offer is open.
     #[must_use]
     pub fn awaiting(&self) -> Option<Side> {
-        None
+        let exchange = self.state.exchange.as_ref().filter(|exchange| !exchange.answered)?;
+        Some(exchange.offerer.other())
     }
 
     /// What the relay must do; `None` before the first answer.
     #[must_use]
-    pub fn plan(&self) -> Option<&Plan> {
-        None
+    pub const fn plan(&self) -> Option<&Plan> {
+        self.state.plan.as_ref()
     }
 
     /// What the browser last said of its end, known from its offer on.
     #[must_use]
-    pub fn remote_browser(&self) -> Option<&RemoteBrowser> {
-        None
+    pub const fn remote_browser(&self) -> Option<&RemoteBrowser> {
+        self.state.remote.as_ref()
     }
 
     /// Our DTLS role once it is fixed: on a browser's offer at once, on ours when it has answered.
     #[must_use]
-    pub fn role(&self) -> Option<DtlsRole> {
-        None
+    pub const fn role(&self) -> Option<DtlsRole> {
+        self.state.role
     }
 
     /// Our end of the browser leg.
@@ -110,8 +202,14 @@ impl Conversation {
     /// Whether this description of the browser restarts ICE: it has other credentials than before. Then
     /// [`Conversation::restart_ice`] comes first (RFC 8839 §4.4.1).
     #[must_use]
-    pub fn restarts_ice(&self, _description: &[u8]) -> bool {
-        false
+    pub fn restarts_ice(&self, description: &[u8]) -> bool {
+        let (Some(known), Ok(written)) = (&self.state.remote, Written::read(description, Side::Browser))
+        else {
+            return false;
+        };
+        let mut live = written.sections.iter().filter(|section| section.live && section.kind.is_some());
+        let found = live.find_map(|section| written.browser_of(section).ok());
+        found.is_some_and(|found| found.ufrag != known.ufrag || found.password != known.password)
     }
 
     /// Gives our end of the browser leg new ICE credentials.
@@ -119,4 +217,12 @@ impl Conversation {
         self.browser.ufrag = ufrag;
         self.browser.password = password;
     }
+}
+
+/// What was agreed, under origins that do not go back: a version once sent is never used for anything else.
+fn agreed_again(agreed: &State, now: &State) -> State {
+    let mut state = agreed.clone();
+    state.browser.origin = now.browser.origin.clone();
+    state.phone.origin = now.phone.origin.clone();
+    state
 }

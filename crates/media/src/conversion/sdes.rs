@@ -1,0 +1,121 @@
+//! SRTP keys in the description: `a=crypto` lines (RFC 4568, RFC 7714 §14).
+
+use crate::{SdesKey, SdesSuite};
+
+/// One `a=crypto` line that we can use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Crypto {
+    pub(super) tag: u32,
+    pub(super) key: SdesKey,
+}
+
+const NAMES: [(SdesSuite, &str); 4] = [
+    (SdesSuite::AesCm128HmacSha1_80, "AES_CM_128_HMAC_SHA1_80"),
+    (SdesSuite::AesCm128HmacSha1_32, "AES_CM_128_HMAC_SHA1_32"),
+    (SdesSuite::AeadAes128Gcm, "AEAD_AES_128_GCM"),
+    (SdesSuite::AeadAes256Gcm, "AEAD_AES_256_GCM"),
+];
+
+/// Reads the value of an `a=crypto` line. `None` when it is malformed, of an unknown suite, switches protection
+/// off, or wants a key identifier (MKI) in every packet.
+pub(super) fn read(value: &[u8]) -> Option<Crypto> {
+    let text = std::str::from_utf8(value).ok()?;
+    let mut fields = text.split_ascii_whitespace();
+    let tag = fields.next()?.parse().ok()?;
+    let name = fields.next()?;
+    let suite = NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name))?.0;
+    let first = fields.next()?.split(';').next()?;
+    // RFC 4568 §6.3.2, §6.3.3: what such a line asks for is no SRTP at all.
+    if fields
+        .any(|parameter| parameter.starts_with("UNENCRYPTED") || parameter.starts_with("UNAUTHENTICATED"))
+    {
+        return None;
+    }
+    let mut parts = first.strip_prefix("inline:")?.split('|');
+    let key = decode(parts.next()?)?;
+    // A lifetime (`2^20`) is of no matter to a call; an MKI has a colon.
+    let identified = parts.any(|part| part.contains(':'));
+    (key.len() == suite.key_length() && !identified).then_some(Crypto { tag, key: SdesKey { suite, key } })
+}
+
+/// The value of our `a=crypto` line.
+pub(super) fn write(tag: u32, key: &SdesKey) -> String {
+    let name = NAMES.iter().find(|(suite, _)| *suite == key.suite).map_or("", |(_, name)| name);
+    format!("{tag} {name} inline:{}", encode(&key.key))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn encode(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
+    for chunk in octets.chunks(3) {
+        let group =
+            (0..3).fold(0u32, |group, index| group << 8 | chunk.get(index).copied().map_or(0, u32::from));
+        for index in 0..4 {
+            let sextet = (group >> (18 - 6 * index) & 63) as usize;
+            let letter = ALPHABET.get(sextet).copied().filter(|_| index <= chunk.len());
+            text.push(letter.map_or('=', char::from));
+        }
+    }
+    text
+}
+
+/// Padding may be missing or too much: phones differ.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut group, mut bits) = (0u32, 0);
+    for letter in text.trim_end_matches('=').bytes() {
+        let sextet = ALPHABET.iter().position(|known| *known == letter)?;
+        group = group << 6 | u32::try_from(sextet).ok()?;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            octets.push((group >> bits & 0xff) as u8);
+        }
+        group &= (1 << bits) - 1;
+    }
+    Some(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_and_read_back() {
+        for suite in NAMES.map(|(suite, _)| suite) {
+            let key = SdesKey { suite, key: (0..suite.key_length()).map(|octet| octet as u8 * 7).collect() };
+            let read = read(write(3, &key).as_bytes()).unwrap();
+            assert_eq!(read, Crypto { tag: 3, key });
+        }
+    }
+
+    #[test]
+    fn a_lifetime_and_missing_padding_are_tolerated() {
+        let key = SdesKey { suite: SdesSuite::AeadAes128Gcm, key: vec![9; 28] };
+        let line = write(1, &key);
+        for spelling in
+            [line.trim_end_matches('=').to_owned(), format!("{line}|2^20"), format!("{line} KDR=1")]
+        {
+            assert_eq!(read(spelling.as_bytes()).unwrap().key, key, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_switches_protection_off_or_is_broken_is_not_used() {
+        let line = write(1, &SdesKey { suite: SdesSuite::AesCm128HmacSha1_80, key: vec![1; 30] });
+        for broken in [
+            format!("{line} UNENCRYPTED_SRTP"),
+            format!("{line} UNAUTHENTICATED_SRTP"),
+            format!("{line}|1:4"),
+            line.replace("_80", "_81"),
+            line.replace("inline:", "inline:A"),
+            line.replace("inline:", "inline:AAAA"),
+            line.replacen('1', "x", 1),
+            "1".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(read(broken.as_bytes()), None, "{broken}");
+        }
+    }
+}
