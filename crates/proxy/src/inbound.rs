@@ -15,7 +15,7 @@ use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::key;
 use crate::registrar::register::is_instance;
-use crate::reply::Refusal;
+use crate::reply::{Refusal, response_hop};
 use crate::route::{Destination, Preprocessed, preprocess};
 use crate::target::{Target, Way, is_websocket_only};
 use crate::validation::{loop_mark, validate};
@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) onward: Preprocessed,
     pub(crate) sender: Sender,
     pub(crate) loop_mark: Vec<u8>,
+    /// Whether it has brought credentials that were looked at.
+    pub(crate) has_tried: bool,
 }
 
 impl Job {
@@ -44,6 +46,14 @@ impl Job {
     pub(crate) fn is_in_dialog(&self) -> bool {
         self.received.to().is_ok_and(|to| to.tag().is_some())
     }
+}
+
+/// Whether it is an INVITE of which nothing shows that it comes from where it seems to: a datagram, whose source can
+/// be forged, from nobody that we know. Its answer would be retransmitted to a victim for half a minute.
+fn may_be_forged(sender: &Sender, request: &Message, flow: &Flow) -> bool {
+    *sender == Sender::Stranger
+        && !flow.transport.is_reliable()
+        && matches!(request.method(), Some(Method::Invite))
 }
 
 /// Where a request wants to go.
@@ -87,6 +97,9 @@ impl Proxy {
     ) {
         match self.job(Some(key), request, flow) {
             Ok(job) => self.decide(now, job),
+            Err(refusal) if may_be_forged(&self.known_sender(request, flow), request, flow) => {
+                self.refuse_once(key, request, flow, &refusal);
+            }
             Err(refusal) => self.refuse_request(now, key, request, flow, &refusal),
         }
     }
@@ -102,7 +115,15 @@ impl Proxy {
         validate(request, &self.own, &loop_mark)?;
         let onward = preprocess(request, flow, &self.own, &self.tokens, &self.key)?;
         let sender = self.known_sender(request, flow);
-        Ok(Job { key, flow: *flow, received: Arc::clone(request), onward, sender, loop_mark })
+        Ok(Job {
+            key,
+            flow: *flow,
+            received: Arc::clone(request),
+            onward,
+            sender,
+            loop_mark,
+            has_tried: false,
+        })
     }
 
     /// Who the sender is, as far as the flow tells.
@@ -358,6 +379,7 @@ impl Proxy {
         secret: Option<&UserSecret>,
     ) {
         const WRONG: &str = "wrong user name or password";
+        job.has_tried = true;
         let is_registrar = is_register(&job.received);
         let address = job.flow.remote.ip();
         if self.failures.is_locked(now, address, user) {
@@ -426,9 +448,11 @@ impl Proxy {
 
     /// Answers with a refusal, and tells it.
     pub(crate) fn refuse(&mut self, now: Instant, job: &Job, refusal: &Refusal) {
-        if let Some(key) = job.key {
-            self.refuse_request(now, key, &job.received, &job.flow, refusal);
+        let Some(key) = job.key else { return };
+        if !job.has_tried && may_be_forged(&job.sender, &job.received, &job.flow) {
+            return self.refuse_once(key, &job.received, &job.flow, refusal);
         }
+        self.refuse_request(now, key, &job.received, &job.flow, refusal);
     }
 
     fn refuse_request(
@@ -442,6 +466,20 @@ impl Proxy {
         if let Some(bytes) = self.replies.refuse(request, refusal) {
             self.transactions.respond(now, key, bytes);
         }
+        self.tell_refusal(request, flow, refusal);
+    }
+
+    /// RFC 3261 §26.3.2.4: once, and not again and again until an ACK comes. Who really asked and has missed it asks
+    /// again by itself.
+    fn refuse_once(&mut self, key: ServerKey, request: &Message, flow: &Flow, refusal: &Refusal) {
+        self.transactions.forget_request(key);
+        if let Some(bytes) = self.replies.refuse(request, refusal) {
+            self.outbox.transmit(response_hop(request, flow), bytes.into());
+        }
+        self.tell_refusal(request, flow, refusal);
+    }
+
+    fn tell_refusal(&mut self, request: &Message, flow: &Flow, refusal: &Refusal) {
         // The first challenge of a registration or a call is no failure.
         if matches!(refusal.status, 401 | 407) && refusal.why.is_empty() {
             return;
