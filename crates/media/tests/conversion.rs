@@ -494,3 +494,85 @@ fn a_side_cannot_smuggle_lines_into_what_the_other_reads() {
     let out = text(conversation().offer_from_browser(offer.as_bytes()).unwrap());
     assert!(!out.contains("crypto"), "{out}");
 }
+
+#[test]
+fn video_comes_and_goes_in_its_place() {
+    let video = ("video 96", "rtpmap:96~VP8/90000");
+    let (mut call, _, _) = established();
+    let offer =
+        text(call.offer_from_browser(browser("actpass", &[OPUS_AND_G711, video]).as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m=video"), ["m=video 30002 RTP/AVP 96"]);
+    let with_video = format!("{PHONE_PCMU}|m=video 6000 RTP/AVP 96|a=rtpmap:96 VP8/90000");
+    call.answer_from_phone(phone(&with_video).as_bytes()).unwrap();
+    assert_eq!(call.plan().unwrap().streams.len(), 2);
+
+    // The phone stops it.
+    let stopped = phone(&with_video.replace("video 6000", "video 0"));
+    let offer = text(call.offer_from_phone(stopped.as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m=video"), ["m=video 0 UDP/TLS/RTP/SAVPF 96"]);
+    assert_eq!(lines(&offer, "a=group"), ["a=group:BUNDLE 0"]);
+    let answer = browser("active", &[("audio 0", ""), ("video 96", "")]).replace("m=video 9", "m=video 0");
+    let answer = text(call.answer_from_browser(answer.as_bytes()).unwrap());
+    assert_eq!(lines(&answer, "m="), ["m=audio 30000 RTP/AVP 0", "m=video 0 RTP/AVP 96"]);
+    assert_eq!(call.plan().unwrap().streams.len(), 1);
+
+    // The browser starts it again: the same place, the same port.
+    let offer =
+        text(call.offer_from_browser(browser("actpass", &[OPUS_AND_G711, video]).as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m="), ["m=audio 30000 RTP/AVP 111 9 0 8 110 126", "m=video 30002 RTP/AVP 96"]);
+}
+
+#[test]
+fn the_branches_of_a_fork_show_the_browser_one_source() {
+    let offer = browser("actpass", &[OPUS_AND_G711]);
+    let mut first = conversation();
+    let second = PhoneTransport {
+        address: "192.0.2.1".parse().unwrap(),
+        rtp_port: 30_010,
+        security: PhoneSecurity::Plain,
+    };
+    let mut second = first.branch(PhoneTransports { audio: second, video: None }, &mut SeededEntropy::new(8));
+    let answers: Vec<String> = [(&mut first, "m=audio 30000 "), (&mut second, "m=audio 30010 ")]
+        .into_iter()
+        .map(|(branch, own)| {
+            let to_phone = text(branch.offer_from_browser(offer.as_bytes()).unwrap());
+            assert!(to_phone.contains(own), "each phone has a port of its own\n{to_phone}");
+            text(branch.answer_from_phone(phone(PHONE_PCMU).as_bytes()).unwrap())
+        })
+        .collect();
+    let [first, second] = answers.as_slice() else { panic!("two answers") };
+    assert_eq!(lines(first, "a="), lines(second, "a="));
+}
+
+#[test]
+fn a_browser_that_shares_no_transport_between_sections_is_given_sound_alone() {
+    let video = ("video 96", "rtpmap:96~VP8/90000");
+    let offer = browser("actpass", &[OPUS_AND_G711, video]).replace("a=group:BUNDLE 0 1\r\n", "");
+    let mut call = conversation();
+    let out = text(call.offer_from_browser(offer.as_bytes()).unwrap());
+    assert_eq!(lines(&out, "m=").len(), 1);
+    let answer = text(call.answer_from_phone(phone(PHONE_PCMU).as_bytes()).unwrap());
+    assert_eq!((lines(&answer, "a=group").len(), lines(&answer, "m=video 0").len()), (0, 1));
+}
+
+#[test]
+fn a_section_offered_to_share_the_port_of_another_is_live() {
+    let video = ("video 96", "rtpmap:96~VP8/90000 bundle-only");
+    let offer = browser("actpass", &[OPUS_AND_G711, video]).replace("m=video 9", "m=video 0");
+    assert_eq!(Conversation::kinds(offer.as_bytes()), Ok(vec![Kind::Audio, Kind::Video]));
+    let out = text(conversation().offer_from_browser(offer.as_bytes()).unwrap());
+    assert_eq!(lines(&out, "m=video"), ["m=video 30002 RTP/AVP 96"]);
+}
+
+#[test]
+fn the_longest_description_is_converted_or_refused_within_bounds() {
+    let formats: String = (0..128).map(|number| format!(" {number}")).collect();
+    let mut long = browser("actpass", &[OPUS_AND_G711]).replace("111 63", &formats);
+    while long.len() < 60_000 {
+        long += "a=rtpmap:5 x/1\r\n";
+    }
+    let out = conversation().offer_from_browser(long.as_bytes());
+    assert!(out.is_ok_and(|offer| offer.len() < 1200));
+    let many = phone(&vec!["m=audio 4000 RTP/AVP 0"; 40].join("|"));
+    assert!(matches!(conversation().offer_from_phone(many.as_bytes()), Err(Cause::SdpMalformed(_))));
+}

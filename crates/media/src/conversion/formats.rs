@@ -11,8 +11,9 @@ use sdp::MediaSection;
 const LONGEST_PARAMETERS: usize = 400;
 /// The most formats that are read of a section: each is looked up in all its lines.
 const MOST_FORMATS: usize = 64;
-/// The most H.264 configurations that are offered.
-const MOST_H264: usize = 4;
+/// The most H.264 configurations that are offered: one for each packetization mode, in an INVITE that must fit into
+/// one packet.
+const MOST_H264: usize = 2;
 
 /// Codecs with fixed payload types (RFC 3551 §6). The names of those that are not relayed are for the log.
 const STATIC: [(u8, &str, Codec, u32); 9] = [
@@ -151,7 +152,7 @@ pub(super) fn names(section: &MediaSection<'_>) -> Vec<String> {
         let encoding = payload_type.and_then(|number| mapped(section, b"rtpmap", number));
         let fixed = STATIC.iter().find(|(known, ..)| Some(*known) == payload_type);
         let name = match (encoding, fixed) {
-            (Some(encoding), _) => shown(encoding.split(|octet| *octet == b'/').next().unwrap_or_default()),
+            (Some(encoding), _) => encoding_name(encoding),
             (None, Some((_, name, ..))) => (*name).to_owned(),
             (None, None) => shown(format),
         };
@@ -160,6 +161,13 @@ pub(super) fn names(section: &MediaSection<'_>) -> Vec<String> {
         }
     }
     names
+}
+
+/// The name alone, but the whole encoding where only its clock or channels are in the way: `PCMU/16000`.
+fn encoding_name(encoding: &[u8]) -> String {
+    let name = encoding.split(|octet| *octet == b'/').next().unwrap_or_default();
+    let odd = Codec::from_name(name) != Codec::Other && encoding_of(encoding).0 == Codec::Other;
+    shown(if odd { encoding } else { name })
 }
 
 /// The names of the codecs that the gateway relays.
@@ -185,7 +193,7 @@ fn same(one: &Format, other: &Format) -> bool {
 fn relayable(kind: Kind, formats: &[Format]) -> Vec<Format> {
     let mut chosen: Vec<Format> = Vec::new();
     for format in formats.iter().filter(|format| format.codec.kind() == Some(kind)) {
-        let repeated = chosen.iter().any(|known| same(known, format));
+        let repeated = chosen.iter().any(|known| same(known, format) || alike(known, format));
         let many = format.codec == Codec::H264
             && chosen.iter().filter(|known| known.codec == Codec::H264).count() >= MOST_H264;
         if !repeated && !many {

@@ -48,9 +48,9 @@ impl Leg {
     /// A new place at the end, for a stream that this leg has not had. Returns its position.
     pub(super) fn open(&mut self, kind: Kind) -> usize {
         let index = self.slots.len();
-        let media: &[u8] = match kind {
-            Kind::Audio => b"audio",
-            Kind::Video => b"video",
+        let (media, format): (&[u8], &[u8]) = match kind {
+            Kind::Audio => (b"audio", b"0"),
+            Kind::Video => (b"video", b"96"),
         };
         let mut number = index;
         let taken = |mid: &[u8]| self.slots.iter().any(|slot| slot.mid.as_deref() == Some(mid));
@@ -59,8 +59,12 @@ impl Leg {
             number += 1;
             mid = number.to_string().into_bytes();
         }
-        let slot =
-            Slot { media: media.to_vec(), protocol: Vec::new(), format_text: Vec::new(), mid: Some(mid) };
+        let slot = Slot {
+            media: media.to_vec(),
+            protocol: Vec::new(),
+            format_text: format.to_vec(),
+            mid: Some(mid),
+        };
         self.slots.push(slot);
         index
     }

@@ -85,6 +85,18 @@ impl Conversation {
         Self { browser, phone, state, before: None }
     }
 
+    /// A conversation with another phone and the same browser leg: for a further branch of a fork. Our sources and
+    /// names are the same toward the browser, whichever branch wins; nothing is agreed on it yet.
+    #[must_use]
+    pub fn branch(&self, phone: PhoneTransports, entropy: &mut dyn Entropy) -> Self {
+        let mut branch = Self::new(self.browser.clone(), phone, entropy);
+        branch.state.name.clone_from(&self.state.name);
+        for (stream, sibling) in branch.state.streams.iter_mut().zip(&self.state.streams) {
+            stream.ssrc = sibling.ssrc;
+        }
+        branch
+    }
+
     /// The kinds of live streams in a description: what to have transports for, before a [`Conversation`] is made.
     ///
     /// # Errors

@@ -74,7 +74,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         }
         group &= (1 << bits) - 1;
     }
-    Some(octets)
+    // A single letter beyond the last whole octet is no base64.
+    (bits < 6).then_some(octets)
 }
 
 #[cfg(test)]
@@ -84,7 +85,8 @@ mod tests {
     #[test]
     fn a_key_is_written_and_read_back() {
         for suite in NAMES.map(|(suite, _)| suite) {
-            let key = SdesKey { suite, key: (0..suite.key_length()).map(|octet| octet as u8 * 7).collect() };
+            let key =
+                SdesKey { suite, key: (0..suite.key_length()).map(|octet| (octet * 5) as u8).collect() };
             let read = read(write(3, &key).as_bytes()).unwrap();
             assert_eq!(read, Crypto { tag: 3, key });
         }
