@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CONSENT: Duration = Duration::from_secs(15);
 /// Valid pairs remembered for a leg: a browser has one for each of its interfaces.
 const MOST_PAIRS: usize = 16;
+/// Checks remembered for a leg: one that comes again from elsewhere was overheard.
+const MOST_CHECKS: usize = 32;
 /// Sources remembered for a leg.
 const MOST_SOURCES: usize = 8;
 /// The one media of a leg. It is not on the wire: header extensions are not agreed.
@@ -146,6 +148,7 @@ pub(crate) struct BrowserLeg {
     valid: VecDeque<(usize, SocketAddr)>,
     /// The pair that the browser chose last.
     chosen: Option<(usize, SocketAddr)>,
+    checks: VecDeque<([u8; 12], SocketAddr)>,
     sources: VecDeque<u32>,
     dtls: DtlsState,
     started: Instant,
@@ -206,6 +209,7 @@ impl BrowserLeg {
             payload_types,
             valid: VecDeque::new(),
             chosen: None,
+            checks: VecDeque::new(),
             sources: VecDeque::new(),
             dtls: DtlsState::New,
             started: now,
@@ -260,35 +264,29 @@ impl BrowserLeg {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        let Ok(contents) = DatagramRecv::try_from(bytes) else {
+        let request = BindingRequest::parse(bytes);
+        let replayed = request.is_some_and(|request| {
+            let known = self.checks.iter().find(|(transaction, _)| *transaction == request.transaction);
+            known.is_some_and(|(_, source)| *source != from)
+        });
+        let Some(contents) = DatagramRecv::try_from(bytes).ok().filter(|_| !replayed) else {
             self.dropped = self.dropped.saturating_add(1);
             return;
         };
-        let nominates = BindingRequest::parse(bytes).is_some_and(|request| request.nominates);
         let receive = Receive { proto: Protocol::Udp, source: from, destination: local, contents };
-        let result = self.rtc.handle_input(Input::Receive(self.epoch.to_std(now), receive));
-        if result.is_err() {
+        let before = out.len();
+        if self.rtc.handle_input(Input::Receive(self.epoch.to_std(now), receive)).is_err() {
             // A malformed record is dropped; the handshake goes on unless str0m gave up, which `drain` sees.
             self.dropped = self.dropped.saturating_add(1);
         }
-        let valid_before = out.len();
         self.drain(now, out);
-        let proved = out
-            .get(valid_before..)
-            .unwrap_or_default()
-            .iter()
-            .any(|output| matches!(output, LegOutput::Valid { from: proved, .. } if *proved == from));
-        if nominates && (proved || class == Class::Stun && self.answered(from, out.get(valid_before..))) {
-            self.chosen = Some((socket, from));
+        if let Some(request) = request.filter(|_| answered(from, out.get(before..).unwrap_or_default())) {
+            self.checks.push_back((request.transaction, from));
+            self.checks.drain(..self.checks.len().saturating_sub(MOST_CHECKS));
+            if request.nominates {
+                self.chosen = Some((socket, from));
+            }
         }
-    }
-
-    /// Whether a check from there was answered.
-    fn answered(&self, from: SocketAddr, outputs: Option<&[LegOutput]>) -> bool {
-        outputs.unwrap_or_default().iter().any(|output| {
-            matches!(output, LegOutput::Transmit { to, bytes, .. }
-                if *to == from && demultiplexing::is_binding_success(bytes))
-        })
     }
 
     /// Makes str0m expect the source of this packet. What it carries is authenticated afterwards.
@@ -534,6 +532,14 @@ impl BrowserLeg {
             out.push(LegOutput::Failed(cause));
         }
     }
+}
+
+/// Whether a check from there was authentic and is being answered.
+fn answered(from: SocketAddr, outputs: &[LegOutput]) -> bool {
+    outputs.iter().any(|output| {
+        matches!(output, LegOutput::Transmit { to, bytes, .. }
+            if *to == from && demultiplexing::is_binding_success(bytes))
+    })
 }
 
 fn our_credentials(credentials: &Credentials) -> IceCreds {

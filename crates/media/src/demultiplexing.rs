@@ -30,17 +30,21 @@ pub(crate) struct BindingRequest<'b> {
     pub(crate) fragment: &'b str,
     /// The sender chose this pair (RFC 8445 §8.1.1).
     pub(crate) nominates: bool,
+    /// Chosen anew for every request.
+    pub(crate) transaction: [u8; 12],
 }
 
 impl<'b> BindingRequest<'b> {
     /// Reads one (RFC 8489 §5, §14.3); `None` when it is none or names nobody.
     pub(crate) fn parse(bytes: &'b [u8]) -> Option<Self> {
         const USERNAME: u16 = 0x0006;
+        const MESSAGE_INTEGRITY: u16 = 0x0008;
         const USE_CANDIDATE: u16 = 0x0025;
         let (head, attributes) = bytes.split_first_chunk::<20>()?;
         if !head.starts_with(&[0x00, 0x01]) || head.get(4..8) != Some(&[0x21, 0x12, 0xa4, 0x42]) {
             return None;
         }
+        let transaction = *head.last_chunk::<12>()?;
         let mut fragment = None;
         let mut nominates = false;
         let mut rest = attributes;
@@ -50,11 +54,13 @@ impl<'b> BindingRequest<'b> {
             match u16::from_be_bytes([t0, t1]) {
                 USERNAME => fragment = std::str::from_utf8(value).ok()?.split(':').next(),
                 USE_CANDIDATE => nominates = true,
+                // What follows is not authentic (RFC 8489 §14.5).
+                MESSAGE_INTEGRITY => break,
                 _ => {}
             }
             rest = after.get(length.next_multiple_of(4)..).unwrap_or_default();
         }
-        Some(Self { fragment: fragment?, nominates })
+        Some(Self { fragment: fragment?, nominates, transaction })
     }
 }
 
@@ -76,12 +82,17 @@ mod tests {
 
     #[test]
     fn a_check_says_for_whom_it_is_and_whether_it_nominates() {
+        let check = BindingRequest { fragment: "abcd", nominates: true, transaction: [7; 12] };
+        let other = BindingRequest { nominates: false, ..check };
         let bytes = request(b"\x00\x06\x00\x07abcd:xy\x00\x00\x25\x00\x00");
-        assert_eq!(BindingRequest::parse(&bytes), Some(BindingRequest { fragment: "abcd", nominates: true }));
+        assert_eq!(BindingRequest::parse(&bytes), Some(check));
         let bytes = request(b"\x00\x06\x00\x08abcd:xyz");
+        assert_eq!(BindingRequest::parse(&bytes), Some(other));
+        let bytes = request(b"\x00\x06\x00\x04abcd\x00\x08\x00\x00\x00\x25\x00\x00");
         assert_eq!(
             BindingRequest::parse(&bytes),
-            Some(BindingRequest { fragment: "abcd", nominates: false })
+            Some(other),
+            "what stands behind the integrity says nothing"
         );
     }
 

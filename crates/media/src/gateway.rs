@@ -128,8 +128,9 @@ impl Gateway {
     pub fn end(&mut self, now: Instant, call: &CallKey) {
         let Some(id) = self.names.get(call).copied() else { return };
         self.report(now, id);
-        let branches = self.calls.get(&id).map(|call| call.branches.iter().map(|branch| branch.id).collect());
-        for branch in branches.unwrap_or_else(Vec::new) {
+        let branches: Option<Vec<u64>> =
+            self.calls.get(&id).map(|call| call.branches.iter().map(|branch| branch.id).collect());
+        for branch in branches.unwrap_or_default() {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.remove(now, branch, &mut self.shared);
             }

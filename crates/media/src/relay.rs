@@ -351,3 +351,7 @@ pub(crate) fn silence(plan: &StreamPlan) -> Option<(u8, u32, &'static [u8])> {
     };
     Some((main.phone, main.clock, payload))
 }
+
+#[cfg(test)]
+#[path = "relay_tests.rs"]
+mod tests;

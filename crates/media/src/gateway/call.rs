@@ -278,7 +278,7 @@ impl Call {
                 LegOutput::Connected(browser) => {
                     shared.event(Event::BrowserConnected { call: self.key.clone(), browser });
                 }
-                LegOutput::Media(arrived) => self.to_phone(now, end, &arrived.packet(), shared),
+                LegOutput::Media(arrived) => self.browser_sounds(now, end, &arrived.packet(), shared),
                 LegOutput::Failed(cause) => self.failed(end, cause, shared),
                 other => shared.place_or_transmit(Place { call: self.id, part: end }, other),
             }
@@ -297,7 +297,7 @@ impl Call {
     }
 
     /// Sound of a browser goes to the branch that it talks to.
-    fn to_phone(&mut self, now: Instant, end: u64, packet: &Packet<'_>, shared: &mut Shared) {
+    fn browser_sounds(&mut self, now: Instant, end: u64, packet: &Packet<'_>, shared: &mut Shared) {
         let Some(end) = self.browsers.iter_mut().find(|known| known.id == end) else { return };
         let active = end.active;
         let Some(branch) = self.branches.iter_mut().find(|branch| Some(branch.id) == active) else { return };

@@ -1,0 +1,365 @@
+//! Both sides of a gateway in memory, under virtual time: browsers (str0m with full ICE, its own descriptions) and
+//! phones of which every packet is scripted.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "str0m wants one moment of the operating system's clock to count from"
+)]
+
+use media::{BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, Output, SocketId};
+use sip::{Instant, SeededEntropy};
+use std::net::SocketAddr;
+use std::time::Duration;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Input, Rtc, RtcConfig};
+
+pub(crate) const GATEWAY: &str = "192.0.2.1:40000";
+pub(crate) const BROWSER: &str = "198.51.100.7:50000";
+pub(crate) const PHONE: &str = "203.0.113.5:7000";
+pub(crate) const START: u64 = 1_700_000_000;
+
+/// A packet of sound that somebody got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) marker: bool,
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Heard {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        assert_eq!(bytes[0], 0x80, "a plain header: no padding, extension, contributing source");
+        Self {
+            marker: bytes[1] & 0x80 != 0,
+            payload_type: bytes[1] & 0x7f,
+            sequence: u16::from_be_bytes([bytes[2], bytes[3]]),
+            timestamp: u32::from_be_bytes(bytes[4..8].try_into().expect("four octets")),
+            ssrc: u32::from_be_bytes(bytes[8..12].try_into().expect("four octets")),
+            payload: bytes[12..].to_vec(),
+        }
+    }
+}
+
+/// A browser.
+pub(crate) struct Browser {
+    pub(crate) rtc: Rtc,
+    pub(crate) address: SocketAddr,
+    pub(crate) mid: Option<Mid>,
+    pub(crate) pending: Option<SdpPendingOffer>,
+    pub(crate) offered: Vec<u8>,
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) connected: bool,
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u32,
+}
+
+impl Browser {
+    pub(crate) fn new(start: std::time::Instant, address: SocketAddr, opus: bool) -> Self {
+        let config = RtcConfig::new().set_rtp_mode(true).clear_codecs();
+        let config = if opus { config.enable_opus(true, false) } else { config };
+        let mut config = config.enable_pcmu(true, false).enable_pcma(true, false);
+        for (payload_type, clock) in [(126, 8000), (110, 48_000)] {
+            if opus || clock == 8000 {
+                config.codec_config().add_config(
+                    Pt::new_with_value(payload_type),
+                    None,
+                    str0m::format::Codec::Tele,
+                    str0m::media::Frequency::new(clock).expect("a clock"),
+                    None,
+                    str0m::format::FormatParams::default(),
+                );
+            }
+        }
+        let mut rtc = config.build(start);
+        rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("an address"))
+            .expect("a candidate");
+        Self {
+            rtc,
+            address,
+            mid: None,
+            pending: None,
+            offered: Vec::new(),
+            heard: Vec::new(),
+            connected: false,
+            sequence: 1000,
+            timestamp: 70_000,
+        }
+    }
+
+    /// Its offer.
+    pub(crate) fn offer(&mut self) -> Vec<u8> {
+        let mut change = self.rtc.sdp_api();
+        if self.mid.is_none() {
+            self.mid = Some(change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
+        }
+        let (offer, pending) = change.apply().expect("a change");
+        self.pending = Some(pending);
+        self.offered = offer.to_sdp_string().into_bytes();
+        self.offered.clone()
+    }
+
+    /// The same offer, for another branch.
+    pub(crate) fn offer_again(&self) -> Vec<u8> {
+        self.offered.clone()
+    }
+
+    /// An offer with new ICE credentials.
+    pub(crate) fn restart(&mut self) -> Vec<u8> {
+        let mut change = self.rtc.sdp_api();
+        change.ice_restart(true);
+        let (offer, pending) = change.apply().expect("a change");
+        self.pending = Some(pending);
+        offer.to_sdp_string().into_bytes()
+    }
+
+    /// An answer came.
+    pub(crate) fn accept(&mut self, answer: &[u8]) {
+        let text = std::str::from_utf8(answer).expect("text");
+        let answer = SdpAnswer::from_sdp_string(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let pending = self.pending.take().expect("an offer");
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap_or_else(|error| panic!("{error}: {text}"));
+    }
+
+    /// An offer came.
+    pub(crate) fn answer(&mut self, offer: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(offer).expect("text");
+        let offer = SdpOffer::from_sdp_string(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let answer = self.rtc.sdp_api().accept_offer(offer).unwrap_or_else(|error| panic!("{error}: {text}"));
+        answer.to_sdp_string().into_bytes()
+    }
+
+    /// Sends a packet of sound of `ticks` after the last one.
+    pub(crate) fn send(
+        &mut self,
+        at: std::time::Instant,
+        payload_type: u8,
+        ticks: u32,
+        marker: bool,
+        payload: &[u8],
+    ) {
+        self.sequence += 1;
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        let mid = self.mid.expect("a stream");
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(mid, None).expect("a stream");
+        let payload_type = Pt::new_with_value(payload_type);
+        stream.write_rtp(
+            RtpWrite::new(payload_type, self.sequence.into(), self.timestamp, at, payload).marker(marker),
+        );
+        self.rtc.handle_input(Input::Timeout(at)).expect("time");
+    }
+
+    pub(crate) fn receive(&mut self, at: std::time::Instant, from: SocketAddr, bytes: &[u8]) {
+        let Ok(contents) = bytes.try_into() else { return };
+        let receive = Receive { proto: Protocol::Udp, source: from, destination: self.address, contents };
+        let _ = self.rtc.handle_input(Input::Receive(at, receive));
+    }
+
+    /// What it wants to send.
+    pub(crate) fn poll(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut out = Vec::new();
+        loop {
+            match self.rtc.poll_output() {
+                Ok(str0m::Output::Timeout(_)) | Err(_) => return out,
+                Ok(str0m::Output::Transmit(transmit)) => {
+                    out.push((transmit.destination, transmit.contents.to_vec()));
+                }
+                Ok(str0m::Output::Event(str0m::Event::Connected)) => self.connected = true,
+                Ok(str0m::Output::Event(str0m::Event::RtpPacket(packet))) => self.heard.push(Heard {
+                    marker: packet.header.marker,
+                    payload_type: *packet.header.payload_type,
+                    sequence: packet.header.sequence_number,
+                    timestamp: packet.header.timestamp,
+                    ssrc: *packet.header.ssrc,
+                    payload: packet.payload.to_vec(),
+                }),
+                Ok(str0m::Output::Event(str0m::Event::MediaAdded(added))) => self.mid = Some(added.mid),
+                Ok(str0m::Output::Event(_)) => {}
+            }
+        }
+    }
+}
+
+/// A datagram that the gateway sent to something that is no browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) from: u16,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The gateway, and the network around it.
+pub(crate) struct World {
+    pub(crate) gateway: Gateway,
+    pub(crate) now: Instant,
+    pub(crate) start: std::time::Instant,
+    pub(crate) browsers: Vec<Browser>,
+    /// What was sent from ports for phones, RTCP included.
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) open: Vec<u16>,
+    pub(crate) events: Vec<Event>,
+    /// Everything that was sent to addresses where nobody is.
+    pub(crate) astray: Vec<(SocketId, SocketAddr, Vec<u8>)>,
+}
+
+pub(crate) fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+pub(crate) fn call(name: &str) -> CallKey {
+    CallKey::new(name.as_bytes())
+}
+
+pub(crate) fn branch(name: &str) -> BranchKey {
+    BranchKey::new(name.as_bytes())
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_ports(30_000..=30_099)
+    }
+
+    pub(crate) fn with_ports(ports: std::ops::RangeInclusive<u16>) -> Self {
+        let now = Instant::from_secs(START);
+        let start = std::time::Instant::now();
+        let config = GatewayConfig {
+            browser_addresses: vec![address("0.0.0.0:40000")],
+            advertised: vec![address(GATEWAY)],
+            phone_address: address(GATEWAY).ip(),
+            phone_advertised: address(GATEWAY).ip(),
+            ports,
+            epoch: Epoch::new(now, start),
+        };
+        Self {
+            gateway: Gateway::new(&config, Box::new(SeededEntropy::new(11))).expect("a gateway"),
+            now,
+            start,
+            browsers: Vec::new(),
+            sent: Vec::new(),
+            open: Vec::new(),
+            events: Vec::new(),
+            astray: Vec::new(),
+        }
+    }
+
+    pub(crate) fn at(&self) -> std::time::Instant {
+        self.start + self.now.saturating_since(Instant::from_secs(START))
+    }
+
+    /// A browser joins; returns its number.
+    pub(crate) fn browser(&mut self, at: &str, opus: bool) -> usize {
+        self.browsers.push(Browser::new(self.at(), address(at), opus));
+        self.browsers.len() - 1
+    }
+
+    /// Carries datagrams until nobody has any.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            loop {
+                match self.gateway.poll() {
+                    Output::Timeout(_) => break,
+                    Output::Open { port } => self.open.push(port),
+                    Output::Close { port } => self.open.retain(|open| *open != port),
+                    Output::Event(event) => self.events.push(event),
+                    Output::Transmit { socket: SocketId::Phone(from), to, bytes } => {
+                        assert!(self.open.contains(&from), "sent from a closed port");
+                        self.sent.push(Sent { from, to, bytes });
+                    }
+                    Output::Transmit { socket, to, bytes } => {
+                        let at = self.at();
+                        match self.browsers.iter_mut().find(|browser| browser.address == to) {
+                            Some(browser) => browser.receive(at, address(GATEWAY), &bytes),
+                            None => self.astray.push((socket, to, bytes)),
+                        }
+                        moved = true;
+                    }
+                }
+            }
+            for index in 0..self.browsers.len() {
+                let from = self.browsers[index].address;
+                for (to, bytes) in self.browsers[index].poll() {
+                    if to == address(GATEWAY) {
+                        self.gateway.receive(self.now, SocketId::Browser(0), from, &bytes);
+                        moved = true;
+                    }
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass, in steps of five milliseconds.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        self.settle();
+        while self.now < until {
+            self.now += Duration::from_millis(5);
+            let at = self.at();
+            for browser in &mut self.browsers {
+                let _ = browser.rtc.handle_input(Input::Timeout(at));
+            }
+            self.gateway.timeout(self.now);
+            self.settle();
+        }
+    }
+
+    /// A phone sends from `from` to a port of the gateway.
+    pub(crate) fn phone_sends(&mut self, from: &str, port: u16, bytes: &[u8]) {
+        self.gateway.receive(self.now, SocketId::Phone(port), address(from), bytes);
+        self.settle();
+    }
+
+    /// A browser sends sound.
+    pub(crate) fn browser_sends(&mut self, browser: usize, payload_type: u8, ticks: u32, payload: &[u8]) {
+        let at = self.at();
+        self.browsers[browser].send(at, payload_type, ticks, false, payload);
+        self.settle();
+    }
+
+    /// The packets of sound that were sent to `to` since the last call.
+    pub(crate) fn phone_heard(&mut self, to: &str) -> Vec<Heard> {
+        let (sound, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sent)
+            .into_iter()
+            .partition(|sent| sent.to == address(to) && !(192..=223).contains(&sent.bytes[1]));
+        self.sent = rest;
+        sound.iter().map(|sent| Heard::parse(&sent.bytes)).collect()
+    }
+}
+
+/// A packet of sound.
+pub(crate) fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, payload_type];
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend_from_slice(&timestamp.to_be_bytes());
+    bytes.extend_from_slice(&ssrc.to_be_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A phone's description: its sound comes and goes at this address.
+pub(crate) fn phone_description(at: &str, formats: &str, attributes: &str) -> Vec<u8> {
+    let at = address(at);
+    format!(
+        "v=0\r\no=phone 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n{attributes}",
+        ip = at.ip(),
+        port = at.port(),
+    )
+    .into_bytes()
+}
+
+/// The port of a description's first section.
+pub(crate) fn port_of(description: &[u8]) -> u16 {
+    let text = std::str::from_utf8(description).expect("text");
+    let line = text.lines().find(|line| line.starts_with("m=audio ")).unwrap_or_else(|| panic!("{text}"));
+    line.split(' ').nth(1).and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{text}"))
+}
