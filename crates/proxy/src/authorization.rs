@@ -6,7 +6,7 @@
 //! | an authenticated user, as themselves | yes | yes |
 //! | anybody, within a dialog that we record-routed | yes | yes, as its seal says |
 //! | a stranger whose From is in a domain of ours | asked to authenticate | asked to authenticate |
-//! | a stranger from elsewhere | if `accept_from_strangers` | asked to authenticate |
+//! | a stranger from elsewhere | calls and messages, if `accept_from_strangers` | asked to authenticate |
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -169,10 +169,21 @@ impl Proxy {
     /// Whether the sender may do what takes this much.
     pub(crate) fn verdict(&self, job: &Job, reach: Reach) -> Verdict {
         let from_is_ours = self.user_in_from(&job.received).is_some();
-        match self.config.role {
+        let verdict = match self.config.role {
             Role::Edge { .. } => self.edge_verdict(job, reach),
             Role::AllInOne if !self.authenticator.is_required() => self.verdict_without_passwords(job, reach),
             Role::AllInOne => verdict(&job.sender, reach, from_is_ours, self.config.accept_from_strangers),
+        };
+        match verdict {
+            Verdict::Allow
+                if job.sender == Sender::Stranger
+                    && reach == Reach::OwnUser
+                    && !job.is_in_dialog()
+                    && !is_for_anybody(job.received.method()) =>
+            {
+                Verdict::Forbid("strangers may call and send messages, and nothing else")
+            }
+            verdict => verdict,
         }
     }
 
@@ -523,6 +534,12 @@ impl Proxy {
     pub(crate) fn take_waiting(&mut self, id: AskId) -> Option<Waiting> {
         self.waiting.remove(&id)
     }
+}
+
+/// What anybody may begin with a user of ours. Others make phones do what their owners did not ask for: REFER calls a
+/// number of the sender's choice, SUBSCRIBE tells of calls, NOTIFY restarts.
+const fn is_for_anybody(method: Option<Method<'_>>) -> bool {
+    matches!(method, Some(Method::Invite | Method::Ack | Method::Cancel | Method::Message | Method::Options))
 }
 
 fn is_register(request: &Message) -> bool {

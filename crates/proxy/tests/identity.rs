@@ -1,4 +1,4 @@
-//! What a connection says about who sends over it, and for how long.
+//! Who sends, as far as a connection tells, and what strangers may do.
 
 mod support;
 
@@ -78,4 +78,28 @@ fn nobody_gets_the_answer_of_a_call_by_registering_the_contact_of_its_caller() {
     house.take(&carol.flow);
     house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
     house.nothing(&carol.flow);
+}
+
+#[test]
+fn strangers_may_call_and_send_messages_and_nothing_else() {
+    let mut house = house(config());
+    let alice = page("alice", 1);
+    house.register(&alice);
+    let eve = desk_phone("eve", "198.51.100.66:5060");
+    let mut asked = |method: &str, to: &str| {
+        let request =
+            eve.request(method, "sip:alice@example.com", to, &format!("{method}{}", to.len()), 1, "");
+        house.receive(&eve.flow, &request.replace("<sip:eve@example.com>", "<sip:eve@elsewhere.example>"));
+        let forwarded = house.take(&alice.flow).len();
+        (forwarded, house.take(&eve.flow).first().and_then(sip::Message::status))
+    };
+    for allowed in ["MESSAGE", "OPTIONS"] {
+        assert_eq!(asked(allowed, "<sip:alice@example.com>"), (1, None), "{allowed}");
+    }
+    assert_eq!(asked("INVITE", "<sip:alice@example.com>"), (1, Some(100)));
+    for method in ["REFER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "DANCE"] {
+        assert_eq!(asked(method, "<sip:alice@example.com>"), (0, Some(403)), "{method}");
+    }
+    // Within a dialog its other end knows what belongs to it.
+    assert_eq!(asked("REFER", "<sip:alice@example.com>;tag=x"), (1, None));
 }

@@ -176,7 +176,7 @@ const TABLE: [Section; 9] = [
             key(
                 "strangers",
                 Default("true"),
-                "Whether callers of foreign domains may call your users. They can never relay.",
+                "Whether people of foreign domains may call your users and send them messages. They can never relay.",
             ),
         ],
     },
