@@ -338,6 +338,13 @@ fn video_is_relayed_when_both_have_it_in_the_same_configuration() {
     assert_eq!((stream.browser_ssrcs.as_slice(), stream.phone_bandwidth), ([7].as_slice(), Some(512)));
     assert!(!stream.phone_feedback.pli && stream.browser_feedback.pli);
 
+    // Under whatever number the phone offers it later, the browser knows it by its own.
+    let again = phone(&format!(
+        "{PHONE_PCMU}|m=video 6000 RTP/AVP 105|a=rtpmap:105 H264/90000|a=fmtp:105 profile-level-id=42e01e;packetization-mode=1"
+    ));
+    let offer = text(call.offer_from_phone(again.as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m=video"), ["m=video 40000 UDP/TLS/RTP/SAVPF 102"]);
+
     let mut call = conversation();
     call.offer_from_browser(browser("actpass", &[OPUS_AND_G711, video]).as_bytes()).unwrap();
     let other = phone(&format!("{PHONE_PCMU}|m=video 6000 RTP/AVP 34"));

@@ -1,4 +1,5 @@
-//! What a browser's section says of its transport: ICE (RFC 8839), DTLS (RFC 8842), and the sources that it sends.
+//! What a browser's section says of its transport: ICE (RFC 8839), DTLS (RFC 8842), and the sources that
+//! it sends.
 
 use super::text::shown;
 use crate::{Cause, DtlsRole, Feedback, RemoteBrowser, Setup};

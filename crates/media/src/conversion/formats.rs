@@ -1,5 +1,5 @@
-//! Formats: reading them, choosing those that can be relayed, numbering them toward the other side, and matching
-//! an answer with its offer (RFC 3264 §6.1, RFC 3551 §6).
+//! Formats: reading them, choosing those that can be relayed, numbering them toward the other side, and
+//! matching an answer with its offer (RFC 3264 §6.1, RFC 3551 §6).
 
 use super::Side;
 use super::h264::{self, Configuration};
@@ -11,8 +11,8 @@ use sdp::MediaSection;
 const LONGEST_PARAMETERS: usize = 400;
 /// The most formats that are read of a section: each is looked up in all its lines.
 const MOST_FORMATS: usize = 64;
-/// The most H.264 configurations that are offered: one for each packetization mode, in an INVITE that must fit into
-/// one packet.
+/// The most H.264 configurations that are offered: one for each packetization mode, in an INVITE that must
+/// fit into one packet.
 const MOST_H264: usize = 2;
 
 /// Codecs with fixed payload types (RFC 3551 §6). The names of those that are not relayed are for the log.
@@ -247,13 +247,22 @@ fn clocks<'a>(formats: impl Iterator<Item = &'a Format>) -> Vec<u32> {
     clocks
 }
 
+/// Gives a format its number on a leg: the one it has had, as `theirs` was written or else as `ours` would be,
+/// or its own, or a free one. `None` when there is none left.
 fn numbered(theirs: &Format, mut ours: Format, known: &mut Vec<Format>) -> Option<Entry> {
     let free = |number: u8| !known.iter().any(|format| format.payload_type == number);
-    ours.payload_type = match known.iter().find(|format| same(format, &ours)) {
-        Some(format) => format.payload_type,
-        None if free(ours.payload_type) => ours.payload_type,
-        None => (96..128).find(|number| free(*number))?,
-    };
+    let as_written = known.iter().find(|format| theirs.clock == ours.clock && same(format, theirs));
+    match as_written.or_else(|| known.iter().find(|format| same(format, &ours))) {
+        Some(format) => {
+            ours.payload_type = format.payload_type;
+            if ours.codec == Codec::H264 {
+                // The spelling that the leg has for this profile.
+                ours.parameters = h264::answer(&format.parameters, &theirs.parameters);
+            }
+        }
+        None if free(ours.payload_type) => {}
+        None => ours.payload_type = (96..128).find(|number| free(*number))?,
+    }
     remember(known, &ours);
     Some(Entry { theirs: theirs.clone(), ours })
 }

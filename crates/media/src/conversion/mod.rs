@@ -1,8 +1,8 @@
 //! The offer/answer state of one call between a browser and a phone.
 //!
-//! Each leg has its own descriptions, written by us from first line to last: nothing of one side leaks to the
-//! other but what the relay carries. Offers and answers are told apart by the state of the exchange, never by the
-//! SIP method that carried them (RFC 3264, RFC 6337): a late offer, an UPDATE and a re-INVITE are all the same here.
+//! Each leg has its own descriptions, written by us from first line to last: nothing of one side leaks to
+//! the other but what the relay carries. What counts is the state of the exchange, never the SIP method that
+//! carried a description (RFC 3264, RFC 6337): a late offer, an UPDATE and a re-INVITE are all the same here.
 //!
 //! ```text
 //!  browser's description -> Written -> State -> description for the phone
@@ -85,8 +85,8 @@ impl Conversation {
         Self { browser, phone, state, before: None }
     }
 
-    /// A conversation with another phone and the same browser leg: for a further branch of a fork. Our sources and
-    /// names are the same toward the browser, whichever branch wins; nothing is agreed on it yet.
+    /// A conversation with another phone and the same browser leg: for a further branch of a fork. Our sources
+    /// and names are the same toward the browser, whichever branch wins; nothing is agreed on it yet.
     #[must_use]
     pub fn branch(&self, phone: PhoneTransports, entropy: &mut dyn Entropy) -> Self {
         let mut branch = Self::new(self.browser.clone(), phone, entropy);
@@ -97,7 +97,8 @@ impl Conversation {
         branch
     }
 
-    /// The kinds of live streams in a description: what to have transports for, before a [`Conversation`] is made.
+    /// The kinds of live streams in a description: what to have transports for, before a [`Conversation`] is
+    /// made.
     ///
     /// # Errors
     /// When it is no description.
@@ -108,13 +109,13 @@ impl Conversation {
         Ok([Kind::Audio, Kind::Video].into_iter().filter(live).collect())
     }
 
-    /// Hands in our end of a stream that had none: video added to a call. A transport in use is never replaced.
+    /// Hands in our end of a video stream added to a call. A transport in use is never replaced.
     pub fn provide_video(&mut self, transport: PhoneTransport) {
         self.phone.video.get_or_insert(transport);
     }
 
-    /// The browser offers; returns the offer for the phone. The same offer again gives the same again; a new one
-    /// takes the place of one that was not answered.
+    /// The browser offers; returns the offer for the phone. The same offer again gives the same again; a new
+    /// one takes the place of one that was not answered.
     ///
     /// # Errors
     /// When it cannot be converted; [`Cause::status`] says how to refuse it.

@@ -73,8 +73,10 @@ pub(super) fn answer(
     end: &PhoneEnd,
     security: &PhoneSecurity,
 ) -> Result<(Negotiated, u32), Cause> {
-    let common = end.keys.iter().find_map(|theirs| {
-        let ours = ours(security).iter().find(|key| key.suite == theirs.key.suite)?;
+    // Ours is the order of preference: some pairs of suites are mute between some peers, and only the
+    // configuration can know.
+    let common = ours(security).iter().find_map(|ours| {
+        let theirs = end.keys.iter().find(|theirs| theirs.key.suite == ours.suite)?;
         Some((Negotiated::Sdes { ours: ours.clone(), theirs: theirs.key.clone() }, theirs.tag))
     });
     match profile {
