@@ -110,7 +110,8 @@ impl<'a> MediaSection<'a> {
     #[must_use]
     pub fn connection(&self) -> Option<&'a [u8]> {
         let own = self.lines().find(|line| line.letter == b'c');
-        own.or_else(|| self.description.session_lines().find(|line| line.letter == b'c')).map(|line| line.value)
+        own.or_else(|| self.description.session_lines().find(|line| line.letter == b'c'))
+            .map(|line| line.value)
     }
 
     /// The direction: the section's own, else the session's, else both ways (RFC 8866 §6.7).
