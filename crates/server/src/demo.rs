@@ -13,6 +13,7 @@ use store::UserFile;
 use crate::command_line::DemoOptions;
 use crate::configuration::{Configuration, Origins, Protocols, Web, bad_ports};
 use crate::log::Level;
+use crate::media_joining::Media;
 use crate::run::{self, Manner};
 use crate::{Failure, password, print};
 
@@ -84,6 +85,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
         },
         web: Web { page: true, origins: Origins::These(Vec::new()) },
         proxy: proxy::Config { domains: vec![DOMAIN.to_owned()], ..proxy::Config::default() },
+        media: Media::default(),
         limits: Limits::default(),
         level: Level::Info,
     }

@@ -9,6 +9,7 @@ mod configuration;
 mod demo;
 mod event_lines;
 mod log;
+mod media_joining;
 mod origin;
 mod parse_command;
 mod password;

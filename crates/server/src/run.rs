@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 
 use crate::configuration::{Configuration, Protocols};
 use crate::log;
+use crate::media_joining::{MediaJoining, MediaPlace};
 use crate::port_owner;
 use crate::server::{Clock, Parts, Server, SystemEntropy};
 use crate::web_page::WebPage;
@@ -57,6 +58,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         let tls = configuration.tls.clone();
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
+        let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
         let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_files());
         let running = tokio::task::spawn_local({
             let (network, server) = (network.clone(), Rc::clone(&server));
@@ -66,6 +68,9 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         signals.wait_and_stop(&server, &network, &tls).await;
         timekeeper.abort();
         caretaker.abort();
+        if let Some(media) = media {
+            media.abort();
+        }
         running.abort();
         server.flush();
         log::info("stopped");
@@ -102,12 +107,19 @@ fn assemble(
     let domain = config.domains.first().cloned().unwrap_or_default();
     let mut proxy = Proxy::new(config, secret, Box::new(SystemEntropy));
     proxy.restore(clock.now(), bindings.load());
+    let media = match configuration.media.gateway {
+        true => {
+            Some(MediaJoining::open(&MediaPlace::of(&configuration.media, &configuration.listeners), clock)?)
+        }
+        false => None,
+    };
     let server = Server::new(Parts {
         clock,
         proxy,
         network: network.clone(),
         bindings,
         users,
+        media,
         page: WebPage::new(configuration.web.page, &domain),
         origins: configuration.web.origins,
         directory,

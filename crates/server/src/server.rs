@@ -12,13 +12,14 @@ use net::{
 };
 use proxy::{AskId, Output, Proxy, Question, UserSecret};
 use sip::digest::{Algorithm, Ha1};
-use sip::{Builder, Entropy, Flow, Hop, Instant, Message, Method, Transport};
+use sip::{Builder, ConnectionId, Entropy, Flow, Hop, Instant, Message, Method, Transport};
 use store::{Bindings, Directory, Refreshed, User, Users};
 use tokio::sync::Notify;
 
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
 use crate::log::{self, Level};
+use crate::media_joining::{MediaJoining, Onward};
 use crate::origin;
 use crate::web_page::WebPage;
 
@@ -75,6 +76,8 @@ pub(crate) struct Server {
     /// Held as long as the server runs.
     _directory: Directory,
     resolver: Resolver,
+    /// Joins browsers and phones, unless that is switched off.
+    media: Option<Rc<MediaJoining>>,
     page: WebPage,
     origins: Origins,
     lines: EventLines,
@@ -96,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) bindings: Bindings,
     pub(crate) users: Users,
     pub(crate) directory: Directory,
+    pub(crate) media: Option<Rc<MediaJoining>>,
     pub(crate) page: WebPage,
     pub(crate) origins: Origins,
 }
@@ -111,6 +115,7 @@ impl Server {
             users: RefCell::new(parts.users),
             _directory: parts.directory,
             resolver: Resolver::system(),
+            media: parts.media,
             page: parts.page,
             origins: parts.origins,
             lines: EventLines::new(),
@@ -119,6 +124,11 @@ impl Server {
             last_sent: Cell::new(std::time::Instant::now()),
             draining: Cell::new(false),
         })
+    }
+
+    /// What joins browsers and phones.
+    pub(crate) fn media(&self) -> Option<Rc<MediaJoining>> {
+        self.media.clone()
     }
 
     /// Wakes the proxy whenever it asked for it. Ends never: it is dropped with the loop.
@@ -179,7 +189,7 @@ impl Server {
             // The proxy is borrowed for this line only: what follows may hand something in again.
             let output = self.proxy.borrow_mut().poll();
             match output {
-                Output::Transmit { hop, bytes } => self.send(&hop, &bytes),
+                Output::Transmit { hop, bytes } => self.send_onward(&hop, &bytes),
                 Output::Ask { id, question } => self.answer(id, question),
                 Output::Event(event) => self.lines.tell(&event),
                 Output::Timeout(at) => {
@@ -188,6 +198,18 @@ impl Server {
                     }
                     break;
                 }
+            }
+        }
+    }
+
+    /// Sends what the proxy wants sent, its description translated where browser and phone must be joined.
+    fn send_onward(&self, hop: &Hop, bytes: &[u8]) {
+        match self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes)) {
+            Onward::AsItIs => self.send(hop, bytes),
+            Onward::Instead(translated) => self.send(hop, &translated),
+            Onward::Refused(response) => {
+                let back = back_from(hop);
+                self.proxy.borrow_mut().receive(self.clock.now(), &back, &response);
             }
         }
     }
@@ -276,6 +298,16 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// The flow on which an answer of that hop would come.
+const fn back_from(hop: &Hop) -> Flow {
+    match hop {
+        Hop::Flow(flow) => *flow,
+        Hop::Address { transport, address, .. } => {
+            Flow { transport: *transport, connection: ConnectionId(0), local: *address, remote: *address }
+        }
+    }
+}
+
 /// For the search for a fault: one line a message, with its first line.
 fn trace(direction: &str, transport: Transport, address: SocketAddr, bytes: &[u8]) {
     if log::writes(Level::Debug) {
@@ -303,6 +335,8 @@ fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
 impl Handler for Server {
     fn message(&self, flow: &Flow, bytes: &[u8]) {
         trace("from", flow.transport, flow.remote, bytes);
+        let translated = self.media.as_ref().and_then(|media| media.incoming(flow, bytes));
+        let bytes = translated.as_deref().unwrap_or(bytes);
         self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes));
     }
 

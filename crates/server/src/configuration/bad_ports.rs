@@ -24,7 +24,7 @@ pub(crate) fn objection(protocol: Protocol, port: u16) -> Option<String> {
 }
 
 /// Whether every browser refuses to connect to `port`. Port 0 means "any free one" and is none of them.
-fn is_bad(port: u16) -> bool {
+pub(super) fn is_bad(port: u16) -> bool {
     port != 0 && (port == 10080 || BAD_PORTS.binary_search(&port).is_ok())
 }
 

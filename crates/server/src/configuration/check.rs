@@ -11,6 +11,7 @@ use super::error::Problem;
 use super::file::{File, Placed};
 use super::{Configuration, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
 use crate::log::Level;
+use crate::media_joining::Media;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -26,6 +27,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         tls: tls(file, folder, &data, advertise.as_deref()),
         web: web(file),
         proxy: proxy_part(file),
+        media: media(file),
         limits: limits(file),
         level: file.parsed("log", "level", level).map_or(Level::Info, |level| level.value),
         data,
@@ -154,6 +156,25 @@ fn web(file: &mut File<'_>) -> Web {
         Origins::These(origins.into_iter().map(|origin| origin.value).collect())
     };
     Web { page, origins }
+}
+
+fn media(file: &mut File<'_>) -> Media {
+    let mut media = Media::default();
+    media.gateway = file.truth("media", "gateway").unwrap_or(media.gateway);
+    if let Some(port) = file.number("media", "port", 0..65_536).and_then(|port| u16::try_from(port).ok()) {
+        if bad_ports::is_bad(port) {
+            let message =
+                format!("no browser sends to port {port}: it is among the bad ports of the Fetch standard");
+            file.report(file.place("media", "port").unwrap_or_default(), message);
+        }
+        media.port = port;
+    }
+    if let Some(ports) = file.parsed("media", "ports", values::port_range) {
+        media.ports = ports.value;
+    }
+    let address = |text: &str| text.parse().map_err(|_| format!("{text} is no IP address"));
+    media.advertise = file.parsed("media", "public_address", address).map(|address| address.value);
+    media
 }
 
 fn proxy_part(file: &mut File<'_>) -> proxy::Config {

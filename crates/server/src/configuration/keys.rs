@@ -34,7 +34,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 9] = [
+const TABLE: [Section; 10] = [
     Section {
         name: "",
         about: "",
@@ -177,6 +177,26 @@ const TABLE: [Section; 9] = [
                 "strangers",
                 Default("true"),
                 "Whether people of foreign domains may call your users and send them messages. They can never relay.",
+            ),
+        ],
+    },
+    Section {
+        name: "media",
+        about: "The media gateway: joins browsers, which speak ICE and DTLS-SRTP only, and phones, which speak plain RTP.\n\
+                Calls between browsers and calls between phones do not go through it.",
+        keys: &[
+            key("gateway", Default("true"), "Whether such calls are joined."),
+            key(
+                "port",
+                Default("0"),
+                "The UDP port for all browsers; open it in the firewall. 0 is any free one.",
+            ),
+            key("ports", Default("\"30000-39999\""), "The UDP ports for phones, two for each call."),
+            key(
+                "public_address",
+                Example("\"203.0.113.7\""),
+                "The IP address that browsers and phones are told to send media to, if it is not the machine's own (NAT,\n\
+                 cloud).",
             ),
         ],
     },

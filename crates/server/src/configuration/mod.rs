@@ -33,6 +33,8 @@ pub(crate) struct Configuration {
     pub(crate) web: Web,
     /// The proxy's part, but for its listeners, which are known when they are bound.
     pub(crate) proxy: proxy::Config,
+    /// The media gateway.
+    pub(crate) media: crate::media_joining::Media,
     /// The network's bounds.
     pub(crate) limits: NetLimits,
     /// Which lines are logged.

@@ -5,6 +5,15 @@ use std::time::Duration;
 
 use sip::Transport;
 
+/// A range of ports: `30000-39999`, at least two.
+pub(crate) fn port_range(text: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
+    let range = text.split_once('-').and_then(|(first, last)| {
+        let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
+        (*range.start() > 0 && range.end() > range.start()).then_some(range)
+    });
+    range.ok_or_else(|| format!("{text} is no range of ports, such as 30000-39999"))
+}
+
 /// `30s`, `5m`, `1h`, `2d` or `250ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();

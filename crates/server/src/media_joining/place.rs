@@ -1,0 +1,85 @@
+//! Where the gateway stands: its addresses and ports, found out where nobody wrote them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+
+use net::ListenerConfig;
+
+/// What the configuration says of media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// Whether browsers and phones are joined.
+    pub(crate) gateway: bool,
+    /// The UDP port for browsers; 0 is any free one.
+    pub(crate) port: u16,
+    /// The ports for phones.
+    pub(crate) ports: RangeInclusive<u16>,
+    /// The address that browsers and phones are told, if it is not the machine's own.
+    pub(crate) advertise: Option<IpAddr>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { gateway: true, port: 0, ports: 30_000..=39_999, advertise: None }
+    }
+}
+
+/// The addresses of the gateway's sockets, and what others are told.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaPlace {
+    /// To bind for browsers.
+    pub(crate) browser: Vec<SocketAddr>,
+    /// To bind for phones.
+    pub(crate) phone: IpAddr,
+    /// What phones are told.
+    pub(crate) phone_advertised: IpAddr,
+    /// The ports for phones.
+    pub(crate) ports: RangeInclusive<u16>,
+    advertise: Option<IpAddr>,
+}
+
+impl MediaPlace {
+    /// The place of a server that listens there.
+    pub(crate) fn of(media: &Media, listeners: &[ListenerConfig]) -> Self {
+        let on_loopback = listeners.iter().all(|listener| listener.address.ip().is_loopback());
+        let outward = outward_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let outward_v6 = outward_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        // Some browsers send nothing from an address of the machine to loopback, so both are offered, also by a
+        // server for this machine only.
+        let browser = outward.into_iter().chain(outward_v6).chain([loopback]);
+        let phone = outward.filter(|_| !on_loopback).unwrap_or(loopback);
+        Self {
+            browser: browser.map(|address| SocketAddr::new(address, media.port)).collect(),
+            phone,
+            phone_advertised: media.advertise.unwrap_or(phone),
+            ports: media.ports.clone(),
+            advertise: media.advertise,
+        }
+    }
+
+    /// What browsers are told of the sockets bound on these addresses.
+    pub(crate) fn advertised(&self, bound: &[SocketAddr]) -> Vec<SocketAddr> {
+        let instead = |address: &SocketAddr| match self.advertise {
+            Some(advertised) if !address.ip().is_loopback() && advertised.is_ipv4() == address.is_ipv4() => {
+                SocketAddr::new(advertised, address.port())
+            }
+            _ => *address,
+        };
+        bound.iter().map(instead).collect()
+    }
+}
+
+/// The machine's address on the way outward: the one that the system would send from. Nothing is sent.
+fn outward_address(any: IpAddr) -> Option<IpAddr> {
+    let far: IpAddr = if any.is_ipv4() {
+        // Addresses for documentation (RFC 5737, RFC 3849): nobody is there.
+        IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))
+    } else {
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((far, 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_unspecified() && !address.is_loopback()).then_some(address)
+}
