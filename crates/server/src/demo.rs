@@ -214,8 +214,6 @@ fn phone(name: &str, password: Option<&str>, port: &dyn Fn(Protocol) -> u16) -> 
         text,
         "\nthen start baresip and type\n\n  /dial sip:alice@{DOMAIN}\n\nto make alice's page ring. When alice calls \
          bob, /accept answers; /hangup ends a call.\n\
-         A page speaks with ICE and DTLS-SRTP only. To speak with it, append ;mediaenc=dtls_srtp;medianat=ice to the \
-         line,\nand let ~/.baresip/config have rtcp_mux yes and the modules ice.so, srtp.so and dtls_srtp.so.\n\
          On a machine without a network it needs net_interface {DOMAIN} too.\n",
     );
     text
