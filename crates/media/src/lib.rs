@@ -32,8 +32,8 @@ pub use format::{Codec, Format};
 pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
 pub use joining::Joining;
 pub use plan::{
-    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneSecurity, PhoneTransport,
-    PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, SdesSuite, Setup, StreamPlan,
+    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneSecurity,
+    PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, SdesSuite, Setup, StreamPlan,
 };
 pub use report::{
     BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures, Traffic,
