@@ -1,29 +1,9 @@
 // Published JsSIP and SIP.js, unmodified, in Chromium, through our server.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { chromium, hears, openPage } from '../harness/browser.mjs';
-import { servePage } from '../harness/library_page.mjs';
-import { PASSWORD, Server } from '../harness/server.mjs';
-import { until } from '../harness/wait.mjs';
-
-const LIBRARIES = { JsSIP: 'jssip.mjs', 'SIP.js': 'sipjs.mjs' };
-
-/** A page with a library, signed in as a user of the server. */
-async function telephone(t, library, server, user, { tone = 440, password = PASSWORD } = {}) {
-  const browser = await chromium(t, { tone });
-  const page = await openPage(browser, await servePage(t, LIBRARIES[library]));
-  await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password);
-  page.logged = (word) => until(`${library} (${user}) to log "${word}"`, async () => {
-    const log = await page.evaluate(() => window.phone.log);
-    if (log.some((line) => line.includes(word))) return true;
-    throw new Error(log.join(', '));
-  });
-  return page;
-}
-
-const jssipConnection = () => window.phone.session.connection;
-const sipjsConnection = () => window.phone.session.sessionDescriptionHandler.peerConnection;
-const CONNECTION = { JsSIP: jssipConnection, 'SIP.js': sipjsConnection };
+import { hears } from '../harness/browser.mjs';
+import { connectionOf, LIBRARIES, telephone } from '../harness/library_page.mjs';
+import { Server } from '../harness/server.mjs';
 
 for (const [caller, callee] of [['JsSIP', 'SIP.js'], ['SIP.js', 'JsSIP']]) {
   describe(`a page with ${caller} and a page with ${callee}`, () => {
@@ -38,8 +18,8 @@ for (const [caller, callee] of [['JsSIP', 'SIP.js'], ['SIP.js', 'JsSIP']]) {
       await bob.logged(callee === 'JsSIP' ? 'session remote' : 'session incoming');
       await bob.evaluate(() => void window.phone.answer());
       await alice.logged(caller === 'JsSIP' ? 'confirmed' : 'session Established');
-      await hears(alice, CONNECTION[caller], 880);
-      await hears(bob, CONNECTION[callee], 440);
+      await hears(alice, connectionOf[caller], 880);
+      await hears(bob, connectionOf[callee], 440);
 
       await alice.evaluate(() => void window.phone.hangUp());
       await bob.logged(callee === 'JsSIP' ? 'ended' : 'session Terminated');
@@ -58,7 +38,7 @@ for (const [caller, callee] of [['JsSIP', 'SIP.js'], ['SIP.js', 'JsSIP']]) {
   });
 }
 
-for (const library of Object.keys(LIBRARIES)) {
+for (const library of LIBRARIES) {
   test(`${library} with a wrong password is refused`, async (t) => {
     const server = await Server.start(t);
     const page = await telephone(t, library, server, 'alice', { password: 'wrong' });

@@ -6,6 +6,7 @@ import { Program } from './program.mjs';
 import { freePort } from './ports.mjs';
 import { temporaryFolder } from './folder.mjs';
 import { PASSWORD } from './server.mjs';
+import { strongestIn } from './tone.mjs';
 import { until } from './wait.mjs';
 
 const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/local/lib/baresip/modules'];
@@ -94,6 +95,15 @@ export class Baresip {
   heard() {
     const recordings = readdirSync(this.folder).filter((name) => name.endsWith('dec.wav')).sort();
     return readFileSync(join(this.folder, recordings.at(-1)));
+  }
+
+  /** Waits until the phone hears a tone, and not the other tones that are around. */
+  async hears(hertz, { within = 10_000 } = {}) {
+    return until(`a tone of ${hertz} Hz at ${this.user}'s phone`, () => {
+      const found = strongestIn(this.heard(), [hertz, ...[440, 660, 880].filter((other) => other !== hertz)]);
+      if (found.hertz === hertz && found.level > 0.02 && found.level > 10 * found.next) return found;
+      throw new Error(JSON.stringify(found));
+    }, { within });
   }
 
   dial(target) {

@@ -1,6 +1,9 @@
 // Pages that hold somebody else's SIP library, unmodified, as their users would bundle it.
 import { createServer } from 'node:http';
 import { build } from 'esbuild';
+import { chromium, openPage } from './browser.mjs';
+import { PASSWORD } from './server.mjs';
+import { until } from './wait.mjs';
 
 async function bundle(entry) {
   const made = await build({
@@ -31,3 +34,27 @@ export async function servePage(test, entry) {
   }));
   return `http://127.0.0.1:${server.address().port}/`;
 }
+
+/** The published libraries. */
+export const LIBRARIES = ['JsSIP', 'SIP.js'];
+
+const PAGES = { JsSIP: 'jssip.mjs', 'SIP.js': 'sipjs.mjs' };
+
+/** A page with a library, signed in as a user of the server. */
+export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD } = {}) {
+  const browser = await chromium(t, { tone });
+  const page = await openPage(browser, await servePage(t, PAGES[library]));
+  await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password);
+  page.logged = (word) => until(`${library} (${user}) to log "${word}"`, async () => {
+    const log = await page.evaluate(() => window.phone.log);
+    if (log.some((line) => line.includes(word))) return true;
+    throw new Error(log.join(', '));
+  });
+  return page;
+}
+
+/** Where the peer connection of a page is found; run inside the page. */
+export const connectionOf = {
+  JsSIP: () => window.phone.session.connection,
+  'SIP.js': () => window.phone.session.sessionDescriptionHandler.peerConnection,
+};
