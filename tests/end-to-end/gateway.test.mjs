@@ -8,11 +8,11 @@ import { Server } from '../harness/server.mjs';
 const ALICE = 440;
 const BOB = 660;
 
-async function pair(t, { transport = 'udp', tone = BOB } = {}) {
+async function pair(t, { transport = 'udp', tone = BOB, codecs } = {}) {
   const server = await Server.start(t);
   const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE });
   const port = transport === 'tls' ? server.ports.tls : server.ports.sip;
-  const bob = await Baresip.start(t, { user: 'bob', transport, port, tone });
+  const bob = await Baresip.start(t, { user: 'bob', transport, port, tone, codecs });
   return { server, alice, bob };
 }
 
@@ -44,6 +44,35 @@ for (const transport of ['udp', 'tcp', 'tls']) {
     });
   });
 }
+
+for (const codecs of ['PCMA/8000/1', 'G722/16000/1', 'opus/48000/2']) {
+  test(`a phone that speaks ${codecs.split('/')[0]} only and a page hear each other`, async (t) => {
+    const { alice, bob } = await pair(t, { codecs });
+    await alice.call('bob');
+    await bob.event('CALL_INCOMING');
+    bob.accept();
+    await alice.phase('talking');
+    await alice.hears(BOB);
+    await bob.hears(ALICE);
+    bob.hangUp();
+    await alice.phase('ended');
+  });
+}
+
+test('a digit pressed on the page reaches the phone', async (t) => {
+  const { alice, bob } = await pair(t);
+  bob.dial('sip:alice@127.0.0.1');
+  await alice.phase('incoming');
+  await alice.answer();
+  await alice.phase('talking');
+  await alice.hears(BOB);
+  await alice.press('call-keypad');
+  await alice.press('call-key-5');
+  const digit = await bob.event('CALL_DTMF_START');
+  assert.equal(digit.param, '5');
+  await alice.hangUp();
+  await bob.event('CALL_CLOSED');
+});
 
 test('the page holds and resumes: the phone hears silence and then alice again', async (t) => {
   const { alice, bob } = await pair(t);

@@ -13,7 +13,7 @@ const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/
 
 export class Baresip {
   /** A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660 }) {
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA' }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
@@ -37,7 +37,7 @@ export class Baresip {
         `snd_path ${phone.folder}`,
         'audio_alert none',
         `module_path ${modules}`,
-        ...['g711', 'opus', 'ausine', 'aubridge', 'sndfile', 'uuid'].map((name) => `module ${name}.so`),
+        ...['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'uuid'].map((name) => `module ${name}.so`),
         'module_tmp account.so',
         'module_app menu.so',
         'module_app ctrl_tcp.so',
@@ -49,7 +49,7 @@ export class Baresip {
     writeFileSync(
       join(phone.folder, 'accounts'),
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
-        `regint=${register ? 600 : 0}\n`,
+        `regint=${register ? 600 : 0};audio_codecs=${codecs}\n`,
     );
     phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
     test.after(() => phone.stop());
