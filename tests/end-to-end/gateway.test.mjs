@@ -8,11 +8,11 @@ import { Server } from '../harness/server.mjs';
 const ALICE = 440;
 const BOB = 660;
 
-async function pair(t, { transport = 'udp', tone = BOB, codecs } = {}) {
+async function pair(t, { transport = 'udp', tone = BOB, ...more } = {}) {
   const server = await Server.start(t);
   const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE });
   const port = transport === 'tls' ? server.ports.tls : server.ports.sip;
-  const bob = await Baresip.start(t, { user: 'bob', transport, port, tone, codecs });
+  const bob = await Baresip.start(t, { user: 'bob', transport, port, tone, ...more });
   return { server, alice, bob };
 }
 

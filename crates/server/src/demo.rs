@@ -11,9 +11,8 @@ use net::{Identity, Limits, Listener, ListenerConfig, Protocol, TlsConfig, Trust
 use store::UserFile;
 
 use crate::command_line::DemoOptions;
-use crate::configuration::{Configuration, Origins, Protocols, Web, bad_ports};
+use crate::configuration::{Configuration, Media, Origins, Protocols, Web, bad_ports};
 use crate::log::Level;
-use crate::media_joining::Media;
 use crate::run::{self, Manner};
 use crate::{Failure, password, print};
 

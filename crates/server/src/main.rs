@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod command_line;
 mod configuration;
 mod demo;
@@ -14,6 +15,7 @@ mod origin;
 mod parse_command;
 mod password;
 mod port_owner;
+mod randomness;
 mod run;
 mod server;
 mod user_commands;

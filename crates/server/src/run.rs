@@ -9,11 +9,13 @@ use store::{Bindings, Directory, Users};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
+use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::log;
 use crate::media_joining::{MediaJoining, MediaPlace};
 use crate::port_owner;
-use crate::server::{Clock, Parts, Server, SystemEntropy};
+use crate::randomness::SystemEntropy;
+use crate::server::{Parts, Server};
 use crate::web_page::WebPage;
 use crate::{Failure, print};
 

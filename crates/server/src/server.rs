@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use net::{
     AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, Network,
@@ -12,10 +12,11 @@ use net::{
 };
 use proxy::{AskId, Output, Proxy, Question, UserSecret};
 use sip::digest::{Algorithm, Ha1};
-use sip::{Builder, ConnectionId, Entropy, Flow, Hop, Instant, Message, Method, Transport};
+use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
 use store::{Bindings, Directory, Refreshed, User, Users};
 use tokio::sync::Notify;
 
+use crate::clock::Clock;
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
 use crate::log::{self, Level};
@@ -25,44 +26,6 @@ use crate::web_page::WebPage;
 
 /// How long nothing must have been sent for the server to count as quiet.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// Time that never runs backwards, in microseconds since the Unix epoch: the system's clock is read once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    started: std::time::Instant,
-    epoch: Duration,
-}
-
-impl Clock {
-    pub(crate) fn start() -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { started: std::time::Instant::now(), epoch }
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        let micros = (self.epoch + self.started.elapsed()).as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
-    /// How long until `at`; zero if it is past.
-    fn until(&self, at: Instant) -> Duration {
-        at.saturating_since(self.now())
-    }
-}
-
-/// Randomness of the operating system.
-pub(crate) struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        // Without randomness nothing here is safe: tags and nonces could be guessed. Linux never fails once it
-        // has booted.
-        if let Err(error) = getrandom::fill(bytes) {
-            log::error(format!("the operating system gave no random bytes: {error}"));
-            std::process::exit(1);
-        }
-    }
-}
 
 /// Everything one event loop owns.
 pub(crate) struct Server {

@@ -9,9 +9,8 @@ use sip::digest::Algorithm;
 
 use super::error::Problem;
 use super::file::{File, Placed};
-use super::{Configuration, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
+use super::{Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
 use crate::log::Level;
-use crate::media_joining::Media;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

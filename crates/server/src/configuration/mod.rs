@@ -11,6 +11,8 @@ mod file;
 mod keys;
 mod values;
 
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
@@ -34,7 +36,7 @@ pub(crate) struct Configuration {
     /// The proxy's part, but for its listeners, which are known when they are bound.
     pub(crate) proxy: proxy::Config,
     /// The media gateway.
-    pub(crate) media: crate::media_joining::Media,
+    pub(crate) media: Media,
     /// The network's bounds.
     pub(crate) limits: NetLimits,
     /// Which lines are logged.
@@ -48,6 +50,25 @@ pub(crate) struct Web {
     pub(crate) page: bool,
     /// Origins that may open a WebSocket, beside the page's own and loopback names.
     pub(crate) origins: Origins,
+}
+
+/// What the configuration says of media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// Whether browsers and phones are joined.
+    pub(crate) gateway: bool,
+    /// The UDP port for browsers; 0 is any free one.
+    pub(crate) port: u16,
+    /// The ports for phones.
+    pub(crate) ports: RangeInclusive<u16>,
+    /// The address that browsers and phones are told, if it is not the machine's own.
+    pub(crate) advertise: Option<IpAddr>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { gateway: true, port: 0, ports: 30_000..=39_999, advertise: None }
+    }
 }
 
 /// Which foreign pages may open a WebSocket.

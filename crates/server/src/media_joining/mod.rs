@@ -19,10 +19,11 @@ use sip::{Builder, Flow, HeaderName, Hop, Instant, Message};
 use tokio::sync::Notify;
 
 use crate::Failure;
+use crate::clock::Clock;
 use crate::log;
-use crate::server::{Clock, SystemEntropy};
+use crate::randomness::SystemEntropy;
 use calls::{Calls, Over, Step};
-pub(crate) use place::{Media, MediaPlace};
+pub(crate) use place::MediaPlace;
 use sockets::{Receiver, Sockets};
 
 /// What becomes of a message that leaves.

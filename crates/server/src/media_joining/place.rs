@@ -5,24 +5,7 @@ use std::ops::RangeInclusive;
 
 use net::ListenerConfig;
 
-/// What the configuration says of media.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Media {
-    /// Whether browsers and phones are joined.
-    pub(crate) gateway: bool,
-    /// The UDP port for browsers; 0 is any free one.
-    pub(crate) port: u16,
-    /// The ports for phones.
-    pub(crate) ports: RangeInclusive<u16>,
-    /// The address that browsers and phones are told, if it is not the machine's own.
-    pub(crate) advertise: Option<IpAddr>,
-}
-
-impl Default for Media {
-    fn default() -> Self {
-        Self { gateway: true, port: 0, ports: 30_000..=39_999, advertise: None }
-    }
-}
+use crate::configuration::Media;
 
 /// The addresses of the gateway's sockets, and what others are told.
 #[derive(Clone, Debug)]
