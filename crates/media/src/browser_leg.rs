@@ -151,7 +151,8 @@ pub(crate) struct BrowserLeg {
     checks: VecDeque<([u8; 12], SocketAddr)>,
     sources: VecDeque<u32>,
     dtls: DtlsState,
-    started: Instant,
+    /// When the call was answered: a browser may wait for that before it checks anything.
+    awaited: Option<Instant>,
     first_valid: Option<Instant>,
     lost_at: Option<Instant>,
     failed: bool,
@@ -212,7 +213,7 @@ impl BrowserLeg {
             checks: VecDeque::new(),
             sources: VecDeque::new(),
             dtls: DtlsState::New,
-            started: now,
+            awaited: None,
             first_valid: None,
             lost_at: None,
             failed: false,
@@ -242,6 +243,12 @@ impl BrowserLeg {
             // Whatever was lost has this long to come back.
             self.lost_at = self.lost_at.map(|_| now);
         }
+    }
+
+    /// The call was answered: from now on the browser is expected.
+    pub(crate) fn await_browser(&mut self, now: Instant) {
+        self.awaited.get_or_insert(now);
+        self.next = self.next.min(self.limit());
     }
 
     /// A datagram arrived on the socket of that index.
@@ -363,7 +370,7 @@ impl BrowserLeg {
         self.drain(now, out);
         let given_up = match (self.dtls, self.first_valid, self.lost_at) {
             (_, _, Some(lost)) if now >= lost + CONSENT => Some(MediaCause::IceLost),
-            (DtlsState::New, None, _) if now >= self.started + PATIENCE => {
+            (DtlsState::New, None, _) if self.awaited.is_some_and(|since| now >= since + PATIENCE) => {
                 Some(MediaCause::IceNothingArrived)
             }
             (DtlsState::New, Some(valid), _) if now >= valid + PATIENCE => Some(MediaCause::DtlsFailed),
@@ -442,9 +449,12 @@ impl BrowserLeg {
 
     /// The next moment at which patience ends.
     fn limit(&self) -> Instant {
+        if self.failed {
+            return Instant::NEVER;
+        }
         match (self.dtls, self.first_valid, self.lost_at) {
             (_, _, Some(lost)) => lost + CONSENT,
-            (DtlsState::New, None, _) => self.started + PATIENCE,
+            (DtlsState::New, None, _) => self.awaited.map_or(Instant::NEVER, |since| since + PATIENCE),
             (DtlsState::New, Some(valid), _) => valid + PATIENCE,
             _ => Instant::NEVER,
         }

@@ -117,7 +117,7 @@ impl Gateway {
     /// This branch won: the legs of all others are freed.
     pub fn confirm(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) {
         let Some((id, branch)) = self.find(call, branch) else { return };
-        let others = self.calls.get_mut(&id).map(|call| call.confirm(branch)).unwrap_or_default();
+        let others = self.calls.get_mut(&id).map(|call| call.confirm(now, branch)).unwrap_or_default();
         for other in others {
             self.remove(now, id, other);
         }
@@ -171,7 +171,9 @@ impl Gateway {
 
     /// The time that [`Output::Timeout`] asked for has come.
     pub fn timeout(&mut self, now: Instant) {
-        while let Some((at, id)) = self.calendar.first().copied().filter(|(at, _)| *at <= now) {
+        // Each call once: what is due again at once waits for the next round.
+        let due: Vec<(Instant, u64)> = self.calendar.range(..=(now, u64::MAX)).copied().collect();
+        for (at, id) in due {
             self.calendar.remove(&(at, id));
             let Some(call) = self.calls.get_mut(&id) else { continue };
             call.noted = Instant::NEVER;

@@ -1,7 +1,8 @@
-//! What a call carries: the media class of each side, and whether somebody must join them.
+//! What a call carries: the media class of each side, whether somebody must join them, and the gateway that does.
 //!
-//! Today this floor only decides. The joining itself, a gateway leg toward the browser (ICE, DTLS-SRTP) and one
-//! toward the phone (RTP), stands on this decision and comes next (README, "What works today").
+//! [`Joining`] decides from two [`MediaClass`]es. [`Conversation`] turns the description of one side into that of the
+//! other (offer/answer). [`Gateway`] is the machine around both: a leg toward the browser (ICE-lite, DTLS-SRTP), one
+//! toward each phone (RTP), and between them a relay for which every change of source is one continuous stream.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

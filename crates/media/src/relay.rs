@@ -245,6 +245,11 @@ impl Relay {
         }
     }
 
+    /// A packet is held back: what comes after it goes on where the stream stopped.
+    pub(crate) const fn pause(&mut self) {
+        self.anchor = None;
+    }
+
     /// The timestamp that was sent last, and when.
     pub(crate) fn last(&self) -> Option<(u32, Instant)> {
         self.at.map(|at| (self.timestamp, at))

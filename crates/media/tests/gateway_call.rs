@@ -224,6 +224,9 @@ fn a_browser_that_never_comes_is_given_up_and_named() {
     world.gateway.offer(world.now, &call, &branch, Side::Browser, &offer).expect("an offer");
     let answer = phone_description(PHONE, "0 101", PCMU);
     world.gateway.answer(world.now, &call, &branch, Side::Phone, &answer).expect("an answer");
+    world.pass(Duration::from_secs(60));
+    assert!(world.events.is_empty(), "it may wait for the answer: {:?}", world.events);
+    world.gateway.confirm(world.now, &call, &branch);
     world.pass(Duration::from_secs(31));
     let failed = world.events.iter().find_map(|event| match event {
         Event::Failed { cause, .. } => Some(*cause),

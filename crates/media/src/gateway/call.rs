@@ -121,7 +121,7 @@ impl Branch {
     }
 
     fn next(&self) -> Instant {
-        if self.plan.is_none() {
+        if self.stream().is_none() {
             return Instant::NEVER;
         }
         self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER))
@@ -136,7 +136,8 @@ pub(super) struct Call {
     pub(super) seed: u64,
     pub(super) browsers: Vec<BrowserEnd>,
     pub(super) branches: Vec<Branch>,
-    pub(super) confirmed: Option<u64>,
+    confirmed: Option<u64>,
+    confirmed_at: Option<Instant>,
     /// The moment for which the call is noted in the gateway's calendar.
     pub(super) noted: Instant,
     joined: Option<Instant>,
@@ -151,6 +152,7 @@ impl Call {
             browsers: Vec::new(),
             branches: Vec::new(),
             confirmed: None,
+            confirmed_at: None,
             noted: Instant::NEVER,
             joined: None,
         }
@@ -202,18 +204,25 @@ impl Call {
                 );
             }
         }
+        if let Some(leg) = end.leg.as_mut().filter(|_| self.confirmed == Some(branch)) {
+            leg.await_browser(now);
+        }
         let usable = end.leg.is_some();
         self.carry_out(now, browser, outputs, shared);
         usable
     }
 
     /// This branch won. Returns the others.
-    pub(super) fn confirm(&mut self, branch: u64) -> Vec<u64> {
+    pub(super) fn confirm(&mut self, now: Instant, branch: u64) -> Vec<u64> {
         self.confirmed = Some(branch);
+        self.confirmed_at.get_or_insert(now);
         let Some(won) = self.branches.iter().find(|known| known.id == branch) else { return Vec::new() };
         let browser = won.browser;
         if let Some(end) = self.browser(browser) {
             end.active = Some(branch);
+            if let Some(leg) = &mut end.leg {
+                leg.await_browser(now);
+            }
         }
         self.branches.iter().map(|known| known.id).filter(|known| *known != branch).collect()
     }
@@ -308,6 +317,7 @@ impl Call {
             }
         }
         if !branch.stream().is_some_and(|stream| stream.browser_to_phone) {
+            branch.relay.pause();
             return;
         }
         let source = Source { leg: end.id, ssrc: packet.ssrc };
@@ -351,7 +361,11 @@ impl Call {
         }
         let Some(end) = self.browsers.iter_mut().find(|known| known.id == end) else { return };
         let Some(branch) = self.branches.iter().find(|known| known.id == id) else { return };
-        if !wanted || end.active != Some(id) {
+        if end.active != Some(id) {
+            return;
+        }
+        if !wanted {
+            end.relay.pause();
             return;
         }
         let Some(leg) = end.leg.as_mut().filter(|leg| leg.is_connected()) else { return };
@@ -406,10 +420,10 @@ impl Call {
         let phone = branch.phone.figures();
         let from_browser = !branch.expected_browser || branch.heard_browser;
         let from_phone = !branch.expected_phone || branch.heard_phone;
+        let answered = self.confirmed_at.map(|at| now.saturating_since(at));
         let cause = end.failed.or_else(|| {
-            if duration < ACCUSABLE {
-                return None;
-            }
+            // Before the answer nobody owes any sound.
+            answered.filter(|answered| *answered >= ACCUSABLE)?;
             match (from_browser, from_phone) {
                 _ if browser.pair.is_none() => Some(MediaCause::IceNothingArrived),
                 _ if browser.dtls == crate::DtlsState::New => Some(MediaCause::DtlsFailed),

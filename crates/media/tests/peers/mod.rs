@@ -336,6 +336,11 @@ impl World {
     }
 }
 
+/// The start of the world, on both clocks.
+pub(crate) fn epoch(after: Duration) -> Epoch {
+    Epoch::new(Instant::from_secs(START) + after, std::time::Instant::now() + after)
+}
+
 /// A packet of sound.
 pub(crate) fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0x80, payload_type];
