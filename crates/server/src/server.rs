@@ -169,6 +169,7 @@ impl Server {
     fn send_onward(&self, hop: &Hop, bytes: &[u8]) {
         match self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes)) {
             Onward::AsItIs => self.send(hop, bytes),
+            Onward::Nowhere => {}
             Onward::Instead(translated) => self.send(hop, &translated),
             Onward::Refused(response) => {
                 let back = back_from(hop);

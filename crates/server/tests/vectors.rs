@@ -1,7 +1,8 @@
 //! The torture messages of RFC 4475 and RFC 5118 and messages of real peers, sent to the running binary: what it
 //! answers, and what it forwards octet for octet.
 //!
-//! The binary runs as an edge that trusts loopback, in front of an upstream that only listens. The folder
+//! The binary runs as an edge that trusts loopback, in front of an upstream that only listens, and without the media
+//! gateway, which would translate what browsers offer. The folder
 //! `../shared/vectors` beside the workspace is not a part of the project. Without it nothing is checked here, and
 //! the test says so; under `CI=true` it must be there.
 
@@ -109,7 +110,8 @@ impl Bench {
         let any = "\"127.0.0.1:0\"";
         let configuration = format!(
             "domain = \"sipweb.test\"\ndata = \"data\"\n[listen]\nudp = {any}\ntcp = {any}\nhttp = {any}\n\
-             [edge]\nupstream = \"sip:{}\"\n[peers]\ntrusted = [\"127.0.0.1\"]\n",
+             [edge]\nupstream = \"sip:{}\"\n[peers]\ntrusted = [\"127.0.0.1\"]\n\
+             [media]\ngateway = false\n",
             upstream.local_addr().unwrap()
         );
         fs::write(folder.path().join("sipweb.toml"), configuration).unwrap();

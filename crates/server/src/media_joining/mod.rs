@@ -10,12 +10,13 @@ mod place;
 mod sockets;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use media::{BranchKey, CallKey, Cause, Event, Gateway, GatewayConfig, Output, Side, SocketId};
-use sip::{Builder, Flow, HeaderName, Hop, Instant, Message};
+use sip::{Builder, Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
 use crate::Failure;
@@ -34,6 +35,8 @@ pub(crate) enum Onward {
     Instead(Vec<u8>),
     /// Nothing leaves; this response comes back.
     Refused(Vec<u8>),
+    /// Nothing leaves: it is the ACK to a refusal that came from here.
+    Nowhere,
 }
 
 /// The gateway and what it needs around it.
@@ -43,6 +46,8 @@ pub(crate) struct MediaJoining {
     gateway: RefCell<Gateway>,
     calls: RefCell<Calls>,
     sockets: Sockets,
+    /// The branches whose INVITE was refused here and will be acknowledged.
+    refused: RefCell<HashSet<Vec<u8>>>,
     /// Ports that the gateway wanted and another program has.
     unopened: Cell<bool>,
     wake_at: Cell<Instant>,
@@ -79,6 +84,7 @@ impl MediaJoining {
             gateway: RefCell::new(gateway),
             calls: RefCell::default(),
             sockets: Sockets::new(place.phone),
+            refused: RefCell::default(),
             unopened: Cell::new(false),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
@@ -127,10 +133,15 @@ impl MediaJoining {
         let opens = bytes.starts_with(b"INVITE ");
         let continues =
             [b"UPDATE ".as_slice(), b"ACK ", b"BYE "].iter().any(|start| bytes.starts_with(start));
-        if !opens && (!continues || self.calls.borrow().is_empty()) {
+        let idle = self.calls.borrow().is_empty() && self.refused.borrow().is_empty();
+        if !opens && (!continues || idle) {
             return Onward::AsItIs;
         }
         let Ok(request) = Message::parse(bytes) else { return Onward::AsItIs };
+        let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
+        if request.method() == Some(Method::Ack) && self.refused.borrow_mut().remove(branch) {
+            return Onward::Nowhere;
+        }
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
         let onward = match step {
             None => Onward::AsItIs,
@@ -138,6 +149,9 @@ impl MediaJoining {
                 Ok(bytes) => Onward::Instead(bytes),
                 Err(cause) => {
                     log::warning(format!("{}: {}", cause.code(), cause));
+                    if request.method() == Some(Method::Invite) {
+                        self.refused.borrow_mut().insert(branch.to_vec());
+                    }
                     refusal(&request, &cause)
                 }
             },
