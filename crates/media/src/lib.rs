@@ -9,6 +9,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod bad_ports;
 mod browser_leg;
 mod cause;
 mod class;
@@ -25,6 +26,7 @@ mod report;
 mod rtcp;
 mod rtp;
 
+pub use bad_ports::is_bad_port;
 pub use browser_leg::Epoch;
 pub use cause::Cause;
 pub use class::MediaClass;

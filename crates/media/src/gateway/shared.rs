@@ -1,9 +1,10 @@
 //! What all calls of a gateway share: sockets, ports, the certificate, and whose packets are whose.
 
 use super::{Event, GatewayConfig, Output, StartError};
+use crate::bad_ports::is_bad_port;
 use crate::browser_leg::{Credentials, Epoch, Identity};
 use crate::phone_leg::PhoneLeg;
-use crate::ports::{self, Ports};
+use crate::ports::Ports;
 use crate::{BrowserTransport, Cause, PhoneSecurity, PhoneTransport, PhoneTransports};
 use sip::Entropy;
 use std::collections::{HashMap, VecDeque};
@@ -43,7 +44,7 @@ impl Shared {
         if unspecified || config.phone_advertised.is_unspecified() {
             return Err(StartError::UnspecifiedAddress);
         }
-        if let Some(bad) = config.advertised.iter().find(|address| ports::is_bad(address.port())) {
+        if let Some(bad) = config.advertised.iter().find(|address| is_bad_port(address.port())) {
             return Err(StartError::BadPort(bad.port()));
         }
         let locals = locals(config);
