@@ -17,7 +17,7 @@ export class Baresip {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
-    phone.folder = temporaryFolder(test, 'baresip');
+    phone.folder = temporaryFolder('baresip');
     const control = await freePort();
     const modules = MODULES.find((folder) => existsSync(folder));
     writeFileSync(

@@ -24,7 +24,7 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** A browser whose microphone hears one tone for ever. */
 export async function chromium(test, { tone = 440, flags = [] } = {}) {
-  const folder = temporaryFolder(test, 'browser');
+  const folder = temporaryFolder('browser');
   const microphone = join(folder, 'microphone.wav');
   writeTone(microphone, tone);
   const browser = await puppeteer.launch({

@@ -58,7 +58,7 @@ request_route {
 export class Kamailio {
   static async start(test) {
     const kamailio = new Kamailio();
-    const folder = temporaryFolder(test, 'kamailio');
+    const folder = temporaryFolder('kamailio');
     kamailio.port = await freePort();
     const configuration = join(folder, 'kamailio.cfg');
     writeFileSync(configuration, routes(kamailio.port).trimStart());

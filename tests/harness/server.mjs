@@ -15,7 +15,7 @@ export class Server {
   /** A server with users, not started yet. `more` is TOML to add to its configuration. */
   static async prepare(test, { users = ['alice', 'bob'], more = '' } = {}) {
     const server = new Server();
-    server.folder = temporaryFolder(test, 'server');
+    server.folder = temporaryFolder('server');
     server.ports = { sip: await freePort(), tls: await freePort(), http: await freePort(), https: await freePort() };
     server.configuration = join(server.folder, 'sipweb.toml');
     const at = (port) => `["127.0.0.1:${port}"]`;
