@@ -319,7 +319,7 @@ impl Handler for Server {
         let transport = flow.transport.via_token();
         self.lines
             .refused(&format!("malformed message from {} over {transport}, {answer}: {fault}", flow.remote));
-        if *fault == Malformed::NotOneMessage { AfterFault::Keep } else { AfterFault::Close }
+        AfterFault::Close
     }
 
     fn accept(&self, request: &UpgradeRequest<'_>) -> Result<(), HttpRefusal> {

@@ -155,6 +155,11 @@ fn bad_messages_in_a_websocket_are_answered_or_close_it() {
     // And the same connection goes on.
     page.send(options("WS", "0").as_bytes());
     assert!(page.receive().unwrap().unwrap().status().is_some());
+    // Two messages in one (RFC 7118 §5): nobody knows what such a peer means next.
+    let mut page = Page::open(&server);
+    page.send(options("WS", "0").repeat(2).as_bytes());
+    assert_eq!(page.receive().unwrap().unwrap().status(), Some(400));
+    assert!(matches!(page.receive(), Some(Err(_)) | None), "the connection is closed");
     server.serves();
 }
 
