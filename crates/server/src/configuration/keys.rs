@@ -191,7 +191,7 @@ const TABLE: [Section; 10] = [
                 Default("0"),
                 "The UDP port for all browsers; open it in the firewall. 0 is any free one.",
             ),
-            key("ports", Default("\"30000-39999\""), "The UDP ports for phones, two for each call."),
+            key("ports", Default("\"16384-32767\""), "The UDP ports for phones, two for each call."),
             key(
                 "public_address",
                 Example("\"203.0.113.7\""),

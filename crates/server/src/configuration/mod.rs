@@ -67,7 +67,7 @@ pub(crate) struct Media {
 
 impl Default for Media {
     fn default() -> Self {
-        Self { gateway: true, port: 0, ports: 30_000..=39_999, advertise: None }
+        Self { gateway: true, port: 0, ports: 16_384..=32_767, advertise: None }
     }
 }
 

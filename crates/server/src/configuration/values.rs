@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use sip::Transport;
 
-/// A range of ports: `30000-39999`, at least two.
+/// A range of ports: `16384-32767`, at least two.
 pub(crate) fn port_range(text: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
     let range = text.split_once('-').and_then(|(first, last)| {
         let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
         (*range.start() > 0 && range.end() > range.start()).then_some(range)
     });
-    range.ok_or_else(|| format!("{text} is no range of ports, such as 30000-39999"))
+    range.ok_or_else(|| format!("{text} is no range of ports, such as 16384-32767"))
 }
 
 /// `30s`, `5m`, `1h`, `2d` or `250ms`.
