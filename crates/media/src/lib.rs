@@ -1,6 +1,6 @@
-//! What a call carries: the media class of each side, whether somebody must join them, and the gateway that does.
+//! What a call carries: the media class of each side, and the gateway that joins a browser and a phone.
 //!
-//! [`Joining`] decides from two [`MediaClass`]es. [`Conversation`] turns the description of one side into that of the
+//! [`MediaClass`] says who wrote a description. [`Conversation`] turns the description of one side into that of the
 //! other (offer/answer). [`Gateway`] is the machine around both: a leg toward the browser (ICE-lite, DTLS-SRTP), one
 //! toward each phone (RTP), and between them a relay for which every change of source is one continuous stream.
 #![forbid(unsafe_code)]
@@ -17,7 +17,6 @@ mod conversion;
 mod demultiplexing;
 mod format;
 mod gateway;
-mod joining;
 mod phone_leg;
 mod plan;
 mod ports;
@@ -33,7 +32,6 @@ pub use class::MediaClass;
 pub use conversion::{Conversation, Side};
 pub use format::{Codec, Format};
 pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
-pub use joining::Joining;
 pub use plan::{
     BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneSecurity,
     PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, SdesSuite, Setup, StreamPlan,

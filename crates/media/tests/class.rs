@@ -1,6 +1,6 @@
-//! Who must be joined by a gateway is read from what each side says of its media.
+//! Who wrote a description is read from what it says of its media.
 
-use media::{Joining, MediaClass};
+use media::MediaClass;
 use sdp::Description;
 
 fn class(section: &str) -> Option<MediaClass> {
@@ -22,13 +22,4 @@ fn refused_sections_and_foreign_media_say_nothing() {
     assert_eq!(class("m=audio 0 RTP/AVP 0\r\n"), None);
     assert_eq!(class("m=image 4000 udptl t38\r\n"), None);
     assert_eq!(class("m=image 4000 udptl t38\r\nm=video 5000 RTP/AVP 96\r\n"), Some(MediaClass::Plain));
-}
-
-#[test]
-fn only_a_browser_and_a_phone_need_a_gateway() {
-    use MediaClass::{Browser, Plain, Sdes};
-    assert_eq!(Joining::between(Browser, Browser), Joining::Direct);
-    assert_eq!(Joining::between(Plain, Sdes), Joining::Direct);
-    assert_eq!(Joining::between(Browser, Plain), Joining::Gateway);
-    assert_eq!(Joining::between(Sdes, Browser), Joining::Gateway);
 }
