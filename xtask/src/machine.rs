@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::Path;
 
 /// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 7] = [
+const TEST_PACKAGES: [(&str, &str); 10] = [
     ("chromium", "/usr/bin/chromium"),
     ("firefox-esr", "/usr/bin/firefox-esr"),
     ("baresip", "/usr/bin/baresip"),
@@ -12,6 +12,9 @@ const TEST_PACKAGES: [(&str, &str); 7] = [
     ("kamailio-websocket-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
     ("sip-tester", "/usr/bin/sipp"),
     ("openssl", "/usr/bin/openssl"),
+    ("rtpengine-daemon", "/usr/bin/rtpengine"),
+    ("linphone-cli", "/usr/bin/linphonec"),
+    ("ffmpeg", "/usr/bin/ffmpeg"),
 ];
 
 /// Debian's own compiler for WebAssembly, for machines whose Rust cannot add the target.
