@@ -8,6 +8,7 @@
 mod calls;
 mod place;
 mod sockets;
+mod telling;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -239,32 +240,18 @@ impl MediaJoining {
                 }
                 Output::Close { port } => self.sockets.close(SocketId::Phone(port)),
                 Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
-                Output::Event(event) => self.tell(&event),
+                Output::Event(event) => {
+                    telling::tell(&event);
+                    if let Event::Ended { call, .. } = event {
+                        self.calls.borrow_mut().lost(&call);
+                    }
+                }
                 Output::Timeout(at) => {
                     if at < self.wake_at.replace(at) {
                         self.sooner.notify_one();
                     }
                     return;
                 }
-            }
-        }
-    }
-
-    fn tell(&self, event: &Event) {
-        match event {
-            Event::BrowserConnected { call, browser } => {
-                log::debug(format!("media of call {}: the browser is connected from {browser}", name(call)));
-            }
-            Event::MediaFlows { call, from, .. } => {
-                let side = if *from == Side::Browser { "browser" } else { "phone" };
-                log::debug(format!("media of call {}: sound from the {side}", name(call)));
-            }
-            Event::Failed { call, cause, .. } => {
-                log::warning(format!("media of call {}: {}: {cause}", name(call), cause.code()));
-            }
-            Event::Ended { call, report } => {
-                log::info(format!("media of call {}: {}", name(call), sentence(report)));
-                self.calls.borrow_mut().lost(call);
             }
         }
     }
@@ -300,33 +287,4 @@ fn refusal(request: &Message, cause: &Cause) -> Onward {
         .header(HeaderName::Warning, warning.as_bytes())
         .finish();
     response.map_or(Onward::AsItIs, Onward::Refused)
-}
-
-/// The Call-ID, as the other lines of the log have it.
-fn name(call: &CallKey) -> String {
-    let call_id = call.as_bytes().split(|octet| *octet == 0).next().unwrap_or_default();
-    log::Escaped(&call_id[..call_id.len().min(12)]).to_string()
-}
-
-fn sentence(report: &media::CallReport) -> String {
-    let codec = report.codec.unwrap_or("no codec");
-    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic| {
-        format!(
-            "{} packets in ({} lost, jitter {} ms), {} out",
-            received.traffic.packets,
-            received.lost,
-            received.jitter.as_millis(),
-            sent.packets
-        )
-    };
-    let mut sentence = format!(
-        "{codec} for {} s; browser {}; phone {}",
-        report.duration.as_secs(),
-        leg(&report.browser.received, &report.browser.sent),
-        leg(&report.phone.received, &report.phone.sent)
-    );
-    if let Some(cause) = report.cause {
-        sentence.push_str(&format!("; {}: {cause}", cause.code()));
-    }
-    sentence
 }

@@ -1,0 +1,53 @@
+//! What the log is told of the media of calls.
+
+use media::{CallKey, Event, Side};
+
+use crate::log;
+
+/// Writes a line of the log about what happened.
+pub(super) fn tell(event: &Event) {
+    match event {
+        Event::BrowserConnected { call, browser } => {
+            log::debug(format!("media of call {}: the browser is connected from {browser}", name(call)));
+        }
+        Event::MediaFlows { call, from, .. } => {
+            let side = if *from == Side::Browser { "browser" } else { "phone" };
+            log::debug(format!("media of call {}: sound from the {side}", name(call)));
+        }
+        Event::Failed { call, cause, .. } => {
+            log::warning(format!("media of call {}: {}: {cause}", name(call), cause.code()));
+        }
+        Event::Ended { call, report } => {
+            log::info(format!("media of call {}: {}", name(call), sentence(report)));
+        }
+    }
+}
+
+/// The Call-ID, as the other lines of the log have it.
+fn name(call: &CallKey) -> String {
+    let call_id = call.as_bytes().split(|octet| *octet == 0).next().unwrap_or_default();
+    log::Escaped(&call_id[..call_id.len().min(12)]).to_string()
+}
+
+fn sentence(report: &media::CallReport) -> String {
+    let codec = report.codec.unwrap_or("no codec");
+    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic| {
+        format!(
+            "{} packets in ({} lost, jitter {} ms), {} out",
+            received.traffic.packets,
+            received.lost,
+            received.jitter.as_millis(),
+            sent.packets
+        )
+    };
+    let mut sentence = format!(
+        "{codec} for {} s; browser {}; phone {}",
+        report.duration.as_secs(),
+        leg(&report.browser.received, &report.browser.sent),
+        leg(&report.phone.received, &report.phone.sent)
+    );
+    if let Some(cause) = report.cause {
+        sentence.push_str(&format!("; {}: {cause}", cause.code()));
+    }
+    sentence
+}
