@@ -4,7 +4,10 @@
 //! branches of the fork: no branch touches it before it answers, and whichever wins, the browser's transport is the
 //! one that it was told first. When browsers are called, each has its leg.
 
+mod branch;
+mod browser_end;
 mod call;
+mod ending;
 mod interface;
 mod shared;
 
@@ -13,7 +16,9 @@ pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
 use crate::{Cause, Conversation, Side};
-use call::{Branch, BrowserEnd, Call};
+use branch::Branch;
+use browser_end::BrowserEnd;
+use call::Call;
 use shared::{Place, Shared};
 use sip::{Entropy, Instant, SeededEntropy};
 use std::collections::{BTreeSet, HashMap};

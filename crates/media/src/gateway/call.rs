@@ -1,132 +1,16 @@
 //! One call: its browser legs, its branches, and what goes from one to the other.
 
+use super::branch::{Branch, SILENT, keep, transmit};
+use super::browser_end::BrowserEnd;
 use super::shared::{Place, Shared};
-use super::{BranchKey, CallKey, Event, Output, SocketId};
-use crate::browser_leg::{BrowserLeg, Credentials, LegOutput};
-use crate::phone_leg::{Datagram, PhoneLeg};
-use crate::relay::{self, Relay, Source, Table};
-use crate::report::{CallReport, MediaCause};
+use super::{BranchKey, CallKey, Event};
+use crate::Side;
+use crate::browser_leg::{BrowserLeg, LegOutput};
+use crate::relay::Source;
+use crate::report::MediaCause;
 use crate::rtp::Packet;
-use crate::{Codec, Conversation, Kind, Plan, Side, StreamPlan};
 use sip::Instant;
 use std::net::SocketAddr;
-use std::time::Duration;
-
-/// After so long without a packet of the browser the phone hears silence of ours.
-const SILENT: Duration = Duration::from_secs(1);
-/// And then as often: paths through NAT and impatient exchanges stay open.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// A shorter call is not accused of having had no sound.
-const ACCUSABLE: Duration = Duration::from_secs(3);
-
-/// Our end toward one browser.
-pub(super) struct BrowserEnd {
-    pub(super) id: u64,
-    pub(super) credentials: Credentials,
-    /// Those of an ICE restart that is not agreed yet.
-    pub(super) next_credentials: Option<Credentials>,
-    /// The user fragment under which its description came: who it is.
-    pub(super) described_as: Option<Vec<u8>>,
-    pub(super) leg: Option<BrowserLeg>,
-    pub(super) relay: Relay,
-    /// The branch whose phone it hears and talks to.
-    pub(super) active: Option<u64>,
-    failed: Option<MediaCause>,
-}
-
-impl BrowserEnd {
-    pub(super) fn new(id: u64, credentials: Credentials, relay: Relay) -> Self {
-        Self {
-            id,
-            credentials,
-            next_credentials: None,
-            described_as: None,
-            leg: None,
-            relay,
-            active: None,
-            failed: None,
-        }
-    }
-}
-
-/// One branch toward one target: a phone leg of its own.
-pub(super) struct Branch {
-    pub(super) id: u64,
-    pub(super) key: BranchKey,
-    pub(super) browser: u64,
-    pub(super) conversation: Conversation,
-    pub(super) phone: PhoneLeg,
-    relay: Relay,
-    plan: Option<Plan>,
-    to_phone: Table,
-    to_browser: Table,
-    /// An offer was made since the last agreement.
-    pub(super) offered: bool,
-    silent_at: Instant,
-    heard_browser: bool,
-    heard_phone: bool,
-    expected_browser: bool,
-    expected_phone: bool,
-}
-
-impl Branch {
-    pub(super) fn new(
-        id: u64,
-        key: BranchKey,
-        browser: u64,
-        conversation: Conversation,
-        phone: PhoneLeg,
-        relay: Relay,
-    ) -> Self {
-        Self {
-            id,
-            key,
-            browser,
-            conversation,
-            phone,
-            relay,
-            plan: None,
-            to_phone: Table::default(),
-            to_browser: Table::default(),
-            offered: false,
-            silent_at: Instant::NEVER,
-            heard_browser: false,
-            heard_phone: false,
-            expected_browser: false,
-            expected_phone: false,
-        }
-    }
-
-    fn stream(&self) -> Option<&StreamPlan> {
-        self.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio))
-    }
-
-    /// Takes over what was agreed; false when it is what holds already.
-    fn agree(&mut self, now: Instant, plan: &Plan) -> bool {
-        let offered = std::mem::take(&mut self.offered);
-        if !offered && self.plan.as_ref() == Some(plan) {
-            return false;
-        }
-        self.plan = Some(plan.clone());
-        let stream = plan.stream(Kind::Audio);
-        self.to_phone = stream.map(Table::to_phone).unwrap_or_default();
-        self.to_browser = stream.map(Table::to_browser).unwrap_or_default();
-        self.expected_browser |= stream.is_some_and(|stream| stream.browser_to_phone);
-        self.expected_phone |= stream.is_some_and(|stream| stream.phone_to_browser);
-        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref()) {
-            self.phone.describe(now, remote);
-        }
-        self.silent_at = now + SILENT;
-        true
-    }
-
-    fn next(&self) -> Instant {
-        if self.stream().is_none() {
-            return Instant::NEVER;
-        }
-        self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER))
-    }
-}
 
 /// One call.
 pub(super) struct Call {
@@ -136,11 +20,11 @@ pub(super) struct Call {
     pub(super) seed: u64,
     pub(super) browsers: Vec<BrowserEnd>,
     pub(super) branches: Vec<Branch>,
-    confirmed: Option<u64>,
-    confirmed_at: Option<Instant>,
+    pub(super) confirmed: Option<u64>,
+    pub(super) confirmed_at: Option<Instant>,
     /// The moment for which the call is noted in the gateway's calendar.
     pub(super) noted: Instant,
-    joined: Option<Instant>,
+    pub(super) joined: Option<Instant>,
 }
 
 impl Call {
@@ -407,92 +291,6 @@ impl Call {
                 leg.timeout(now, &mut outputs);
             }
             self.carry_out(now, end, outputs, shared);
-        }
-    }
-
-    /// What happened; `None` when nothing was ever agreed.
-    pub(super) fn report(&self, now: Instant) -> Option<CallReport> {
-        let duration = now.saturating_since(self.joined?);
-        let won = self.branches.iter().find(|branch| Some(branch.id) == self.confirmed);
-        let branch = won.or_else(|| self.branches.iter().find(|branch| branch.plan.is_some()))?;
-        let end = self.browsers.iter().find(|end| end.id == branch.browser)?;
-        let browser = end.leg.as_ref().map(BrowserLeg::figures).unwrap_or_default();
-        let phone = branch.phone.figures();
-        let from_browser = !branch.expected_browser || branch.heard_browser;
-        let from_phone = !branch.expected_phone || branch.heard_phone;
-        let answered = self.confirmed_at.map(|at| now.saturating_since(at));
-        let cause = end.failed.or_else(|| {
-            // Before the answer nobody owes any sound.
-            answered.filter(|answered| *answered >= ACCUSABLE)?;
-            match (from_browser, from_phone) {
-                _ if browser.pair.is_none() => Some(MediaCause::IceNothingArrived),
-                _ if browser.dtls == crate::DtlsState::New => Some(MediaCause::DtlsFailed),
-                (true, true) => None,
-                (_, false) if branch.phone.only_strangers() => Some(MediaCause::PhoneElsewhere),
-                (false, false) => Some(MediaCause::NoneAtAll),
-                (false, true) => Some(MediaCause::NoneFromBrowser),
-                (true, false) => Some(MediaCause::NoneFromPhone),
-            }
-        });
-        let codec = branch.stream().and_then(|stream| stream.pairs.first()).and_then(|pair| name(pair.codec));
-        Some(CallReport { duration, browser, phone, codec, cause })
-    }
-}
-
-/// Silence and reports that are due toward a phone.
-fn keep(now: Instant, branch: &mut Branch, shared: &mut Shared) {
-    let Some(stream) = branch.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio)) else {
-        branch.silent_at = Instant::NEVER;
-        return;
-    };
-    if now >= branch.silent_at {
-        branch.silent_at = now + KEEP_ALIVE;
-        if stream.browser_to_phone
-            && let Some((payload_type, clock, payload)) = relay::silence(stream)
-        {
-            let outgoing = branch.relay.fill(now, payload_type, clock, payload);
-            if let Some(datagram) = branch.phone.send(&outgoing) {
-                transmit(datagram, shared);
-            }
-        }
-    }
-    let clock = stream.pairs.first().map_or(8000, |pair| pair.clock);
-    if let Some(datagram) = branch.phone.report(now, branch.relay.last(), clock) {
-        transmit(datagram, shared);
-    }
-}
-
-fn transmit(datagram: Datagram, shared: &mut Shared) {
-    let Datagram { socket, to, bytes } = datagram;
-    shared.outputs.push_back(Output::Transmit { socket, to, bytes });
-}
-
-const fn name(codec: Codec) -> Option<&'static str> {
-    match codec {
-        Codec::Opus => Some("opus"),
-        Codec::G722 => Some("G722"),
-        Codec::Pcmu => Some("PCMU"),
-        Codec::Pcma => Some("PCMA"),
-        _ => None,
-    }
-}
-
-impl Shared {
-    /// Sends what a browser leg sends, and notes whose packets are whose.
-    pub(super) fn place_or_transmit(&mut self, place: Place, output: LegOutput) {
-        match output {
-            LegOutput::Transmit { socket, to, bytes } => {
-                self.outputs.push_back(Output::Transmit { socket: SocketId::Browser(socket), to, bytes });
-            }
-            LegOutput::Valid { socket, from } => {
-                self.pairs.insert((socket, from), place);
-            }
-            LegOutput::Forgotten { socket, from } => {
-                if self.pairs.get(&(socket, from)) == Some(&place) {
-                    self.pairs.remove(&(socket, from));
-                }
-            }
-            LegOutput::Connected(_) | LegOutput::Media(_) | LegOutput::Failed(_) => {}
         }
     }
 }

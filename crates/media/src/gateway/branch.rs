@@ -1,0 +1,121 @@
+//! One branch of a call: the phone leg, what was agreed for it, and what it is owed.
+
+use super::shared::Shared;
+use super::{BranchKey, Output};
+use crate::phone_leg::{Datagram, PhoneLeg};
+use crate::relay::{self, Relay, Table};
+use crate::{Conversation, Kind, Plan, StreamPlan};
+use sip::Instant;
+use std::time::Duration;
+
+/// After so long without a packet of the browser the phone hears silence of ours.
+pub(super) const SILENT: Duration = Duration::from_secs(1);
+/// And then as often: paths through NAT and impatient exchanges stay open.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// One branch toward one target: a phone leg of its own.
+pub(super) struct Branch {
+    pub(super) id: u64,
+    pub(super) key: BranchKey,
+    pub(super) browser: u64,
+    pub(super) conversation: Conversation,
+    pub(super) phone: PhoneLeg,
+    pub(super) relay: Relay,
+    pub(super) plan: Option<Plan>,
+    pub(super) to_phone: Table,
+    pub(super) to_browser: Table,
+    /// An offer was made since the last agreement.
+    pub(super) offered: bool,
+    pub(super) silent_at: Instant,
+    pub(super) heard_browser: bool,
+    pub(super) heard_phone: bool,
+    pub(super) expected_browser: bool,
+    pub(super) expected_phone: bool,
+}
+
+impl Branch {
+    pub(super) fn new(
+        id: u64,
+        key: BranchKey,
+        browser: u64,
+        conversation: Conversation,
+        phone: PhoneLeg,
+        relay: Relay,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            browser,
+            conversation,
+            phone,
+            relay,
+            plan: None,
+            to_phone: Table::default(),
+            to_browser: Table::default(),
+            offered: false,
+            silent_at: Instant::NEVER,
+            heard_browser: false,
+            heard_phone: false,
+            expected_browser: false,
+            expected_phone: false,
+        }
+    }
+
+    pub(super) fn stream(&self) -> Option<&StreamPlan> {
+        self.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio))
+    }
+
+    /// Takes over what was agreed; false when it is what holds already.
+    pub(super) fn agree(&mut self, now: Instant, plan: &Plan) -> bool {
+        let offered = std::mem::take(&mut self.offered);
+        if !offered && self.plan.as_ref() == Some(plan) {
+            return false;
+        }
+        self.plan = Some(plan.clone());
+        let stream = plan.stream(Kind::Audio);
+        self.to_phone = stream.map(Table::to_phone).unwrap_or_default();
+        self.to_browser = stream.map(Table::to_browser).unwrap_or_default();
+        self.expected_browser |= stream.is_some_and(|stream| stream.browser_to_phone);
+        self.expected_phone |= stream.is_some_and(|stream| stream.phone_to_browser);
+        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref()) {
+            self.phone.describe(now, remote);
+        }
+        self.silent_at = now + SILENT;
+        true
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        if self.stream().is_none() {
+            return Instant::NEVER;
+        }
+        self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER))
+    }
+}
+
+/// Silence and reports that are due toward a phone.
+pub(super) fn keep(now: Instant, branch: &mut Branch, shared: &mut Shared) {
+    let Some(stream) = branch.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio)) else {
+        branch.silent_at = Instant::NEVER;
+        return;
+    };
+    if now >= branch.silent_at {
+        branch.silent_at = now + KEEP_ALIVE;
+        if stream.browser_to_phone
+            && let Some((payload_type, clock, payload)) = relay::silence(stream)
+        {
+            let outgoing = branch.relay.fill(now, payload_type, clock, payload);
+            if let Some(datagram) = branch.phone.send(&outgoing) {
+                transmit(datagram, shared);
+            }
+        }
+    }
+    let clock = stream.pairs.first().map_or(8000, |pair| pair.clock);
+    if let Some(datagram) = branch.phone.report(now, branch.relay.last(), clock) {
+        transmit(datagram, shared);
+    }
+}
+
+pub(super) fn transmit(datagram: Datagram, shared: &mut Shared) {
+    let Datagram { socket, to, bytes } = datagram;
+    shared.outputs.push_back(Output::Transmit { socket, to, bytes });
+}

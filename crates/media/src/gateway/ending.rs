@@ -1,0 +1,51 @@
+//! What a call tells when it ends: the figures of its legs and one cause.
+
+use super::call::Call;
+use crate::Codec;
+use crate::browser_leg::BrowserLeg;
+use crate::report::{CallReport, MediaCause};
+use sip::Instant;
+use std::time::Duration;
+
+/// A shorter call is not accused of having had no sound.
+const ACCUSABLE: Duration = Duration::from_secs(3);
+
+impl Call {
+    /// What happened; `None` when nothing was ever agreed.
+    pub(super) fn report(&self, now: Instant) -> Option<CallReport> {
+        let duration = now.saturating_since(self.joined?);
+        let won = self.branches.iter().find(|branch| Some(branch.id) == self.confirmed);
+        let branch = won.or_else(|| self.branches.iter().find(|branch| branch.plan.is_some()))?;
+        let end = self.browsers.iter().find(|end| end.id == branch.browser)?;
+        let browser = end.leg.as_ref().map(BrowserLeg::figures).unwrap_or_default();
+        let phone = branch.phone.figures();
+        let from_browser = !branch.expected_browser || branch.heard_browser;
+        let from_phone = !branch.expected_phone || branch.heard_phone;
+        let answered = self.confirmed_at.map(|at| now.saturating_since(at));
+        let cause = end.failed.or_else(|| {
+            // Before the answer nobody owes any sound.
+            answered.filter(|answered| *answered >= ACCUSABLE)?;
+            match (from_browser, from_phone) {
+                _ if browser.pair.is_none() => Some(MediaCause::IceNothingArrived),
+                _ if browser.dtls == crate::DtlsState::New => Some(MediaCause::DtlsFailed),
+                (true, true) => None,
+                (_, false) if branch.phone.only_strangers() => Some(MediaCause::PhoneElsewhere),
+                (false, false) => Some(MediaCause::NoneAtAll),
+                (false, true) => Some(MediaCause::NoneFromBrowser),
+                (true, false) => Some(MediaCause::NoneFromPhone),
+            }
+        });
+        let codec = branch.stream().and_then(|stream| stream.pairs.first()).and_then(|pair| name(pair.codec));
+        Some(CallReport { duration, browser, phone, codec, cause })
+    }
+}
+
+const fn name(codec: Codec) -> Option<&'static str> {
+    match codec {
+        Codec::Opus => Some("opus"),
+        Codec::G722 => Some("G722"),
+        Codec::Pcmu => Some("PCMU"),
+        Codec::Pcma => Some("PCMA"),
+        _ => None,
+    }
+}
