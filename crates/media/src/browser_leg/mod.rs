@@ -1,0 +1,356 @@
+//! The leg toward a browser: ICE (we are the lite agent), DTLS and SRTP.
+//!
+//! `association` is the adapter to the library that does the protocols. What is decided here: whose packets belong to
+//! the leg, where its own go, and when a browser is given up.
+
+mod association;
+mod epoch;
+mod identity;
+mod output;
+mod pairs;
+
+pub use epoch::Epoch;
+pub(crate) use identity::{Credentials, Identity};
+pub(crate) use output::LegOutput;
+
+use crate::demultiplexing::{self, BindingRequest, Class};
+use crate::relay::Outgoing;
+use crate::report::{BrowserFigures, DtlsState, MediaCause, RemoteFigures, Traffic};
+use crate::rtp::{self, Packet, Reception};
+use crate::{Plan, RemoteBrowser};
+use association::{Association, Happened};
+use pairs::{Pairs, Proved};
+use sip::Instant;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long the browser has for its first check, and then for the handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may be silent once connected, beyond the 15 seconds after which ICE says so.
+const CONSENT: Duration = Duration::from_secs(15);
+/// Sources remembered for a leg.
+const MOST_SOURCES: usize = 8;
+
+/// The leg toward a browser, from the moment when both descriptions are known.
+pub(crate) struct BrowserLeg {
+    association: Association,
+    /// What browsers are told of each socket.
+    locals: Vec<Option<SocketAddr>>,
+    remote: RemoteBrowser,
+    pairs: Pairs,
+    sources: VecDeque<u32>,
+    dtls: DtlsState,
+    /// When the call was answered: a browser may wait for that before it checks anything.
+    awaited: Option<Instant>,
+    first_valid: Option<Instant>,
+    lost_at: Option<Instant>,
+    failed: bool,
+    next: Instant,
+    reception: Reception,
+    sent: Traffic,
+    dropped: u64,
+    told: Option<RemoteFigures>,
+}
+
+impl BrowserLeg {
+    /// A leg; `None` when the description's fingerprint is of no kind that can be checked, or no socket can be used.
+    pub(crate) fn new(
+        now: Instant,
+        epoch: Epoch,
+        identity: &Identity,
+        credentials: &Credentials,
+        locals: &[Option<SocketAddr>],
+        plan: &Plan,
+    ) -> Option<Self> {
+        Some(Self {
+            association: Association::new(now, epoch, identity, credentials, locals, plan)?,
+            locals: locals.to_vec(),
+            remote: plan.browser.clone(),
+            pairs: Pairs::default(),
+            sources: VecDeque::new(),
+            dtls: DtlsState::New,
+            awaited: None,
+            first_valid: None,
+            lost_at: None,
+            failed: false,
+            next: now,
+            reception: Reception::default(),
+            sent: Traffic::default(),
+            dropped: 0,
+            told: None,
+        })
+    }
+
+    /// Whether this plan is one for another association: the browser came back with another certificate. Then the
+    /// leg must be made anew.
+    pub(crate) fn is_outgrown_by(&self, plan: &Plan) -> bool {
+        self.remote.fingerprint != plan.browser.fingerprint
+    }
+
+    /// A new agreement over the same association: perhaps an ICE restart (RFC 8839 §4.4.1).
+    pub(crate) fn update(&mut self, now: Instant, credentials: &Credentials, plan: &Plan) {
+        let restarted =
+            self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
+        self.remote = plan.browser.clone();
+        if restarted {
+            self.association.restart_ice(credentials, &self.remote);
+            // Whatever was lost has this long to come back.
+            self.lost_at = self.lost_at.map(|_| now);
+        }
+    }
+
+    /// The call was answered: from now on the browser is expected.
+    pub(crate) fn await_browser(&mut self, now: Instant) {
+        self.awaited.get_or_insert(now);
+        self.next = self.next.min(self.limit());
+    }
+
+    /// A datagram arrived on the socket of that index.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        socket: usize,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<LegOutput>,
+    ) {
+        let Some(local) = self.locals.get(socket).copied().flatten() else { return };
+        let request = BindingRequest::parse(bytes);
+        if !self.admits(socket, from, bytes, request) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        let before = out.len();
+        if !self.association.receive(now, local, from, bytes) {
+            // A malformed record is dropped; the handshake goes on unless str0m gave up, which `drain` sees.
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.drain(now, out);
+        if let Some(request) = request.filter(|_| answered(from, out.get(before..).unwrap_or_default())) {
+            self.pairs.answered(request, (socket, from));
+        }
+    }
+
+    /// Whether the association may see this datagram.
+    fn admits(
+        &mut self,
+        socket: usize,
+        from: SocketAddr,
+        bytes: &[u8],
+        request: Option<BindingRequest<'_>>,
+    ) -> bool {
+        let class = demultiplexing::class(bytes);
+        // RFC 8842 §5.4 and the race of 2023: only who passed a check may even begin a handshake.
+        if self.failed || class != Class::Stun && !self.pairs.is_valid((socket, from)) {
+            return false;
+        }
+        if request.is_some_and(|request| self.pairs.is_replayed(request, from)) {
+            return false;
+        }
+        class != Class::Media || rtp::is_rtcp(bytes) || self.expect(bytes)
+    }
+
+    /// Makes the association expect the source of this packet. What it carries is authenticated afterwards.
+    fn expect(&mut self, bytes: &[u8]) -> bool {
+        let Some(ssrc) = rtp::ssrc(bytes).filter(|ssrc| *ssrc != 0) else { return false };
+        if self.dtls != DtlsState::Connected {
+            return false;
+        }
+        if self.sources.contains(&ssrc) {
+            return true;
+        }
+        if self.sources.len() >= MOST_SOURCES
+            && let Some(oldest) = self.sources.pop_front()
+        {
+            self.association.no_longer_expect(oldest);
+        }
+        self.association.expect(ssrc);
+        self.sources.push_back(ssrc);
+        true
+    }
+
+    /// Sends a packet under this source; dropped while the leg does not stand.
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        outgoing: &Outgoing<'_>,
+        out: &mut Vec<LegOutput>,
+    ) {
+        if !self.is_connected() || !self.association.send(now, ssrc, outgoing) {
+            return;
+        }
+        self.sent.packets = self.sent.packets.saturating_add(1);
+        self.sent.octets =
+            self.sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
+        self.drain(now, out);
+    }
+
+    /// Counts a packet that is relayed; `clock` is that of its payload type.
+    pub(crate) fn count(&mut self, now: Instant, packet: &Packet<'_>, clock: u32) {
+        self.reception.record(now, packet, clock);
+    }
+
+    /// Counts a packet of a payload type that was not agreed.
+    pub(crate) fn count_unknown(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
+    /// When to call [`BrowserLeg::timeout`].
+    pub(crate) const fn next_timeout(&self) -> Instant {
+        self.next
+    }
+
+    /// The time has come.
+    pub(crate) fn timeout(&mut self, now: Instant, out: &mut Vec<LegOutput>) {
+        if self.failed || now < self.next {
+            return;
+        }
+        self.association.timeout(now);
+        self.drain(now, out);
+        let given_up = match (self.dtls, self.first_valid, self.lost_at) {
+            (_, _, Some(lost)) if now >= lost + CONSENT => Some(MediaCause::IceLost),
+            (DtlsState::New, None, _) if self.awaited.is_some_and(|since| now >= since + PATIENCE) => {
+                Some(MediaCause::IceNothingArrived)
+            }
+            (DtlsState::New, Some(valid), _) if now >= valid + PATIENCE => Some(MediaCause::DtlsFailed),
+            _ => None,
+        };
+        if let Some(cause) = given_up {
+            self.fail(cause, out);
+        }
+    }
+
+    /// Says goodbye: RTCP BYE and the end of the association.
+    pub(crate) fn close(&mut self, now: Instant, out: &mut Vec<LegOutput>) {
+        if self.is_connected() && self.association.close() {
+            self.drain(now, out);
+        }
+        out.extend(self.pairs.take().into_iter().map(|(socket, from)| LegOutput::Forgotten { socket, from }));
+        self.failed = true;
+        self.next = Instant::NEVER;
+    }
+
+    /// Whether ICE and DTLS stand.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.dtls == DtlsState::Connected && !self.failed
+    }
+
+    /// What was counted.
+    pub(crate) fn figures(&self) -> BrowserFigures {
+        let pair = self
+            .pairs
+            .chosen()
+            .and_then(|(socket, from)| Some((self.locals.get(socket).copied().flatten()?, from)));
+        BrowserFigures {
+            pair,
+            dtls: self.dtls,
+            received: self.reception.figures(),
+            sent: self.sent,
+            remote: self.told,
+            dropped: self.dropped,
+        }
+    }
+
+    /// Takes everything out of the association, as it demands after every change.
+    fn drain(&mut self, now: Instant, out: &mut Vec<LegOutput>) {
+        loop {
+            match self.association.poll() {
+                Happened::Until(at) => {
+                    // Never at once: str0m may ask for the present moment again and again.
+                    self.next = at.max(now + Duration::from_millis(1)).min(self.limit());
+                    return;
+                }
+                Happened::Transmit { source, destination, bytes } => {
+                    self.transmit(now, source, destination, bytes, out);
+                }
+                Happened::Connected => {
+                    self.dtls = DtlsState::Connected;
+                    if let Some((_, from)) = self.pairs.current() {
+                        out.push(LegOutput::Connected(from));
+                    }
+                }
+                Happened::IceLost => {
+                    self.lost_at.get_or_insert(now);
+                }
+                Happened::IceFound => self.lost_at = None,
+                Happened::Media(arrived) => out.push(LegOutput::Media(arrived)),
+                Happened::Told(figures) => self.told = Some(figures),
+                Happened::Closed => {
+                    self.dtls = DtlsState::Closed;
+                    self.lost_at.get_or_insert(now);
+                }
+                Happened::BadRecord => {
+                    // The association goes on, and so do we, but not for ever.
+                    self.dropped = self.dropped.saturating_add(1);
+                    self.next = now + Duration::from_millis(10);
+                    return;
+                }
+                Happened::Failed(cause) => {
+                    self.dtls = DtlsState::Failed;
+                    self.fail(cause, out);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next moment at which patience ends.
+    fn limit(&self) -> Instant {
+        if self.failed {
+            return Instant::NEVER;
+        }
+        match (self.dtls, self.first_valid, self.lost_at) {
+            (_, _, Some(lost)) => lost + CONSENT,
+            (DtlsState::New, None, _) => self.awaited.map_or(Instant::NEVER, |since| since + PATIENCE),
+            (DtlsState::New, Some(valid), _) => valid + PATIENCE,
+            _ => Instant::NEVER,
+        }
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: Vec<u8>,
+        out: &mut Vec<LegOutput>,
+    ) {
+        let Some(socket) = self.locals.iter().position(|local| *local == Some(source)) else { return };
+        if demultiplexing::is_binding_success(&bytes) {
+            self.prove(now, socket, destination, out);
+            out.push(LegOutput::Transmit { socket, to: destination, bytes });
+            return;
+        }
+        let preferred = self.pairs.preferred().filter(|_| demultiplexing::class(&bytes) != Class::Stun);
+        let (socket, to) = preferred.unwrap_or((socket, destination));
+        out.push(LegOutput::Transmit { socket, to, bytes });
+    }
+
+    /// A check from there was authentic and is being answered.
+    fn prove(&mut self, now: Instant, socket: usize, from: SocketAddr, out: &mut Vec<LegOutput>) {
+        self.first_valid.get_or_insert(now);
+        let Proved::New { forgotten } = self.pairs.prove((socket, from)) else { return };
+        if let Some((socket, from)) = forgotten {
+            out.push(LegOutput::Forgotten { socket, from });
+        }
+        out.push(LegOutput::Valid { socket, from });
+    }
+
+    fn fail(&mut self, cause: MediaCause, out: &mut Vec<LegOutput>) {
+        if !self.failed {
+            self.failed = true;
+            self.next = Instant::NEVER;
+            out.push(LegOutput::Failed(cause));
+        }
+    }
+}
+
+/// Whether a check from there was authentic and is being answered.
+fn answered(from: SocketAddr, outputs: &[LegOutput]) -> bool {
+    outputs.iter().any(|output| {
+        matches!(output, LegOutput::Transmit { to, bytes, .. }
+            if *to == from && demultiplexing::is_binding_success(bytes))
+    })
+}
