@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Which floor each crate stands on, from the ground up.
 const FLOORS: [&[&str]; 4] = [
     &["sipweb-sip", "sipweb-sdp", "sipweb-websocket"],
-    &["sipweb-agent", "sipweb-proxy", "sipweb-media"],
+    &["sipweb-agent", "sipweb-proxy", "sipweb-media", "sipweb-rtpengine"],
     &["sipweb-net", "sipweb-store", "sipweb-simulator"],
     &["sipweb", "sipweb-wasm"],
 ];
