@@ -1,0 +1,135 @@
+//! What we receive.
+
+use crate::packet::{Header, RTCP_HEADER, control_ssrc};
+use crate::session::{ENCRYPTED, Session};
+use crate::streams::Streams;
+use crate::{KeyError, Suite, UnprotectError};
+use std::fmt;
+
+/// The longest master key identifier, in octets (RFC 4568 §6.1).
+pub const MOST_IDENTIFIER: usize = 128;
+
+/// Takes the protection off the packets of one direction.
+pub struct Receiver {
+    suite: Suite,
+    session: Session,
+    streams: Streams,
+    /// The master key identifier that every packet carries; mostly none.
+    identifier: Box<[u8]>,
+}
+
+impl Receiver {
+    /// With a master key and behind it the master salt: [`Suite::key_length`] and [`Suite::salt_length`] octets.
+    ///
+    /// # Errors
+    /// When the key is of another length.
+    pub fn new(suite: Suite, master: &[u8]) -> Result<Self, KeyError> {
+        Self::with_identifier(suite, master, &[])
+    }
+
+    /// The same for a sender whose packets carry the identifier of this key (MKI, RFC 3711 §3.1).
+    ///
+    /// # Errors
+    /// When the key is of another length, or the identifier too long.
+    pub fn with_identifier(suite: Suite, master: &[u8], identifier: &[u8]) -> Result<Self, KeyError> {
+        if identifier.len() > MOST_IDENTIFIER {
+            return Err(KeyError);
+        }
+        Ok(Self {
+            suite,
+            session: Session::new(suite, master)?,
+            streams: Streams::default(),
+            identifier: identifier.into(),
+        })
+    }
+
+    /// The suite.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Takes an SRTP packet apart, in place. Returns the length of the RTP packet at its beginning.
+    ///
+    /// # Errors
+    /// When it must be dropped. Its octets may have changed.
+    pub fn unprotect(&mut self, packet: &mut [u8]) -> Result<usize, UnprotectError> {
+        let header = Header::parse(packet).ok_or(UnprotectError::Malformed)?;
+        let (tag, identifier) = (self.suite.tag_length(), self.identifier.len());
+        // RFC 3711 §3.1: the identifier, then the tag; RFC 7714 §8.2 has the tag first.
+        let behind = tag.saturating_add(identifier);
+        let length = packet.len().checked_sub(behind).filter(|length| *length >= header.length);
+        let length = length.ok_or(UnprotectError::Malformed)?;
+        let (packet, trailer) = packet.split_at_mut_checked(length).ok_or(UnprotectError::Malformed)?;
+        let (identifier, tag) = if self.is_galois() {
+            trailer.split_at_checked(tag).map(|(tag, identifier)| (identifier, tag))
+        } else {
+            trailer.split_at_checked(identifier)
+        }
+        .ok_or(UnprotectError::Malformed)?;
+        if *identifier != *self.identifier {
+            return Err(UnprotectError::NotAuthentic);
+        }
+        let mut stream = self.streams.find(header.ssrc);
+        let index = stream.packets.estimate(header.sequence).ok_or(UnprotectError::Replayed)?;
+        if !stream.packets.is_new(index) {
+            return Err(UnprotectError::Replayed);
+        }
+        let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
+        opened.map_err(|_| UnprotectError::NotAuthentic)?;
+        stream.packets.record(index);
+        self.streams.keep(stream);
+        Ok(length)
+    }
+
+    /// Takes an SRTCP packet apart, in place. Returns the length of the compound RTCP packet at its beginning.
+    ///
+    /// # Errors
+    /// When it must be dropped. Its octets may have changed.
+    pub fn unprotect_control(&mut self, packet: &mut [u8]) -> Result<usize, UnprotectError> {
+        const WORD: usize = 4;
+        let ssrc = control_ssrc(packet).ok_or(UnprotectError::Malformed)?;
+        let (tag, identifier) = (self.suite.control_tag_length(), self.identifier.len());
+        let behind = tag.saturating_add(identifier).saturating_add(WORD);
+        let length = packet.len().checked_sub(behind).filter(|length| *length >= RTCP_HEADER);
+        let length = length.ok_or(UnprotectError::Malformed)?;
+        let (packet, trailer) = packet.split_at_mut_checked(length).ok_or(UnprotectError::Malformed)?;
+        // RFC 3711 §3.4: word, identifier, tag; RFC 7714 §9.2: tag, word, identifier.
+        let (before, after) = if self.is_galois() { (tag, 0) } else { (0, tag) };
+        let word_at = before..before.saturating_add(WORD);
+        let identifier_end = trailer.len().saturating_sub(after);
+        let word = trailer.get(word_at.clone()).and_then(|word| word.try_into().ok());
+        let word = u32::from_be_bytes(word.ok_or(UnprotectError::Malformed)?);
+        if trailer.get(word_at.end..identifier_end) != Some(&*self.identifier) {
+            return Err(UnprotectError::NotAuthentic);
+        }
+        let tag = if self.is_galois() { trailer.get(..before) } else { trailer.get(identifier_end..) };
+        let tag = tag.ok_or(UnprotectError::Malformed)?;
+        let mut stream = self.streams.find(ssrc);
+        let index = u64::from(word & !ENCRYPTED);
+        if !stream.control.is_new(index) {
+            return Err(UnprotectError::Replayed);
+        }
+        let opened = self.session.control.open_control(packet, tag, ssrc, word);
+        opened.map_err(|_| UnprotectError::NotAuthentic)?;
+        stream.control.record(index);
+        self.streams.keep(stream);
+        Ok(length)
+    }
+
+    const fn is_galois(&self) -> bool {
+        matches!(self.suite, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_session(suite: Suite, session: Session) -> Self {
+        Self { suite, session, streams: Streams::default(), identifier: Box::default() }
+    }
+}
+
+impl fmt::Debug for Receiver {
+    /// Without the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
