@@ -15,7 +15,7 @@ pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, 
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
-use crate::{Cause, Conversation, Side};
+use crate::{CallReport, Cause, Conversation, Side};
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -193,6 +193,13 @@ impl Gateway {
             .outputs
             .pop_front()
             .unwrap_or_else(|| Output::Timeout(self.calendar.first().map_or(Instant::NEVER, |(at, _)| *at)))
+    }
+
+    /// What has happened in a call so far, and the cause that would be told if it ended now. `None` for a call that is
+    /// not known, or in which nothing was agreed.
+    #[must_use]
+    pub fn figures(&self, now: Instant, call: &CallKey) -> Option<CallReport> {
+        self.names.get(call).and_then(|id| self.calls.get(id)).and_then(|call| call.report(now))
     }
 
     /// How many calls there are.

@@ -52,6 +52,7 @@ pub mod event;
 mod failures;
 mod flow_token;
 mod forward;
+mod hang_up;
 mod inbound;
 mod keyed_hash;
 mod listeners;

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::failures::Failures;
 use crate::flow_token::FlowTokens;
+use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
@@ -358,6 +359,7 @@ impl Proxy {
     pub fn poll(&mut self) -> Output {
         while let Some(output) = self.transactions.poll() {
             match output {
+                sip::Output::Transmit { to, .. } if is_ourselves(&to) => {}
                 sip::Output::Transmit { to, bytes } => self.outbox.transmit(to, bytes),
                 sip::Output::TimedOut { key } => self.branch_failed(self.now, key, 408),
                 sip::Output::Unreachable { key } => self.branch_failed(self.now, key, 503),

@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::log;
-use crate::media_joining::{MediaJoining, MediaPlace};
+use crate::media_joining::{MediaJoining, MediaPlace, Reason};
 use crate::port_owner;
 use crate::randomness::SystemEntropy;
 use crate::server::{Parts, Server};
@@ -61,6 +61,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
         let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
+        let hanging_up = tokio::task::spawn_local(Rc::clone(&server).hang_up_failed_calls());
         let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_files());
         let running = tokio::task::spawn_local({
             let (network, server) = (network.clone(), Rc::clone(&server));
@@ -70,6 +71,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         signals.wait_and_stop(&server, &network, &tls).await;
         timekeeper.abort();
         caretaker.abort();
+        hanging_up.abort();
         if let Some(media) = media {
             media.abort();
         }
@@ -219,6 +221,7 @@ impl Signals {
 }
 
 async fn stop(server: &Server, network: &Network) {
+    server.hang_up_joined_calls(&Reason::stopping());
     let _ = tokio::time::timeout(LAST_REQUESTS, until_quiet(server)).await;
     network.drain().await;
 }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
 use crate::log::{self, Level};
-use crate::media_joining::{MediaJoining, Onward};
+use crate::media_joining::{MediaJoining, Onward, Reason};
 use crate::origin;
 use crate::web_page::WebPage;
 
@@ -114,6 +114,32 @@ impl Server {
         }
     }
 
+    /// Carries out what the gateway for media wants of the proxy: calls hung up. Ends never, as long as there is a
+    /// gateway.
+    pub(crate) async fn hang_up_failed_calls(self: Rc<Self>) {
+        let Some(media) = self.media() else { return };
+        loop {
+            media.byes_wait().await;
+            self.send_byes();
+        }
+    }
+
+    /// Hangs up all calls that the gateway joins: their media is about to end.
+    pub(crate) fn hang_up_joined_calls(&self, reason: &Reason) {
+        if let Some(media) = &self.media {
+            media.hang_up_all(reason);
+            self.send_byes();
+        }
+    }
+
+    fn send_byes(&self) {
+        for bye in self.media.as_ref().map(|media| media.take_byes()).unwrap_or_default() {
+            self.with_proxy(|proxy, now| {
+                proxy.send_in_dialog(now, &bye);
+            });
+        }
+    }
+
     /// Looks after the files once a second: tells what went wrong behind the scenes, and notices changed users.
     pub(crate) async fn look_after_files(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -173,6 +199,10 @@ impl Server {
             Onward::Instead(translated) => self.send(hop, &translated),
             Onward::Refused(response) => {
                 let back = back_from(hop);
+                // The branch is over, as if the other side had refused.
+                if let Some(media) = &self.media {
+                    media.incoming(&back, &response);
+                }
                 self.proxy.borrow_mut().receive(self.clock.now(), &back, &response);
             }
         }

@@ -130,7 +130,7 @@ impl Calls {
         let caller_tag = tag(request.from());
         let branch = branch(request)?;
         let call = self.by_call_id.entry(call_id.clone()).or_insert_with(|| Call {
-            key: CallKey::new([call_id.as_slice(), b"\0", &caller_tag].concat()),
+            key: super::dialogs::key(&call_id, &caller_tag),
             caller_tag: caller_tag.clone(),
             caller,
             callee,

@@ -6,17 +6,21 @@
 //! where they arrive, for then the branch is still on top.
 
 mod calls;
+mod dialogs;
+mod hanging_up;
 mod place;
 mod sockets;
 mod telling;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{BranchKey, CallKey, Cause, Event, Gateway, GatewayConfig, Output, Side, SocketId};
+use media::{
+    BranchKey, CallKey, CallReport, Cause, Event, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId,
+};
 use sip::{Builder, Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
@@ -25,8 +29,14 @@ use crate::clock::Clock;
 use crate::log;
 use crate::randomness::SystemEntropy;
 use calls::{Calls, Over, Step};
+use dialogs::Dialogs;
+pub(crate) use hanging_up::Reason;
+use hanging_up::{quoted, told};
 pub(crate) use place::MediaPlace;
 use sockets::{Receiver, Sockets};
+
+/// The most BYEs whose answers are told what was wrong, at a time.
+const MOST_FAREWELLS: usize = 1000;
 
 /// What becomes of a message that leaves.
 pub(crate) enum Onward {
@@ -49,6 +59,12 @@ pub(crate) struct MediaJoining {
     sockets: Sockets,
     /// The branches whose INVITE was refused here and will be acknowledged.
     refused: RefCell<HashSet<Vec<u8>>>,
+    dialogs: RefCell<Dialogs>,
+    /// The BYEs of calls that were hung up here.
+    byes: RefCell<Vec<Vec<u8>>>,
+    byes_wait: Notify,
+    /// What was wrong with the media of calls whose BYE is on its way, by its branch.
+    farewells: RefCell<HashMap<Vec<u8>, MediaCause>>,
     /// Ports that the gateway wanted and another program has.
     unopened: Cell<bool>,
     wake_at: Cell<Instant>,
@@ -86,6 +102,10 @@ impl MediaJoining {
             calls: RefCell::default(),
             sockets: Sockets::new(place.phone),
             refused: RefCell::default(),
+            dialogs: RefCell::default(),
+            byes: RefCell::default(),
+            byes_wait: Notify::new(),
+            farewells: RefCell::default(),
             unopened: Cell::new(false),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
@@ -122,6 +142,8 @@ impl MediaJoining {
                 }
                 () = self.sooner.notified() => {}
                 _ = sweep.tick() => {
+                    // A BYE is answered or given up within 32 seconds.
+                    self.farewells.borrow_mut().clear();
                     let stale = self.calls.borrow_mut().stale(self.clock.now());
                     self.all_over(stale);
                 }
@@ -131,11 +153,11 @@ impl MediaJoining {
 
     /// A message is about to leave for a hop.
     pub(crate) fn outgoing(&self, hop: &Hop, bytes: &[u8]) -> Onward {
+        // Whatever is sent inside a dialog counts there; only these are sent outside of dialogs all day long.
+        let foreign = [b"SIP/2.0 ".as_slice(), b"REGISTER ", b"PUBLISH "];
         let opens = bytes.starts_with(b"INVITE ");
-        let continues =
-            [b"UPDATE ".as_slice(), b"ACK ", b"BYE "].iter().any(|start| bytes.starts_with(start));
-        let idle = self.calls.borrow().is_empty() && self.refused.borrow().is_empty();
-        if !opens && (!continues || idle) {
+        let idle = self.is_idle() && self.refused.borrow().is_empty();
+        if !opens && (idle || foreign.iter().any(|start| bytes.starts_with(start))) {
             return Onward::AsItIs;
         }
         let Ok(request) = Message::parse(bytes) else { return Onward::AsItIs };
@@ -143,13 +165,17 @@ impl MediaJoining {
         if request.method() == Some(Method::Ack) && self.refused.borrow_mut().remove(branch) {
             return Onward::Nowhere;
         }
+        self.dialogs.borrow_mut().request(&request);
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
+        if let Some(Step::Offer { call, .. }) = &step {
+            self.dialogs.borrow_mut().begin(call, &request);
+        }
         let onward = match step {
-            None => Onward::AsItIs,
+            None => self.farewell(&request, branch),
             Some(step) => match self.translate(&request, &step, caller_address(&request)) {
                 Ok(bytes) => Onward::Instead(bytes),
                 Err(cause) => {
-                    log::warning(format!("{}: {}", cause.code(), cause));
+                    log::warning(told(cause.code(), &cause));
                     if request.method() == Some(Method::Invite) {
                         self.refused.borrow_mut().insert(branch.to_vec());
                     }
@@ -162,21 +188,60 @@ impl MediaJoining {
         onward
     }
 
+    /// Whether no call is joined.
+    fn is_idle(&self) -> bool {
+        self.calls.borrow().is_empty() && self.dialogs.borrow().is_empty()
+    }
+
+    /// A BYE says what was wrong with the media of its call, and so will its answer.
+    fn farewell(&self, request: &Message, branch: &[u8]) -> Onward {
+        if request.method() != Some(Method::Bye) {
+            return Onward::AsItIs;
+        }
+        let call = self.dialogs.borrow().call_of(request);
+        let figures = call.and_then(|call| self.gateway.borrow().figures(self.clock.now(), &call));
+        let Some(cause) = figures.and_then(|figures| figures.cause) else { return Onward::AsItIs };
+        let mut farewells = self.farewells.borrow_mut();
+        if farewells.len() < MOST_FAREWELLS {
+            farewells.insert(branch.to_vec(), cause);
+        }
+        let reason = format!("sipweb;text={}", quoted(&told(cause.code(), &cause)));
+        let mut edit = request.edit();
+        edit.append(HeaderName::Reason, reason.as_bytes());
+        edit.finish().map_or(Onward::AsItIs, Onward::Instead)
+    }
+
     /// A message has arrived. What the proxy should see instead, if not the message itself.
     pub(crate) fn incoming(&self, flow: &Flow, bytes: &[u8]) -> Option<Vec<u8>> {
-        if self.calls.borrow().is_empty() || !bytes.starts_with(b"SIP/2.0 ") {
+        let idle = self.is_idle() && self.farewells.borrow().is_empty();
+        if idle || !bytes.starts_with(b"SIP/2.0 ") {
             return None;
         }
         let response = Message::parse(bytes).ok()?;
+        if let Some(cause) = self.answered_farewell(&response) {
+            return warned(&response, &told(cause.code(), &cause));
+        }
         let step = self.calls.borrow_mut().response(&response);
-        let instead = step.and_then(|step| {
-            self.translate(&response, &step, Some(flow.remote.ip()))
-                .inspect_err(|cause| log::warning(format!("{}: {}", cause.code(), cause)))
-                .ok()
+        self.dialogs.borrow_mut().response(self.clock.now(), &response);
+        let instead = step.and_then(|step| match self.translate(&response, &step, Some(flow.remote.ip())) {
+            Ok(bytes) => Some(bytes),
+            Err(cause) => {
+                log::warning(told(cause.code(), &cause));
+                warned(&response, &told(cause.code(), &cause))
+            }
         });
         let over = self.calls.borrow_mut().after_response(&response);
         self.all_over(over);
         instead
+    }
+
+    /// The cause that a BYE carried whose final response this is.
+    fn answered_farewell(&self, response: &Message) -> Option<MediaCause> {
+        let via = response.top_via().ok()?;
+        if response.status()? < 200 {
+            return None;
+        }
+        self.farewells.borrow_mut().remove(via.branch()?)
     }
 
     /// The message with its description translated. `writer` is where the writer's signalling comes from.
@@ -213,11 +278,15 @@ impl MediaJoining {
 
     fn all_over(&self, over: impl IntoIterator<Item = Over>) {
         let mut any = false;
+        let mut calls = Vec::new();
         for over in over {
             any = true;
             let (now, mut gateway) = (self.clock.now(), self.gateway.borrow_mut());
             match over {
-                Over::Call(call) => gateway.end(now, &call),
+                Over::Call(call) => {
+                    gateway.end(now, &call);
+                    calls.push(call);
+                }
                 Over::Branch(call, branch) => gateway.end_branch(now, &call, &branch),
                 Over::Offer(call, branch) => gateway.withdraw(&call, &branch),
             }
@@ -225,6 +294,15 @@ impl MediaJoining {
         if any {
             self.drain();
         }
+        for call in calls {
+            self.ended(&call, None);
+        }
+    }
+
+    /// A call is over, with a report if anything was ever agreed.
+    fn ended(&self, call: &CallKey, _report: Option<&CallReport>) {
+        self.calls.borrow_mut().lost(call);
+        self.dialogs.borrow_mut().remove(call);
     }
 
     fn drain(&self) {
@@ -242,8 +320,10 @@ impl MediaJoining {
                 Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
                 Output::Event(event) => {
                     telling::tell(&event);
-                    if let Event::Ended { call, .. } = event {
-                        self.calls.borrow_mut().lost(&call);
+                    match event {
+                        Event::Ended { call, report } => self.ended(&call, Some(&report)),
+                        Event::Failed { call, cause, .. } => self.hang_up(&call, &Reason::of(cause)),
+                        _ => {}
                     }
                 }
                 Output::Timeout(at) => {
@@ -281,10 +361,21 @@ fn caller_address(request: &Message) -> Option<IpAddr> {
 }
 
 fn refusal(request: &Message, cause: &Cause) -> Onward {
-    let warning = format!("399 sipweb \"{}: {}\"", cause.code(), cause.to_string().replace(['"', '\\'], "'"));
     let response = Builder::response_to(request, cause.status(), "")
         .to_tag(b"media")
-        .header(HeaderName::Warning, warning.as_bytes())
+        .header(HeaderName::Warning, warning(&told(cause.code(), cause)).as_bytes())
         .finish();
     response.map_or(Onward::AsItIs, Onward::Refused)
+}
+
+/// The value of a Warning (RFC 3261 §20.43): 399 is any warning, with a text for people.
+fn warning(text: &str) -> String {
+    format!("399 sipweb {}", quoted(text))
+}
+
+/// The response with a Warning of ours.
+fn warned(response: &Message, text: &str) -> Option<Vec<u8>> {
+    let mut edit = response.edit();
+    edit.append(HeaderName::Warning, warning(text).as_bytes());
+    edit.finish().ok()
 }

@@ -24,7 +24,7 @@ pub(super) fn tell(event: &Event) {
 }
 
 /// The Call-ID, as the other lines of the log have it.
-fn name(call: &CallKey) -> String {
+pub(super) fn name(call: &CallKey) -> String {
     let call_id = call.as_bytes().split(|octet| *octet == 0).next().unwrap_or_default();
     log::Escaped(&call_id[..call_id.len().min(12)]).to_string()
 }

@@ -1,0 +1,295 @@
+//! What is known of the dialogs of joined calls: as much as it takes to hang them up, and to record them.
+//!
+//! The proxy keeps no dialogs, and does not need to. The gateway is the first to know that a browser is gone for good,
+//! and sees every message of its calls; so what a BYE needs is noted here (RFC 3261 §12.2.1.1): the two addresses with
+//! their tags, the last Contact of either side (§12.2, target refresh), the route set, and the highest CSeq number that
+//! each side has used.
+
+use std::collections::HashMap;
+
+use media::CallKey;
+use sip::{Builder, HeaderName, Instant, Message, Method};
+
+use super::hanging_up::Reason;
+
+/// One side of a dialog.
+#[derive(Clone, Debug, Default)]
+struct Party {
+    /// Its From or To as it stands in messages, tag included.
+    address: Vec<u8>,
+    /// The URI of its Contact.
+    contact: Vec<u8>,
+    /// The highest CSeq number that it has used.
+    sequence: u32,
+}
+
+impl Party {
+    fn tag(&self) -> &[u8] {
+        sip::NameAddress::parse(&self.address).ok().and_then(|address| address.tag()).unwrap_or_default()
+    }
+}
+
+/// The dialog of a joined call.
+#[derive(Clone, Debug)]
+pub(super) struct Dialog {
+    call_id: Vec<u8>,
+    caller: Party,
+    callee: Party,
+    /// The Record-Routes of the answer, in its order: the callee's route set. The caller's is the reverse.
+    routes: Vec<Vec<u8>>,
+    answered: Option<Instant>,
+}
+
+/// The dialogs of all joined calls.
+#[derive(Debug, Default)]
+pub(super) struct Dialogs {
+    by_call: HashMap<CallKey, Dialog>,
+}
+
+/// The name of a call: its Call-ID and the caller's tag.
+pub(super) fn key(call_id: &[u8], caller_tag: &[u8]) -> CallKey {
+    CallKey::new([call_id, b"\0", caller_tag].concat())
+}
+
+fn tag(message: &Message, name: HeaderName) -> &[u8] {
+    message.name_address(name).ok().and_then(|address| address.tag()).unwrap_or_default()
+}
+
+fn value(message: &Message, name: HeaderName) -> Vec<u8> {
+    message.header(name).unwrap_or_default().to_vec()
+}
+
+/// The URI of the first Contact.
+fn contact(message: &Message) -> Option<Vec<u8>> {
+    let contact = message.contacts().next()?.ok()?;
+    contact.address().map(|address| address.uri_bytes().to_vec())
+}
+
+/// Whether a message with a Contact moves its sender's end of the dialog (RFC 3261 §12.2, RFC 3311 §5.1).
+fn refreshes(method: Method<'_>) -> bool {
+    matches!(method, Method::Invite | Method::Update)
+}
+
+impl Dialogs {
+    /// An INVITE that will be joined is on its way to a branch.
+    pub(super) fn begin(&mut self, call: &CallKey, invite: &Message) {
+        self.by_call.entry(call.clone()).or_insert_with(|| Dialog {
+            call_id: invite.call_id().unwrap_or_default().to_vec(),
+            caller: Party {
+                address: value(invite, HeaderName::From),
+                contact: contact(invite).unwrap_or_default(),
+                sequence: invite.cseq().map_or(0, |cseq| cseq.number),
+            },
+            callee: Party { address: value(invite, HeaderName::To), ..Party::default() },
+            routes: Vec::new(),
+            answered: None,
+        });
+    }
+
+    /// A request of either side inside a dialog is on its way.
+    pub(super) fn request(&mut self, request: &Message) {
+        let Some((dialog, from_caller)) = self.of_request(request) else { return };
+        let (Ok(cseq), Some(method)) = (request.cseq(), request.method()) else { return };
+        let sender = if from_caller { &mut dialog.caller } else { &mut dialog.callee };
+        sender.sequence = sender.sequence.max(cseq.number);
+        if refreshes(method)
+            && let Some(contact) = contact(request)
+        {
+            sender.contact = contact;
+        }
+    }
+
+    /// A response has arrived.
+    pub(super) fn response(&mut self, now: Instant, response: &Message) {
+        let (Some(status), Ok(cseq)) = (response.status(), response.cseq()) else { return };
+        let Some((dialog, from_caller)) = self.of_request(response) else { return };
+        if !(200..300).contains(&status) || !refreshes(cseq.method) {
+            return;
+        }
+        if dialog.answered.is_none() && cseq.method == Method::Invite {
+            dialog.answered = Some(now);
+            dialog.callee.address = value(response, HeaderName::To);
+            dialog.routes = response.values(HeaderName::RecordRoute).map(<[u8]>::to_vec).collect();
+        }
+        // The one who answers a request of the caller is the callee.
+        let answerer = if from_caller { &mut dialog.callee } else { &mut dialog.caller };
+        // Another branch that answers too is another dialog.
+        if tag(response, HeaderName::To) != answerer.tag() {
+            return;
+        }
+        if let Some(contact) = contact(response) {
+            answerer.contact = contact;
+        }
+    }
+
+    /// The dialog of a message, and whether its request is the caller's.
+    fn of_request(&mut self, message: &Message) -> Option<(&mut Dialog, bool)> {
+        let call = self.call_of(message)?;
+        let dialog = self.by_call.get_mut(&call)?;
+        let from_caller = dialog.is_callers(message);
+        Some((dialog, from_caller))
+    }
+
+    /// The call that a message belongs to.
+    pub(super) fn call_of(&self, message: &Message) -> Option<CallKey> {
+        let call_id = message.call_id().ok()?;
+        let keys = [HeaderName::From, HeaderName::To].map(|side| key(call_id, tag(message, side)));
+        keys.into_iter().find(|call| self.by_call.contains_key(call))
+    }
+
+    /// The call of that name.
+    pub(super) fn get(&self, call: &CallKey) -> Option<&Dialog> {
+        self.by_call.get(call)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_call.is_empty()
+    }
+
+    /// Forgets a call.
+    pub(super) fn remove(&mut self, call: &CallKey) -> Option<Dialog> {
+        self.by_call.remove(call)
+    }
+
+    /// The calls that were answered.
+    pub(super) fn answered(&self) -> Vec<CallKey> {
+        let answered = self.by_call.iter().filter(|(_, dialog)| dialog.answered.is_some());
+        answered.map(|(call, _)| call.clone()).collect()
+    }
+}
+
+impl Dialog {
+    /// Whether a request is the caller's.
+    fn is_callers(&self, request: &Message) -> bool {
+        tag(request, HeaderName::From) == self.caller.tag()
+    }
+
+    /// The BYE of each side to the other. None before the answer: there is no dialog yet.
+    pub(super) fn byes(&self, reason: &Reason) -> Vec<Vec<u8>> {
+        if self.answered.is_none() {
+            return Vec::new();
+        }
+        let reversed: Vec<&[u8]> = self.routes.iter().rev().map(Vec::as_slice).collect();
+        let straight: Vec<&[u8]> = self.routes.iter().map(Vec::as_slice).collect();
+        [(&self.caller, &self.callee, reversed), (&self.callee, &self.caller, straight)]
+            .into_iter()
+            .filter_map(|(from, to, routes)| self.bye(from, to, &routes, reason))
+            .collect()
+    }
+
+    fn bye(&self, from: &Party, to: &Party, routes: &[&[u8]], reason: &Reason) -> Option<Vec<u8>> {
+        let sequence = format!("{} BYE", from.sequence.checked_add(1)?);
+        let mut builder = Builder::request(Method::Bye, &to.contact)
+            .header(HeaderName::MaxForwards, b"70")
+            .header(HeaderName::From, &from.address)
+            .header(HeaderName::To, &to.address)
+            .header(HeaderName::CallId, &self.call_id)
+            .header(HeaderName::CSeq, sequence.as_bytes())
+            .header(HeaderName::Reason, reason.value().as_bytes());
+        for route in routes {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        builder.finish().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTES: &str =
+        "Record-Route: <sip:192.0.2.1:5060;lr>, <sip:token@192.0.2.1:8080;transport=ws;lr>\r\n";
+
+    /// A message of the call between alice (tag a, a page) and bob (tag b, a phone).
+    fn message(start: &str, from: &str, to: &str, sequence: &str, contact: &str) -> Message {
+        let address = |who: &str| match who {
+            "" => "<sip:bob@example.com>".to_owned(),
+            tag => format!("<sip:{}@example.com>;tag={tag}", if tag == "a" { "alice" } else { "bob" }),
+        };
+        let text = format!(
+            "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: {}\r\nTo: {}\r\nCall-ID: one\r\n\
+             CSeq: {sequence}\r\nContact: <{contact}>\r\n{ROUTES}Content-Length: 0\r\n\r\n",
+            address(from),
+            address(to)
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    }
+
+    const PAGE: &str = "sip:x@page.invalid;transport=ws";
+    const PHONE: &str = "sip:bob@198.51.100.7:5060";
+
+    fn answered() -> (Dialogs, CallKey) {
+        let mut dialogs = Dialogs::default();
+        let call = key(b"one", b"a");
+        dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
+        dialogs.response(Instant::from_secs(2), &message("SIP/2.0 200 OK", "a", "b", "7 INVITE", PHONE));
+        (dialogs, call)
+    }
+
+    fn byes(dialogs: &Dialogs, call: &CallKey) -> Vec<Message> {
+        let reason = Reason { status: 480, text: "ICE-LOST: the \"browser\" is gone".to_owned() };
+        let byes = dialogs.get(call).unwrap().byes(&reason);
+        byes.iter().map(|bytes| Message::parse(bytes).unwrap()).collect()
+    }
+
+    fn start(bye: &Message) -> (String, u32, String, Vec<String>) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            text(bye.request_uri()),
+            bye.cseq().unwrap().number,
+            text(tag(bye, HeaderName::From)),
+            bye.values(HeaderName::Route).map(text).collect(),
+        )
+    }
+
+    #[test]
+    fn each_side_gets_the_bye_that_the_other_would_send() {
+        let (dialogs, call) = answered();
+        let byes = byes(&dialogs, &call);
+        let [near, far] =
+            ["<sip:192.0.2.1:5060;lr>", "<sip:token@192.0.2.1:8080;transport=ws;lr>"].map(String::from);
+        assert_eq!(start(&byes[0]), (PHONE.to_owned(), 8, "a".to_owned(), vec![far.clone(), near.clone()]));
+        assert_eq!(start(&byes[1]), (PAGE.to_owned(), 1, "b".to_owned(), vec![near, far]));
+        let reason = byes[0].header(HeaderName::Reason).unwrap();
+        assert_eq!(reason, b"SIP;cause=480;text=\"ICE-LOST: the 'browser' is gone\"");
+    }
+
+    #[test]
+    fn requests_of_either_side_count_on_and_move_its_contact() {
+        let (mut dialogs, call) = answered();
+        dialogs.request(&message("INFO sip:x SIP/2.0", "a", "b", "9 INFO", "sip:elsewhere"));
+        dialogs.request(&message("INVITE sip:x SIP/2.0", "b", "a", "40 INVITE", "sip:bob@198.51.100.8"));
+        dialogs.response(
+            Instant::from_secs(3),
+            &message("SIP/2.0 200 OK", "b", "a", "40 INVITE", "sip:y@page.invalid"),
+        );
+        let byes = byes(&dialogs, &call);
+        assert_eq!(
+            (byes[0].cseq().unwrap().number, byes[0].request_uri()),
+            (10, &b"sip:bob@198.51.100.8"[..])
+        );
+        assert_eq!((byes[1].cseq().unwrap().number, byes[1].request_uri()), (41, &b"sip:y@page.invalid"[..]));
+    }
+
+    #[test]
+    fn strangers_move_nothing() {
+        let (mut dialogs, call) = answered();
+        dialogs.request(&message("INVITE sip:x SIP/2.0", "c", "d", "40 INVITE", "sip:evil@198.51.100.9"));
+        dialogs.response(
+            Instant::from_secs(3),
+            &message("SIP/2.0 200 OK", "a", "c", "7 INVITE", "sip:evil@198.51.100.9"),
+        );
+        assert_eq!(byes(&dialogs, &call)[0].request_uri(), PHONE.as_bytes());
+    }
+
+    #[test]
+    fn nobody_hangs_up_what_was_not_answered() {
+        let mut dialogs = Dialogs::default();
+        let call = key(b"one", b"a");
+        dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
+        dialogs.response(Instant::ZERO, &message("SIP/2.0 180 Ringing", "a", "b", "7 INVITE", PHONE));
+        assert!(byes(&dialogs, &call).is_empty());
+        assert!(dialogs.answered().is_empty());
+    }
+}
