@@ -28,6 +28,8 @@ pub enum Cause {
     SdpNoFingerprint,
     /// SRTP is demanded, but no suite is common, or no usable key was given.
     SdpNoCommonSuite,
+    /// SRTP is demanded, but its keys would be readable on their way: the signalling is not encrypted.
+    SdpKeysInClear,
     /// Nothing in it is sound or pictures: fax, text, data.
     SdpNothingToRelay,
     /// An offer while another one from the other side is open (RFC 3261 §14.1).
@@ -51,6 +53,7 @@ impl Cause {
             Self::SdpNoIce => "SDP-NO-ICE",
             Self::SdpNoFingerprint => "SDP-NO-FINGERPRINT",
             Self::SdpNoCommonSuite => "SDP-NO-COMMON-SUITE",
+            Self::SdpKeysInClear => "SDP-KEYS-IN-CLEAR",
             Self::SdpNothingToRelay => "SDP-NOTHING-TO-RELAY",
             Self::SdpGlare => "SDP-GLARE",
             Self::SdpUnexpectedAnswer => "SDP-UNEXPECTED-ANSWER",
@@ -92,6 +95,9 @@ impl fmt::Display for Cause {
             Self::SdpNoCommonSuite => {
                 f.write_str("the phone demands SRTP but offers no suite that we have keys for")
             }
+            Self::SdpKeysInClear => f.write_str(
+                "the phone demands SRTP, but keys are exchanged only where its signalling is encrypted (TLS)",
+            ),
             Self::SdpNothingToRelay => {
                 f.write_str("the session description offers neither sound nor pictures")
             }

@@ -15,7 +15,7 @@ pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, 
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
-use crate::{CallReport, Cause, Conversation, Side};
+use crate::{CallReport, Cause, Conversation, PhoneKeying, Side};
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -65,8 +65,24 @@ impl Gateway {
         from: Side,
         description: &[u8],
     ) -> Result<Vec<u8>, Cause> {
+        self.offer_keyed(now, call, branch, from, description, &PhoneKeying::Clear)
+    }
+
+    /// The same where SRTP keys may be exchanged with the phone: `keying` holds for a branch that is new.
+    ///
+    /// # Errors
+    /// As for [`Gateway::offer`].
+    pub fn offer_keyed(
+        &mut self,
+        now: Instant,
+        call: &CallKey,
+        branch: &BranchKey,
+        from: Side,
+        description: &[u8],
+        keying: &PhoneKeying,
+    ) -> Result<Vec<u8>, Cause> {
         let id = self.call(call);
-        let (branch, new) = self.branch(now, id, branch, from, description)?;
+        let (branch, new) = self.branch(now, id, branch, from, description, keying)?;
         let converted = self.converse(id, branch, from, description, true);
         if converted.is_err() && new {
             self.remove(now, id, branch);
@@ -242,6 +258,7 @@ impl Gateway {
         key: &BranchKey,
         from: Side,
         description: &[u8],
+        keying: &PhoneKeying,
     ) -> Result<(u64, bool), Cause> {
         let Some(call) = self.calls.get_mut(&id) else { return Err(Cause::NoFreePort) };
         if let Some(known) = call.branch(key) {
@@ -276,7 +293,7 @@ impl Gateway {
         });
         let conversation = Conversation::new(
             shared.browser_transport(&credentials),
-            shared.phone_transports(&phone),
+            shared.phone_transports(&phone, keying),
             // The same for all branches, so that all answers to one browser announce the same stream.
             &mut SeededEntropy::new(call.seed),
         );
@@ -304,6 +321,9 @@ impl Gateway {
             let credentials = self.shared.credentials();
             branch.conversation.restart_ice(credentials.fragment.clone(), credentials.password.clone());
             restarted = Some(credentials);
+        }
+        if offer && from == Side::Phone && branch.conversation.changes_keys(description) {
+            branch.conversation.renew_keys(|suite| self.shared.key(suite));
         }
         let converted = match (offer, from) {
             (true, Side::Browser) => branch.conversation.offer_from_browser(description),

@@ -20,6 +20,7 @@ mod gateway;
 mod phone_leg;
 mod plan;
 mod ports;
+mod protection;
 mod relay;
 mod report;
 mod rtcp;
@@ -33,9 +34,11 @@ pub use conversion::{Conversation, Side};
 pub use format::{Codec, Format};
 pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
 pub use plan::{
-    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneSecurity,
-    PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, SdesSuite, Setup, StreamPlan,
+    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneKeying,
+    PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, Setup,
+    StreamPlan,
 };
 pub use report::{
     BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures, Traffic,
 };
+pub use srtp::Suite as SdesSuite;

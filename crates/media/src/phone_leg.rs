@@ -1,9 +1,10 @@
-//! The leg toward a phone: RTP and RTCP in clear.
+//! The leg toward a phone: RTP and RTCP, in clear or protected by SRTP.
 //!
 //! Where a phone really sends from is learnt from its first packet (symmetric RTP, RFC 4961, RFC 7362), but only from
 //! the addresses that its signalling named, and once; a new offer or answer of it allows one more time. Everything
-//! else that arrives is a stranger's and is dropped.
+//! else that arrives is a stranger's and is dropped. Under SRTP only an authentic packet teaches anything.
 
+use crate::protection::{Protection, Refused};
 use crate::relay::Outgoing;
 use crate::report::{PhoneFigures, RemoteFigures, Traffic};
 use crate::rtcp::{self, LastReport};
@@ -47,8 +48,8 @@ impl Path {
         self.signalled = Some(signalled);
     }
 
-    /// Whether a packet from there belongs to the phone; learns where it is.
-    fn admits(&mut self, now: Instant, from: SocketAddr, second: Option<IpAddr>) -> bool {
+    /// Whether a packet from there may be the phone's.
+    fn admits(&self, now: Instant, from: SocketAddr, second: Option<IpAddr>) -> bool {
         if self.latched == Some(from) {
             return true;
         }
@@ -56,12 +57,15 @@ impl Path {
             || second.is_some_and(|second| second == from.ip());
         let free = self.latched.is_none() || self.moving_until.is_some_and(|until| now < until);
         // Until something was signalled nothing is known of the phone.
-        if !party || !free || self.signalled.is_none() {
-            return false;
+        party && free && self.signalled.is_some()
+    }
+
+    /// The phone is there.
+    fn learn(&mut self, from: SocketAddr) {
+        if self.latched != Some(from) {
+            self.latched = Some(from);
+            self.moving_until = None;
         }
-        self.latched = Some(from);
-        self.moving_until = None;
-        true
     }
 
     fn destination(&self) -> Option<SocketAddr> {
@@ -82,10 +86,13 @@ pub(crate) struct PhoneLeg {
     control: Path,
     /// Where its signalling comes from, behind NAT another address than it describes.
     second: Option<IpAddr>,
+    protection: Protection,
     reception: Reception,
     sent: Traffic,
     sent_reported: u64,
     strangers: u64,
+    early: u64,
+    not_authentic: u64,
     unread: u64,
     next_report: Option<Instant>,
     last_report: Option<(u32, Instant)>,
@@ -103,10 +110,13 @@ impl PhoneLeg {
             media: Path::default(),
             control: Path::default(),
             second: None,
+            protection: Protection::default(),
             reception: Reception::default(),
             sent: Traffic::default(),
             sent_reported: 0,
             strangers: 0,
+            early: 0,
+            not_authentic: 0,
             unread: 0,
             next_report: None,
             last_report: None,
@@ -134,30 +144,46 @@ impl PhoneLeg {
         self.mux = remote.mux;
         self.media.describe(now, remote.rtp);
         self.control.describe(now, remote.rtcp);
+        self.protection.agree(now, &remote.security);
         self.next_report.get_or_insert(now + REPORTS);
     }
 
-    /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others.
+    /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others. `scratch` is
+    /// where its protection is taken off.
     pub(crate) fn receive<'p>(
         &mut self,
         now: Instant,
         port: u16,
         from: SocketAddr,
         bytes: &'p [u8],
+        scratch: &'p mut Vec<u8>,
     ) -> Option<Packet<'p>> {
-        if port == self.control_port() || self.mux && rtp::is_rtcp(bytes) {
-            self.receive_control(now, port, from, bytes);
+        let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
+        let path = if port == self.port { &self.media } else { &self.control };
+        if path.signalled.is_some() && !path.admits(now, from, self.second) {
+            self.strangers = self.strangers.saturating_add(1);
             return None;
         }
-        let Some(packet) = Packet::parse(bytes) else {
-            self.unread = self.unread.saturating_add(1);
-            return None;
+        let opened = match self.protection.open(now, bytes, control, scratch) {
+            Ok(opened) => opened,
+            Err(Refused::Early) => {
+                self.early = self.early.saturating_add(1);
+                return None;
+            }
+            Err(Refused::NotAuthentic) => {
+                self.not_authentic = self.not_authentic.saturating_add(1);
+                return None;
+            }
         };
-        if self.media.admits(now, from, self.second) {
-            return Some(packet);
+        let packet = if control { None } else { Packet::parse(opened) };
+        let understood = if control { self.receive_control(now, opened) } else { packet.is_some() };
+        if understood {
+            let path = if port == self.port { &mut self.media } else { &mut self.control };
+            path.learn(from);
+        } else {
+            self.unread = self.unread.saturating_add(1);
         }
-        self.strangers = self.strangers.saturating_add(1);
-        None
+        packet
     }
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.
@@ -170,16 +196,9 @@ impl PhoneLeg {
         self.unread = self.unread.saturating_add(1);
     }
 
-    fn receive_control(&mut self, now: Instant, port: u16, from: SocketAddr, bytes: &[u8]) {
-        let Some(heard) = rtcp::read(bytes, self.ssrc) else {
-            self.unread = self.unread.saturating_add(1);
-            return;
-        };
-        let path = if port == self.port { &mut self.media } else { &mut self.control };
-        if !path.admits(now, from, self.second) {
-            self.strangers = self.strangers.saturating_add(1);
-            return;
-        }
+    /// Reads a report; false when it is none.
+    fn receive_control(&mut self, now: Instant, bytes: &[u8]) -> bool {
+        let Some(heard) = rtcp::read(bytes, self.ssrc) else { return false };
         if let Some(sender) = heard.sender {
             self.last_report = Some((rtcp::middle(sender), now));
         }
@@ -192,6 +211,7 @@ impl PhoneLeg {
                 .or_else(|| self.remote.and_then(|remote| remote.round_trip));
             self.remote = Some(RemoteFigures { lost: u64::from(about.lost), round_trip });
         }
+        true
     }
 
     /// The datagram for a packet; `None` while it is not known where to.
@@ -207,7 +227,8 @@ impl PhoneLeg {
         };
         self.sent.packets = self.sent.packets.saturating_add(1);
         self.sent.octets = self.sent.octets.saturating_add(u64::try_from(packet.payload.len()).unwrap_or(0));
-        Some(Datagram { socket: SocketId::Phone(self.port), to, bytes: packet.write() })
+        let bytes = self.protection.seal(packet.write(), false)?;
+        Some(Datagram { socket: SocketId::Phone(self.port), to, bytes })
     }
 
     /// When the next report is due.
@@ -244,17 +265,24 @@ impl PhoneLeg {
     }
 
     /// A goodbye, if the phone ever heard of us.
-    pub(crate) fn goodbye(&self) -> Option<Datagram> {
+    pub(crate) fn goodbye(&mut self) -> Option<Datagram> {
         if self.sent.packets == 0 {
             return None;
         }
         self.control_datagram(rtcp::goodbye(self.ssrc))
     }
 
-    fn control_datagram(&self, bytes: Vec<u8>) -> Option<Datagram> {
+    fn control_datagram(&mut self, bytes: Vec<u8>) -> Option<Datagram> {
         let (port, path) =
             if self.mux { (self.port, &self.media) } else { (self.control_port(), &self.control) };
-        Some(Datagram { socket: SocketId::Phone(port), to: path.destination()?, bytes })
+        let to = path.destination()?;
+        let bytes = self.protection.seal(bytes, true)?;
+        Some(Datagram { socket: SocketId::Phone(port), to, bytes })
+    }
+
+    /// Whether the phone sent, but under other keys than it said.
+    pub(crate) const fn has_wrong_keys(&self) -> bool {
+        self.not_authentic > 0 && self.media.latched.is_none()
     }
 
     /// Whether only strangers sent.
@@ -271,7 +299,12 @@ impl PhoneLeg {
             received: self.reception.figures(),
             sent: self.sent,
             remote: self.remote,
-            dropped: self.strangers.saturating_add(self.unread),
+            secured: self.protection.is_keyed(),
+            early: self.early,
+            not_authentic: self.not_authentic,
+            dropped: [self.unread, self.early, self.not_authentic]
+                .iter()
+                .fold(self.strangers, |sum, count| sum.saturating_add(*count)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a relay must know and do: the transports of both legs, and the plan on which an offer and its answer agree.
 
-use crate::Codec;
+use crate::{Codec, SdesSuite};
 use std::net::{IpAddr, SocketAddr};
 
 /// The kind of a stream. A call through the gateway carries at most one stream of each.
@@ -62,26 +62,41 @@ pub enum DtlsRole {
     Server,
 }
 
-/// A suite of SRTP with keys in the description (RFC 4568 §6.2, RFC 7714 §14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SdesSuite {
-    /// `AES_CM_128_HMAC_SHA1_80`
-    AesCm128HmacSha1_80,
-    /// `AES_CM_128_HMAC_SHA1_32`
-    AesCm128HmacSha1_32,
-    /// `AEAD_AES_128_GCM`
-    AeadAes128Gcm,
-    /// `AEAD_AES_256_GCM`
-    AeadAes256Gcm,
-}
-
 /// The master key of one direction, as one `a=crypto` line gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SdesKey {
     /// The suite.
     pub suite: SdesSuite,
-    /// Master key, then master salt: [`SdesSuite::key_length`] octets.
+    /// Master key, then master salt: [`SdesSuite::master_length`] octets.
     pub key: Vec<u8>,
+    /// The identifier that each packet under this key carries (MKI); mostly none, and never in our keys.
+    pub identifier: Vec<u8>,
+}
+
+/// Whether SRTP keys may stand in the descriptions that a phone and we exchange, and how our offers have them.
+/// In each case the suites, the preferred one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PhoneKeying {
+    /// There are none: RTP in clear.
+    #[default]
+    Clear,
+    /// Our offers demand SRTP (`RTP/SAVP`).
+    Demanded(Vec<SdesSuite>),
+    /// Our offers leave it to the phone (RFC 8643: `RTP/AVP` with keys).
+    Invited(Vec<SdesSuite>),
+    /// Our offers are in clear; a phone that offers keys is answered with keys.
+    Accepted(Vec<SdesSuite>),
+}
+
+impl PhoneKeying {
+    /// The suites.
+    #[must_use]
+    pub fn suites(&self) -> &[SdesSuite] {
+        match self {
+            Self::Clear => &[],
+            Self::Demanded(suites) | Self::Invited(suites) | Self::Accepted(suites) => suites,
+        }
+    }
 }
 
 /// How we are ready to protect a stream toward a phone.
@@ -94,6 +109,8 @@ pub enum PhoneSecurity {
     Sdes(Vec<SdesKey>),
     /// SRTP if the phone wants (RFC 8643): our offers say `RTP/AVP` with these keys.
     Opportunistic(Vec<SdesKey>),
+    /// SRTP if the phone offers it, with these keys: our offers say `RTP/AVP` without any.
+    Accepting(Vec<SdesKey>),
 }
 
 /// Our end of one stream toward the phone.
@@ -244,17 +261,5 @@ impl Plan {
     #[must_use]
     pub fn stream(&self, kind: Kind) -> Option<&StreamPlan> {
         self.streams.iter().find(|stream| stream.kind == kind)
-    }
-}
-
-impl SdesSuite {
-    /// Master key and salt together, in octets.
-    #[must_use]
-    pub const fn key_length(self) -> usize {
-        match self {
-            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 30,
-            Self::AeadAes128Gcm => 28,
-            Self::AeadAes256Gcm => 44,
-        }
     }
 }

@@ -79,7 +79,13 @@ pub struct PhoneFigures {
     pub sent: Traffic,
     /// What the phone told.
     pub remote: Option<RemoteFigures>,
-    /// Datagrams dropped: a stranger's, or not understood.
+    /// Whether its packets are protected by SRTP.
+    pub secured: bool,
+    /// Datagrams dropped because they came before anything was agreed: there were no keys yet.
+    pub early: u64,
+    /// Datagrams dropped because they were not protected with the key that was agreed, or came again.
+    pub not_authentic: u64,
+    /// All datagrams dropped: those, a stranger's, and what was not understood.
     pub dropped: u64,
 }
 
@@ -118,6 +124,8 @@ pub enum MediaCause {
     NoneAtAll,
     /// Only strangers sent to the phone's port: its packets come from another address than it signalled.
     PhoneElsewhere,
+    /// What the phone sent was not protected with the key that its description gave.
+    PhoneKeys,
 }
 
 impl MediaCause {
@@ -133,6 +141,7 @@ impl MediaCause {
             Self::NoneFromPhone => "MEDIA-NONE-FROM-PHONE",
             Self::NoneAtAll => "MEDIA-NONE",
             Self::PhoneElsewhere => "MEDIA-PHONE-ELSEWHERE",
+            Self::PhoneKeys => "MEDIA-KEYS-MISSING",
         }
     }
 }
@@ -150,6 +159,9 @@ impl fmt::Display for MediaCause {
             Self::NoneFromBrowser => "no sound came from the browser",
             Self::NoneFromPhone => "no sound came from the phone",
             Self::NoneAtAll => "no sound came from either side",
+            Self::PhoneKeys => {
+                "the phone's packets are not protected with the key that its session description gave, and were dropped"
+            }
             Self::PhoneElsewhere => {
                 "the phone's packets come from another address than the one it signalled, and were dropped"
             }

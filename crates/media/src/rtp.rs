@@ -54,7 +54,9 @@ impl<'p> Packet<'p> {
 
     /// Writes it with a plain header.
     pub(crate) fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER.saturating_add(self.payload.len()));
+        // With room for its protection.
+        let length = HEADER.saturating_add(self.payload.len()).saturating_add(srtp::OVERHEAD);
+        let mut bytes = Vec::with_capacity(length);
         bytes.push(0x80);
         bytes.push(self.payload_type & 0x7f | if self.marker { 0x80 } else { 0 });
         bytes.extend_from_slice(&self.sequence.to_be_bytes());

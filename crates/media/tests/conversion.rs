@@ -354,8 +354,8 @@ fn video_is_relayed_when_both_have_it_in_the_same_configuration() {
 
 fn keys() -> Vec<SdesKey> {
     vec![
-        SdesKey { suite: SdesSuite::AesCm128HmacSha1_80, key: (0..30).collect() },
-        SdesKey { suite: SdesSuite::AesCm128HmacSha1_32, key: (30..60).collect() },
+        SdesKey { suite: SdesSuite::AesCm128HmacSha1_80, key: (0..30).collect(), identifier: Vec::new() },
+        SdesKey { suite: SdesSuite::AesCm128HmacSha1_32, key: (30..60).collect(), identifier: Vec::new() },
     ]
 }
 
@@ -383,7 +383,7 @@ fn a_phone_with_srtp_is_answered_with_the_suite_that_both_have() {
     let again = text(call.offer_from_browser(browser("actpass", &[OPUS_AND_G711]).as_bytes()).unwrap());
     assert!(again.contains("RTP/SAVP ") && lines(&again, "a=crypto").len() == 1, "{again}");
     // Without keys of ours, a demand for SRTP cannot be met.
-    assert_eq!(conversation().offer_from_phone(offer.as_bytes()), Err(Cause::SdpNoCommonSuite));
+    assert_eq!(conversation().offer_from_phone(offer.as_bytes()), Err(Cause::SdpKeysInClear));
     // A phone that would take either is taken at the second line.
     let either = phone(&format!("m=audio 4000 RTP/SAVP 0|{CRYPTO_32}|m=audio 4002 RTP/AVP 0"));
     let mut call = conversation();

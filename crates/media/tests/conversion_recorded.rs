@@ -30,8 +30,11 @@ fn conversation() -> Conversation {
         fingerprint: format!("sha-256 {}", ["AB"; 32].join(":")),
         candidates: vec!["192.0.2.1:40000".parse().unwrap()],
     };
-    let keys = [SdesSuite::AesCm128HmacSha1_80, SdesSuite::AesCm128HmacSha1_32]
-        .map(|suite| SdesKey { suite, key: vec![7; 30] });
+    let keys = [SdesSuite::AesCm128HmacSha1_80, SdesSuite::AesCm128HmacSha1_32].map(|suite| SdesKey {
+        suite,
+        key: vec![7; 30],
+        identifier: Vec::new(),
+    });
     let security = PhoneSecurity::Opportunistic(keys.to_vec());
     let audio = PhoneTransport { address: "192.0.2.1".parse().unwrap(), rtp_port: 30_000, security };
     let video = Some(PhoneTransport { rtp_port: 30_002, ..audio.clone() });

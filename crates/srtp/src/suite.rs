@@ -32,6 +32,12 @@ impl Suite {
         }
     }
 
+    /// Master key and master salt together, in octets: what an `a=crypto` line gives.
+    #[must_use]
+    pub const fn master_length(self) -> usize {
+        self.key_length() + self.salt_length()
+    }
+
     /// The authentication tag of an RTP packet, in octets.
     pub(crate) const fn tag_length(self) -> usize {
         match self {

@@ -21,7 +21,10 @@ mod sdes;
 mod section;
 mod text;
 
-use crate::{BrowserTransport, Cause, DtlsRole, Kind, PhoneTransport, PhoneTransports, Plan, RemoteBrowser};
+use crate::{
+    BrowserTransport, Cause, DtlsRole, Kind, Negotiated, PhoneSecurity, PhoneTransport, PhoneTransports,
+    Plan, RemoteBrowser, SdesKey, SdesSuite,
+};
 use exchange::{Ends, State};
 use leg::{Leg, Stream};
 use section::Written;
@@ -112,6 +115,39 @@ impl Conversation {
     /// Hands in our end of a video stream added to a call. A transport in use is never replaced.
     pub fn provide_video(&mut self, transport: PhoneTransport) {
         self.phone.video.get_or_insert(transport);
+    }
+
+    /// Hands in keys of ours in place of those before: for an answer to a phone that has changed its own
+    /// (RFC 4568 §7.1.4). What is agreed keeps its keys until then.
+    pub fn renew_keys(&mut self, mut fresh: impl FnMut(SdesSuite) -> SdesKey) {
+        for transport in [Some(&mut self.phone.audio), self.phone.video.as_mut()].into_iter().flatten() {
+            match &mut transport.security {
+                PhoneSecurity::Plain => {}
+                PhoneSecurity::Sdes(keys)
+                | PhoneSecurity::Opportunistic(keys)
+                | PhoneSecurity::Accepting(keys) => {
+                    keys.iter_mut().for_each(|key| *key = fresh(key.suite));
+                }
+            }
+        }
+    }
+
+    /// Whether this offer of the phone changes the keys that are in force, or their suite.
+    #[must_use]
+    pub fn changes_keys(&self, offer: &[u8]) -> bool {
+        let Some(plan) = &self.state.plan else { return false };
+        let Ok(written) = Written::read(offer, Side::Phone) else { return false };
+        plan.streams.iter().any(|stream| {
+            let Some(Negotiated::Sdes { theirs, .. }) =
+                stream.remote_phone.as_ref().map(|phone| &phone.security)
+            else {
+                return false;
+            };
+            let section = written.sections.get(stream.phone_index);
+            section.is_some_and(|section| {
+                section.live && !section.phone.keys.iter().any(|offered| offered.key == *theirs)
+            })
+        })
     }
 
     /// The browser offers; returns the offer for the phone. The same offer again gives the same again; a new

@@ -63,7 +63,9 @@ fn rtcp(section: &MediaSection<'_>, rtp: SocketAddr) -> SocketAddr {
 fn ours(security: &PhoneSecurity) -> &[SdesKey] {
     match security {
         PhoneSecurity::Plain => &[],
-        PhoneSecurity::Sdes(keys) | PhoneSecurity::Opportunistic(keys) => keys,
+        PhoneSecurity::Sdes(keys) | PhoneSecurity::Opportunistic(keys) | PhoneSecurity::Accepting(keys) => {
+            keys
+        }
     }
 }
 
@@ -80,6 +82,8 @@ pub(super) fn answer(
         Some((Negotiated::Sdes { ours: ours.clone(), theirs: theirs.key.clone() }, theirs.tag))
     });
     match profile {
+        // Keys that were readable on their way protect nothing.
+        Profile::Sdes if *security == PhoneSecurity::Plain => Err(Cause::SdpKeysInClear),
         Profile::Sdes => common.ok_or(Cause::SdpNoCommonSuite),
         // RFC 8643: keys on a plain profile are an invitation, not a demand.
         _ => Ok(common.unwrap_or((Negotiated::Plain, 0))),
@@ -106,7 +110,7 @@ pub(super) fn agreed(
     match (security, profile) {
         (PhoneSecurity::Sdes(_), Profile::Sdes) => chosen.ok_or(Cause::SdpNoCommonSuite),
         (PhoneSecurity::Opportunistic(_), Profile::Plain) => Ok(chosen.unwrap_or(Negotiated::Plain)),
-        (PhoneSecurity::Plain, Profile::Plain) => Ok(Negotiated::Plain),
+        (PhoneSecurity::Plain | PhoneSecurity::Accepting(_), Profile::Plain) => Ok(Negotiated::Plain),
         // RFC 3264 §6: an answer of another profile than its offer would be accepted and mute.
         _ => Err(mismatch(protocol(security), profile)),
     }
@@ -115,7 +119,7 @@ pub(super) fn agreed(
 /// The profile that our offers write.
 pub(super) const fn protocol(security: &PhoneSecurity) -> &'static str {
     match security {
-        PhoneSecurity::Plain | PhoneSecurity::Opportunistic(_) => "RTP/AVP",
+        PhoneSecurity::Plain | PhoneSecurity::Opportunistic(_) | PhoneSecurity::Accepting(_) => "RTP/AVP",
         PhoneSecurity::Sdes(_) => "RTP/SAVP",
     }
 }

@@ -17,7 +17,7 @@ const NAMES: [(SdesSuite, &str); 4] = [
 ];
 
 /// Reads the value of an `a=crypto` line. `None` when it is malformed, of an unknown suite, switches protection
-/// off, or wants a key identifier (MKI) in every packet.
+/// off, or wants something that we do not do.
 pub(super) fn read(value: &[u8]) -> Option<Crypto> {
     let text = std::str::from_utf8(value).ok()?;
     let mut fields = text.split_ascii_whitespace();
@@ -25,17 +25,44 @@ pub(super) fn read(value: &[u8]) -> Option<Crypto> {
     let name = fields.next()?;
     let suite = NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name))?.0;
     let first = fields.next()?.split(';').next()?;
-    // RFC 4568 §6.3.2, §6.3.3: what such a line asks for is no SRTP at all.
-    if fields
-        .any(|parameter| parameter.starts_with("UNENCRYPTED") || parameter.starts_with("UNAUTHENTICATED"))
-    {
+    if !fields.all(is_harmless) {
         return None;
     }
     let mut parts = first.strip_prefix("inline:")?.split('|');
     let key = decode(parts.next()?)?;
-    // A lifetime (`2^20`) is of no matter to a call; an MKI has a colon.
-    let identified = parts.any(|part| part.contains(':'));
-    (key.len() == suite.key_length() && !identified).then_some(Crypto { tag, key: SdesKey { suite, key } })
+    // A lifetime (`2^20`) is of no matter to a call: the phone counts its packets itself. An MKI has a colon.
+    let identifier = match parts.find(|part| part.contains(':')) {
+        Some(part) => identifier(part)?,
+        None => Vec::new(),
+    };
+    (key.len() == suite.master_length()).then_some(Crypto { tag, key: SdesKey { suite, key, identifier } })
+}
+
+/// Whether a session parameter leaves SRTP what it is. `UNENCRYPTED_SRTP` and the like ask for no SRTP at all (RFC
+/// 4568 §6.3.2), a key derivation rate (§6.3.1) for keys that change on the way, and of others nothing is known. What
+/// begins with `-` need not be understood (§6.3.7); the window is the receiver's own affair (§6.3.6).
+fn is_harmless(parameter: &str) -> bool {
+    parameter.starts_with('-')
+        || parameter == "KDR=0"
+        || parameter.starts_with("WSH=")
+        || parameter.starts_with("FEC_ORDER=")
+}
+
+/// `1:4`: the number 1 in four octets (RFC 4568 §6.1).
+fn identifier(part: &str) -> Option<Vec<u8>> {
+    let (value, length) = part.split_once(':')?;
+    let (value, length): (u64, usize) = (value.parse().ok()?, length.parse().ok()?);
+    let octets = value.to_be_bytes();
+    let shown = octets.get(octets.len().checked_sub(length.min(octets.len()))?..)?;
+    if length == 0
+        || length > srtp::MOST_IDENTIFIER
+        || shown.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet)) != value
+    {
+        return None;
+    }
+    let mut identifier = vec![0; length - shown.len()];
+    identifier.extend_from_slice(shown);
+    Some(identifier)
 }
 
 /// The value of our `a=crypto` line.
@@ -85,8 +112,11 @@ mod tests {
     #[test]
     fn a_key_is_written_and_read_back() {
         for suite in NAMES.map(|(suite, _)| suite) {
-            let key =
-                SdesKey { suite, key: (0..suite.key_length()).map(|octet| (octet * 5) as u8).collect() };
+            let key = SdesKey {
+                suite,
+                key: (0..suite.master_length()).map(|octet| (octet * 5) as u8).collect(),
+                identifier: Vec::new(),
+            };
             let read = read(write(3, &key).as_bytes()).unwrap();
             assert_eq!(read, Crypto { tag: 3, key });
         }
@@ -94,22 +124,46 @@ mod tests {
 
     #[test]
     fn a_lifetime_and_missing_padding_are_tolerated() {
-        let key = SdesKey { suite: SdesSuite::AeadAes128Gcm, key: vec![9; 28] };
+        let key = SdesKey { suite: SdesSuite::AeadAes128Gcm, key: vec![9; 28], identifier: Vec::new() };
         let line = write(1, &key);
-        for spelling in
-            [line.trim_end_matches('=').to_owned(), format!("{line}|2^20"), format!("{line} KDR=1")]
-        {
+        for spelling in [
+            line.trim_end_matches('=').to_owned(),
+            format!("{line}|2^20"),
+            format!("{line} KDR=0 WSH=64 -whatever"),
+        ] {
             assert_eq!(read(spelling.as_bytes()).unwrap().key, key, "{spelling}");
         }
     }
 
     #[test]
+    fn a_key_identifier_is_a_number_in_so_many_octets() {
+        let key = SdesKey { suite: SdesSuite::AeadAes128Gcm, key: vec![9; 28], identifier: Vec::new() };
+        let line = write(1, &key);
+        for (spelling, octets) in [
+            ("|1:4", vec![0, 0, 0, 1]),
+            ("|2^20|258:2", vec![1, 2]),
+            ("|7:10", vec![0, 0, 0, 0, 0, 0, 0, 0, 0, 7]),
+        ] {
+            let read = read(format!("{line}{spelling}").as_bytes()).unwrap();
+            assert_eq!(read.key.identifier, octets, "{spelling}");
+        }
+    }
+
+    #[test]
     fn a_line_that_switches_protection_off_or_is_broken_is_not_used() {
-        let line = write(1, &SdesKey { suite: SdesSuite::AesCm128HmacSha1_80, key: vec![1; 30] });
+        let line = write(
+            1,
+            &SdesKey { suite: SdesSuite::AesCm128HmacSha1_80, key: vec![1; 30], identifier: Vec::new() },
+        );
         for broken in [
             format!("{line} UNENCRYPTED_SRTP"),
             format!("{line} UNAUTHENTICATED_SRTP"),
-            format!("{line}|1:4"),
+            format!("{line} KDR=1"),
+            format!("{line} SOMETHING=1"),
+            format!("{line}|1:0"),
+            format!("{line}|1:129"),
+            format!("{line}|256:1"),
+            format!("{line}|x:4"),
             line.replace("_80", "_81"),
             line.replace("inline:", "inline:A"),
             line.replace("inline:", "inline:AAAA"),

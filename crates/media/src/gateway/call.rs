@@ -114,7 +114,7 @@ impl Call {
     /// Frees a branch, and the browser leg that only it used.
     pub(super) fn remove(&mut self, now: Instant, branch: u64, shared: &mut Shared) {
         let Some(position) = self.branches.iter().position(|known| known.id == branch) else { return };
-        let branch = self.branches.remove(position);
+        let mut branch = self.branches.remove(position);
         if let Some(datagram) = branch.phone.goodbye() {
             transmit(datagram, shared);
         }
@@ -229,10 +229,20 @@ impl Call {
         bytes: &[u8],
         shared: &mut Shared,
     ) {
+        let mut scratch = std::mem::take(&mut shared.scratch);
+        if let Some(known) = self.branches.iter_mut().find(|known| known.id == branch)
+            && let Some(packet) = known.phone.receive(now, port, from, bytes, &mut scratch)
+        {
+            self.phone_sounds(now, branch, &packet, shared);
+        }
+        shared.scratch = scratch;
+    }
+
+    /// Sound of a phone goes to the browser that hears it.
+    fn phone_sounds(&mut self, now: Instant, branch: u64, packet: &Packet<'_>, shared: &mut Shared) {
         let Some(branch) = self.branches.iter_mut().find(|known| known.id == branch) else { return };
-        let Some(packet) = branch.phone.receive(now, port, from, bytes) else { return };
         match branch.to_browser.find(packet.payload_type) {
-            Some(mapping) => branch.phone.count(now, &packet, mapping.clock()),
+            Some(mapping) => branch.phone.count(now, packet, mapping.clock()),
             None => branch.phone.count_unknown(),
         }
         let Some(stream) = branch.stream() else { return };
@@ -254,7 +264,7 @@ impl Call {
         }
         let Some(leg) = end.leg.as_mut().filter(|leg| leg.is_connected()) else { return };
         let source = Source { leg: id, ssrc: packet.ssrc };
-        let Some(outgoing) = end.relay.forward(now, source, &packet, &branch.to_browser) else { return };
+        let Some(outgoing) = end.relay.forward(now, source, packet, &branch.to_browser) else { return };
         let mut outputs = Vec::new();
         leg.send(now, ssrc, &outgoing, &mut outputs);
         let end = end.id;

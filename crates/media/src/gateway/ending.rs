@@ -29,6 +29,7 @@ impl Call {
                 _ if browser.pair.is_none() => Some(MediaCause::IceNothingArrived),
                 _ if browser.dtls == crate::DtlsState::New => Some(MediaCause::DtlsFailed),
                 (true, true) => None,
+                (_, false) if branch.phone.has_wrong_keys() => Some(MediaCause::PhoneKeys),
                 (_, false) if branch.phone.only_strangers() => Some(MediaCause::PhoneElsewhere),
                 (false, false) => Some(MediaCause::NoneAtAll),
                 (false, true) => Some(MediaCause::NoneFromBrowser),

@@ -5,7 +5,9 @@ use crate::bad_ports::is_bad_port;
 use crate::browser_leg::{Credentials, Epoch, Identity};
 use crate::phone_leg::PhoneLeg;
 use crate::ports::Ports;
-use crate::{BrowserTransport, Cause, PhoneSecurity, PhoneTransport, PhoneTransports};
+use crate::{
+    BrowserTransport, Cause, PhoneKeying, PhoneSecurity, PhoneTransport, PhoneTransports, SdesKey, SdesSuite,
+};
 use sip::Entropy;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +37,8 @@ pub(super) struct Shared {
     /// The browser end of each pair that proved itself.
     pub(super) pairs: HashMap<(usize, SocketAddr), Place>,
     pub(super) outputs: VecDeque<Output>,
+    /// Where the protection of a packet is taken off, one at a time.
+    pub(super) scratch: Vec<u8>,
     counter: u64,
 }
 
@@ -74,6 +78,7 @@ impl Shared {
             fragments: HashMap::new(),
             pairs: HashMap::new(),
             outputs: VecDeque::new(),
+            scratch: Vec::new(),
             counter: 0,
         })
     }
@@ -120,13 +125,31 @@ impl Shared {
         }
     }
 
-    pub(super) fn phone_transports(&self, leg: &PhoneLeg) -> PhoneTransports {
+    pub(super) fn phone_transports(&mut self, leg: &PhoneLeg, keying: &PhoneKeying) -> PhoneTransports {
         let audio = PhoneTransport {
             address: self.phone_advertised,
             rtp_port: leg.port(),
-            security: PhoneSecurity::Plain,
+            security: self.security(keying),
         };
         PhoneTransports { audio, video: None }
+    }
+
+    /// Keys for one stream toward a phone. No other stream may have the same (RFC 4568 §6.4).
+    fn security(&mut self, keying: &PhoneKeying) -> PhoneSecurity {
+        let keys = keying.suites().iter().map(|suite| self.key(*suite)).collect();
+        match keying {
+            PhoneKeying::Clear => PhoneSecurity::Plain,
+            PhoneKeying::Demanded(_) => PhoneSecurity::Sdes(keys),
+            PhoneKeying::Invited(_) => PhoneSecurity::Opportunistic(keys),
+            PhoneKeying::Accepted(_) => PhoneSecurity::Accepting(keys),
+        }
+    }
+
+    /// A key of ours.
+    pub(super) fn key(&mut self, suite: SdesSuite) -> SdesKey {
+        let mut key = vec![0; suite.master_length()];
+        self.entropy.fill(&mut key);
+        SdesKey { suite, key, identifier: Vec::new() }
     }
 
     pub(super) fn event(&mut self, event: Event) {
