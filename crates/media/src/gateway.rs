@@ -291,12 +291,15 @@ impl Gateway {
             call.browsers.push(made);
             (end, credentials)
         });
-        let conversation = Conversation::new(
+        let mut conversation = Conversation::new(
             shared.browser_transport(&credentials),
             shared.phone_transports(&phone, keying),
             // The same for all branches, so that all answers to one browser announce the same stream.
             &mut SeededEntropy::new(call.seed),
         );
+        if shared.transcoding {
+            conversation.allow_transcoding();
+        }
         let branch = shared.number();
         shared.phones.insert(phone.port(), Place { call: id, part: branch });
         let relay = Relay::new(&mut *shared.entropy);

@@ -25,6 +25,7 @@ mod relay;
 mod report;
 mod rtcp;
 mod rtp;
+mod transcoding;
 
 pub use bad_ports::is_bad_port;
 pub use browser_leg::Epoch;

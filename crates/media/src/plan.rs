@@ -163,10 +163,14 @@ pub enum Negotiated {
 /// One codec on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatPair {
-    /// What it is.
+    /// What it is on the browser's side.
     pub codec: Codec,
-    /// The RTP clock rate, the same on both sides.
+    /// What it is on the phone's side: another codec only where the gateway transcodes.
+    pub phone_codec: Codec,
+    /// The RTP clock rate on the browser's side, in hertz.
     pub clock: u32,
+    /// The RTP clock rate on the phone's side, in hertz.
+    pub phone_clock: u32,
     /// The number of channels.
     pub channels: u8,
     /// The payload type on the browser's side, both ways.

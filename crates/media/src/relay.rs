@@ -5,6 +5,7 @@
 //! were, with the marker set.
 
 use crate::rtp::{self, Packet};
+use crate::transcoding::Transcoder;
 use crate::{Codec, StreamPlan};
 use sip::{Entropy, Instant};
 use std::borrow::Cow;
@@ -27,6 +28,8 @@ pub(crate) struct Mapping {
     event: bool,
     /// Comfort noise comes and goes beside a codec: it starts no talkspurt.
     noise: bool,
+    /// From which codec into which, where they differ.
+    transcoded: Option<(Codec, Codec)>,
 }
 
 impl Mapping {
@@ -47,9 +50,10 @@ impl Table {
             from: pair.browser,
             to: pair.phone,
             clock_in: pair.clock,
-            clock_out: pair.clock,
+            clock_out: pair.phone_clock,
             event: false,
             noise: pair.codec == Codec::ComfortNoise,
+            transcoded: (pair.codec != pair.phone_codec).then_some((pair.codec, pair.phone_codec)),
         });
         let events = plan.events.iter().map(|pair| Mapping {
             from: pair.browser,
@@ -58,6 +62,7 @@ impl Table {
             clock_out: pair.phone_clock,
             event: true,
             noise: false,
+            transcoded: None,
         });
         Self(codecs.chain(events).collect())
     }
@@ -71,10 +76,11 @@ impl Table {
                 table.add(Mapping {
                     from: if phone_sends { pair.phone_sends } else { pair.phone },
                     to: pair.browser,
-                    clock_in: pair.clock,
+                    clock_in: pair.phone_clock,
                     clock_out: pair.clock,
                     event: false,
                     noise: pair.codec == Codec::ComfortNoise,
+                    transcoded: (pair.codec != pair.phone_codec).then_some((pair.phone_codec, pair.codec)),
                 });
             }
             for pair in &plan.events {
@@ -85,6 +91,7 @@ impl Table {
                     clock_out: pair.browser_clock,
                     event: true,
                     noise: false,
+                    transcoded: None,
                 });
             }
         }
@@ -144,7 +151,7 @@ struct EventStart {
 }
 
 /// One direction of a stream.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Relay {
     sequence: u64,
     timestamp: u32,
@@ -154,6 +161,9 @@ pub(crate) struct Relay {
     anchor: Option<Anchor>,
     replaced: Option<(Source, Instant)>,
     event: Option<EventStart>,
+    /// The latest timestamp of a transcoded stream, as it arrived and as it was sent.
+    scale: Option<(u32, u32)>,
+    transcoder: Option<Transcoder>,
 }
 
 impl Relay {
@@ -169,6 +179,8 @@ impl Relay {
             anchor: None,
             replaced: None,
             event: None,
+            scale: None,
+            transcoder: None,
         }
     }
 
@@ -213,13 +225,24 @@ impl Relay {
             self.timestamp = timestamp;
             self.at = Some(now);
         }
+        let payload = match mapping.transcoded {
+            Some((from, to)) => Cow::Owned(self.transcode(from, to, packet.payload)?),
+            None => payload(packet.payload, mapping),
+        };
         Some(Outgoing {
             marker: packet.marker || fresh && !mapping.event && !mapping.noise,
             payload_type: mapping.to,
             sequence,
             timestamp,
-            payload: payload(packet.payload, mapping),
+            payload,
         })
+    }
+
+    fn transcode(&mut self, from: Codec, to: Codec, payload: &[u8]) -> Option<Vec<u8>> {
+        if !self.transcoder.as_ref().is_some_and(|transcoder| transcoder.is_between(from, to)) {
+            self.transcoder = Transcoder::between(from, to);
+        }
+        self.transcoder.as_mut()?.convert(payload)
     }
 
     /// A packet of our own making, `duration` after the last one at least: silence. The next of a source is anchored
@@ -271,6 +294,7 @@ impl Relay {
             self.replaced = Some((before, now));
         }
         self.event = None;
+        self.scale = None;
         // One turn ahead, so that a packet from before the first has a number too.
         let highest = u64::from(packet.sequence).saturating_add(1 << 16);
         Anchor {
@@ -307,6 +331,9 @@ impl Relay {
         if mapping.clock_in == mapping.clock_out {
             return packet.timestamp.wrapping_add(offset);
         }
+        if mapping.transcoded.is_some() {
+            return self.scaled(now, packet, mapping);
+        }
         if let Some(event) = self.event
             && event.arrived == packet.timestamp
         {
@@ -315,6 +342,22 @@ impl Relay {
         let sent = self.next_timestamp(now, mapping.clock_out);
         self.event = Some(EventStart { arrived: packet.timestamp, sent });
         sent
+    }
+
+    /// The timestamp in ticks of the other side's clock: as far from the last as it was when it arrived.
+    fn scaled(&mut self, now: Instant, packet: &Packet<'_>, mapping: &Mapping) -> u32 {
+        let Some((arrived, sent)) = self.scale else {
+            let sent = self.next_timestamp(now, mapping.clock_out);
+            self.scale = Some((packet.timestamp, sent));
+            return sent;
+        };
+        let ahead = i64::from(packet.timestamp.wrapping_sub(arrived).cast_signed());
+        let ticks = ahead * i64::from(mapping.clock_out) / i64::from(mapping.clock_in.max(1));
+        let timestamp = sent.wrapping_add(ticks as u32);
+        if ahead > 0 {
+            self.scale = Some((packet.timestamp, timestamp));
+        }
+        timestamp
     }
 }
 
@@ -343,18 +386,19 @@ pub(crate) fn silence(plan: &StreamPlan) -> Option<(u8, u32, &'static [u8])> {
     // An Opus frame without sound (RFC 6716 §3.1: CELT, 20 ms, one frame).
     const OPUS: &[u8] = &[0xf8, 0xff, 0xfe];
     let main = plan.pairs.iter().find(|pair| pair.codec != Codec::ComfortNoise)?;
-    let noise = plan.pairs.iter().find(|pair| pair.codec == Codec::ComfortNoise && pair.clock == main.clock);
+    let noise =
+        plan.pairs.iter().find(|pair| pair.codec == Codec::ComfortNoise && pair.clock == main.phone_clock);
     if let Some(noise) = noise {
         return Some((noise.phone, noise.clock, NOISE));
     }
-    let payload = match main.codec {
+    let payload = match main.phone_codec {
         Codec::Pcmu => PCMU,
         Codec::Pcma => PCMA,
         Codec::Opus => OPUS,
         // Nothing is the silence of any codec (RFC 6263 §4.1): enough to keep a path open.
         _ => &[],
     };
-    Some((main.phone, main.clock, payload))
+    Some((main.phone, main.phone_clock, payload))
 }
 
 #[cfg(test)]

@@ -7,10 +7,24 @@ const A: Source = Source { leg: 1, ssrc: 100 };
 const B: Source = Source { leg: 2, ssrc: 200 };
 
 fn table() -> Table {
-    let codec =
-        |from, to, clock| Mapping { from, to, clock_in: clock, clock_out: clock, event: false, noise: false };
-    let event =
-        |from, to, clock_in, clock_out| Mapping { from, to, clock_in, clock_out, event: true, noise: false };
+    let codec = |from, to, clock| Mapping {
+        from,
+        to,
+        clock_in: clock,
+        clock_out: clock,
+        event: false,
+        noise: false,
+        transcoded: None,
+    };
+    let event = |from, to, clock_in, clock_out| Mapping {
+        from,
+        to,
+        clock_in,
+        clock_out,
+        event: true,
+        noise: false,
+        transcoded: None,
+    };
     Table(vec![
         codec(0, 0, 8000),
         codec(111, 96, 48_000),

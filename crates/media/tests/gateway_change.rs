@@ -223,6 +223,7 @@ fn a_quiet_call_wakes_the_gateway_a_few_times_a_second_at_most() {
 fn every_family_has_its_candidate_and_its_socket() {
     let start = Duration::ZERO;
     let config = media::GatewayConfig {
+        transcoding: true,
         browser_addresses: vec![address("0.0.0.0:40000"), address("[::]:40000")],
         advertised: vec![
             address("192.0.2.1:40000"),

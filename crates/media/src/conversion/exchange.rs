@@ -16,6 +16,7 @@ use sdp::{Direction, Profile};
 pub(super) struct Ends<'a> {
     pub(super) browser: &'a BrowserTransport,
     pub(super) phone: &'a PhoneTransports,
+    pub(super) transcoding: bool,
 }
 
 impl Ends<'_> {
@@ -108,7 +109,8 @@ impl State {
                 let place = self.leg(to).open(kind);
                 self.stream(kind).place(to, place);
             }
-            let entries = formats::entries(kind, &section.formats, to, &mut self.leg(to).known);
+            let entries =
+                formats::entries(kind, &section.formats, to, ends.transcoding, &mut self.leg(to).known);
             let (security, mux) = self.phone_offer(kind, ends);
             offered.push(Offered { kind, section: (*section).clone(), entries, security, mux });
         }

@@ -4,6 +4,7 @@
 use super::Side;
 use super::h264::{self, Configuration};
 use super::text::shown;
+use super::transcoded::transcoded;
 use crate::{Codec, EventPair, Format, FormatPair, Kind};
 use sdp::MediaSection;
 
@@ -40,6 +41,12 @@ pub(super) struct Entry {
 pub(super) struct Taken {
     pub(super) entry: Entry,
     pub(super) answer: Format,
+}
+
+impl Taken {
+    fn is_transcoded(&self) -> bool {
+        self.entry.theirs.codec != self.answer.codec
+    }
 }
 
 impl Codec {
@@ -208,9 +215,18 @@ fn relayable(kind: Kind, formats: &[Format]) -> Vec<Format> {
 
 /// What of an offer goes to the other side `to`, with the numbers that it gets there. `known` are the payload
 /// types of that leg: a number once given keeps its meaning for the whole call (RFC 3264 §8.3.2).
-pub(super) fn entries(kind: Kind, offer: &[Format], to: Side, known: &mut Vec<Format>) -> Vec<Entry> {
+/// With `transcoding`, what the gateway can make of it is offered as well, last.
+pub(super) fn entries(
+    kind: Kind,
+    offer: &[Format],
+    to: Side,
+    transcoding: bool,
+    known: &mut Vec<Format>,
+) -> Vec<Entry> {
     let chosen = relayable(kind, offer);
-    let clocks = clocks(chosen.iter().filter(|format| format.codec.is_media()));
+    let converted = if transcoding { transcoded(&chosen) } else { Vec::new() };
+    let offered = chosen.iter().chain(converted.iter().map(|(_, ours)| ours));
+    let clocks = clocks(offered.filter(|format| format.codec.is_media()));
     let mut entries = Vec::new();
     for theirs in chosen.iter().filter(|format| format.codec != Codec::TelephoneEvent) {
         let mut ours = theirs.clone();
@@ -218,6 +234,9 @@ pub(super) fn entries(kind: Kind, offer: &[Format], to: Side, known: &mut Vec<Fo
             ours.parameters = h264::offer_to_browser(&theirs.parameters);
         }
         entries.extend(numbered(theirs, ours, known));
+    }
+    for (theirs, ours) in converted {
+        entries.extend(numbered(&theirs, ours, known));
     }
     let events: Vec<&Format> = chosen.iter().filter(|format| format.codec == Codec::TelephoneEvent).collect();
     let mut wanted = clocks;
@@ -252,6 +271,7 @@ fn clocks<'a>(formats: impl Iterator<Item = &'a Format>) -> Vec<u32> {
 fn numbered(theirs: &Format, mut ours: Format, known: &mut Vec<Format>) -> Option<Entry> {
     let free = |number: u8| !known.iter().any(|format| format.payload_type == number);
     let as_written = known.iter().find(|format| theirs.clock == ours.clock && same(format, theirs));
+    let as_written = as_written.filter(|_| theirs.codec == ours.codec);
     match as_written.or_else(|| known.iter().find(|format| same(format, &ours))) {
         Some(format) => {
             ours.payload_type = format.payload_type;
@@ -291,6 +311,10 @@ pub(super) fn taken(entries: &[Entry], answer: &[Format]) -> Vec<Taken> {
             taken.push(Taken { entry: entry.clone(), answer: format.clone() });
         }
     }
+    // Transcoding costs sound and time: only where nothing else is common.
+    if taken.iter().any(|taken| taken.answer.codec.is_media() && !taken.is_transcoded()) {
+        taken.retain(|taken| !taken.is_transcoded());
+    }
     taken
 }
 
@@ -309,6 +333,7 @@ pub(super) fn answered(taken: &Taken) -> Format {
     let theirs = &taken.entry.theirs;
     let parameters = match theirs.codec {
         Codec::H264 => h264::answer(&theirs.parameters, &taken.answer.parameters),
+        codec if codec != taken.answer.codec => Vec::new(),
         _ => taken.answer.parameters.clone(),
     };
     Format { parameters, ..theirs.clone() }
@@ -322,8 +347,10 @@ pub(super) fn pair(offerer: Side, taken: &Taken) -> FormatPair {
         Side::Phone => (answer, theirs, theirs),
     };
     FormatPair {
-        codec: theirs.codec,
-        clock: theirs.clock,
+        codec: browser.codec,
+        phone_codec: phone.codec,
+        clock: browser.clock,
+        phone_clock: phone.clock,
         channels: theirs.channels,
         browser: browser.payload_type,
         phone: phone.payload_type,
@@ -341,7 +368,12 @@ pub(super) fn events(
     taken: &[Taken],
 ) -> Vec<EventPair> {
     let is_event = |format: &&Format| format.codec == Codec::TelephoneEvent;
-    let clocks = clocks(taken.iter().map(|taken| &taken.answer).filter(|format| format.codec.is_media()));
+    let on_browser = |taken: &'_ Taken| match offerer {
+        Side::Browser => taken.entry.theirs.clone(),
+        Side::Phone => taken.answer.clone(),
+    };
+    let media: Vec<Format> = taken.iter().map(on_browser).filter(|format| format.codec.is_media()).collect();
+    let clocks = clocks(media.iter());
     let at = |formats: &[Format], clock: u32| {
         formats.iter().filter(is_event).find(|event| event.clock == clock).cloned()
     };

@@ -20,6 +20,7 @@ mod phone_end;
 mod sdes;
 mod section;
 mod text;
+mod transcoded;
 
 use crate::{
     BrowserTransport, Cause, DtlsRole, Kind, Negotiated, PhoneSecurity, PhoneTransport, PhoneTransports,
@@ -57,6 +58,7 @@ impl Side {
 pub struct Conversation {
     browser: BrowserTransport,
     phone: PhoneTransports,
+    transcoding: bool,
     state: State,
     /// What was agreed before the open offer.
     before: Option<Box<State>>,
@@ -85,7 +87,12 @@ impl Conversation {
             plan: None,
             name: entropy.token(16),
         };
-        Self { browser, phone, state, before: None }
+        Self { browser, phone, transcoding: false, state, before: None }
+    }
+
+    /// Lets the gateway transcode between Opus and G.711 when the two sides have no codec in common.
+    pub const fn allow_transcoding(&mut self) {
+        self.transcoding = true;
     }
 
     /// A conversation with another phone and the same browser leg: for a further branch of a fork. Our sources
@@ -93,6 +100,7 @@ impl Conversation {
     #[must_use]
     pub fn branch(&self, phone: PhoneTransports, entropy: &mut dyn Entropy) -> Self {
         let mut branch = Self::new(self.browser.clone(), phone, entropy);
+        branch.transcoding = self.transcoding;
         branch.state.name.clone_from(&self.state.name);
         for (stream, sibling) in branch.state.streams.iter_mut().zip(&self.state.streams) {
             stream.ssrc = sibling.ssrc;
@@ -185,6 +193,10 @@ impl Conversation {
         self.answer(Side::Browser, answer)
     }
 
+    const fn ends(&self) -> Ends<'_> {
+        Ends { browser: &self.browser, phone: &self.phone, transcoding: self.transcoding }
+    }
+
     fn offer(&mut self, from: Side, text: &[u8]) -> Result<Vec<u8>, Cause> {
         let open = self.awaiting().is_some();
         if self.awaiting() == Some(from) {
@@ -196,7 +208,7 @@ impl Conversation {
             next = agreed_again(agreed, &self.state);
             before.clone_from(&self.before);
         }
-        let description = next.offer(from, text, &Ends { browser: &self.browser, phone: &self.phone })?;
+        let description = next.offer(from, text, &self.ends())?;
         self.state = next;
         self.before = before;
         Ok(description)
@@ -204,7 +216,7 @@ impl Conversation {
 
     fn answer(&mut self, from: Side, text: &[u8]) -> Result<Vec<u8>, Cause> {
         let mut next = self.state.clone();
-        let description = next.answer(from, text, &Ends { browser: &self.browser, phone: &self.phone })?;
+        let description = next.answer(from, text, &self.ends())?;
         self.state = next;
         self.before = None;
         Ok(description)

@@ -109,7 +109,7 @@ pub(super) fn keep(now: Instant, branch: &mut Branch, shared: &mut Shared) {
             }
         }
     }
-    let clock = stream.pairs.first().map_or(8000, |pair| pair.clock);
+    let clock = stream.pairs.first().map_or(8000, |pair| pair.phone_clock);
     if let Some(datagram) = branch.phone.report(now, branch.relay.last(), clock) {
         transmit(datagram, shared);
     }

@@ -1,9 +1,9 @@
 //! What a call tells when it ends: the figures of its legs and one cause.
 
 use super::call::Call;
-use crate::Codec;
 use crate::browser_leg::BrowserLeg;
 use crate::report::{CallReport, MediaCause};
+use crate::{Codec, FormatPair};
 use sip::Instant;
 use std::time::Duration;
 
@@ -36,17 +36,19 @@ impl Call {
                 (true, false) => Some(MediaCause::NoneFromPhone),
             }
         });
-        let codec = branch.stream().and_then(|stream| stream.pairs.first()).and_then(|pair| name(pair.codec));
+        let codec = branch.stream().and_then(|stream| stream.pairs.first()).and_then(name);
         Some(CallReport { duration, browser, phone, codec, cause })
     }
 }
 
-const fn name(codec: Codec) -> Option<&'static str> {
-    match codec {
-        Codec::Opus => Some("opus"),
-        Codec::G722 => Some("G722"),
-        Codec::Pcmu => Some("PCMU"),
-        Codec::Pcma => Some("PCMA"),
+const fn name(pair: &FormatPair) -> Option<&'static str> {
+    match (pair.codec, pair.phone_codec) {
+        (Codec::Opus, Codec::Opus) => Some("opus"),
+        (Codec::Opus, Codec::Pcmu) | (Codec::Pcmu, Codec::Opus) => Some("opus and PCMU, transcoded"),
+        (Codec::Opus, Codec::Pcma) | (Codec::Pcma, Codec::Opus) => Some("opus and PCMA, transcoded"),
+        (Codec::G722, _) => Some("G722"),
+        (Codec::Pcmu, _) => Some("PCMU"),
+        (Codec::Pcma, _) => Some("PCMA"),
         _ => None,
     }
 }

@@ -21,6 +21,8 @@ pub struct GatewayConfig {
     pub phone_advertised: IpAddr,
     /// The ports for phones. A leg takes two of them: an even one for RTP and the next for RTCP.
     pub ports: RangeInclusive<u16>,
+    /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
+    pub transcoding: bool,
     /// The moment of the start, on both clocks.
     pub epoch: Epoch,
 }

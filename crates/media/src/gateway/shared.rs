@@ -30,6 +30,7 @@ pub(super) struct Shared {
     phone_advertised: IpAddr,
     ports: Ports,
     all_ports: usize,
+    pub(super) transcoding: bool,
     /// The branch on each RTP port.
     pub(super) phones: HashMap<u16, Place>,
     /// The browser end of each user fragment of ours.
@@ -74,6 +75,7 @@ impl Shared {
             phone_advertised: config.phone_advertised,
             all_ports: ports.free(),
             ports,
+            transcoding: config.transcoding,
             phones: HashMap::new(),
             fragments: HashMap::new(),
             pairs: HashMap::new(),

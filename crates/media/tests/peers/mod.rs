@@ -230,6 +230,7 @@ impl World {
         let now = Instant::from_secs(START);
         let start = std::time::Instant::now();
         let config = GatewayConfig {
+            transcoding: true,
             browser_addresses: vec![address("0.0.0.0:40000")],
             advertised: vec![address(GATEWAY)],
             phone_address: address(GATEWAY).ip(),

@@ -171,6 +171,7 @@ fn media(file: &mut File<'_>) -> Media {
     if let Some(ports) = file.parsed("media", "ports", values::port_range) {
         media.ports = ports.value;
     }
+    media.transcoding = file.truth("media", "transcoding").unwrap_or(media.transcoding);
     let address = |text: &str| text.parse().map_err(|_| format!("{text} is no IP address"));
     media.advertise = file.parsed("media", "public_address", address).map(|address| address.value);
     media

@@ -193,6 +193,11 @@ const TABLE: [Section; 10] = [
             ),
             key("ports", Default("\"16384-32767\""), "The UDP ports for phones, two for each call."),
             key(
+                "transcoding",
+                Default("true"),
+                "Whether Opus and G.711 are turned into each other for calls whose two sides have no codec in common.",
+            ),
+            key(
                 "public_address",
                 Example("\"203.0.113.7\""),
                 "The IP address that browsers and phones are told to send media to, if it is not the machine's own (NAT,\n\

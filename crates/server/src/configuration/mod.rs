@@ -61,13 +61,15 @@ pub(crate) struct Media {
     pub(crate) port: u16,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
+    /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
+    pub(crate) transcoding: bool,
     /// The address that browsers and phones are told, if it is not the machine's own.
     pub(crate) advertise: Option<IpAddr>,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self { gateway: true, port: 0, ports: 16_384..=32_767, advertise: None }
+        Self { gateway: true, port: 0, ports: 16_384..=32_767, transcoding: true, advertise: None }
     }
 }
 

@@ -91,6 +91,7 @@ impl MediaJoining {
             phone_address: place.phone,
             phone_advertised: place.phone_advertised,
             ports: place.ports.clone(),
+            transcoding: place.transcoding,
             epoch: media::Epoch::new(clock.now(), std::time::Instant::now()),
         };
         let gateway = Gateway::new(&config, Box::new(SystemEntropy))

@@ -18,6 +18,8 @@ pub(crate) struct MediaPlace {
     pub(crate) phone_advertised: IpAddr,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
+    /// Whether sound is transcoded where it must be.
+    pub(crate) transcoding: bool,
     advertise: Option<IpAddr>,
 }
 
@@ -37,6 +39,7 @@ impl MediaPlace {
             phone,
             phone_advertised: media.advertise.unwrap_or(phone),
             ports: media.ports.clone(),
+            transcoding: media.transcoding,
             advertise: media.advertise,
         }
     }
