@@ -5,6 +5,7 @@
 //! a fork may be a page, which needs no translation, and another a phone. Descriptions in responses are translated
 //! where they arrive, for then the branch is still on top.
 
+mod built_in;
 mod calls;
 mod dialogs;
 mod hanging_up;
@@ -18,22 +19,20 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{
-    BranchKey, CallKey, CallReport, Cause, Event, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId,
-};
+use media::{CallKey, CallReport, Cause, Event, MediaCause};
 use sip::{Builder, Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
 use crate::Failure;
 use crate::clock::Clock;
 use crate::log;
-use crate::randomness::SystemEntropy;
+use built_in::BuiltIn;
 use calls::{Calls, Over, Step};
 use dialogs::Dialogs;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
 pub(crate) use place::MediaPlace;
-use sockets::{Receiver, Sockets};
+use sockets::Receiver;
 
 /// The most BYEs whose answers are told what was wrong, at a time.
 const MOST_FAREWELLS: usize = 1000;
@@ -54,9 +53,8 @@ pub(crate) enum Onward {
 pub(crate) struct MediaJoining {
     me: Weak<Self>,
     clock: Clock,
-    gateway: RefCell<Gateway>,
+    gateway: BuiltIn,
     calls: RefCell<Calls>,
-    sockets: Sockets,
     /// The branches whose INVITE was refused here and will be acknowledged.
     refused: RefCell<HashSet<Vec<u8>>>,
     dialogs: RefCell<Dialogs>,
@@ -65,8 +63,6 @@ pub(crate) struct MediaJoining {
     byes_wait: Notify,
     /// What was wrong with the media of calls whose BYE is on its way, by its branch.
     farewells: RefCell<HashMap<Vec<u8>, MediaCause>>,
-    /// Ports that the gateway wanted and another program has.
-    unopened: Cell<bool>,
     wake_at: Cell<Instant>,
     sooner: Notify,
 }
@@ -74,46 +70,21 @@ pub(crate) struct MediaJoining {
 impl MediaJoining {
     /// Opens the sockets for browsers. To be called on the event loop.
     pub(crate) fn open(place: &MediaPlace, clock: Clock) -> Result<Rc<Self>, Failure> {
-        let mut bound = Vec::new();
-        for address in &place.browser {
-            bound.push(sockets::bind(*address).map_err(|error| {
-                Failure::Failed(format!(
-                    "cannot open {address} for the media of browsers: {error}; see media.port"
-                ))
-            })?);
-        }
-        let addresses = bound.iter().map(std::net::UdpSocket::local_addr).collect::<Result<Vec<_>, _>>();
-        let addresses = addresses.map_err(|error| Failure::Failed(format!("media: {error}")))?;
-        let advertised = place.advertised(&addresses);
-        let config = GatewayConfig {
-            browser_addresses: addresses,
-            advertised,
-            phone_address: place.phone,
-            phone_advertised: place.phone_advertised,
-            ports: place.ports.clone(),
-            transcoding: place.transcoding,
-            epoch: media::Epoch::new(clock.now(), std::time::Instant::now()),
-        };
-        let gateway = Gateway::new(&config, Box::new(SystemEntropy))
-            .map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let (gateway, bound) = BuiltIn::open(place, &clock)?;
         let joining = Rc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             clock,
-            gateway: RefCell::new(gateway),
+            gateway,
             calls: RefCell::default(),
-            sockets: Sockets::new(place.phone),
             refused: RefCell::default(),
             dialogs: RefCell::default(),
             byes: RefCell::default(),
             byes_wait: Notify::new(),
             farewells: RefCell::default(),
-            unopened: Cell::new(false),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
         });
-        for (index, socket) in bound.into_iter().enumerate() {
-            joining.sockets.listen(SocketId::Browser(index), socket, &joining.receiver());
-        }
+        joining.gateway.listen(bound, &joining.receiver());
         Ok(joining)
     }
 
@@ -121,8 +92,7 @@ impl MediaJoining {
         let me = Weak::clone(&self.me);
         Rc::new(move |socket, from, bytes| {
             if let Some(joining) = me.upgrade() {
-                joining.gateway.borrow_mut().receive(joining.clock.now(), socket, from, bytes);
-                joining.drain();
+                joining.gateway.receive(&joining, socket, from, bytes);
             }
         })
     }
@@ -137,8 +107,7 @@ impl MediaJoining {
                 () = tokio::time::sleep(wait) => {
                     let now = self.clock.now();
                     if now >= self.wake_at.get() {
-                        self.gateway.borrow_mut().timeout(now);
-                        self.drain();
+                        self.gateway.timeout(&self, now);
                     }
                 }
                 () = self.sooner.notified() => {}
@@ -200,8 +169,8 @@ impl MediaJoining {
             return Onward::AsItIs;
         }
         let call = self.dialogs.borrow().call_of(request);
-        let figures = call.and_then(|call| self.gateway.borrow().figures(self.clock.now(), &call));
-        let Some(cause) = figures.and_then(|figures| figures.cause) else { return Onward::AsItIs };
+        let cause = call.and_then(|call| self.gateway.cause(self.clock.now(), &call));
+        let Some(cause) = cause else { return Onward::AsItIs };
         let mut farewells = self.farewells.borrow_mut();
         if farewells.len() < MOST_FAREWELLS {
             farewells.insert(branch.to_vec(), cause);
@@ -247,56 +216,18 @@ impl MediaJoining {
 
     /// The message with its description translated. `writer` is where the writer's signalling comes from.
     fn translate(&self, message: &Message, step: &Step, writer: Option<IpAddr>) -> Result<Vec<u8>, Cause> {
-        let now = self.clock.now();
-        let translated = {
-            let mut gateway = self.gateway.borrow_mut();
-            match step {
-                Step::Offer { call, branch, from } => {
-                    let translated = gateway.offer(now, call, branch, *from, message.body())?;
-                    expect_phone(&mut gateway, call, branch, *from, writer);
-                    translated
-                }
-                Step::Answer { call, branch, from, confirms } => {
-                    let translated = gateway.answer(now, call, branch, *from, message.body())?;
-                    expect_phone(&mut gateway, call, branch, *from, writer);
-                    if *confirms {
-                        gateway.confirm(now, call, branch);
-                    }
-                    translated
-                }
-            }
-        };
-        // Ports must be open before anybody is told of them.
-        self.unopened.set(false);
-        self.drain();
-        if self.unopened.get() {
-            return Err(Cause::NoFreePort);
-        }
+        let translated = self.gateway.translate(self, step, message.body(), writer)?;
         let mut edit = message.edit();
         edit.body(message.header(HeaderName::ContentType).unwrap_or(b"application/sdp"), &translated);
         edit.finish().map_err(|_| Cause::SdpNothingToRelay)
     }
 
     fn all_over(&self, over: impl IntoIterator<Item = Over>) {
-        let mut any = false;
-        let mut calls = Vec::new();
         for over in over {
-            any = true;
-            let (now, mut gateway) = (self.clock.now(), self.gateway.borrow_mut());
-            match over {
-                Over::Call(call) => {
-                    gateway.end(now, &call);
-                    calls.push(call);
-                }
-                Over::Branch(call, branch) => gateway.end_branch(now, &call, &branch),
-                Over::Offer(call, branch) => gateway.withdraw(&call, &branch),
+            self.gateway.over(self, &over);
+            if let Over::Call(call) = over {
+                self.ended(&call, None);
             }
-        }
-        if any {
-            self.drain();
-        }
-        for call in calls {
-            self.ended(&call, None);
         }
     }
 
@@ -306,48 +237,21 @@ impl MediaJoining {
         self.dialogs.borrow_mut().remove(call);
     }
 
-    fn drain(&self) {
-        loop {
-            // The gateway is borrowed for this line only.
-            let output = self.gateway.borrow_mut().poll();
-            match output {
-                Output::Open { port } => {
-                    if let Err(error) = self.sockets.open_port(port, &self.receiver()) {
-                        log::warning(format!("media port {port} cannot be opened: {error}"));
-                        self.unopened.set(true);
-                    }
-                }
-                Output::Close { port } => self.sockets.close(SocketId::Phone(port)),
-                Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
-                Output::Event(event) => {
-                    telling::tell(&event);
-                    match event {
-                        Event::Ended { call, report } => self.ended(&call, Some(&report)),
-                        Event::Failed { call, cause, .. } => self.hang_up(&call, &Reason::of(cause)),
-                        _ => {}
-                    }
-                }
-                Output::Timeout(at) => {
-                    if at < self.wake_at.replace(at) {
-                        self.sooner.notify_one();
-                    }
-                    return;
-                }
-            }
+    /// Something happened to the media of a call.
+    fn happened(&self, event: Event) {
+        telling::tell(&event);
+        match event {
+            Event::Ended { call, report } => self.ended(&call, Some(&report)),
+            Event::Failed { call, cause, .. } => self.hang_up(&call, &Reason::of(cause)),
+            _ => {}
         }
     }
-}
 
-/// Who a phone is behind NAT is told by where its signalling comes from.
-fn expect_phone(
-    gateway: &mut Gateway,
-    call: &CallKey,
-    branch: &BranchKey,
-    from: Side,
-    writer: Option<IpAddr>,
-) {
-    if let (Side::Phone, Some(address)) = (from, writer) {
-        gateway.expect_phone_at(call, branch, address);
+    /// The gateway wants to be woken then.
+    fn wake(&self, at: Instant) {
+        if at < self.wake_at.replace(at) {
+            self.sooner.notify_one();
+        }
     }
 }
 

@@ -1,0 +1,159 @@
+//! The gateway of this process: its answers come at once, its sockets are ours.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use media::{BranchKey, CallKey, Cause, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId};
+use sip::Instant;
+
+use super::MediaJoining;
+use super::calls::{Over, Step};
+use super::place::MediaPlace;
+use super::sockets::{self, Receiver, Sockets};
+use crate::Failure;
+use crate::clock::Clock;
+use crate::log;
+use crate::randomness::SystemEntropy;
+
+/// The gateway and its sockets.
+pub(super) struct BuiltIn {
+    gateway: RefCell<Gateway>,
+    sockets: Sockets,
+    /// Ports that the gateway wanted and another program has.
+    unopened: Cell<bool>,
+}
+
+impl BuiltIn {
+    /// Opens the sockets for browsers; [`BuiltIn::listen`] reads from them.
+    pub(super) fn open(place: &MediaPlace, clock: &Clock) -> Result<(Self, Vec<UdpSocket>), Failure> {
+        let mut bound = Vec::new();
+        for address in &place.browser {
+            bound.push(sockets::bind(*address).map_err(|error| {
+                Failure::Failed(format!(
+                    "cannot open {address} for the media of browsers: {error}; see media.port"
+                ))
+            })?);
+        }
+        let addresses = bound.iter().map(UdpSocket::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let advertised = place.advertised(&addresses);
+        let config = GatewayConfig {
+            browser_addresses: addresses,
+            advertised,
+            phone_address: place.phone,
+            phone_advertised: place.phone_advertised,
+            ports: place.ports.clone(),
+            transcoding: place.transcoding,
+            epoch: media::Epoch::new(clock.now(), std::time::Instant::now()),
+        };
+        let gateway = Gateway::new(&config, Box::new(SystemEntropy))
+            .map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let sockets = Sockets::new(place.phone);
+        Ok((Self { gateway: RefCell::new(gateway), sockets, unopened: Cell::new(false) }, bound))
+    }
+
+    /// Reads from the sockets for browsers from now on.
+    pub(super) fn listen(&self, bound: Vec<UdpSocket>, receiver: &Receiver) {
+        for (index, socket) in bound.into_iter().enumerate() {
+            self.sockets.listen(SocketId::Browser(index), socket, receiver);
+        }
+    }
+
+    /// A packet has arrived.
+    pub(super) fn receive(&self, hub: &MediaJoining, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
+        self.gateway.borrow_mut().receive(hub.clock.now(), socket, from, bytes);
+        self.drain(hub);
+    }
+
+    /// Time has passed.
+    pub(super) fn timeout(&self, hub: &MediaJoining, now: Instant) {
+        self.gateway.borrow_mut().timeout(now);
+        self.drain(hub);
+    }
+
+    /// A description for the other side. `writer` is where the writer's signalling comes from.
+    pub(super) fn translate(
+        &self,
+        hub: &MediaJoining,
+        step: &Step,
+        description: &[u8],
+        writer: Option<IpAddr>,
+    ) -> Result<Vec<u8>, Cause> {
+        let now = hub.clock.now();
+        let translated = {
+            let mut gateway = self.gateway.borrow_mut();
+            match step {
+                Step::Offer { call, branch, from } => {
+                    let translated = gateway.offer(now, call, branch, *from, description)?;
+                    expect_phone(&mut gateway, call, branch, *from, writer);
+                    translated
+                }
+                Step::Answer { call, branch, from, confirms } => {
+                    let translated = gateway.answer(now, call, branch, *from, description)?;
+                    expect_phone(&mut gateway, call, branch, *from, writer);
+                    if *confirms {
+                        gateway.confirm(now, call, branch);
+                    }
+                    translated
+                }
+            }
+        };
+        // Ports must be open before anybody is told of them.
+        self.unopened.set(false);
+        self.drain(hub);
+        if self.unopened.get() {
+            return Err(Cause::NoFreePort);
+        }
+        Ok(translated)
+    }
+
+    /// What is wrong with the media of a call so far.
+    pub(super) fn cause(&self, now: Instant, call: &CallKey) -> Option<MediaCause> {
+        self.gateway.borrow().figures(now, call)?.cause
+    }
+
+    /// Something is over.
+    pub(super) fn over(&self, hub: &MediaJoining, over: &Over) {
+        {
+            let (now, mut gateway) = (hub.clock.now(), self.gateway.borrow_mut());
+            match over {
+                Over::Call(call) => gateway.end(now, call),
+                Over::Branch(call, branch) => gateway.end_branch(now, call, branch),
+                Over::Offer(call, branch) => gateway.withdraw(call, branch),
+            }
+        }
+        self.drain(hub);
+    }
+
+    fn drain(&self, hub: &MediaJoining) {
+        loop {
+            // The gateway is borrowed for this line only.
+            let output = self.gateway.borrow_mut().poll();
+            match output {
+                Output::Open { port } => {
+                    if let Err(error) = self.sockets.open_port(port, &hub.receiver()) {
+                        log::warning(format!("media port {port} cannot be opened: {error}"));
+                        self.unopened.set(true);
+                    }
+                }
+                Output::Close { port } => self.sockets.close(SocketId::Phone(port)),
+                Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
+                Output::Event(event) => hub.happened(event),
+                Output::Timeout(at) => return hub.wake(at),
+            }
+        }
+    }
+}
+
+/// Who a phone is behind NAT is told by where its signalling comes from.
+fn expect_phone(
+    gateway: &mut Gateway,
+    call: &CallKey,
+    branch: &BranchKey,
+    from: Side,
+    writer: Option<IpAddr>,
+) {
+    if let (Side::Phone, Some(address)) = (from, writer) {
+        gateway.expect_phone_at(call, branch, address);
+    }
+}
