@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { PhonePage } from '../harness/phone_page.mjs';
+import { readDescription } from '../harness/sdp_text.mjs';
 import { Server } from '../harness/server.mjs';
 import { SipPhone } from '../harness/sip_phone.mjs';
 
@@ -62,6 +63,23 @@ describe('before the answer', () => {
     await alice.hears(BOB);
     await alice.phase('early');
     await call.answer();
+    await alice.phase('talking');
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    await over(call);
+  });
+});
+
+describe('an INVITE without a description', () => {
+  test('from a phone: the page offers in its 200, the phone answers in its ACK, both hear each other', async (t) => {
+    const bob = await phone(t);
+    const call = await bob.dial('sip:alice@127.0.0.1', { sdp: null });
+    await alice.phase('incoming');
+    await alice.answer();
+    const ok = await call.invited;
+    assert.equal(ok.status, 200);
+    const [audio] = readDescription(ok.sdp).sections;
+    assert.equal(audio.protocol, 'RTP/AVP');
     await alice.phase('talking');
     await alice.hears(BOB);
     await call.hears(ALICE);

@@ -7,7 +7,7 @@ use media::{BranchKey, CallKey, Cause, Gateway, GatewayConfig, MediaCause, Outpu
 use sip::Instant;
 
 use super::MediaJoining;
-use super::calls::{Over, Step};
+use super::calls::{Consequence, Step};
 use super::place::MediaPlace;
 use super::sockets::{self, Receiver, Sockets};
 use crate::Failure;
@@ -82,21 +82,21 @@ impl BuiltIn {
         let now = hub.clock.now();
         let translated = {
             let mut gateway = self.gateway.borrow_mut();
-            match step {
-                Step::Offer { call, branch, from } => {
-                    let translated = gateway.offer(now, call, branch, *from, description)?;
-                    expect_phone(&mut gateway, call, branch, *from, writer);
-                    translated
+            let (call, branch, from) = match step {
+                Step::Offer { call, branch, from, .. } | Step::Answer { call, branch, from } => {
+                    (call, branch, *from)
                 }
-                Step::Answer { call, branch, from, confirms } => {
-                    let translated = gateway.answer(now, call, branch, *from, description)?;
-                    expect_phone(&mut gateway, call, branch, *from, writer);
-                    if *confirms {
-                        gateway.confirm(now, call, branch);
-                    }
-                    translated
-                }
+                Step::Overtaken | Step::Crossing { .. } => return Err(Cause::SdpGlare),
+            };
+            if matches!(step, Step::Offer { replaces: true, .. }) {
+                gateway.withdraw(call, branch);
             }
+            let translated = match step {
+                Step::Offer { .. } => gateway.offer(now, call, branch, from, description)?,
+                _ => gateway.answer(now, call, branch, from, description)?,
+            };
+            expect_phone(&mut gateway, call, branch, from, writer);
+            translated
         };
         // Ports must be open before anybody is told of them.
         self.unopened.set(false);
@@ -112,14 +112,15 @@ impl BuiltIn {
         self.gateway.borrow().figures(now, call)?.cause
     }
 
-    /// Something is over.
-    pub(super) fn over(&self, hub: &MediaJoining, over: &Over) {
+    /// What a message brought about, once it was translated.
+    pub(super) fn follow(&self, hub: &MediaJoining, consequence: &Consequence) {
         {
             let (now, mut gateway) = (hub.clock.now(), self.gateway.borrow_mut());
-            match over {
-                Over::Call(call) => gateway.end(now, call),
-                Over::Branch(call, branch) => gateway.end_branch(now, call, branch),
-                Over::Offer(call, branch) => gateway.withdraw(call, branch),
+            match consequence {
+                Consequence::CallOver(call) => gateway.end(now, call),
+                Consequence::BranchOver(call, branch) => gateway.end_branch(now, call, branch),
+                Consequence::BranchWon(call, branch) => gateway.confirm(now, call, branch),
+                Consequence::OfferRefused(call, branch) => gateway.withdraw(call, branch),
             }
         }
         self.drain(hub);

@@ -4,7 +4,7 @@
 use media::CallKey;
 
 use super::MediaJoining;
-use super::calls::Over;
+use super::calls::Consequence;
 use crate::log;
 
 /// Why a call is hung up.
@@ -61,7 +61,7 @@ impl MediaJoining {
         self.byes.borrow_mut().extend(byes);
         self.byes_wait.notify_one();
         self.calls.borrow_mut().lost(call);
-        self.all_over([Over::Call(call.clone())]);
+        self.follow([Consequence::CallOver(call.clone())]);
     }
 
     /// Hangs up every call that was answered: the server is about to stop.

@@ -9,7 +9,10 @@ mod built_in;
 mod calls;
 mod dialogs;
 mod hanging_up;
+mod negotiation;
 mod place;
+mod reading;
+mod refusal;
 mod sockets;
 mod telling;
 
@@ -20,14 +23,14 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use media::{CallKey, CallReport, Cause, Event, MediaCause};
-use sip::{Builder, Flow, HeaderName, Hop, Instant, Message, Method};
+use sip::{Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
 use crate::Failure;
 use crate::clock::Clock;
 use crate::log;
 use built_in::BuiltIn;
-use calls::{Calls, Over, Step};
+use calls::{Calls, Consequence, Step};
 use dialogs::Dialogs;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
@@ -115,7 +118,7 @@ impl MediaJoining {
                     // A BYE is answered or given up within 32 seconds.
                     self.farewells.borrow_mut().clear();
                     let stale = self.calls.borrow_mut().stale(self.clock.now());
-                    self.all_over(stale);
+                    self.follow(stale);
                 }
             }
         }
@@ -137,11 +140,13 @@ impl MediaJoining {
         }
         self.dialogs.borrow_mut().request(&request);
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
-        if let Some(Step::Offer { call, .. }) = &step {
-            self.dialogs.borrow_mut().begin(call, &request);
+        if let Some(call) = self.calls.borrow().begun_by(&request) {
+            self.dialogs.borrow_mut().begin(&call, &request);
         }
         let onward = match step {
             None => self.farewell(&request, branch),
+            Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
+            Some(Step::Crossing { own }) => refusal::crossing(&request, own),
             Some(step) => match self.translate(&request, &step, caller_address(&request)) {
                 Ok(bytes) => Onward::Instead(bytes),
                 Err(cause) => {
@@ -149,12 +154,12 @@ impl MediaJoining {
                     if request.method() == Some(Method::Invite) {
                         self.refused.borrow_mut().insert(branch.to_vec());
                     }
-                    refusal(&request, &cause)
+                    refusal::unusable(&request, &cause)
                 }
             },
         };
-        let over = self.calls.borrow_mut().after_request(&request);
-        self.all_over(over);
+        let consequence = self.calls.borrow_mut().after_request(&request);
+        self.follow(consequence);
         onward
     }
 
@@ -189,19 +194,23 @@ impl MediaJoining {
         }
         let response = Message::parse(bytes).ok()?;
         if let Some(cause) = self.answered_farewell(&response) {
-            return warned(&response, &told(cause.code(), &cause));
+            return refusal::warned(&response, &told(cause.code(), &cause));
         }
-        let step = self.calls.borrow_mut().response(&response);
+        let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
-        let instead = step.and_then(|step| match self.translate(&response, &step, Some(flow.remote.ip())) {
-            Ok(bytes) => Some(bytes),
-            Err(cause) => {
-                log::warning(told(cause.code(), &cause));
-                warned(&response, &told(cause.code(), &cause))
-            }
-        });
-        let over = self.calls.borrow_mut().after_response(&response);
-        self.all_over(over);
+        let instead = match step {
+            None => None,
+            Some(Step::Overtaken) => without_description(&response),
+            Some(step) => self.translate(&response, &step, Some(flow.remote.ip())).map_or_else(
+                |cause| {
+                    log::warning(told(cause.code(), &cause));
+                    refusal::warned(&response, &told(cause.code(), &cause))
+                },
+                Some,
+            ),
+        };
+        let consequences = self.calls.borrow_mut().after_response(&response);
+        self.follow(consequences);
         instead
     }
 
@@ -222,10 +231,10 @@ impl MediaJoining {
         edit.finish().map_err(|_| Cause::SdpNothingToRelay)
     }
 
-    fn all_over(&self, over: impl IntoIterator<Item = Over>) {
-        for over in over {
-            self.gateway.over(self, &over);
-            if let Over::Call(call) = over {
+    fn follow(&self, consequences: impl IntoIterator<Item = Consequence>) {
+        for consequence in consequences {
+            self.gateway.follow(self, &consequence);
+            if let Consequence::CallOver(call) = consequence {
                 self.ended(&call, None);
             }
         }
@@ -265,22 +274,9 @@ fn caller_address(request: &Message) -> Option<IpAddr> {
     })
 }
 
-fn refusal(request: &Message, cause: &Cause) -> Onward {
-    let response = Builder::response_to(request, cause.status(), "")
-        .to_tag(b"media")
-        .header(HeaderName::Warning, warning(&told(cause.code(), cause)).as_bytes())
-        .finish();
-    response.map_or(Onward::AsItIs, Onward::Refused)
-}
-
-/// The value of a Warning (RFC 3261 §20.43): 399 is any warning, with a text for people.
-fn warning(text: &str) -> String {
-    format!("399 sipweb {}", quoted(text))
-}
-
-/// The response with a Warning of ours.
-fn warned(response: &Message, text: &str) -> Option<Vec<u8>> {
-    let mut edit = response.edit();
-    edit.append(HeaderName::Warning, warning(text).as_bytes());
+/// The message without a description that nobody may take for news.
+fn without_description(message: &Message) -> Option<Vec<u8>> {
+    let mut edit = message.edit();
+    edit.body(b"", b"");
     edit.finish().ok()
 }

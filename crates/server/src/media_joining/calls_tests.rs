@@ -1,0 +1,226 @@
+use super::*;
+
+const BROWSER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=fingerprint:sha-256 AA\r\n";
+const PHONE: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+/// A request or response of one call between alice (tag a) and bob (tag b).
+fn message(start: &str, branch: &str, from: &str, to: &str, sequence: &str, body: &str) -> Message {
+    let tag = |tag: &str| if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
+    let text = format!(
+        "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch={branch}\r\nFrom: <sip:x@example.com>{}\r\nTo: <sip:y@example.com>{}\r\n\
+         Call-ID: one\r\nCSeq: {sequence}\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        tag(from),
+        tag(to),
+        body.len()
+    );
+    Message::parse(text.as_bytes()).unwrap()
+}
+
+fn invite(branch: &str, body: &str) -> Message {
+    message("INVITE sip:bob@example.com SIP/2.0", branch, "a", "", "1 INVITE", body)
+}
+
+fn ok(branch: &str, body: &str) -> Message {
+    message("SIP/2.0 200 OK", branch, "a", "b", "1 INVITE", body)
+}
+
+fn call() -> CallKey {
+    CallKey::new(b"one\0a".to_vec())
+}
+
+fn key(branch: &str) -> BranchKey {
+    BranchKey::new(branch.as_bytes())
+}
+
+/// Alice's browser has called bob's phone, which answered on branch z1.
+fn answered() -> Calls {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    calls.response(Instant::ZERO, &ok("z1", PHONE)).unwrap();
+    calls.after_response(&ok("z1", PHONE));
+    calls
+}
+
+#[test]
+fn an_offer_to_its_own_kind_passes() {
+    let mut calls = Calls::default();
+    assert_eq!(calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Wss), None);
+    assert_eq!(calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Tcp), None);
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn each_branch_to_the_other_kind_is_an_offer_and_the_one_that_answers_wins() {
+    let mut calls = Calls::default();
+    for branch in ["z1", "z2"] {
+        let step = calls.request(Instant::ZERO, &invite(branch, BROWSER), Transport::Udp);
+        let expected =
+            Step::Offer { call: call(), branch: key(branch), from: Side::Browser, replaces: false };
+        assert_eq!(step, Some(expected.clone()));
+        // Sent again, it means the same.
+        assert_eq!(calls.request(Instant::ZERO, &invite(branch, BROWSER), Transport::Udp), Some(expected));
+    }
+    let step = calls.response(Instant::ZERO, &ok("z2", PHONE));
+    assert_eq!(step, Some(Step::Answer { call: call(), branch: key("z2"), from: Side::Phone }));
+    let expected = [Consequence::BranchOver(call(), key("z1")), Consequence::BranchWon(call(), key("z2"))];
+    assert_eq!(calls.after_response(&ok("z2", PHONE)), expected);
+}
+
+#[test]
+fn a_call_that_every_branch_refuses_is_over() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Ws).unwrap();
+    let busy = message("SIP/2.0 486 Busy Here", "z1", "a", "b", "1 INVITE", "");
+    assert_eq!(calls.response(Instant::ZERO, &busy), None);
+    assert_eq!(calls.after_response(&busy), [Consequence::CallOver(call())]);
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn an_offer_inside_the_call_is_told_by_its_sender() {
+    let mut calls = answered();
+    let reinvite = message("INVITE sip:alice@x.invalid SIP/2.0", "z9", "b", "a", "7 INVITE", PHONE);
+    let step = calls.request(Instant::ZERO, &reinvite, Transport::Ws);
+    assert_eq!(
+        step,
+        Some(Step::Offer { call: call(), branch: key("z1"), from: Side::Phone, replaces: false })
+    );
+    let answer = message("SIP/2.0 200 OK", "z9", "b", "a", "7 INVITE", BROWSER);
+    let step = calls.response(Instant::ZERO, &answer);
+    assert_eq!(step, Some(Step::Answer { call: call(), branch: key("z1"), from: Side::Browser }));
+}
+
+#[test]
+fn a_late_offer_comes_back_and_its_answer_follows_in_the_ack() {
+    let mut calls = answered();
+    let reinvite = message("INVITE sip:alice@x.invalid SIP/2.0", "z9", "b", "a", "7 INVITE", "");
+    assert_eq!(calls.request(Instant::ZERO, &reinvite, Transport::Ws), None);
+    let offer = message("SIP/2.0 200 OK", "z9", "b", "a", "7 INVITE", BROWSER);
+    assert_eq!(
+        calls.response(Instant::ZERO, &offer),
+        Some(Step::Offer { call: call(), branch: key("z1"), from: Side::Browser, replaces: false })
+    );
+    let ack = message("ACK sip:alice@x.invalid SIP/2.0", "z10", "b", "a", "7 ACK", PHONE);
+    assert_eq!(
+        calls.request(Instant::ZERO, &ack, Transport::Ws),
+        Some(Step::Answer { call: call(), branch: key("z1"), from: Side::Phone })
+    );
+}
+
+#[test]
+fn a_refused_offer_is_withdrawn_and_the_call_goes_on() {
+    let mut calls = answered();
+    let reinvite = message("INVITE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "2 INVITE", BROWSER);
+    calls.request(Instant::ZERO, &reinvite, Transport::Udp).unwrap();
+    let refused = message("SIP/2.0 488 Not Acceptable Here", "z9", "a", "b", "2 INVITE", "");
+    assert_eq!(calls.response(Instant::ZERO, &refused), None);
+    assert_eq!(calls.after_response(&refused), [Consequence::OfferRefused(call(), key("z1"))]);
+    assert!(!calls.is_empty());
+}
+
+#[test]
+fn only_those_who_are_in_the_call_can_end_it() {
+    let mut calls = answered();
+    let stranger = message("BYE sip:alice@x.invalid SIP/2.0", "z9", "c", "a", "7 BYE", "");
+    assert_eq!(calls.after_request(&stranger), None);
+    let bye = message("BYE sip:alice@x.invalid SIP/2.0", "z9", "b", "a", "7 BYE", "");
+    assert_eq!(calls.after_request(&bye), Some(Consequence::CallOver(call())));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn what_rings_for_ever_is_given_up() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    assert!(calls.stale(Instant::from_secs(180)).is_empty());
+    assert_eq!(calls.stale(Instant::from_secs(301)), [Consequence::CallOver(call())]);
+}
+
+/// A request of the caller (to its page or phone) without a description, which came to us over this transport.
+fn late_invite(branch: &str, before: &str) -> Message {
+    let text = format!(
+        "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch={branch}\r\n\
+         Via: SIP/2.0/{before} 192.0.2.7;branch=z0\r\nFrom: <sip:x@example.com>;tag=a\r\n\
+         To: <sip:y@example.com>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    );
+    Message::parse(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn an_invite_without_a_description_is_joined_by_the_offer_in_its_200_and_the_hop_of_its_caller() {
+    for (before, offer, from, answer) in
+        [("UDP", BROWSER, Side::Browser, PHONE), ("WSS", PHONE, Side::Phone, BROWSER)]
+    {
+        let mut calls = Calls::default();
+        assert_eq!(calls.request(Instant::ZERO, &late_invite("z1", before), Transport::Udp), None);
+        assert_eq!(
+            calls.response(Instant::ZERO, &ok("z1", offer)),
+            Some(Step::Offer { call: call(), branch: key("z1"), from, replaces: false })
+        );
+        assert_eq!(calls.after_response(&ok("z1", offer)), [Consequence::BranchWon(call(), key("z1"))]);
+        // The answer rides in an ACK that belongs to no branch.
+        let ack = message("ACK sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "1 ACK", answer);
+        assert_eq!(
+            calls.request(Instant::ZERO, &ack, Transport::Udp),
+            Some(Step::Answer { call: call(), branch: key("z1"), from: other(from) })
+        );
+    }
+}
+
+#[test]
+fn an_offer_in_a_200_to_its_own_kind_passes_and_nothing_is_left_of_it() {
+    for (before, offer) in [("UDP", PHONE), ("WS", BROWSER)] {
+        let mut calls = Calls::default();
+        calls.request(Instant::ZERO, &late_invite("z1", before), Transport::Udp);
+        assert_eq!(calls.response(Instant::ZERO, &ok("z1", offer)), None);
+        assert_eq!(calls.after_response(&ok("z1", offer)), [Consequence::CallOver(call())]);
+        assert!(calls.is_empty());
+    }
+}
+
+#[test]
+fn a_200_without_a_description_wins_when_a_183_has_answered() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    let early = message("SIP/2.0 183 Session Progress", "z1", "a", "b", "1 INVITE", PHONE);
+    calls.response(Instant::ZERO, &early).unwrap();
+    assert_eq!(calls.after_response(&early), []);
+    let ok = message("SIP/2.0 200 OK", "z1", "a", "b", "1 INVITE", "");
+    assert_eq!(calls.response(Instant::ZERO, &ok), None);
+    assert_eq!(calls.after_response(&ok), [Consequence::BranchWon(call(), key("z1"))]);
+}
+
+#[test]
+fn a_prack_belongs_to_the_branch_of_its_dialog() {
+    let mut calls = Calls::default();
+    for (branch, callee) in [("z1", "b"), ("z2", "c")] {
+        calls.request(Instant::ZERO, &invite(branch, BROWSER), Transport::Udp).unwrap();
+        let early = message("SIP/2.0 183 Session Progress", branch, "a", callee, "1 INVITE", PHONE);
+        calls.response(Instant::ZERO, &early).unwrap();
+    }
+    for (branch, callee) in [("z1", "b"), ("z2", "c")] {
+        let prack = message(
+            "PRACK sip:bob@192.0.2.9 SIP/2.0",
+            &format!("p{callee}"),
+            "a",
+            callee,
+            "2 PRACK",
+            BROWSER,
+        );
+        let step = calls.request(Instant::ZERO, &prack, Transport::Udp);
+        let expected =
+            Step::Offer { call: call(), branch: key(branch), from: Side::Browser, replaces: false };
+        assert_eq!(step, Some(expected));
+    }
+}
+
+#[test]
+fn the_dialog_of_a_fork_behind_us_that_came_too_late_neither_changes_nor_ends_the_call() {
+    let mut calls = answered();
+    let second = message("SIP/2.0 200 OK", "z1", "a", "c", "1 INVITE", PHONE);
+    assert_eq!(calls.response(Instant::ZERO, &second), None);
+    let bye = message("BYE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "c", "2 BYE", "");
+    assert_eq!(calls.after_request(&bye), None);
+    assert!(!calls.is_empty());
+}

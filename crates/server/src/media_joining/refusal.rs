@@ -1,0 +1,44 @@
+//! The refusals that come from here: of an offer that cannot be translated, and of one that crosses another.
+
+use media::Cause;
+use sip::{Builder, Entropy, HeaderName, Message};
+
+use super::Onward;
+use super::hanging_up::{quoted, told};
+use crate::randomness::SystemEntropy;
+
+/// The longest that a side is asked to wait after offers have crossed, in seconds (RFC 3261 §14.2).
+const LONGEST_WAIT: u64 = 10;
+
+/// The offer cannot be translated.
+pub(super) fn unusable(request: &Message, cause: &Cause) -> Onward {
+    refuse(request, cause.status(), HeaderName::Warning, &warning(&told(cause.code(), cause)))
+}
+
+/// An offer is open already: 491 where it is the other side's, 500 and a time to wait where it is the sender's own
+/// (RFC 3261 §14.2 for INVITE, RFC 3311 §5.2 for UPDATE).
+pub(super) fn crossing(request: &Message, own: bool) -> Onward {
+    if own {
+        let wait = SystemEntropy.number() % (LONGEST_WAIT + 1);
+        return refuse(request, 500, HeaderName::RetryAfter, &wait.to_string());
+    }
+    unusable(request, &Cause::SdpGlare)
+}
+
+fn refuse(request: &Message, status: u16, name: HeaderName, value: &str) -> Onward {
+    let response =
+        Builder::response_to(request, status, "").to_tag(b"media").header(name, value.as_bytes()).finish();
+    response.map_or(Onward::AsItIs, Onward::Refused)
+}
+
+/// The value of a Warning (RFC 3261 §20.43): 399 is any warning, with a text for people.
+fn warning(text: &str) -> String {
+    format!("399 sipweb {}", quoted(text))
+}
+
+/// The response with a Warning of ours.
+pub(super) fn warned(response: &Message, text: &str) -> Option<Vec<u8>> {
+    let mut edit = response.edit();
+    edit.append(HeaderName::Warning, warning(text).as_bytes());
+    edit.finish().ok()
+}
