@@ -9,13 +9,15 @@ mod browser_end;
 mod call;
 mod ending;
 mod interface;
+mod picture_requests;
 mod shared;
+mod video;
 
 pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, StartError};
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
-use crate::{CallReport, Cause, Conversation, PhoneKeying, Side};
+use crate::{CallReport, Cause, Conversation, Kind, PhoneKeying, Side};
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -23,6 +25,7 @@ use shared::{Place, Shared};
 use sip::{Entropy, Instant, SeededEntropy};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use video::Video;
 
 /// Joins the legs of calls between browsers and phones: descriptions in, descriptions out, packets in, packets out.
 ///
@@ -118,27 +121,33 @@ impl Gateway {
         let Some(branch) = call.branches.iter_mut().find(|known| known.id == branch) else { return };
         branch.conversation.withdraw();
         branch.offered = false;
-        let Some(end) = call.browsers.iter_mut().find(|end| end.id == branch.browser) else { return };
-        if let Some(next) = end.next_credentials.take() {
+        let id = branch.id;
+        if let Some(end) = call.browsers.iter_mut().find(|end| end.id == branch.browser)
+            && let Some(next) = end.next_credentials.take()
+        {
             self.shared.fragments.remove(&next.fragment);
             branch
                 .conversation
                 .restart_ice(end.credentials.fragment.clone(), end.credentials.password.clone());
         }
+        call.settle_video(id, &mut self.shared);
     }
 
     /// The phone of this branch may also send from this address: the one from which its signalling comes, where its
     /// description names an address behind NAT.
     pub fn expect_phone_at(&mut self, call: &CallKey, branch: &BranchKey, address: IpAddr) {
         if let Some(branch) = self.find_mut(call, branch) {
-            branch.phone.expect_at(address);
+            branch.expect_phone_at(address);
         }
     }
 
     /// This branch won: the legs of all others are freed.
     pub fn confirm(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) {
         let Some((id, branch)) = self.find(call, branch) else { return };
-        let others = self.calls.get_mut(&id).map(|call| call.confirm(now, branch)).unwrap_or_default();
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let others = call.confirm(now, branch);
+        call.settle_video(branch, &mut self.shared);
+        call.ask_for_pictures(now, branch, &mut self.shared);
         for other in others {
             self.remove(now, id, other);
         }
@@ -286,7 +295,8 @@ impl Gateway {
             let end = shared.number();
             let credentials = shared.credentials();
             shared.fragments.insert(credentials.fragment.clone(), Place { call: id, part: end });
-            let mut made = BrowserEnd::new(end, credentials.clone(), Relay::new(&mut *shared.entropy));
+            let relays = (Relay::new(&mut *shared.entropy), Relay::new(&mut *shared.entropy));
+            let mut made = BrowserEnd::new(end, credentials.clone(), relays.0, relays.1);
             made.described_as = described_as.map(<[u8]>::to_vec);
             call.browsers.push(made);
             (end, credentials)
@@ -303,7 +313,9 @@ impl Gateway {
         let branch = shared.number();
         shared.phones.insert(phone.port(), Place { call: id, part: branch });
         let relay = Relay::new(&mut *shared.entropy);
-        call.branches.push(Branch::new(branch, key.clone(), browser, conversation, phone, relay));
+        let mut made = Branch::new(branch, key.clone(), browser, conversation, phone, relay);
+        made.keying = keying.clone();
+        call.branches.push(made);
         Ok((branch, true))
     }
 
@@ -319,6 +331,13 @@ impl Gateway {
         let call = self.calls.get_mut(&id).ok_or(Cause::SdpUnexpectedAnswer)?;
         let known = call.branches.iter_mut().find(|known| known.id == branch);
         let branch = known.ok_or(Cause::SdpUnexpectedAnswer)?;
+        if offer && branch.video.is_none() && Conversation::kinds(description)?.contains(&Kind::Video) {
+            let place = Place { call: id, part: branch.id };
+            if let Some(leg) = self.shared.companion(&branch.phone, place) {
+                branch.conversation.provide_video(self.shared.phone_transport(&leg, &branch.keying));
+                branch.video = Some(Video::new(leg, Relay::new(&mut *self.shared.entropy)));
+            }
+        }
         let mut restarted = None;
         if from == Side::Browser && branch.conversation.restarts_ice(description) {
             let credentials = self.shared.credentials();

@@ -36,10 +36,11 @@ pub use format::{Codec, Format};
 pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
 pub use plan::{
     BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneKeying,
-    PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, SdesKey, Setup,
-    StreamPlan,
+    PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, Retransmission,
+    RetransmissionFormat, SdesKey, Setup, StreamPlan,
 };
 pub use report::{
-    BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures, Traffic,
+    BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures,
+    StreamFigures, Traffic, VideoFigures,
 };
 pub use srtp::Suite as SdesSuite;

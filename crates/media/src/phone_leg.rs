@@ -7,9 +7,9 @@
 use crate::protection::{Protection, Refused};
 use crate::relay::Outgoing;
 use crate::report::{PhoneFigures, RemoteFigures, Traffic};
-use crate::rtcp::{self, LastReport};
+use crate::rtcp::{self, LastReport, PictureRequest};
 use crate::rtp::{self, Packet, Reception};
-use crate::{RemotePhone, SocketId};
+use crate::{Feedback, RemotePhone, SocketId};
 use sip::{Entropy, Instant};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -97,6 +97,8 @@ pub(crate) struct PhoneLeg {
     next_report: Option<Instant>,
     last_report: Option<(u32, Instant)>,
     remote: Option<RemoteFigures>,
+    picture_wanted: bool,
+    intra_requests: u8,
 }
 
 impl PhoneLeg {
@@ -121,7 +123,15 @@ impl PhoneLeg {
             next_report: None,
             last_report: None,
             remote: None,
+            picture_wanted: false,
+            intra_requests: 0,
         }
+    }
+
+    /// The leg of another stream of the same phone, on this pair of ports: under the same name, so that the two are
+    /// shown together (RFC 3550 §6.5.1).
+    pub(crate) fn companion(&self, port: u16, entropy: &mut dyn Entropy) -> Self {
+        Self { name: self.name.clone(), second: self.second, ..Self::new(port, entropy) }
     }
 
     /// The even port of its pair.
@@ -199,6 +209,7 @@ impl PhoneLeg {
     /// Reads a report; false when it is none.
     fn receive_control(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let Some(heard) = rtcp::read(bytes, self.ssrc) else { return false };
+        self.picture_wanted |= heard.picture_wanted;
         if let Some(sender) = heard.sender {
             self.last_report = Some((rtcp::middle(sender), now));
         }
@@ -262,6 +273,26 @@ impl PhoneLeg {
         let block = self.reception.block().map(|block| (block, last));
         let bytes = rtcp::report(now, self.ssrc, &self.name, sent, block);
         self.control_datagram(bytes)
+    }
+
+    /// Whether the phone has asked for a whole picture since the last call.
+    pub(crate) const fn take_picture_wanted(&mut self) -> bool {
+        std::mem::replace(&mut self.picture_wanted, false)
+    }
+
+    /// A request for a whole picture, by the best way that the phone understands; `None` when it understands none,
+    /// or shows nothing.
+    pub(crate) fn ask_picture(&mut self, feedback: Feedback) -> Option<Datagram> {
+        let request = if feedback.pli {
+            PictureRequest::Loss
+        } else if feedback.fir {
+            self.intra_requests = self.intra_requests.wrapping_add(1);
+            PictureRequest::Intra(self.intra_requests)
+        } else {
+            return None;
+        };
+        let of = self.reception.source()?;
+        self.control_datagram(rtcp::ask_picture(self.ssrc, &self.name, of, request))
     }
 
     /// A goodbye, if the phone ever heard of us.

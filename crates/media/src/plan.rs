@@ -213,6 +213,26 @@ pub struct Feedback {
     pub remb: bool,
 }
 
+/// A retransmission format of a browser (RFC 4588 §8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetransmissionFormat {
+    /// Its payload type.
+    pub payload_type: u8,
+    /// The payload type of what is sent again (`apt`).
+    pub of: u8,
+}
+
+/// Retransmission between us and the browser: it ends at the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retransmission {
+    /// The formats, both ways.
+    pub formats: Vec<RetransmissionFormat>,
+    /// The SSRC under which we send again.
+    pub ssrc: u32,
+    /// The browser's SSRCs, each with the one under which it sends again.
+    pub browser_ssrcs: Vec<(u32, u32)>,
+}
+
 /// What the relay does with one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPlan {
@@ -239,9 +259,12 @@ pub struct StreamPlan {
     pub ssrc: u32,
     /// The SSRCs that the browser announces for what it sends, in its order; retransmission SSRCs left out.
     pub browser_ssrcs: Vec<u32>,
+    /// Retransmission on the browser's side; `None` where it was not agreed.
+    pub retransmission: Option<Retransmission>,
     /// The feedback on the browser's side.
     pub browser_feedback: Feedback,
-    /// The feedback on the phone's side: all false on `RTP/AVP`.
+    /// The feedback that the phone says it understands, whatever its profile is called: many write `a=rtcp-fb`
+    /// under `RTP/AVP`.
     pub phone_feedback: Feedback,
     /// The packet length that the phone asks for, in milliseconds.
     pub phone_packet_time: Option<u16>,

@@ -16,7 +16,7 @@ const STRAGGLERS: Duration = Duration::from_millis(300);
 /// The least time between the last packet of one source and the first of the next.
 const FRAME: Duration = Duration::from_millis(20);
 /// How many sequence numbers back the relay remembers which were used.
-const WINDOW: u64 = 64;
+const WINDOW: u64 = 128;
 
 /// What becomes of one payload type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(crate) struct Mapping {
     clock_in: u32,
     clock_out: u32,
     event: bool,
-    /// Comfort noise comes and goes beside a codec: it starts no talkspurt.
-    noise: bool,
+    /// It starts no talkspurt: comfort noise comes and goes beside a codec, and with pictures the marker ends a frame.
+    quiet: bool,
     /// From which codec into which, where they differ.
     transcoded: Option<(Codec, Codec)>,
 }
@@ -52,7 +52,7 @@ impl Table {
             clock_in: pair.clock,
             clock_out: pair.phone_clock,
             event: false,
-            noise: pair.codec == Codec::ComfortNoise,
+            quiet: !starts_talkspurt(pair.codec),
             transcoded: (pair.codec != pair.phone_codec).then_some((pair.codec, pair.phone_codec)),
         });
         let events = plan.events.iter().map(|pair| Mapping {
@@ -61,7 +61,7 @@ impl Table {
             clock_in: pair.browser_clock,
             clock_out: pair.phone_clock,
             event: true,
-            noise: false,
+            quiet: false,
             transcoded: None,
         });
         Self(codecs.chain(events).collect())
@@ -79,7 +79,7 @@ impl Table {
                     clock_in: pair.phone_clock,
                     clock_out: pair.clock,
                     event: false,
-                    noise: pair.codec == Codec::ComfortNoise,
+                    quiet: !starts_talkspurt(pair.codec),
                     transcoded: (pair.codec != pair.phone_codec).then_some((pair.phone_codec, pair.codec)),
                 });
             }
@@ -90,7 +90,7 @@ impl Table {
                     clock_in: pair.phone_clock,
                     clock_out: pair.browser_clock,
                     event: true,
-                    noise: false,
+                    quiet: false,
                     transcoded: None,
                 });
             }
@@ -109,6 +109,11 @@ impl Table {
     pub(crate) fn find(&self, payload_type: u8) -> Option<&Mapping> {
         self.0.iter().find(|mapping| mapping.from == payload_type)
     }
+}
+
+/// Whether its first packet has the marker (RFC 3551 §4.1).
+const fn starts_talkspurt(codec: Codec) -> bool {
+    !matches!(codec, Codec::ComfortNoise | Codec::Vp8 | Codec::H264)
 }
 
 /// Where a packet comes from: the leg, and the source on it.
@@ -157,7 +162,7 @@ pub(crate) struct Relay {
     timestamp: u32,
     at: Option<Instant>,
     /// Which of the last sequence numbers were sent; bit 0 is the last. Under SRTP no number may be used twice.
-    used: u64,
+    used: u128,
     anchor: Option<Anchor>,
     replaced: Option<(Source, Instant)>,
     event: Option<EventStart>,
@@ -230,7 +235,7 @@ impl Relay {
             None => payload(packet.payload, mapping),
         };
         Some(Outgoing {
-            marker: packet.marker || fresh && !mapping.event && !mapping.noise,
+            marker: packet.marker || fresh && !mapping.event && !mapping.quiet,
             payload_type: mapping.to,
             sequence,
             timestamp,

@@ -13,7 +13,7 @@ fn table() -> Table {
         clock_in: clock,
         clock_out: clock,
         event: false,
-        noise: false,
+        quiet: false,
         transcoded: None,
     };
     let event = |from, to, clock_in, clock_out| Mapping {
@@ -22,7 +22,7 @@ fn table() -> Table {
         clock_in,
         clock_out,
         event: true,
-        noise: false,
+        quiet: false,
         transcoded: None,
     };
     Table(vec![

@@ -33,6 +33,17 @@ pub struct RemoteFigures {
     pub round_trip: Option<Duration>,
 }
 
+/// One stream of a leg, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFigures {
+    /// What arrived.
+    pub received: ReceptionFigures,
+    /// What was sent.
+    pub sent: Traffic,
+    /// What the other end told.
+    pub remote: Option<RemoteFigures>,
+}
+
 /// How far DTLS got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DtlsState {
@@ -89,6 +100,21 @@ pub struct PhoneFigures {
     pub dropped: u64,
 }
 
+/// The pictures of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VideoFigures {
+    /// The codec, by its name in descriptions.
+    pub codec: Option<&'static str>,
+    /// The leg toward the browser.
+    pub browser: StreamFigures,
+    /// The leg toward the phone.
+    pub phone: PhoneFigures,
+    /// How often the browser was asked for a whole picture.
+    pub asked_of_browser: u64,
+    /// How often the phone was, or would have been if it understood feedback.
+    pub asked_of_phone: u64,
+}
+
 /// What happened in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallReport {
@@ -100,6 +126,8 @@ pub struct CallReport {
     pub phone: PhoneFigures,
     /// The codec, by its name in descriptions.
     pub codec: Option<&'static str>,
+    /// Its pictures, when it has any at the end.
+    pub video: Option<VideoFigures>,
     /// The one cause to be told; `None` when sound went as agreed.
     pub cause: Option<MediaCause>,
 }

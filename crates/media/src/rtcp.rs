@@ -7,6 +7,13 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
 const BYE: u8 = 203;
+const PAYLOAD_FEEDBACK: u8 = 206;
+/// The first way to ask for a whole picture, of H.261 (RFC 2032 §5.2.1). Some phones still have no other.
+const OLD_INTRA_REQUEST: u8 = 192;
+/// RFC 4585 §6.3.1
+const PICTURE_LOSS: u8 = 1;
+/// RFC 5104 §4.3.1
+const FULL_INTRA_REQUEST: u8 = 4;
 /// Seconds between the epochs of NTP (1900) and Unix (1970).
 const NTP_OFFSET: u64 = 2_208_988_800;
 
@@ -68,7 +75,13 @@ pub(crate) fn report(
             out.extend_from_slice(&last.delay.to_be_bytes());
         }
     });
-    packet(&mut out, 1, DESCRIPTION, |out| {
+    describe(&mut out, ssrc, name);
+    out
+}
+
+/// Our canonical name (RFC 3550 §6.5.1).
+fn describe(out: &mut Vec<u8>, ssrc: u32, name: &str) {
+    packet(out, 1, DESCRIPTION, |out| {
         out.extend_from_slice(&ssrc.to_be_bytes());
         let name = name.as_bytes().get(..name.len().min(255)).unwrap_or_default();
         out.push(1); // CNAME
@@ -78,6 +91,38 @@ pub(crate) fn report(
         out.push(0);
         while out.len() % 4 != 0 {
             out.push(0);
+        }
+    });
+}
+
+/// How to ask for a whole picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PictureRequest {
+    /// Picture loss indication (RFC 4585 §6.3.1).
+    Loss,
+    /// Full intra request, with a number that grows for each (RFC 5104 §4.3.1).
+    Intra(u8),
+}
+
+/// An empty report, our name, and a request for a whole picture of this source.
+pub(crate) fn ask_picture(ssrc: u32, name: &str, of: u32, request: PictureRequest) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    packet(&mut out, 0, RECEIVER_REPORT, |out| out.extend_from_slice(&ssrc.to_be_bytes()));
+    describe(&mut out, ssrc, name);
+    let format = match request {
+        PictureRequest::Loss => PICTURE_LOSS,
+        PictureRequest::Intra(_) => FULL_INTRA_REQUEST,
+    };
+    packet(&mut out, format, PAYLOAD_FEEDBACK, |out| {
+        out.extend_from_slice(&ssrc.to_be_bytes());
+        match request {
+            PictureRequest::Loss => out.extend_from_slice(&of.to_be_bytes()),
+            PictureRequest::Intra(number) => {
+                // The source is named in the entry alone (RFC 5104 §4.3.1.2).
+                out.extend_from_slice(&[0; 4]);
+                out.extend_from_slice(&of.to_be_bytes());
+                out.extend_from_slice(&[number, 0, 0, 0]);
+            }
         }
     });
     out
@@ -116,6 +161,8 @@ pub(crate) struct Heard {
     pub(crate) about_us: Option<AboutUs>,
     /// It says goodbye.
     pub(crate) bye: bool,
+    /// It wants a whole picture of us.
+    pub(crate) picture_wanted: bool,
 }
 
 /// What a phone says of our stream.
@@ -149,6 +196,14 @@ pub(crate) fn read(bytes: &[u8], our_ssrc: u32) -> Option<Heard> {
             }
             RECEIVER_REPORT => blocks(body.get(4..).unwrap_or_default(), first & 0x1f, our_ssrc, &mut heard),
             BYE => heard.bye = true,
+            OLD_INTRA_REQUEST => heard.picture_wanted |= word(body, 0) == Some(our_ssrc),
+            PAYLOAD_FEEDBACK if first & 0x1f == PICTURE_LOSS => {
+                heard.picture_wanted |= word(body, 4) == Some(our_ssrc);
+            }
+            PAYLOAD_FEEDBACK if first & 0x1f == FULL_INTRA_REQUEST => {
+                let mut entries = body.get(8..).unwrap_or_default().chunks_exact(8);
+                heard.picture_wanted |= entries.any(|entry| word(entry, 0) == Some(our_ssrc));
+            }
             _ => {}
         }
         rest = after.get(length..).unwrap_or_default();
@@ -204,6 +259,18 @@ mod tests {
     #[test]
     fn a_goodbye_is_heard() {
         assert!(read(&goodbye(1), 2).expect("RTCP").bye);
+    }
+
+    #[test]
+    fn every_way_to_ask_for_a_picture_is_heard_by_whom_it_concerns() {
+        let old = [0x80, OLD_INTRA_REQUEST, 0, 1, 0, 0, 0, 2].to_vec();
+        let loss = ask_picture(1, "name", 2, PictureRequest::Loss);
+        let intra = ask_picture(1, "name", 2, PictureRequest::Intra(9));
+        for bytes in [old, loss, intra] {
+            assert_eq!(bytes.len() % 4, 0);
+            assert!(read(&bytes, 2).expect("RTCP").picture_wanted, "{bytes:02x?}");
+            assert!(!read(&bytes, 3).expect("RTCP").picture_wanted, "{bytes:02x?}");
+        }
     }
 
     #[test]

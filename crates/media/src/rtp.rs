@@ -167,6 +167,11 @@ impl Reception {
         }
     }
 
+    /// The present source.
+    pub(crate) fn source(&self) -> Option<u32> {
+        self.source.as_ref().map(|source| source.ssrc)
+    }
+
     fn lost(&self) -> u64 {
         let present =
             self.source.as_ref().map_or(0, |source| source.expected().saturating_sub(source.packets));

@@ -3,7 +3,7 @@
 
 use media::{
     BrowserTransport, Cause, Codec, Conversation, DtlsRole, EventPair, Kind, Negotiated, PhoneSecurity,
-    PhoneTransport, PhoneTransports, SdesKey, SdesSuite, Setup, Side,
+    PhoneTransport, PhoneTransports, RetransmissionFormat, SdesKey, SdesSuite, Setup, Side,
 };
 use sip::SeededEntropy;
 
@@ -313,7 +313,7 @@ fn video_is_relayed_when_both_have_it_in_the_same_configuration() {
         "video 96 97 102 103 108",
         "rtpmap:96~VP8/90000 rtcp-fb:96~nack rtcp-fb:96~nack~pli rtcp-fb:96~ccm~fir rtcp-fb:96~transport-cc \
          rtpmap:97~rtx/90000 fmtp:97~apt=96 rtpmap:102~H264/90000 \
-         fmtp:102~level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f rtpmap:103~rtx/90000 \
+         fmtp:102~level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f rtpmap:103~rtx/90000 fmtp:103~apt=102 \
          rtpmap:108~H264/90000 fmtp:108~level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f \
          ssrc-group:FID~7~8 ssrc:7~cname:x ssrc:8~cname:x rtcp-rsize",
     );
@@ -321,7 +321,8 @@ fn video_is_relayed_when_both_have_it_in_the_same_configuration() {
     let offer =
         text(call.offer_from_browser(browser("actpass", &[OPUS_AND_G711, video]).as_bytes()).unwrap());
     assert_eq!(lines(&offer, "m=video"), ["m=video 30002 RTP/AVP 96 102 108"]);
-    assert!(!offer.contains("rtcp-fb") && offer.len() < 1200, "{}", offer.len());
+    assert_eq!(lines(&offer, "a=rtcp-fb"), ["a=rtcp-fb:* nack pli", "a=rtcp-fb:* ccm fir"]);
+    assert!(!offer.contains("rtx") && offer.len() < 1200, "{}", offer.len());
     let answer = phone(&format!(
         "{PHONE_PCMU}|m=video 6000 RTP/AVP 99|b=AS:512|a=rtpmap:99 H264/90000|a=fmtp:99 profile-level-id=42801E;packetization-mode=1"
     ));
@@ -337,13 +338,19 @@ fn video_is_relayed_when_both_have_it_in_the_same_configuration() {
     assert_eq!((pair.codec, pair.browser, pair.phone, pair.phone_sends), (Codec::H264, 102, 99, 102));
     assert_eq!((stream.browser_ssrcs.as_slice(), stream.phone_bandwidth), ([7].as_slice(), Some(512)));
     assert!(!stream.phone_feedback.pli && stream.browser_feedback.pli);
+    // Retransmission ends at the gateway.
+    assert_eq!(lines(&answer, "m=video"), ["m=video 40000 UDP/TLS/RTP/SAVPF 102 103"]);
+    let again = stream.retransmission.as_ref().unwrap();
+    assert_eq!(lines(&answer, "a=ssrc-group"), [format!("a=ssrc-group:FID {} {}", stream.ssrc, again.ssrc)]);
+    assert_eq!(again.formats, [RetransmissionFormat { payload_type: 103, of: 102 }]);
+    assert_eq!(again.browser_ssrcs, [(7, 8)]);
 
     // Under whatever number the phone offers it later, the browser knows it by its own.
     let again = phone(&format!(
         "{PHONE_PCMU}|m=video 6000 RTP/AVP 105|a=rtpmap:105 H264/90000|a=fmtp:105 profile-level-id=42e01e;packetization-mode=1"
     ));
     let offer = text(call.offer_from_phone(again.as_bytes()).unwrap());
-    assert_eq!(lines(&offer, "m=video"), ["m=video 40000 UDP/TLS/RTP/SAVPF 102"]);
+    assert_eq!(lines(&offer, "m=video"), ["m=video 40000 UDP/TLS/RTP/SAVPF 102 103"]);
 
     let mut call = conversation();
     call.offer_from_browser(browser("actpass", &[OPUS_AND_G711, video]).as_bytes()).unwrap();

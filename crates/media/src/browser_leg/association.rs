@@ -7,6 +7,7 @@
 use super::epoch::Epoch;
 use super::identity::{Credentials, Identity};
 use super::output::Arrived;
+use super::sources::Carries;
 use crate::relay::Outgoing;
 use crate::report::{MediaCause, RemoteFigures};
 use crate::{Codec, DtlsRole, Kind, Plan, RemoteBrowser};
@@ -14,18 +15,22 @@ use sip::Instant;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsCert, Fingerprint};
 use str0m::format::{Codec as Str0mCodec, FormatParams};
 use str0m::ice::IceCreds;
-use str0m::media::{Frequency, MediaKind, Mid, Pt};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::rtp::{RtpWrite, Ssrc};
 use str0m::{
     Candidate, Event as Str0mEvent, IceConnectionState, Input, Output as Str0mOutput, Rtc, RtcConfig,
 };
 
-/// The one media of a leg. It is not on the wire: header extensions are not agreed.
-const MEDIA: &str = "0";
+/// The media of sound and of pictures. Their names are not on the wire: header extensions are not agreed.
+const SOUND: &str = "0";
+const PICTURES: &str = "1";
+/// Packets of pictures that are kept for a browser that misses one: about a second of a good picture.
+const KEPT: usize = 256;
 
 /// A certificate and the crypto library that made it.
 #[derive(Clone)]
@@ -63,7 +68,9 @@ pub(super) enum Happened {
     /// An authentic packet.
     Media(Arrived),
     /// What the browser told of what it received.
-    Told(RemoteFigures),
+    Told(Kind, RemoteFigures),
+    /// The browser cannot go on without a whole picture.
+    PictureWanted,
     /// The browser ended the association.
     Closed,
     /// One record was wrong, and nothing more came of it.
@@ -98,6 +105,7 @@ impl Association {
             .set_rtp_mode(true)
             .clear_codecs()
             .clear_extension_map()
+            .set_send_buffer_video(KEPT)
             .set_stats_interval(Some(Duration::from_secs(5)));
         let payload_types = declare(&mut config, plan);
         let mut rtc = config.build(epoch.to_std(now));
@@ -116,7 +124,8 @@ impl Association {
         direct.set_ice_controlling(false);
         direct.set_remote_ice_credentials(their_credentials(&plan.browser));
         direct.set_remote_fingerprint(fingerprint);
-        direct.declare_media(Mid::from(MEDIA), MediaKind::Audio);
+        direct.declare_media(Mid::from(SOUND), MediaKind::Audio);
+        direct.declare_media(Mid::from(PICTURES), MediaKind::Video);
         direct.start_dtls(plan.role == DtlsRole::Client).ok()?;
         Some(Self { rtc, epoch, payload_types })
     }
@@ -142,9 +151,32 @@ impl Association {
     }
 
     /// Packets of this source may come. What they carry is authenticated all the same.
-    pub(super) fn expect(&mut self, ssrc: u32) {
+    pub(super) fn expect(&mut self, ssrc: u32, carries: Carries) {
+        let (ssrc, again, media, nack) = match carries {
+            Carries::Sound => (ssrc, None, SOUND, false),
+            Carries::Pictures { again, nack } => (ssrc, again, PICTURES, nack),
+            Carries::PicturesAgain { of, nack } => (of, Some(ssrc), PICTURES, nack),
+        };
         let mut direct = self.rtc.direct_api();
-        direct.expect_stream_rx(Ssrc::from(ssrc), None, Mid::from(MEDIA), None).suppress_nack(true);
+        let again = again.map(Ssrc::from);
+        direct.expect_stream_rx(Ssrc::from(ssrc), again, Mid::from(media), None).suppress_nack(!nack);
+    }
+
+    /// Asks for a whole picture of this source (RFC 4585 §6.3.1).
+    pub(super) fn ask_picture(&mut self, now: Instant, ssrc: u32) -> bool {
+        let mut direct = self.rtc.direct_api();
+        let Some(stream) = direct.stream_rx(&Ssrc::from(ssrc)) else { return false };
+        stream.request_keyframe(KeyframeRequestKind::Pli);
+        self.timeout(now);
+        true
+    }
+
+    /// Tells how many kilobits a second this source may have at most (REMB).
+    pub(super) fn limit(&mut self, now: Instant, ssrc: u32, kilobits: u32) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&Ssrc::from(ssrc)) {
+            stream.request_remb(Bitrate::kbps(u64::from(kilobits)));
+            self.timeout(now);
+        }
     }
 
     /// No packets of this source will come.
@@ -153,7 +185,16 @@ impl Association {
     }
 
     /// Sends a packet under this source. DTLS must stand. False when its payload type was never declared.
-    pub(super) fn send(&mut self, now: Instant, ssrc: u32, outgoing: &Outgoing<'_>) -> bool {
+    ///
+    /// `again` is the source under which it is sent again when the browser misses it.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        ssrc: u32,
+        again: Option<u32>,
+        outgoing: &Outgoing<'_>,
+    ) -> bool {
         if ssrc == 0 || !self.payload_types.contains(&outgoing.payload_type) {
             return false;
         }
@@ -161,9 +202,17 @@ impl Association {
         let payload_type = Pt::new_with_value(outgoing.payload_type);
         let write =
             RtpWrite::new(payload_type, outgoing.sequence.into(), outgoing.timestamp, at, &*outgoing.payload)
-                .marker(outgoing.marker);
+                .marker(outgoing.marker)
+                .nackable(again.is_some());
+        let (ssrc, again) = (Ssrc::from(ssrc), again.map(Ssrc::from));
+        let media = if kind == Kind::Audio { SOUND } else { PICTURES };
         let mut direct = self.rtc.direct_api();
-        direct.declare_stream_tx(Ssrc::from(ssrc), None, Mid::from(MEDIA), None).write_rtp(write);
+        // To declare it empties what is kept.
+        if let Some(stream) = direct.stream_tx(&ssrc) {
+            stream.write_rtp(write);
+        } else {
+            direct.declare_stream_tx(ssrc, again, Mid::from(media), None).write_rtp(write);
+        }
         self.timeout(now);
         true
     }
@@ -221,9 +270,13 @@ fn of_event(event: Str0mEvent) -> Option<Happened> {
             ssrc: *packet.header.ssrc,
             payload: packet.payload,
         })),
-        Str0mEvent::MediaEgressStats(stats) => stats
-            .remote
-            .map(|remote| Happened::Told(RemoteFigures { lost: remote.packets_lost, round_trip: stats.rtt })),
+        Str0mEvent::MediaEgressStats(stats) => {
+            let kind = if stats.mid == Mid::from(SOUND) { Kind::Audio } else { Kind::Video };
+            let remote = stats.remote?;
+            let figures = RemoteFigures { lost: remote.packets_lost, round_trip: stats.rtt };
+            Some(Happened::Told(kind, figures))
+        }
+        Str0mEvent::KeyframeRequest(_) => Some(Happened::PictureWanted),
         Str0mEvent::Closed => Some(Happened::Closed),
         _ => None,
     }
@@ -237,40 +290,69 @@ fn their_credentials(remote: &RemoteBrowser) -> IceCreds {
     IceCreds { ufrag: remote.ufrag.clone(), pass: remote.password.clone() }
 }
 
-/// The payload types of a plan on the browser's side, with codec and clock.
-fn payload_types(plan: &Plan) -> impl Iterator<Item = (u8, Codec, u32)> + '_ {
-    plan.stream(Kind::Audio).into_iter().flat_map(|stream| {
-        let pairs = stream.pairs.iter().map(|pair| (pair.browser, pair.codec, pair.clock));
+/// A row of the codec table: payload type, that of retransmissions, codec, clock.
+type Row = (u8, Option<u8>, Str0mCodec, u32);
+
+/// The payload types of a plan on the browser's side.
+fn agreed(plan: &Plan) -> impl Iterator<Item = Row> + '_ {
+    plan.streams.iter().flat_map(|stream| {
+        let again = |payload_type: u8| {
+            let mut formats = stream.retransmission.iter().flat_map(|known| &known.formats);
+            formats.find(|format| format.of == payload_type).map(|format| format.payload_type)
+        };
+        let pairs = stream
+            .pairs
+            .iter()
+            .map(move |pair| (pair.browser, again(pair.browser), codec(pair.codec), pair.clock));
         let events =
-            stream.events.iter().map(|pair| (pair.browser, Codec::TelephoneEvent, pair.browser_clock));
+            stream.events.iter().map(|pair| (pair.browser, None, Str0mCodec::Tele, pair.browser_clock));
         pairs.chain(events)
     })
+}
+
+/// The numbers that a later offer may use. Those for which browsers have no other use are sound, the others
+/// pictures: a wrong guess costs no packet, but the clock of the reports that tell when to show what.
+fn later() -> impl Iterator<Item = Row> {
+    const SOUND: [u8; 5] = [101, 109, 110, 111, 126];
+    let fixed = [(0, Codec::Pcmu), (8, Codec::Pcma), (9, Codec::G722), (13, Codec::ComfortNoise)];
+    let fixed = fixed.into_iter().map(|(payload_type, known)| (payload_type, None, codec(known), 8000));
+    fixed.chain((96..=127).chain(35..=63).map(|payload_type| {
+        let sound = SOUND.contains(&payload_type);
+        let (codec, clock) = if sound { (Str0mCodec::Opus, 48_000) } else { (Str0mCodec::Vp8, 90_000) };
+        (payload_type, None, codec, clock)
+    }))
+}
+
+const fn codec(codec: Codec) -> Str0mCodec {
+    match codec {
+        Codec::Opus => Str0mCodec::Opus,
+        Codec::G722 => Str0mCodec::G722,
+        Codec::Pcma => Str0mCodec::PCMA,
+        Codec::ComfortNoise => Str0mCodec::CN,
+        Codec::TelephoneEvent => Str0mCodec::Tele,
+        Codec::Vp8 => Str0mCodec::Vp8,
+        Codec::H264 => Str0mCodec::H264,
+        Codec::Pcmu | Codec::Other => Str0mCodec::PCMU,
+    }
 }
 
 /// Fills the codec table, without which str0m silently drops packets. It is fixed for the life of the association,
 /// so after what is agreed come all the numbers that a later offer may use: what is relayed, the plan says.
 fn declare(config: &mut RtcConfig, plan: &Plan) -> Vec<u8> {
     let mut declared = Vec::new();
-    let statics = [(0, Codec::Pcmu), (8, Codec::Pcma), (9, Codec::G722), (13, Codec::ComfortNoise)];
-    let later = statics
-        .into_iter()
-        .map(|(payload_type, codec)| (payload_type, codec, 8000))
-        .chain((96..=127).chain(35..=63).map(|payload_type| (payload_type, Codec::Opus, 48_000)));
-    for (payload_type, codec, clock) in payload_types(plan).chain(later) {
+    // A number of retransmissions is declared beside what it goes with.
+    let mut taken: Vec<u8> = Vec::new();
+    for (payload_type, again, codec, clock) in agreed(plan).chain(later()) {
         let Some(clock) = Frequency::new(clock).filter(|_| payload_type < 128) else { continue };
-        if declared.contains(&payload_type) {
+        if taken.contains(&payload_type) {
             continue;
         }
-        let codec = match codec {
-            Codec::Opus => Str0mCodec::Opus,
-            Codec::G722 => Str0mCodec::G722,
-            Codec::Pcma => Str0mCodec::PCMA,
-            Codec::ComfortNoise => Str0mCodec::CN,
-            Codec::TelephoneEvent => Str0mCodec::Tele,
-            _ => Str0mCodec::PCMU,
-        };
         let payload = Pt::new_with_value(payload_type);
-        config.codec_config().add_config(payload, None, codec, clock, None, FormatParams::default());
+        let again = again.filter(|again| *again < 128 && !taken.contains(again));
+        taken.push(payload_type);
+        taken.extend(again);
+        let again = again.map(Pt::new_with_value);
+        config.codec_config().add_config(payload, again, codec, clock, None, FormatParams::default());
         declared.push(payload_type);
     }
     declared

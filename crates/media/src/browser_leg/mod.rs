@@ -8,6 +8,7 @@ mod epoch;
 mod identity;
 mod output;
 mod pairs;
+mod sources;
 
 pub use epoch::Epoch;
 pub(crate) use identity::{Credentials, Identity};
@@ -15,13 +16,13 @@ pub(crate) use output::LegOutput;
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Outgoing;
-use crate::report::{BrowserFigures, DtlsState, MediaCause, RemoteFigures, Traffic};
+use crate::report::{BrowserFigures, DtlsState, MediaCause, RemoteFigures, StreamFigures, Traffic};
 use crate::rtp::{self, Packet, Reception};
-use crate::{Plan, RemoteBrowser};
+use crate::{Kind, Plan, RemoteBrowser};
 use association::{Association, Happened};
 use pairs::{Pairs, Proved};
 use sip::Instant;
-use std::collections::VecDeque;
+use sources::Sources;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -29,8 +30,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may be silent once connected, beyond the 15 seconds after which ICE says so.
 const CONSENT: Duration = Duration::from_secs(15);
-/// Sources remembered for a leg.
-const MOST_SOURCES: usize = 8;
 
 /// The leg toward a browser, from the moment when both descriptions are known.
 pub(crate) struct BrowserLeg {
@@ -39,7 +38,7 @@ pub(crate) struct BrowserLeg {
     locals: Vec<Option<SocketAddr>>,
     remote: RemoteBrowser,
     pairs: Pairs,
-    sources: VecDeque<u32>,
+    sources: Sources,
     dtls: DtlsState,
     /// When the call was answered: a browser may wait for that before it checks anything.
     awaited: Option<Instant>,
@@ -47,9 +46,16 @@ pub(crate) struct BrowserLeg {
     lost_at: Option<Instant>,
     failed: bool,
     next: Instant,
+    sound: Counts,
+    pictures: Counts,
+    dropped: u64,
+}
+
+/// What is counted of one stream.
+#[derive(Debug, Default)]
+struct Counts {
     reception: Reception,
     sent: Traffic,
-    dropped: u64,
     told: Option<RemoteFigures>,
 }
 
@@ -68,17 +74,16 @@ impl BrowserLeg {
             locals: locals.to_vec(),
             remote: plan.browser.clone(),
             pairs: Pairs::default(),
-            sources: VecDeque::new(),
+            sources: Sources::new(plan),
             dtls: DtlsState::New,
             awaited: None,
             first_valid: None,
             lost_at: None,
             failed: false,
             next: now,
-            reception: Reception::default(),
-            sent: Traffic::default(),
+            sound: Counts::default(),
+            pictures: Counts::default(),
             dropped: 0,
-            told: None,
         })
     }
 
@@ -93,6 +98,7 @@ impl BrowserLeg {
         let restarted =
             self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
         self.remote = plan.browser.clone();
+        self.sources.update(plan);
         if restarted {
             self.association.restart_ice(credentials, &self.remote);
             // Whatever was lost has this long to come back.
@@ -157,16 +163,15 @@ impl BrowserLeg {
         if self.dtls != DtlsState::Connected {
             return false;
         }
-        if self.sources.contains(&ssrc) {
+        if self.sources.knows(ssrc) {
             return true;
         }
-        if self.sources.len() >= MOST_SOURCES
-            && let Some(oldest) = self.sources.pop_front()
-        {
+        let payload_type = bytes.get(1).map_or(0, |second| second & 0x7f);
+        let Some(carries) = self.sources.carries(ssrc, payload_type) else { return false };
+        if let Some(oldest) = self.sources.note(ssrc, carries) {
             self.association.no_longer_expect(oldest);
         }
-        self.association.expect(ssrc);
-        self.sources.push_back(ssrc);
+        self.association.expect(ssrc, carries);
         true
     }
 
@@ -174,22 +179,47 @@ impl BrowserLeg {
     pub(crate) fn send(
         &mut self,
         now: Instant,
+        kind: Kind,
         ssrc: u32,
         outgoing: &Outgoing<'_>,
         out: &mut Vec<LegOutput>,
     ) {
-        if !self.is_connected() || !self.association.send(now, ssrc, outgoing) {
+        let again = self.sources.ours_again().filter(|_| kind == Kind::Video);
+        if !self.is_connected() || !self.association.send(now, kind, ssrc, again, outgoing) {
             return;
         }
-        self.sent.packets = self.sent.packets.saturating_add(1);
-        self.sent.octets =
-            self.sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
+        let sent = &mut self.counts(kind).sent;
+        sent.packets = sent.packets.saturating_add(1);
+        sent.octets = sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
         self.drain(now, out);
     }
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.
-    pub(crate) fn count(&mut self, now: Instant, packet: &Packet<'_>, clock: u32) {
-        self.reception.record(now, packet, clock);
+    pub(crate) fn count(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>, clock: u32) {
+        self.counts(kind).reception.record(now, packet, clock);
+    }
+
+    const fn counts(&mut self, kind: Kind) -> &mut Counts {
+        match kind {
+            Kind::Audio => &mut self.sound,
+            Kind::Video => &mut self.pictures,
+        }
+    }
+
+    /// Asks the browser for a whole picture. False while it shows none.
+    pub(crate) fn ask_picture(&mut self, now: Instant, out: &mut Vec<LegOutput>) -> bool {
+        let Some(ssrc) = self.sources.showing().filter(|_| self.is_connected()) else { return false };
+        let asked = self.association.ask_picture(now, ssrc);
+        self.drain(now, out);
+        asked
+    }
+
+    /// Tells the browser how many kilobits a second its pictures may have at most.
+    pub(crate) fn limit_pictures(&mut self, now: Instant, kilobits: u32, out: &mut Vec<LegOutput>) {
+        if let Some(ssrc) = self.sources.showing().filter(|_| self.is_connected()) {
+            self.association.limit(now, ssrc, kilobits);
+            self.drain(now, out);
+        }
     }
 
     /// Counts a packet of a payload type that was not agreed.
@@ -246,11 +276,17 @@ impl BrowserLeg {
         BrowserFigures {
             pair,
             dtls: self.dtls,
-            received: self.reception.figures(),
-            sent: self.sent,
-            remote: self.told,
+            received: self.sound.reception.figures(),
+            sent: self.sound.sent,
+            remote: self.sound.told,
             dropped: self.dropped,
         }
+    }
+
+    /// What was counted of the pictures.
+    pub(crate) fn picture_figures(&self) -> StreamFigures {
+        let Counts { reception, sent, told } = &self.pictures;
+        StreamFigures { received: reception.figures(), sent: *sent, remote: *told }
     }
 
     /// Takes everything out of the association, as it demands after every change.
@@ -275,8 +311,12 @@ impl BrowserLeg {
                     self.lost_at.get_or_insert(now);
                 }
                 Happened::IceFound => self.lost_at = None,
-                Happened::Media(arrived) => out.push(LegOutput::Media(arrived)),
-                Happened::Told(figures) => self.told = Some(figures),
+                Happened::Media(mut arrived) => {
+                    arrived.payload_type = self.sources.original(arrived.payload_type);
+                    out.push(LegOutput::Media(arrived));
+                }
+                Happened::Told(kind, figures) => self.counts(kind).told = Some(figures),
+                Happened::PictureWanted => out.push(LegOutput::PictureWanted),
                 Happened::Closed => {
                     self.dtls = DtlsState::Closed;
                     self.lost_at.get_or_insert(now);

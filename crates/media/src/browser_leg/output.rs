@@ -18,6 +18,8 @@ pub(crate) enum LegOutput {
     Connected(SocketAddr),
     /// An authentic packet arrived.
     Media(Arrived),
+    /// It cannot go on without a whole picture.
+    PictureWanted,
     /// It failed for good.
     Failed(MediaCause),
 }

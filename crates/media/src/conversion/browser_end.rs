@@ -80,21 +80,26 @@ fn candidate(value: &[u8]) -> Option<SocketAddr> {
     usable.then_some(SocketAddr::new(address, port))
 }
 
-/// The SSRCs of what the browser sends, without those of retransmissions (`FID`, RFC 5576 §4.2, RFC 4588 §8.7).
-pub(super) fn sources(section: &MediaSection<'_>) -> Vec<u32> {
-    let mut retransmissions = Vec::new();
-    for group in section.attributes(b"ssrc-group") {
+/// The SSRCs of what the browser sends, each with that of its retransmissions (`FID`, RFC 5576 §4.2, RFC 4588 §8.7).
+pub(super) fn repaired(section: &MediaSection<'_>) -> Vec<(u32, u32)> {
+    let pair = |group: &[u8]| {
         let text = shown(group);
         let mut fields = text.split_ascii_whitespace();
-        if fields.next() == Some("FID") {
-            retransmissions.extend(fields.skip(1).filter_map(|field| field.parse::<u32>().ok()));
-        }
-    }
+        fields.next().filter(|semantics| *semantics == "FID")?;
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    section.attributes(b"ssrc-group").filter_map(pair).take(MOST_SOURCES).collect()
+}
+
+/// The SSRCs of what the browser sends, without those of retransmissions.
+pub(super) fn sources(section: &MediaSection<'_>) -> Vec<u32> {
+    let repaired = repaired(section);
     let mut sources = Vec::new();
     for value in section.attributes(b"ssrc") {
         let first = value.split(|octet| *octet == b' ').next().unwrap_or_default();
         let Some(ssrc) = super::formats::number::<u32>(first) else { continue };
-        if !sources.contains(&ssrc) && !retransmissions.contains(&ssrc) && sources.len() < MOST_SOURCES {
+        let retransmission = repaired.iter().any(|(_, other)| *other == ssrc);
+        if !sources.contains(&ssrc) && !retransmission && sources.len() < MOST_SOURCES {
             sources.push(ssrc);
         }
     }

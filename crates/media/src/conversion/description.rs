@@ -2,9 +2,10 @@
 
 use super::leg::{Leg, Slot};
 use super::text::{Text, connection};
-use super::{phone_end, sdes};
+use super::{phone_end, retransmission, sdes};
 use crate::{
     BrowserTransport, Codec, DtlsRole, Feedback, Format, Kind, Negotiated, PhoneSecurity, PhoneTransport,
+    RetransmissionFormat,
 };
 use sdp::Direction;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +23,9 @@ pub(super) struct Live {
     pub(super) feedback: Feedback,
     pub(super) reduced_size: bool,
     pub(super) ssrc: u32,
+    /// Toward a browser alone.
+    pub(super) retransmissions: Vec<RetransmissionFormat>,
+    pub(super) retransmission_ssrc: u32,
 }
 
 /// How our end of a phone's section is written.
@@ -65,7 +69,7 @@ pub(super) fn for_browser(
             text.line('a', "inactive");
             continue;
         };
-        media_line(&mut text, slot, first.port(), "UDP/TLS/RTP/SAVPF", &live.formats);
+        media_line(&mut text, slot, first.port(), "UDP/TLS/RTP/SAVPF", live);
         text.line('c', connection(first.ip()));
         bandwidth(&mut text, live);
         if let Some(mid) = &slot.mid {
@@ -76,6 +80,9 @@ pub(super) fn for_browser(
         feedback(&mut text, live);
         text.line('a', live.direction.name());
         source(&mut text, live, name);
+    }
+    for (index, slot) in leg.slots.iter_mut().enumerate() {
+        slot.dead = !live.iter().any(|live| live.slot == index);
     }
     leg.origin.describe(first.ip(), text)
 }
@@ -106,7 +113,13 @@ fn source(text: &mut Text, live: &Live, name: &str) {
         Kind::Video => "video",
     };
     text.attribute("msid", format!("{name} {name}-{track}"));
-    text.attribute("ssrc", format!("{} cname:{name}", live.ssrc));
+    let (ssrc, other) = (live.ssrc, live.retransmission_ssrc);
+    if live.retransmissions.is_empty() {
+        return text.attribute("ssrc", format!("{ssrc} cname:{name}"));
+    }
+    text.attribute("ssrc-group", format!("FID {ssrc} {other}"));
+    text.attribute("ssrc", format!("{ssrc} cname:{name}"));
+    text.attribute("ssrc", format!("{other} cname:{name}"));
 }
 
 /// Writes a description for the phone.
@@ -121,13 +134,13 @@ pub(super) fn for_phone(leg: &mut Leg, live: &[(Live, PhoneTransport, Keys)], ad
             continue;
         };
         let protocol = phone_end::protocol(&transport.security);
-        media_line(&mut text, slot, transport.rtp_port, protocol, &live.formats);
+        media_line(&mut text, slot, transport.rtp_port, protocol, live);
         if transport.address != address {
             text.line('c', connection(transport.address));
         }
         bandwidth(&mut text, live);
         formats(&mut text, live);
-        feedback(&mut text, live);
+        feedback_for_all(&mut text, live);
         text.line('a', live.direction.name());
         phone_keys(&mut text, transport, keys);
     }
@@ -153,12 +166,13 @@ fn phone_keys(text: &mut Text, transport: &PhoneTransport, keys: &Keys) {
 }
 
 /// `protocol` is written where the slot has none of its own.
-fn media_line(text: &mut Text, slot: &Slot, port: u16, protocol: &str, formats: &[Format]) {
+fn media_line(text: &mut Text, slot: &Slot, port: u16, protocol: &str, live: &Live) {
     let mut line = slot.media.clone();
     line.extend_from_slice(format!(" {port} ").as_bytes());
     line.extend_from_slice(if slot.protocol.is_empty() { protocol.as_bytes() } else { &slot.protocol });
-    for format in formats {
-        line.extend_from_slice(format!(" {}", format.payload_type).as_bytes());
+    let formats = live.formats.iter().map(|format| format.payload_type);
+    for number in formats.chain(live.retransmissions.iter().map(|format| format.payload_type)) {
+        line.extend_from_slice(format!(" {number}").as_bytes());
     }
     text.line('m', line);
 }
@@ -190,16 +204,30 @@ fn formats(text: &mut Text, live: &Live) {
             text.attribute("fmtp", line);
         }
     }
+    retransmission::write(text, &live.retransmissions);
     if let Some(packet_time) = live.packet_time {
         text.attribute("ptime", packet_time.to_string());
     }
 }
 
-fn feedback(text: &mut Text, live: &Live) {
+/// The feedback of a section, by the words of `a=rtcp-fb` (RFC 4585 §4.2, RFC 5104 §7.1).
+fn kinds(live: &Live) -> impl Iterator<Item = &'static str> {
     let Feedback { nack, pli, fir, remb } = live.feedback;
     let kinds = [(nack, "nack"), (pli, "nack pli"), (fir, "ccm fir"), (remb, "goog-remb")];
-    for format in live.formats.iter().filter(|_| live.kind == Kind::Video) {
-        for (_, kind) in kinds.iter().filter(|(wanted, _)| *wanted) {
+    let video = live.kind == Kind::Video;
+    kinds.into_iter().filter(move |(wanted, _)| *wanted && video).map(|(_, kind)| kind)
+}
+
+/// For all formats in one line: an INVITE to a phone must fit into one packet.
+fn feedback_for_all(text: &mut Text, live: &Live) {
+    for kind in kinds(live) {
+        text.attribute("rtcp-fb", format!("* {kind}"));
+    }
+}
+
+fn feedback(text: &mut Text, live: &Live) {
+    for format in &live.formats {
+        for kind in kinds(live) {
             text.attribute("rtcp-fb", format!("{} {kind}", format.payload_type));
         }
     }

@@ -5,10 +5,10 @@ use super::description::{self, Keys, Live};
 use super::formats::{self, Entry, Taken};
 use super::leg::{Leg, Stream};
 use super::section::{Section, Written};
-use super::{Side, browser_end, phone_end};
+use super::{Side, browser_end, phone_end, retransmission};
 use crate::{
     BrowserTransport, Cause, Codec, DtlsRole, EventPair, Feedback, Format, Kind, Negotiated, PhoneSecurity,
-    PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, StreamPlan,
+    PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, RetransmissionFormat, StreamPlan,
 };
 use sdp::{Direction, Profile};
 
@@ -205,6 +205,9 @@ impl State {
         for one in offered {
             let stream = self.stream(one.kind).clone();
             let Some(slot) = stream.slot(to) else { continue };
+            if to == Side::Browser {
+                self.browser.revive(slot);
+            }
             if let (Side::Phone, Some(place)) = (to, self.phone.slots.get_mut(slot)) {
                 let protocol = phone_end::protocol(&one.security).as_bytes();
                 // A phone of RTP/AVPF stays one.
@@ -212,16 +215,23 @@ impl State {
                     place.protocol = protocol.to_vec();
                 }
             }
+            let formats = distinct(one.entries.iter().map(|entry| entry.ours.clone()));
+            let retransmissions = match (to, one.kind) {
+                (Side::Browser, Kind::Video) => retransmission::offered(&mut self.browser, &formats),
+                _ => Vec::new(),
+            };
             let section = Live {
                 kind: one.kind,
                 slot,
-                formats: distinct(one.entries.iter().map(|entry| entry.ours.clone())),
+                formats,
                 direction: one.section.direction,
                 packet_time: one.section.packet_time,
                 bandwidth: one.section.bandwidth,
-                feedback: self.feedback(to, slot, TERMINATED),
+                feedback: feedback(to, TERMINATED),
                 reduced_size: to == Side::Browser,
                 ssrc: stream.ssrc,
+                retransmissions,
+                retransmission_ssrc: stream.retransmission_ssrc,
             };
             live.push((one, section));
         }
@@ -243,18 +253,6 @@ impl State {
         }
     }
 
-    /// The feedback that a section of a leg may have: on a phone's only where its profile has any.
-    fn feedback(&self, side: Side, slot: usize, wanted: Feedback) -> Feedback {
-        let protocol = self.phone.slots.get(slot).map(|slot| slot.protocol.as_slice());
-        match side {
-            Side::Browser => wanted,
-            Side::Phone if protocol.is_some_and(|protocol| protocol.ends_with(b"AVPF")) => {
-                Feedback { nack: false, remb: false, ..wanted }
-            }
-            Side::Phone => Feedback::default(),
-        }
-    }
-
     /// Takes the answer of one side to the last offer of the other; returns ours for the offerer.
     pub(super) fn answer(&mut self, from: Side, text: &[u8], ends: &Ends<'_>) -> Result<Vec<u8>, Cause> {
         let Some(mut exchange) = self.exchange.clone().filter(|exchange| exchange.offerer != from) else {
@@ -265,6 +263,11 @@ impl State {
         // Fewer sections than offered are taken for refused ones: some phones leave those out.
         if written.sections.len() > places || (written.sections.is_empty() && places > 0) {
             return Err(Cause::SdpAnswerMismatch);
+        }
+        if from == Side::Browser {
+            for (slot, section) in self.browser.slots.iter_mut().zip(&written.sections) {
+                slot.dead |= !section.live;
+            }
         }
         let mut agreed = Vec::new();
         for offered in &exchange.offered {
@@ -356,9 +359,15 @@ impl State {
                 direction: one.direction,
                 packet_time: one.answer.packet_time,
                 bandwidth: one.answer.bandwidth,
-                feedback: self.feedback(to, slot, common(TERMINATED, offer.feedback)),
+                feedback: feedback(to, common(TERMINATED, offer.feedback)),
                 reduced_size: to == Side::Browser && offer.reduced_size,
                 ssrc: stream.ssrc,
+                retransmissions: if to == Side::Browser {
+                    retransmissions(to, one, offer)
+                } else {
+                    Vec::new()
+                },
+                retransmission_ssrc: stream.retransmission_ssrc,
             };
             live.push((one, section));
         }
@@ -427,8 +436,13 @@ impl State {
                 remote_phone,
                 ssrc: stream.ssrc,
                 browser_ssrcs: browser.sources.clone(),
+                retransmission: retransmission::agreed(
+                    retransmissions(offerer, one, browser),
+                    stream.retransmission_ssrc,
+                    &browser.repaired,
+                ),
                 browser_feedback: common(TERMINATED, browser.feedback),
-                phone_feedback: self.feedback(Side::Phone, phone_index, phone.feedback),
+                phone_feedback: feedback(Side::Phone, phone.feedback),
                 phone_packet_time: phone.packet_time,
                 phone_bandwidth: phone.bandwidth,
             });
@@ -447,6 +461,24 @@ const fn common(one: Feedback, other: Feedback) -> Feedback {
         fir: one.fir && other.fir,
         remb: one.remb && other.remb,
     }
+}
+
+/// The feedback that a section of a leg may have. RFC 4585 §4.2 wants another profile for it; phones write and heed
+/// it under `RTP/AVP`, and whoever does not ignores it.
+const fn feedback(side: Side, wanted: Feedback) -> Feedback {
+    match side {
+        Side::Browser => wanted,
+        Side::Phone => Feedback { nack: false, remb: false, ..wanted },
+    }
+}
+
+/// The retransmission formats of the browser's section that go with what was taken.
+fn retransmissions(offerer: Side, agreed: &Agreed<'_>, browser: &Section) -> Vec<RetransmissionFormat> {
+    if agreed.offered.kind == Kind::Audio {
+        return Vec::new();
+    }
+    let numbers: Vec<u8> = agreed.taken.iter().map(|taken| formats::pair(offerer, taken).browser).collect();
+    retransmission::of(&browser.retransmissions, &numbers)
 }
 
 /// The formats of our answer: those taken, as the offerer numbered them, then the events that go with them.

@@ -11,7 +11,7 @@ use sdp::MediaSection;
 /// Longer parameters than these are left out: no codec that is relayed has any.
 const LONGEST_PARAMETERS: usize = 400;
 /// The most formats that are read of a section: each is looked up in all its lines.
-const MOST_FORMATS: usize = 64;
+pub(super) const MOST_FORMATS: usize = 64;
 /// The most H.264 configurations that are offered: one for each packetization mode, in an INVITE that must
 /// fit into one packet.
 const MOST_H264: usize = 2;

@@ -3,7 +3,7 @@
 use super::Side;
 use super::section::{Section, Written};
 use super::text::Origin;
-use crate::{Format, Kind, Negotiated};
+use crate::{Format, Kind, Negotiated, RetransmissionFormat};
 use std::net::SocketAddr;
 
 /// A leg's side of the conversation.
@@ -14,6 +14,8 @@ pub(super) struct Leg {
     pub(super) slots: Vec<Slot>,
     /// What the payload types of this leg mean.
     pub(super) known: Vec<Format>,
+    /// And those of its retransmission formats.
+    pub(super) retransmissions: Vec<RetransmissionFormat>,
 }
 
 /// The place of a section.
@@ -24,11 +26,18 @@ pub(super) struct Slot {
     /// The formats to write when the section is refused or gone.
     pub(super) format_text: Vec<u8>,
     pub(super) mid: Option<Vec<u8>>,
+    /// It was refused or withdrawn: whoever uses the place again gives it another name (RFC 8829 §5.2.2).
+    pub(super) dead: bool,
 }
 
 impl Leg {
     pub(super) const fn new(random: u64) -> Self {
-        Self { origin: Origin::new(random), slots: Vec::new(), known: Vec::new() }
+        Self {
+            origin: Origin::new(random),
+            slots: Vec::new(),
+            known: Vec::new(),
+            retransmissions: Vec::new(),
+        }
     }
 
     /// Takes the places of a side's own offer over.
@@ -42,6 +51,7 @@ impl Leg {
             for format in &section.formats {
                 super::formats::remember(&mut self.known, format);
             }
+            super::retransmission::follow(self, &section.retransmissions);
         }
     }
 
@@ -52,21 +62,37 @@ impl Leg {
             Kind::Audio => (b"audio", b"0"),
             Kind::Video => (b"video", b"96"),
         };
-        let mut number = index;
-        let taken = |mid: &[u8]| self.slots.iter().any(|slot| slot.mid.as_deref() == Some(mid));
-        let mut mid = number.to_string().into_bytes();
-        while taken(&mid) {
-            number += 1;
-            mid = number.to_string().into_bytes();
-        }
         let slot = Slot {
             media: media.to_vec(),
             protocol: Vec::new(),
             format_text: format.to_vec(),
-            mid: Some(mid),
+            mid: Some(self.free_mid()),
+            dead: false,
         };
         self.slots.push(slot);
         index
+    }
+
+    /// Makes a place live, under another name if it was dead.
+    pub(super) fn revive(&mut self, index: usize) {
+        let mid = self.free_mid();
+        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.dead) {
+            slot.dead = false;
+            slot.mid = Some(mid);
+        }
+    }
+
+    /// A name that no place has.
+    fn free_mid(&self) -> Vec<u8> {
+        let taken = |mid: &[u8]| self.slots.iter().any(|slot| slot.mid.as_deref() == Some(mid));
+        let mut number = self.slots.len();
+        loop {
+            let mid = number.to_string().into_bytes();
+            if !taken(&mid) {
+                return mid;
+            }
+            number += 1;
+        }
     }
 }
 
@@ -77,6 +103,7 @@ impl Slot {
             protocol: section.protocol.clone(),
             format_text: section.format_text.clone(),
             mid: section.mid.clone(),
+            dead: !section.live,
         }
     }
 }
@@ -86,6 +113,8 @@ impl Slot {
 pub(super) struct Stream {
     /// Of what we send to the browser.
     pub(super) ssrc: u32,
+    /// Of what we send to it again.
+    pub(super) retransmission_ssrc: u32,
     pub(super) browser: Option<usize>,
     pub(super) phone: Option<usize>,
     /// Where the phone was last: a hold by address 0.0.0.0 does not move it.

@@ -17,6 +17,7 @@ mod formats;
 mod h264;
 mod leg;
 mod phone_end;
+mod retransmission;
 mod sdes;
 mod section;
 mod text;
@@ -68,13 +69,20 @@ impl Conversation {
     /// A conversation with our ends of both legs.
     #[must_use]
     pub fn new(browser: BrowserTransport, phone: PhoneTransports, entropy: &mut dyn Entropy) -> Self {
-        let mut stream = || Stream {
+        let mut stream = || {
+            let random = entropy.number();
             // Zero is valid (RFC 3550 §8.1) but some take it for none.
-            ssrc: (entropy.number() as u32).max(1),
-            browser: None,
-            phone: None,
-            addresses: None,
-            settled: None,
+            let ssrc = (random as u32).max(1);
+            Stream {
+                ssrc,
+                retransmission_ssrc: Some(((random >> 32) as u32).max(1))
+                    .filter(|other| *other != ssrc)
+                    .unwrap_or(ssrc.wrapping_add(1)),
+                browser: None,
+                phone: None,
+                addresses: None,
+                settled: None,
+            }
         };
         let streams = [stream(), stream()];
         let state = State {
@@ -104,6 +112,7 @@ impl Conversation {
         branch.state.name.clone_from(&self.state.name);
         for (stream, sibling) in branch.state.streams.iter_mut().zip(&self.state.streams) {
             stream.ssrc = sibling.ssrc;
+            stream.retransmission_ssrc = sibling.retransmission_ssrc;
         }
         branch
     }
@@ -156,6 +165,15 @@ impl Conversation {
                 section.live && !section.phone.keys.iter().any(|offered| offered.key == *theirs)
             })
         })
+    }
+
+    /// Takes our end of the video stream back, whose ports go to somebody else. No video may be agreed, and no offer
+    /// be open.
+    pub fn release_video(&mut self) {
+        self.phone.video = None;
+        let [_, video] = &mut self.state.streams;
+        video.settled = None;
+        video.addresses = None;
     }
 
     /// The browser offers; returns the offer for the phone. The same offer again gives the same again; a new

@@ -1,7 +1,7 @@
 //! One media section as a side wrote it, read once.
 
-use super::{Side, browser_end, formats, phone_end};
-use crate::{Cause, Feedback, Format, Kind, RemoteBrowser};
+use super::{Side, browser_end, formats, phone_end, retransmission};
+use crate::{Cause, Feedback, Format, Kind, RemoteBrowser, RetransmissionFormat};
 use sdp::{Description, DescriptionError, Direction, MediaSection, Profile};
 
 /// The most sections of a description that is converted.
@@ -40,6 +40,9 @@ pub(super) struct Section {
     pub(super) feedback: Feedback,
     pub(super) reduced_size: bool,
     pub(super) sources: Vec<u32>,
+    pub(super) retransmissions: Vec<RetransmissionFormat>,
+    /// Sources, each with the one of its retransmissions.
+    pub(super) repaired: Vec<(u32, u32)>,
     pub(super) browser: Result<RemoteBrowser, Cause>,
     pub(super) phone: phone_end::PhoneEnd,
 }
@@ -121,6 +124,8 @@ impl Section {
             feedback: browser_end::feedback(section),
             reduced_size: section.attribute(b"rtcp-rsize").is_some(),
             sources: browser_end::sources(section),
+            retransmissions: retransmission::read(section),
+            repaired: browser_end::repaired(section),
             browser: browser_end::read(section, ice_lite),
             phone,
         }

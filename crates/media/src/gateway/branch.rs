@@ -1,11 +1,13 @@
 //! One branch of a call: the phone leg, what was agreed for it, and what it is owed.
 
 use super::shared::Shared;
+use super::video::Video;
 use super::{BranchKey, Output};
 use crate::phone_leg::{Datagram, PhoneLeg};
 use crate::relay::{self, Relay, Table};
-use crate::{Conversation, Kind, Plan, StreamPlan};
+use crate::{Conversation, Kind, PhoneKeying, Plan, StreamPlan};
 use sip::Instant;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// After so long without a packet of the browser the phone hears silence of ours.
@@ -21,6 +23,10 @@ pub(super) struct Branch {
     pub(super) conversation: Conversation,
     pub(super) phone: PhoneLeg,
     pub(super) relay: Relay,
+    /// How its streams are keyed, a later one as the first.
+    pub(super) keying: PhoneKeying,
+    /// Its pictures, while there are any or they are spoken of.
+    pub(super) video: Option<Video>,
     pub(super) plan: Option<Plan>,
     pub(super) to_phone: Table,
     pub(super) to_browser: Table,
@@ -49,6 +55,8 @@ impl Branch {
             conversation,
             phone,
             relay,
+            keying: PhoneKeying::Clear,
+            video: None,
             plan: None,
             to_phone: Table::default(),
             to_browser: Table::default(),
@@ -58,6 +66,14 @@ impl Branch {
             heard_phone: false,
             expected_browser: false,
             expected_phone: false,
+        }
+    }
+
+    /// The phone may also send from this address.
+    pub(super) fn expect_phone_at(&mut self, address: IpAddr) {
+        self.phone.expect_at(address);
+        if let Some(video) = &mut self.video {
+            video.phone.expect_at(address);
         }
     }
 
@@ -80,20 +96,27 @@ impl Branch {
         if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref()) {
             self.phone.describe(now, remote);
         }
+        if let Some(video) = &mut self.video {
+            video.agree(now, plan);
+        }
         self.silent_at = now + SILENT;
         true
     }
 
     pub(super) fn next(&self) -> Instant {
+        let pictures = self.video.as_ref().map_or(Instant::NEVER, Video::next);
         if self.stream().is_none() {
-            return Instant::NEVER;
+            return pictures;
         }
-        self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER))
+        self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER)).min(pictures)
     }
 }
 
 /// Silence and reports that are due toward a phone.
 pub(super) fn keep(now: Instant, branch: &mut Branch, shared: &mut Shared) {
+    if let Some(video) = &mut branch.video {
+        video.keep(now, shared);
+    }
     let Some(stream) = branch.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio)) else {
         branch.silent_at = Instant::NEVER;
         return;

@@ -4,7 +4,7 @@ use super::shared::{Place, Shared};
 use super::{Output, SocketId};
 use crate::MediaCause;
 use crate::browser_leg::{BrowserLeg, Credentials, LegOutput};
-use crate::relay::Relay;
+use crate::relay::{Relay, Source};
 
 /// Our end toward one browser.
 pub(super) struct BrowserEnd {
@@ -16,13 +16,17 @@ pub(super) struct BrowserEnd {
     pub(super) described_as: Option<Vec<u8>>,
     pub(super) leg: Option<BrowserLeg>,
     pub(super) relay: Relay,
+    /// The relay of pictures.
+    pub(super) pictures: Relay,
+    /// Whose pictures it was sent last.
+    pub(super) looks_at: Option<Source>,
     /// The branch whose phone it hears and talks to.
     pub(super) active: Option<u64>,
     pub(super) failed: Option<MediaCause>,
 }
 
 impl BrowserEnd {
-    pub(super) fn new(id: u64, credentials: Credentials, relay: Relay) -> Self {
+    pub(super) fn new(id: u64, credentials: Credentials, relay: Relay, pictures: Relay) -> Self {
         Self {
             id,
             credentials,
@@ -30,6 +34,8 @@ impl BrowserEnd {
             described_as: None,
             leg: None,
             relay,
+            pictures,
+            looks_at: None,
             active: None,
             failed: None,
         }
@@ -51,7 +57,10 @@ impl Shared {
                     self.pairs.remove(&(socket, from));
                 }
             }
-            LegOutput::Connected(_) | LegOutput::Media(_) | LegOutput::Failed(_) => {}
+            LegOutput::Connected(_)
+            | LegOutput::Media(_)
+            | LegOutput::PictureWanted
+            | LegOutput::Failed(_) => {}
         }
     }
 }

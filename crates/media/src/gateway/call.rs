@@ -3,12 +3,13 @@
 use super::branch::{Branch, SILENT, keep, transmit};
 use super::browser_end::BrowserEnd;
 use super::shared::{Place, Shared};
+use super::video::free_video;
 use super::{BranchKey, CallKey, Event};
-use crate::Side;
 use crate::browser_leg::{BrowserLeg, LegOutput};
 use crate::relay::Source;
 use crate::report::MediaCause;
 use crate::rtp::Packet;
+use crate::{Kind, Side};
 use sip::Instant;
 use std::net::SocketAddr;
 
@@ -93,6 +94,8 @@ impl Call {
         }
         let usable = end.leg.is_some();
         self.carry_out(now, browser, outputs, shared);
+        self.ask_for_pictures(now, branch, shared);
+        self.settle_video(branch, shared);
         usable
     }
 
@@ -115,6 +118,7 @@ impl Call {
     pub(super) fn remove(&mut self, now: Instant, branch: u64, shared: &mut Shared) {
         let Some(position) = self.branches.iter().position(|known| known.id == branch) else { return };
         let mut branch = self.branches.remove(position);
+        free_video(&mut branch, shared);
         if let Some(datagram) = branch.phone.goodbye() {
             transmit(datagram, shared);
         }
@@ -165,13 +169,14 @@ impl Call {
     }
 
     /// What a browser leg wants.
-    fn carry_out(&mut self, now: Instant, end: u64, outputs: Vec<LegOutput>, shared: &mut Shared) {
+    pub(super) fn carry_out(&mut self, now: Instant, end: u64, outputs: Vec<LegOutput>, shared: &mut Shared) {
         for output in outputs {
             match output {
                 LegOutput::Connected(browser) => {
                     shared.event(Event::BrowserConnected { call: self.key.clone(), browser });
                 }
                 LegOutput::Media(arrived) => self.browser_sounds(now, end, &arrived.packet(), shared),
+                LegOutput::PictureWanted => self.browser_wants_picture(now, end, shared),
                 LegOutput::Failed(cause) => self.failed(end, cause, shared),
                 other => shared.place_or_transmit(Place { call: self.id, part: end }, other),
             }
@@ -194,9 +199,13 @@ impl Call {
         let Some(end) = self.browsers.iter_mut().find(|known| known.id == end) else { return };
         let active = end.active;
         let Some(branch) = self.branches.iter_mut().find(|branch| Some(branch.id) == active) else { return };
+        if branch.video.as_ref().is_some_and(|video| video.carries(packet.payload_type)) {
+            let end = end.id;
+            return self.browser_shows(now, end, packet, shared);
+        }
         if let Some(leg) = &mut end.leg {
             match branch.to_phone.find(packet.payload_type) {
-                Some(mapping) => leg.count(now, packet, mapping.clock()),
+                Some(mapping) => leg.count(now, Kind::Audio, packet, mapping.clock()),
                 None => leg.count_unknown(),
             }
         }
@@ -229,10 +238,12 @@ impl Call {
         bytes: &[u8],
         shared: &mut Shared,
     ) {
+        let Some(known) = self.branches.iter_mut().find(|known| known.id == branch) else { return };
+        if known.video.as_ref().is_some_and(|video| video.phone.port() == port & !1) {
+            return self.receive_picture(now, branch, port, from, bytes, shared);
+        }
         let mut scratch = std::mem::take(&mut shared.scratch);
-        if let Some(known) = self.branches.iter_mut().find(|known| known.id == branch)
-            && let Some(packet) = known.phone.receive(now, port, from, bytes, &mut scratch)
-        {
+        if let Some(packet) = known.phone.receive(now, port, from, bytes, &mut scratch) {
             self.phone_sounds(now, branch, &packet, shared);
         }
         shared.scratch = scratch;
@@ -266,7 +277,7 @@ impl Call {
         let source = Source { leg: id, ssrc: packet.ssrc };
         let Some(outgoing) = end.relay.forward(now, source, packet, &branch.to_browser) else { return };
         let mut outputs = Vec::new();
-        leg.send(now, ssrc, &outgoing, &mut outputs);
+        leg.send(now, Kind::Audio, ssrc, &outgoing, &mut outputs);
         let end = end.id;
         self.carry_out(now, end, outputs, shared);
     }

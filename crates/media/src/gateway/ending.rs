@@ -37,7 +37,9 @@ impl Call {
             }
         });
         let codec = branch.stream().and_then(|stream| stream.pairs.first()).and_then(name);
-        Some(CallReport { duration, browser, phone, codec, cause })
+        let pictures = end.leg.as_ref().map(BrowserLeg::picture_figures).unwrap_or_default();
+        let video = branch.video.as_ref().map(|video| video.figures(pictures));
+        Some(CallReport { duration, browser, phone, codec, video, cause })
     }
 }
 

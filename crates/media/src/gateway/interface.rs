@@ -112,6 +112,14 @@ pub enum Event {
         /// Who sent it.
         from: crate::Side,
     },
+    /// The browser cannot go on without a whole picture, and the phone understands no feedback in RTCP: it may be
+    /// asked in the dialog (`picture_fast_update`, RFC 5168).
+    PictureWanted {
+        /// The call.
+        call: CallKey,
+        /// The branch that carries the pictures.
+        branch: BranchKey,
+    },
     /// The media of a call failed beyond repair: hang up.
     Failed {
         /// The call.

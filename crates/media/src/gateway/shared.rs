@@ -31,7 +31,7 @@ pub(super) struct Shared {
     ports: Ports,
     all_ports: usize,
     pub(super) transcoding: bool,
-    /// The branch on each RTP port.
+    /// The branch on each RTP port: it may have two.
     pub(super) phones: HashMap<u16, Place>,
     /// The browser end of each user fragment of ours.
     pub(super) fragments: HashMap<String, Place>,
@@ -110,6 +110,16 @@ impl Shared {
         Ok(leg)
     }
 
+    /// The leg of another stream of the same phone, on a pair of ports of its own; `None` when none is free.
+    pub(super) fn companion(&mut self, leg: &PhoneLeg, place: Place) -> Option<PhoneLeg> {
+        let port = self.ports.take()?;
+        let companion = leg.companion(port, &mut *self.entropy);
+        self.phones.insert(port, place);
+        self.outputs.push_back(Output::Open { port });
+        self.outputs.push_back(Output::Open { port: companion.control_port() });
+        Some(companion)
+    }
+
     /// Gives the ports of a leg back.
     pub(super) fn free(&mut self, port: u16) {
         self.phones.remove(&port);
@@ -128,12 +138,16 @@ impl Shared {
     }
 
     pub(super) fn phone_transports(&mut self, leg: &PhoneLeg, keying: &PhoneKeying) -> PhoneTransports {
-        let audio = PhoneTransport {
+        PhoneTransports { audio: self.phone_transport(leg, keying), video: None }
+    }
+
+    /// Our end of one stream toward a phone.
+    pub(super) fn phone_transport(&mut self, leg: &PhoneLeg, keying: &PhoneKeying) -> PhoneTransport {
+        PhoneTransport {
             address: self.phone_advertised,
             rtp_port: leg.port(),
             security: self.security(keying),
-        };
-        PhoneTransports { audio, video: None }
+        }
     }
 
     /// Keys for one stream toward a phone. No other stream may have the same (RFC 4568 §6.4).

@@ -11,8 +11,9 @@ use media::{BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, Output, So
 use sip::{Instant, SeededEntropy};
 use std::net::SocketAddr;
 use std::time::Duration;
+use str0m::bwe::BweKind;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Input, Rtc, RtcConfig};
@@ -58,12 +59,26 @@ pub(crate) struct Browser {
     pub(crate) connected: bool,
     pub(crate) sequence: u64,
     pub(crate) timestamp: u32,
+    /// Whether it has a camera, and the payload type of its pictures.
+    camera: bool,
+    pub(crate) pictures: u8,
+    pub(crate) film: Option<Mid>,
+    frame: (u64, u32),
+    /// How it was asked for whole pictures.
+    pub(crate) asked: Vec<KeyframeRequestKind>,
+    /// How many bits a second it was told to send at most.
+    pub(crate) limits: Vec<u64>,
 }
 
 impl Browser {
     pub(crate) fn new(start: std::time::Instant, address: SocketAddr, opus: bool) -> Self {
+        Self::made(start, address, opus, false)
+    }
+
+    fn made(start: std::time::Instant, address: SocketAddr, opus: bool, camera: bool) -> Self {
         let config = RtcConfig::new().set_rtp_mode(true).clear_codecs();
         let config = if opus { config.enable_opus(true, false) } else { config };
+        let config = if camera { config.enable_vp8(true) } else { config };
         let mut config = config.enable_pcmu(true, false).enable_pcma(true, false);
         for (payload_type, clock) in [(126, 8000), (110, 48_000)] {
             if opus || clock == 8000 {
@@ -90,7 +105,32 @@ impl Browser {
             connected: false,
             sequence: 1000,
             timestamp: 70_000,
+            camera,
+            pictures: 96,
+            film: None,
+            frame: (2000, 1000),
+            asked: Vec::new(),
+            limits: Vec::new(),
         }
+    }
+
+    /// Sends a packet of a picture, `ticks` after the last one.
+    pub(crate) fn show(&mut self, at: std::time::Instant, ticks: u32, marker: bool, payload: &[u8]) {
+        self.frame = (self.frame.0 + 1, self.frame.1.wrapping_add(ticks));
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(self.film.expect("a film"), None).expect("a stream");
+        let payload_type = Pt::new_with_value(self.pictures);
+        let write = RtpWrite::new(payload_type, self.frame.0.into(), self.frame.1, at, payload);
+        stream.write_rtp(write.marker(marker).nackable(true));
+        self.rtc.handle_input(Input::Timeout(at)).expect("time");
+    }
+
+    /// It cannot go on without a whole picture.
+    pub(crate) fn want_picture(&mut self) {
+        let film = self.film.expect("a film");
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_rx_by_mid(film, None).expect("a stream");
+        stream.request_keyframe(KeyframeRequestKind::Pli);
     }
 
     /// Its offer.
@@ -98,6 +138,9 @@ impl Browser {
         let mut change = self.rtc.sdp_api();
         if self.mid.is_none() {
             self.mid = Some(change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
+        }
+        if self.camera && self.film.is_none() {
+            self.film = Some(change.add_media(MediaKind::Video, Direction::SendRecv, None, None, None));
         }
         let (offer, pending) = change.apply().expect("a change");
         self.pending = Some(pending);
@@ -121,7 +164,7 @@ impl Browser {
 
     /// An answer came.
     pub(crate) fn accept(&mut self, answer: &[u8]) {
-        let text = std::str::from_utf8(answer).expect("text");
+        let text = &readable(answer);
         let answer = SdpAnswer::from_sdp_string(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let pending = self.pending.take().expect("an offer");
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -129,7 +172,7 @@ impl Browser {
 
     /// An offer came.
     pub(crate) fn answer(&mut self, offer: &[u8]) -> Vec<u8> {
-        let text = std::str::from_utf8(offer).expect("text");
+        let text = &readable(offer);
         let offer = SdpOffer::from_sdp_string(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap_or_else(|error| panic!("{error}: {text}"));
         answer.to_sdp_string().into_bytes()
@@ -180,7 +223,19 @@ impl Browser {
                     ssrc: *packet.header.ssrc,
                     payload: packet.payload.to_vec(),
                 }),
-                Ok(str0m::Output::Event(str0m::Event::MediaAdded(added))) => self.mid = Some(added.mid),
+                Ok(str0m::Output::Event(str0m::Event::MediaAdded(added))) => match added.kind {
+                    MediaKind::Audio => self.mid = Some(added.mid),
+                    MediaKind::Video => self.film = Some(added.mid),
+                },
+                Ok(str0m::Output::Event(str0m::Event::KeyframeRequest(request))) => {
+                    self.asked.push(request.kind);
+                }
+                Ok(str0m::Output::Event(str0m::Event::EgressBitrateEstimate(BweKind::Remb {
+                    estimate,
+                    ..
+                }))) => {
+                    self.limits.push(estimate.as_u64());
+                }
                 Ok(str0m::Output::Event(_)) => {}
             }
         }
@@ -207,6 +262,9 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     /// Everything that was sent to addresses where nobody is.
     pub(crate) astray: Vec<(SocketId, SocketAddr, Vec<u8>)>,
+    /// How many of the next packets of media toward browsers, and of browsers, are lost.
+    pub(crate) drop_next_to_browser: usize,
+    pub(crate) drop_next_of_browser: usize,
 }
 
 pub(crate) fn address(text: &str) -> SocketAddr {
@@ -247,6 +305,8 @@ impl World {
             open: Vec::new(),
             events: Vec::new(),
             astray: Vec::new(),
+            drop_next_to_browser: 0,
+            drop_next_of_browser: 0,
         }
     }
 
@@ -257,6 +317,12 @@ impl World {
     /// A browser joins; returns its number.
     pub(crate) fn browser(&mut self, at: &str, opus: bool) -> usize {
         self.browsers.push(Browser::new(self.at(), address(at), opus));
+        self.browsers.len() - 1
+    }
+
+    /// A browser with a camera joins; returns its number.
+    pub(crate) fn film(&mut self, at: &str) -> usize {
+        self.browsers.push(Browser::made(self.at(), address(at), false, true));
         self.browsers.len() - 1
     }
 
@@ -276,6 +342,10 @@ impl World {
                     }
                     Output::Transmit { socket, to, bytes } => {
                         let at = self.at();
+                        if is_media(&bytes) && self.drop_next_to_browser > 0 {
+                            self.drop_next_to_browser -= 1;
+                            continue;
+                        }
                         match self.browsers.iter_mut().find(|browser| browser.address == to) {
                             Some(browser) => browser.receive(at, address(GATEWAY), &bytes),
                             None => self.astray.push((socket, to, bytes)),
@@ -287,6 +357,10 @@ impl World {
             for index in 0..self.browsers.len() {
                 let from = self.browsers[index].address;
                 for (to, bytes) in self.browsers[index].poll() {
+                    if is_media(&bytes) && self.drop_next_of_browser > 0 {
+                        self.drop_next_of_browser -= 1;
+                        continue;
+                    }
                     if to == address(GATEWAY) {
                         self.gateway.receive(self.now, SocketId::Browser(0), from, &bytes);
                         moved = true;
@@ -335,6 +409,22 @@ impl World {
         self.sent = rest;
         sound.iter().map(|sent| Heard::parse(&sent.bytes)).collect()
     }
+}
+
+/// A description as str0m's own reader wants it: it asks for the encodings of refused sections too.
+fn readable(description: &[u8]) -> String {
+    let text = std::str::from_utf8(description).expect("text");
+    let refused = "m=video 0 UDP/TLS/RTP/SAVPF ";
+    let line = |line: &str| match line.strip_prefix(refused) {
+        Some(_) => format!("{refused}96\r\na=rtpmap:96 VP8/90000\r\n"),
+        None => format!("{line}\r\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+/// Whether this is a packet of media, protected or not, and no report.
+fn is_media(bytes: &[u8]) -> bool {
+    bytes.len() > 12 && bytes[0] >> 6 == 2 && !(192..=223).contains(&bytes[1])
 }
 
 /// The start of the world, on both clocks.

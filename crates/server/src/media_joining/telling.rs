@@ -14,6 +14,12 @@ pub(super) fn tell(event: &Event) {
             let side = if *from == Side::Browser { "browser" } else { "phone" };
             log::debug(format!("media of call {}: sound from the {side}", name(call)));
         }
+        Event::PictureWanted { call, .. } => {
+            let name = name(call);
+            log::debug(format!(
+                "media of call {name}: the browser wants a whole picture, the phone cannot be asked"
+            ));
+        }
         Event::Failed { call, cause, .. } => {
             log::warning(format!("media of call {}: {}: {cause}", name(call), cause.code()));
         }
@@ -46,6 +52,16 @@ fn sentence(report: &media::CallReport) -> String {
         leg(&report.browser.received, &report.browser.sent),
         leg(&report.phone.received, &report.phone.sent)
     );
+    if let Some(video) = &report.video {
+        sentence.push_str(&format!(
+            "; {} pictures: browser {}; phone {}; asked for a whole one: browser {}, phone {}",
+            video.codec.unwrap_or("no"),
+            leg(&video.browser.received, &video.browser.sent),
+            leg(&video.phone.received, &video.phone.sent),
+            video.asked_of_browser,
+            video.asked_of_phone
+        ));
+    }
     if let Some(cause) = report.cause {
         sentence.push_str(&format!("; {}: {cause}", cause.code()));
     }
