@@ -81,11 +81,12 @@ export class SipCall {
   // As the calling party.
 
   /**
-   * Sends the first INVITE. `sdp`: undefined for an offer of its own, null for none. `answer`: what answers an offer in
+   * Sends the first INVITE. `sdp`: undefined for an offer of its own, null for none, or a function of this call. `answer`: what answers an offer in
    * a response (a function of the offer). `prack`: what a PRACK carries, a function of the response.
    */
   async invite({ sdp, headers = [], answer = (offer) => this.answerTo(offer), prack } = {}) {
-    this.offered = sdp === undefined ? this.offer() : (sdp ?? '');
+    const given = typeof sdp === 'function' ? sdp(this) : sdp;
+    this.offered = given === undefined ? this.offer() : (given ?? '');
     this.makeAnswer = answer;
     this.prackWith = prack;
     const compose = () => this.#compose('INVITE', {

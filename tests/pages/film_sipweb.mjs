@@ -1,0 +1,4 @@
+import * as Sipweb from '../../web/dist/library/sipweb.js';
+import { filmPhone } from './film_phone.mjs';
+
+filmPhone(Sipweb);
