@@ -169,6 +169,8 @@ pub(crate) struct Relay {
     /// The latest timestamp of a transcoded stream, as it arrived and as it was sent.
     scale: Option<(u32, u32)>,
     transcoder: Option<Transcoder>,
+    /// The timestamp with which the source's last event arrived.
+    last_event: Option<u32>,
 }
 
 impl Relay {
@@ -186,6 +188,7 @@ impl Relay {
             event: None,
             scale: None,
             transcoder: None,
+            last_event: None,
         }
     }
 
@@ -234,13 +237,9 @@ impl Relay {
             Some((from, to)) => Cow::Owned(self.transcode(from, to, packet.payload)?),
             None => payload(packet.payload, mapping),
         };
-        Some(Outgoing {
-            marker: packet.marker || fresh && !mapping.event && !mapping.quiet,
-            payload_type: mapping.to,
-            sequence,
-            timestamp,
-            payload,
-        })
+        let marker = packet.marker && !(mapping.event && self.goes_on(packet))
+            || fresh && !mapping.event && !mapping.quiet;
+        Some(Outgoing { marker, payload_type: mapping.to, sequence, timestamp, payload })
     }
 
     fn transcode(&mut self, from: Codec, to: Codec, payload: &[u8]) -> Option<Vec<u8>> {
@@ -278,6 +277,12 @@ impl Relay {
         self.anchor = None;
     }
 
+    /// Whether an event's packet is not its first. Only the first has the marker (RFC 4733 §2.2.2): Chromium sets it
+    /// on all three packets that end a short event, which some phones take for three keys.
+    fn goes_on(&mut self, packet: &Packet<'_>) -> bool {
+        self.last_event.replace(packet.timestamp) == Some(packet.timestamp)
+    }
+
     /// The timestamp that was sent last, and when.
     pub(crate) fn last(&self) -> Option<(u32, Instant)> {
         self.at.map(|at| (self.timestamp, at))
@@ -300,6 +305,7 @@ impl Relay {
         }
         self.event = None;
         self.scale = None;
+        self.last_event = None;
         // One turn ahead, so that a packet from before the first has a number too.
         let highest = u64::from(packet.sequence).saturating_add(1 << 16);
         Anchor {
@@ -390,6 +396,8 @@ pub(crate) fn silence(plan: &StreamPlan) -> Option<(u8, u32, &'static [u8])> {
     const PCMA: &[u8] = &[0xd5; 160];
     // An Opus frame without sound (RFC 6716 §3.1: CELT, 20 ms, one frame).
     const OPUS: &[u8] = &[0xf8, 0xff, 0xfe];
+    // The smallest step of both bands: a decoder comes to rest on it within a few milliseconds. Zeros are loud here.
+    const G722: &[u8] = &[0xff; 160];
     let main = plan.pairs.iter().find(|pair| pair.codec != Codec::ComfortNoise)?;
     let noise =
         plan.pairs.iter().find(|pair| pair.codec == Codec::ComfortNoise && pair.clock == main.phone_clock);
@@ -400,6 +408,7 @@ pub(crate) fn silence(plan: &StreamPlan) -> Option<(u8, u32, &'static [u8])> {
         Codec::Pcmu => PCMU,
         Codec::Pcma => PCMA,
         Codec::Opus => OPUS,
+        Codec::G722 => G722,
         // Nothing is the silence of any codec (RFC 6263 §4.1): enough to keep a path open.
         _ => &[],
     };

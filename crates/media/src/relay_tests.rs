@@ -163,6 +163,18 @@ fn an_event_of_another_clock_has_its_duration_and_its_one_timestamp_converted() 
 }
 
 #[test]
+fn the_marker_is_on_the_first_packet_of_an_event_only() {
+    // Three packets that end a short event, each marked as if it began one: as Chromium sends them.
+    let (mut relay, table) = (relay(), table());
+    let mut markers = Vec::new();
+    for (sequence, timestamp) in [(1, 800), (2, 800), (3, 800), (4, 2400), (5, 2400)] {
+        let end = Packet { marker: true, payload: &[7, 0x8a, 3, 0xc0], ..packet(126, sequence, timestamp) };
+        markers.push(relay.forward(at(0), A, &end, &table).expect("sent").marker);
+    }
+    assert_eq!(markers, [true, false, false, true, false], "two keys");
+}
+
+#[test]
 fn an_event_of_the_same_clock_is_left_as_it_is() {
     let (mut relay, table) = (relay(), table());
     let payload = [5, 0x8a, 0x03, 0xc0];

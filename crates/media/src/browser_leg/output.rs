@@ -1,6 +1,5 @@
 //! What comes out of a leg toward a browser.
 
-use crate::SocketId;
 use crate::report::MediaCause;
 use crate::rtp::Packet;
 use std::net::SocketAddr;
@@ -10,11 +9,11 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum LegOutput {
     /// Send this from the socket of that index.
-    Transmit { socket: SocketId, to: SocketAddr, bytes: Vec<u8> },
+    Transmit { socket: usize, to: SocketAddr, bytes: Vec<u8> },
     /// The browser proved to be there: its packets belong to this leg.
-    Valid { socket: SocketId, from: SocketAddr },
+    Valid { socket: usize, from: SocketAddr },
     /// Its packets no longer do.
-    Forgotten { socket: SocketId, from: SocketAddr },
+    Forgotten { socket: usize, from: SocketAddr },
     /// ICE and DTLS stand.
     Connected(SocketAddr),
     /// An authentic packet arrived.

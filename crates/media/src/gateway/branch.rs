@@ -13,7 +13,7 @@ use std::time::Duration;
 /// After so long without a packet of the browser the phone hears silence of ours.
 pub(super) const SILENT: Duration = Duration::from_secs(1);
 /// And then as often: paths through NAT and impatient exchanges stay open.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// One branch toward one target: a phone leg of its own.
 pub(super) struct Branch {
