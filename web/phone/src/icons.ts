@@ -31,6 +31,7 @@ const DRAWINGS = {
   moon: { line: 'M20 14.2A8.5 8.5 0 0 1 9.8 4a8.5 8.5 0 1 0 10.2 10.2z' },
   speaker: { line: 'M4 9.5v5h3.5l5 4v-13l-5 4zM16 9a4.2 4.2 0 0 1 0 6M18.7 6.5a8 8 0 0 1 0 11' },
   plus: { line: 'M12 5v14M5 12h14' },
+  transfer: { line: 'M4 8h14M14.5 4.5L18 8l-3.5 3.5M20 16H6M9.5 12.5L6 16l3.5 3.5' },
   outgoing: { line: 'M7 17L17 7M9 7h8v8' },
   incoming: { line: 'M17 7L7 17M15 17H7V9' },
   missed: { line: 'M20 5l-7.5 7.5L4 4M4 9.5V4h5.5M6 19.5c3.6-2.6 8.4-2.6 12 0' },

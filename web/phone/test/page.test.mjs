@@ -138,6 +138,64 @@ test('a call from dialling to hanging up', async (t) => {
   await see(page, 'recents', 'Outgoing');
 });
 
+test('a call is passed on: asked for, refused, asked for again, and over when the other two talk', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-transfer'));
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'transfer-field');
+  await page.keyboard.type('two words');
+  await page.keyboard.press('Enter');
+  await see(page, 'transfer-error', 'This is not a name');
+  await page.$eval(id('transfer-field'), (field) => field.select());
+  await page.keyboard.type('carmen');
+  await page.click(id('transfer-go'));
+  await see(page, 'call-state', 'Passing bob on to carmen');
+  await gone(page, 'transfer-field');
+  assert.equal(await inSession(page, '(session) => session.referred.target'), 'sip:carmen@example.com');
+  await inSession(page, '(session) => session.referred.handlers.failed({})');
+  await see(page, 'call-state', 'carmen was not reached. bob is still here.');
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('dora');
+  await page.keyboard.press('Enter');
+  await inSession(page, '(session) => session.referred.handlers.accepted({})');
+  await see(page, 'call-state', 'You transferred bob.');
+});
+
+/** The other side of the call asks for a call to Dora. Returns nothing; `window.referral` tells what became of it. */
+const refer = (page) => inSession(page, `(session) => {
+  window.referral = [];
+  const request = { getHeader: () => '"Dora Lindqvist" <sip:dora@example.com;transport=udp>' };
+  session.emit('refer', { request, reject: () => referral.push('rejected'), accept: (init, options) => {
+    referral.push('accepted');
+    init(fake.agent.call('sip:dora@example.com', options));
+  } });
+}`);
+
+test('the other side passes us on: the call it wants is made, and the first one ends when that stands', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await refer(page);
+  await see(page, 'call-peer', 'Dora Lindqvist');
+  await see(page, 'call-state', 'Calling');
+  await page.waitForFunction(() => referral.includes('accepted') && fake.agent.sessions.length === 2);
+  assert.equal(await page.evaluate(() => fake.agent.sessions[0].ended), false);
+  await inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
+  await see(page, 'call-state', 'In call');
+  assert.equal(await page.evaluate(() => fake.agent.sessions[0].ended), true);
+  await see(page, 'call-peer', 'Dora Lindqvist');
+});
+
+test('the call to which we are passed on fails: the first one is back', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await refer(page);
+  await page.waitForFunction(() => referral.includes('accepted') && fake.agent.sessions.length === 2);
+  await inSession(page, '(session) => session.fail(486, "Busy Here", "Busy")');
+  await see(page, 'call-peer', 'bob');
+  await see(page, 'call-state', 'In call');
+  assert.equal(await page.evaluate(() => fake.agent.sessions[0].ended), false);
+});
+
 test('an incoming call is answered; mute and hold are shown', async (t) => {
   const page = await signIn(t);
   await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com', 'Carmen Ruiz'); });

@@ -40,6 +40,7 @@ const STATES = {
   'in-call-held': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).emit('hold', { originator: 'remote' }); }); } },
   'in-call-keypad': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-keypad]'); await page.keyboard.type('4711#'); } },
   'in-call-audio': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-audio]'); } },
+  'in-call-transfer': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-transfer]'); await page.keyboard.type('two words'); await page.keyboard.press('Enter'); } },
   'in-call-waiting': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.ring('sip:dora@office.example.org', 'Dora Lindqvist'); }); } },
   'in-call-video': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => new Promise((done) => {
     const canvas = document.createElement('canvas');

@@ -8,12 +8,15 @@ import { MediaError, type Devices, type MediaProblem } from '../media/devices.ts
 import type { Agent, CallOptions, Payload, Session } from './library.ts';
 import { plainUri, type Peer } from './peer.ts';
 import { callOutcome, type Outcome } from './reason.ts';
+import { referredTo, Transfer } from './transfer.ts';
 
 export type Phase = 'microphone' | 'calling' | 'ringing' | 'early' | 'incoming' | 'connecting' | 'talking' | 'ending' | 'ended';
 
 export interface CallEvents {
   changed(): void;
   ended(call: Call): void;
+  /** The other side asks us to call somebody else in its place: `follow` makes that call. */
+  referred(call: Call, follow: () => Call, refuse: () => void): void;
   /** The microphone or camera could not be had. */
   media(problem: MediaProblem): void;
 }
@@ -32,6 +35,8 @@ export class Call {
   readonly held = { local: false, remote: false };
   /** Keys pressed during the call. */
   digits = '';
+  /** The last transfer that we asked for. */
+  transfer: Transfer | undefined;
   local: MediaStream | undefined;
   readonly remote = new MediaStream();
   session: Session | undefined;
@@ -60,6 +65,13 @@ export class Call {
     const call = new Call(peer, true, video, devices, events);
     call.session = session;
     for (const [event, react] of Object.entries(call.#handlers())) session.on(event, react);
+    return call;
+  }
+
+  /** The call that a transfer of `event` leads to. */
+  static #referred(event: Payload, peer: Peer, devices: Devices, events: CallEvents): Call {
+    const call = new Call(peer, false, false, devices, events);
+    void call.#open((options) => event.accept((session: Session) => (call.session = session), options), event.reject);
     return call;
   }
 
@@ -119,6 +131,18 @@ export class Call {
     else this.session?.hold();
   }
 
+  /** Asks the other side to call `peer` in our place; our call ends when that call stands. */
+  transferTo(peer: Peer): void {
+    if (this.phase !== 'talking' || !this.session || this.transfer?.state === 'asked') return;
+    const transfer = new Transfer(peer, () => {
+      if (transfer.state === 'done') this.hangUp();
+      this.events.changed();
+    });
+    this.transfer = transfer;
+    if (!transfer.ask(this.session)) transfer.state = 'failed';
+    this.events.changed();
+  }
+
   /** Sends a key as RFC 4733 telephone-event, or by INFO where the other side did not agree to that. */
   sendDigit(key: string): void {
     const sender = this.session?.connection?.getSenders().find((each) => each.track?.kind === 'audio');
@@ -152,20 +176,25 @@ export class Call {
   }
 
   async #dial(agent: Agent): Promise<void> {
+    await this.#open((options) => {
+      const session = agent.call(this.peer.uri, options);
+      this.session ??= session;
+      this.#watch(session.connection);
+    });
+  }
+
+  /** Opens the microphone and calls. `never` is told when it does not come to that. */
+  async #open(connect: (options: CallOptions) => void, never?: () => void): Promise<void> {
     const options = await this.#openMedia(this.video);
-    if (this.over) {
+    if (this.over || !options) {
       this.#releaseMedia();
-      return;
-    }
-    if (!options) {
+      never?.();
       this.#finish({ originator: 'local', cause: 'User Denied Media Access' });
       return;
     }
     this.#enter('calling');
     try {
-      const session = agent.call(this.peer.uri, { ...options, eventHandlers: this.#handlers() });
-      this.session ??= session;
-      this.#watch(session.connection);
+      connect({ ...options, eventHandlers: this.#handlers() });
     } catch {
       this.#finish({ originator: 'local', cause: 'Connection Error' });
     }
@@ -189,6 +218,7 @@ export class Call {
       confirmed: () => this.#talk(),
       hold: (event) => this.#hold(event, true),
       unhold: (event) => this.#hold(event, false),
+      refer: (event) => this.#refer(event),
       ended: (event) => this.#finish(event),
       failed: (event) => this.#finish(event),
     };
@@ -210,6 +240,13 @@ export class Call {
   #hold(event: Payload, on: boolean): void {
     this.held[event.originator === 'local' ? 'local' : 'remote'] = on;
     this.events.changed();
+  }
+
+  #refer(event: Payload): void {
+    const peer = referredTo(event);
+    const refuse = (): void => event.reject();
+    if (!peer || this.phase !== 'talking') refuse();
+    else this.events.referred(this, () => Call.#referred(event, peer, this.devices, this.events), refuse);
   }
 
   #watched: RTCPeerConnection | undefined;
@@ -247,6 +284,9 @@ export class Call {
     if (this.over) return;
     this.endedAt = Date.now();
     this.outcome = callOutcome(event ?? {}, this.incoming);
+    // Who was passed on may hang up before it has said that it talks.
+    const passedOn = this.transfer && this.transfer.state !== 'failed' && this.outcome.normal;
+    if (passedOn && (this.transfer?.state === 'done' || event?.originator === 'remote')) this.outcome = { key: 'endedTransferred', normal: true };
     this.#releaseMedia();
     this.#enter('ended');
     this.events.ended(this);

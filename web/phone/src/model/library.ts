@@ -46,6 +46,8 @@ export interface Session {
   readonly remote_identity?: { readonly uri: unknown; readonly display_name?: string | null } | null;
   answer(options: CallOptions): void;
   terminate(options?: { status_code?: number; reason_phrase?: string }): void;
+  /** Asks the other side to call `target` in our place; false if that is not possible now. */
+  refer(target: string, options: { eventHandlers: Handlers }): unknown;
   sendDTMF(tone: string, options?: { transportType?: 'INFO' | 'RFC2833'; duration?: number; interToneGap?: number }): void;
   hold(): boolean;
   unhold(): boolean;

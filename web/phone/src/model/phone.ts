@@ -71,6 +71,7 @@ export class Phone {
 
   signOut(): void {
     this.call?.hangUp();
+    this.#left?.hangUp();
     this.waiting?.reject();
     this.call = undefined;
     this.waiting = undefined;
@@ -122,6 +123,14 @@ export class Phone {
     this.change.signal();
   }
 
+  /** Asks the other side of the call to call whom `typed` means. Returns what is wrong with that. */
+  transfer(typed: string): TextKey | undefined {
+    const found = dial(typed, this.domain, this.known, this.#self);
+    if ('error' in found) return found.error;
+    this.call?.transferTo(found.peer);
+    return undefined;
+  }
+
   closeCall(): void {
     if (this.call?.over) this.call = undefined;
     this.change.signal();
@@ -142,6 +151,20 @@ export class Phone {
   writeTo(peer: Peer): void {
     this.conversations.show(this.conversations.with(peer));
     this.show('messages');
+  }
+
+  /** The call whose other side sent us to the one on the screen: it ends when that one stands, and is back if it fails. */
+  #left: Call | undefined;
+
+  /** Follows the other side's wish that we call somebody else: telephones do so without a question. */
+  #follow(call: Call, follow: () => Call, refuse: () => void): void {
+    if (call !== this.call || this.#left) {
+      refuse();
+      return;
+    }
+    this.#left = call;
+    this.call = follow();
+    this.change.signal();
   }
 
   get #self(): string | undefined {
@@ -190,16 +213,31 @@ export class Phone {
   }
 
   readonly #callEvents = {
-    changed: (): void => this.change.signal(),
+    changed: (): void => this.#changed(),
     media: (problem: MediaProblem): void => {
       this.mediaProblem = problem;
       this.change.signal();
     },
     ended: (call: Call): void => this.#ended(call),
+    referred: (call: Call, follow: () => Call, refuse: () => void): void => this.#follow(call, follow, refuse),
   };
+
+  #changed(): void {
+    const left = this.#left;
+    if (left && this.call?.phase === 'talking') {
+      this.#left = undefined;
+      left.hangUp();
+    }
+    this.change.signal();
+  }
 
   #ended(call: Call): void {
     this.#record(call);
+    if (call === this.#left) this.#left = undefined;
+    if (call === this.call && this.#left) {
+      this.call = this.#left;
+      this.#left = undefined;
+    }
     if (call === this.waiting) this.waiting = undefined;
     if (call === this.call && this.waiting) {
       this.call = this.waiting;

@@ -107,6 +107,10 @@ export const en = {
   resume: 'Resume',
   audio: 'Audio',
   hideKeypad: 'Hide keypad',
+  transfer: 'Transfer',
+  transferTo: 'Transfer {peer} to: name, number or SIP address',
+  transferring: 'Passing {peer} on to {target} …',
+  transferFailed: '{target} was not reached. {peer} is still here.',
   callAgain: 'Call again',
   message: 'Message',
   microphone: 'Microphone',
@@ -127,6 +131,7 @@ export const en = {
   // Why a call ended
   endedByYou: 'You hung up.',
   endedByPeer: '{peer} hung up.',
+  endedTransferred: 'You transferred {peer}.',
   endedCancelled: 'You cancelled the call.',
   endedMissed: '{peer} stopped calling.',
   endedElsewhere: 'Answered on another device.',

@@ -104,6 +104,10 @@ export const es: Record<TextKey, string> = {
   resume: 'Retomar',
   audio: 'Audio',
   hideKeypad: 'Ocultar teclado',
+  transfer: 'Transferir',
+  transferTo: 'Transferir a {peer} a: nombre, número o dirección SIP',
+  transferring: 'Pasando a {peer} con {target} …',
+  transferFailed: 'No se localizó a {target}. {peer} sigue aquí.',
   callAgain: 'Volver a llamar',
   message: 'Mensaje',
   microphone: 'Micrófono',
@@ -123,6 +127,7 @@ export const es: Record<TextKey, string> = {
 
   endedByYou: 'Has colgado.',
   endedByPeer: '{peer} ha colgado.',
+  endedTransferred: 'Has transferido a {peer}.',
   endedCancelled: 'Has cancelado la llamada.',
   endedMissed: '{peer} dejó de llamar.',
   endedElsewhere: 'Contestada en otro dispositivo.',

@@ -7,6 +7,7 @@ import type { Phone } from '../model/phone.ts';
 import { LevelMeter } from '../media/level.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { deviceView } from './devices.ts';
+import { transferView } from './transfer.ts';
 import { avatar, clock, iconButton, keypad, relabel, type View } from './view.ts';
 
 const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
@@ -15,7 +16,7 @@ const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
 };
 
 /** What lies over the controls of a running call. */
-export type Sheet = 'none' | 'keypad' | 'audio';
+export type Sheet = 'none' | 'keypad' | 'audio' | 'transfer';
 
 export interface CallView extends View {
   /** Closes what lies over the controls; says whether something did. */
@@ -38,12 +39,13 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   const keys = digitsView(phone, sounds);
   const devices = deviceView(phone, ['microphone', 'speaker'], 'call');
   const audio = h('div', { class: 'sheet' }, devices.element);
+  const transfer = transferView(phone, () => { sheet = 'none'; phone.change.signal(); });
   const waiting = waitingView(phone);
 
   const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('call') },
     remoteVideo, localVideo, waiting.element,
     who.element,
-    keys.element, audio, controls.element, ringing, ended.element);
+    keys.element, audio, transfer.element, controls.element, ringing, ended.element);
 
   function update(): void {
     const { call } = phone;
@@ -60,6 +62,10 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     show(keys.element, sheet === 'keypad');
     keys.update();
     show(audio, sheet === 'audio');
+    const opened = sheet === 'transfer' && transfer.element.hidden;
+    show(transfer.element, sheet === 'transfer');
+    if (sheet === 'transfer') transfer.update();
+    if (opened) transfer.open();
     show(ringing, call.phase === 'incoming');
     show(controls.element, !call.over && call.phase !== 'incoming');
     show(ended.element, call.over);
@@ -146,6 +152,10 @@ function stateText(call: Call): string {
   if (call.phase === 'ended') return call.outcome ? text(call.outcome.key, { peer }) : '';
   if (call.phase === 'incoming' && call.video) return text('phaseIncomingVideo');
   if (call.phase === 'talking') {
+    const { transfer } = call;
+    const target = transfer ? nameOf(transfer.peer) : '';
+    if (transfer?.state === 'asked') return text('transferring', { peer, target });
+    if (transfer?.state === 'failed') return text('transferFailed', { peer, target });
     if (call.held.local && call.held.remote) return text('heldByBoth');
     if (call.held.local) return text('heldByYou');
     if (call.held.remote) return text('heldByPeer', { peer });
@@ -167,13 +177,14 @@ function talkControls(phone: Phone, toggle: (sheet: Sheet) => void): { element: 
   const keys = iconButton({ icon: 'keypad', label: text('keypad'), id: 'call-keypad', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => toggle('keypad') });
   const audio = iconButton({ icon: 'speaker', label: text('audio'), id: 'call-audio', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => { void phone.devices.refresh(); toggle('audio'); } });
   const hold = iconButton({ icon: 'pause', label: text('hold'), id: 'call-hold', style: 'round glass', caption: true, attributes: pressed, press: () => phone.call?.toggleHold() });
+  const transfer = iconButton({ icon: 'transfer', label: text('transfer'), id: 'call-transfer', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => toggle('transfer') });
   const hangUp = iconButton({ icon: 'hangUp', label: text('hangUp'), id: 'call-hangup', style: 'round red', caption: true, press: () => phone.call?.hangUp() });
   const write = iconButton({ icon: 'message', label: text('message'), id: 'call-message', style: 'round glass', caption: true, press: () => phone.call && phone.writeTo(phone.call.peer) });
   return {
-    element: h('div', { class: 'controls' }, mute, keys, audio, hold, hangUp, write),
+    element: h('div', { class: 'controls' }, mute, keys, audio, hold, transfer, hangUp, write),
     update(call, sheet) {
       const talking = call.phase === 'talking';
-      for (const button of [mute, keys, audio, hold]) button.disabled = !talking && !(button === keys && call.phase === 'early');
+      for (const button of [mute, keys, audio, hold, transfer]) button.disabled = !talking && !(button === keys && call.phase === 'early');
       hangUp.disabled = call.phase === 'ending';
       relabel(mute, call.muted ? 'microphoneOff' : 'microphone', text(call.muted ? 'unmute' : 'mute'));
       relabel(hold, call.held.local ? 'resume' : 'pause', text(call.held.local ? 'resume' : 'hold'));
@@ -181,6 +192,7 @@ function talkControls(phone: Phone, toggle: (sheet: Sheet) => void): { element: 
       hold.setAttribute('aria-pressed', String(call.held.local));
       keys.setAttribute('aria-expanded', String(sheet === 'keypad'));
       audio.setAttribute('aria-expanded', String(sheet === 'audio'));
+      transfer.setAttribute('aria-expanded', String(sheet === 'transfer'));
     },
   };
 }

@@ -65,6 +65,14 @@ export class FakeSession extends Emitter implements Session {
     return true;
   }
 
+  /** Where the other side was asked to call, and who hears how that goes. */
+  referred: { target: string; handlers: Handlers } | undefined;
+
+  refer(target: string, { eventHandlers }: { eventHandlers: Handlers }): boolean {
+    this.referred = { target, handlers: eventHandlers };
+    return true;
+  }
+
   mute(): void {}
   unmute(): void {}
 

@@ -1,0 +1,43 @@
+/**
+ * A blind transfer: one side of a call asks the other to call somebody else in its place (RFC 3515, RFC 5589 §6).
+ *
+ *     asked -> done       the other side talks to the target
+ *           -> failed     it said why not; the call goes on
+ */
+import type { Payload, Session } from './library.ts';
+import { plainUri, type Peer } from './peer.ts';
+
+export type TransferState = 'asked' | 'done' | 'failed';
+
+/** A transfer that we asked for. */
+export class Transfer {
+  state: TransferState = 'asked';
+
+  constructor(readonly peer: Peer, private readonly settled: () => void) {}
+
+  /** Asks. Returns false if the call cannot do it now. */
+  ask(session: Session): boolean {
+    const failed = (): void => this.#settle('failed');
+    const eventHandlers = { accepted: () => this.#settle('done'), failed, requestFailed: failed };
+    try {
+      return session.refer(this.peer.uri, { eventHandlers }) !== false;
+    } catch {
+      return false;
+    }
+  }
+
+  #settle(state: TransferState): void {
+    if (this.state !== 'asked') return;
+    this.state = state;
+    this.settled();
+  }
+}
+
+/** Whom the other side wants us to call. */
+export function referredTo(event: Payload): Peer | undefined {
+  const address = String(event.request?.getHeader?.('Refer-To') ?? '');
+  const [, name, uri] = /^\s*(?:"([^"]*)"\s*)?<([^<>]+)>/.exec(address) ?? /^\s*()([^\s<>;]+)/.exec(address) ?? [];
+  if (!uri || !/^sips?:/i.test(uri)) return undefined;
+  const plain = plainUri(uri.replace(/\?.*$/, ''));
+  return name ? { uri: plain, name } : { uri: plain };
+}
