@@ -60,4 +60,17 @@ describe('a page registered through our edge at a Kamailio', () => {
     await alice.hangUp();
     await bob.event('CALL_CLOSED', { from: seen });
   });
+
+  test('calls another page behind the same edge: the call passes us twice, and both hear each other', async (t) => {
+    const { server, alice } = await edge(t);
+    const carol = await PhonePage.open(t, server, 'carol', { tone: 880 });
+    await alice.call('carol');
+    await carol.phase('incoming');
+    await carol.answer();
+    await alice.phase('talking');
+    await alice.hears(880);
+    await carol.hears(440);
+    await carol.hangUp();
+    await alice.phase('ended');
+  });
 });

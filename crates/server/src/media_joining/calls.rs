@@ -22,6 +22,8 @@ use super::reading::{has_description, other, side_before, side_of, tag, transact
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The most calls that are joined at a time.
 const LIMIT: usize = 20_000;
+/// How often one call may pass us.
+const MOST_PASSAGES: usize = 4;
 /// The most dialogs that are told apart behind one branch.
 const MOST_DIALOGS: usize = 16;
 
@@ -59,6 +61,8 @@ struct Branch {
     negotiation: Negotiation,
     /// Between which sides it stands is known: its media goes through the gateway.
     joined: bool,
+    /// The kind of the hop to which the INVITE went: requests of the callee come back from there.
+    beyond: Option<Side>,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,8 @@ struct Call {
     key: CallKey,
     caller_tag: Vec<u8>,
     caller: Side,
+    /// The kind of the hop from which the INVITE came.
+    before: Option<Side>,
     /// The branches that may still win.
     branches: HashMap<BranchKey, Branch>,
     won: Option<BranchKey>,
@@ -75,9 +81,12 @@ struct Call {
 }
 
 /// The calls that are joined.
+///
+/// A call may pass us more than once: from a page to a proxy that we serve as edge, and from there back to another
+/// page. Each passage is joined by itself. They are told apart by the hop from which a message came.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    by_call_id: HashMap<Vec<u8>, Call>,
+    by_call_id: HashMap<Vec<u8>, Vec<Call>>,
 }
 
 impl Calls {
@@ -93,8 +102,11 @@ impl Calls {
         if method == Method::Invite && tag(request.to()).is_empty() {
             return self.invite(now, call_id, request, to);
         }
-        let call = self.by_call_id.get_mut(&call_id)?;
-        let (from, key) = call.sender(request)?;
+        let passages = self.by_call_id.get_mut(&call_id)?;
+        let (call, from, key) = passages.iter_mut().find_map(|call| {
+            let (from, key) = call.sender(request)?;
+            Some((call, from, key))
+        })?;
         let meaning = call.branches.get_mut(&key)?.negotiation.request(now, read(request, from)?);
         call.step(key, meaning)
     }
@@ -109,21 +121,25 @@ impl Calls {
         let caller_tag = tag(request.from());
         let invite = read(request, caller)?;
         let key = invite.via.clone();
-        let call = self.by_call_id.entry(call_id.clone()).or_insert_with(|| Call {
-            key: super::dialogs::key(&call_id, &caller_tag),
-            caller_tag: caller_tag.clone(),
-            caller,
-            branches: HashMap::new(),
-            won: None,
-            consequences: Vec::new(),
-            begun: now,
-        });
+        let before = side_before(request);
+        let passages = self.by_call_id.entry(call_id.clone()).or_default();
         // A stranger who takes somebody's Call-ID gets no part in the call.
-        if call.caller_tag != caller_tag || call.caller != caller {
+        if passages.iter().any(|call| call.caller_tag != caller_tag) {
             return None;
         }
+        let known = passages.iter().position(|call| call.caller == caller && call.before == before);
+        let place = known.unwrap_or(passages.len());
+        if known.is_none() {
+            if place == MOST_PASSAGES {
+                return None;
+            }
+            let key = super::dialogs::key(&call_id, &caller_tag, place);
+            passages.push(Call::new(key, caller_tag, caller, before, now));
+        }
+        let call = passages.get_mut(place)?;
         let branch = call.branches.entry(key.clone()).or_default();
         branch.joined |= described;
+        branch.beyond = Some(side_of(to));
         let meaning = branch.negotiation.request(now, invite);
         call.step(key, meaning)
     }
@@ -131,7 +147,8 @@ impl Calls {
     /// What a response that has arrived, with our Via on top, means.
     pub(crate) fn response(&mut self, now: Instant, response: &Message) -> Option<Step> {
         let call_id = response.call_id().ok()?;
-        let call = self.by_call_id.get_mut(call_id)?;
+        let via = transaction(response)?;
+        let call = self.by_call_id.get_mut(call_id)?.iter_mut().find(|call| call.knows(&via))?;
         let step = call.response(now, response);
         if call.branches.is_empty() {
             call.consequences = vec![Consequence::CallOver(call.key.clone())];
@@ -141,47 +158,63 @@ impl Calls {
 
     /// The call that this first INVITE belongs to, if it is or may be joined.
     pub(crate) fn begun_by(&self, request: &Message) -> Option<CallKey> {
-        let call = self.by_call_id.get(request.call_id().ok()?)?;
+        let via = transaction(request)?;
+        let call = self.by_call_id.get(request.call_id().ok()?)?.iter().find(|call| call.knows(&via))?;
         let begins = request.method() == Some(Method::Invite) && tag(request.to()).is_empty();
         (begins && call.caller_tag == tag(request.from())).then(|| call.key.clone())
     }
 
     /// What follows from a request once it has left.
     pub(crate) fn after_request(&mut self, request: &Message) -> Option<Consequence> {
-        let call_id = request.call_id().ok()?;
-        let call = self.by_call_id.get(call_id)?;
-        match request.method()? {
-            Method::Bye if call.ends_with(request) => self.forget(call_id),
-            _ => None,
+        if request.method() != Some(Method::Bye) {
+            return None;
         }
+        let call_id = request.call_id().ok()?;
+        let passages = self.by_call_id.get_mut(call_id)?;
+        let place = passages.iter().position(|call| call.ends_with(request))?;
+        let over = Consequence::CallOver(passages.remove(place).key);
+        if passages.is_empty() {
+            self.by_call_id.remove(call_id);
+        }
+        Some(over)
     }
 
     /// What follows from a response once it has arrived.
     pub(crate) fn after_response(&mut self, response: &Message) -> Vec<Consequence> {
         let Ok(call_id) = response.call_id() else { return Vec::new() };
-        let Some(call) = self.by_call_id.get_mut(call_id) else { return Vec::new() };
-        let consequences = core::mem::take(&mut call.consequences);
-        if call.branches.is_empty() {
+        let Some(passages) = self.by_call_id.get_mut(call_id) else { return Vec::new() };
+        let consequences =
+            passages.iter_mut().flat_map(|call| core::mem::take(&mut call.consequences)).collect();
+        passages.retain(|call| !call.branches.is_empty());
+        if passages.is_empty() {
             self.by_call_id.remove(call_id);
         }
         consequences
     }
 
-    fn forget(&mut self, call_id: &[u8]) -> Option<Consequence> {
-        self.by_call_id.remove(call_id).map(|call| Consequence::CallOver(call.key))
-    }
-
     /// Forgets the call of that key, whose media is gone.
     pub(crate) fn lost(&mut self, key: &CallKey) {
-        self.by_call_id.retain(|_, call| call.key != *key);
+        self.keep(|call| call.key != *key);
     }
 
     /// Calls that nobody ever answered or refused.
     pub(crate) fn stale(&mut self, now: Instant) -> Vec<Consequence> {
-        let is_stale = |call: &Call| call.won.is_none() && now > call.begun + PATIENCE;
-        let stale: Vec<Vec<u8>> =
-            self.by_call_id.iter().filter(|(_, call)| is_stale(call)).map(|(id, _)| id.clone()).collect();
-        stale.iter().filter_map(|call_id| self.forget(call_id)).collect()
+        let mut stale = Vec::new();
+        self.keep(|call| {
+            let fresh = call.won.is_some() || now <= call.begun + PATIENCE;
+            if !fresh {
+                stale.push(Consequence::CallOver(call.key.clone()));
+            }
+            fresh
+        });
+        stale
+    }
+
+    fn keep(&mut self, mut wanted: impl FnMut(&Call) -> bool) {
+        self.by_call_id.retain(|_, passages| {
+            passages.retain(&mut wanted);
+            !passages.is_empty()
+        });
     }
 }
 
@@ -197,6 +230,15 @@ fn read(request: &Message, from: Side) -> Option<Request<'_>> {
 }
 
 impl Call {
+    fn new(key: CallKey, caller_tag: Vec<u8>, caller: Side, before: Option<Side>, begun: Instant) -> Self {
+        let (branches, consequences) = (HashMap::new(), Vec::new());
+        Self { key, caller_tag, caller, before, branches, won: None, consequences, begun }
+    }
+
+    fn knows(&self, via: &BranchKey) -> bool {
+        self.branches.values().any(|branch| branch.negotiation.knows(via))
+    }
+
     fn step(&mut self, branch: BranchKey, meaning: Meaning) -> Option<Step> {
         let call = self.key.clone();
         match meaning {
@@ -272,7 +314,8 @@ impl Call {
         self.won = Some(key);
     }
 
-    /// Who sends a request inside this call, and in which branch's dialog.
+    /// Who sends a request inside this call, and in which branch's dialog. `None` as well for what comes from another
+    /// hop than this passage's: it is another passage's, or passes us again on its way.
     fn sender(&self, request: &Message) -> Option<(Side, BranchKey)> {
         let (from, to) = (tag(request.from()), tag(request.to()));
         let (side, callee) = if from == self.caller_tag {
@@ -282,8 +325,10 @@ impl Call {
         } else {
             return None;
         };
-        let (key, _) = self.branches.iter().find(|(_, branch)| branch.tags.contains(&callee))?;
-        Some((side, key.clone()))
+        let (key, branch) = self.branches.iter().find(|(_, branch)| branch.tags.contains(&callee))?;
+        let hop = if side == self.caller { self.before } else { branch.beyond };
+        let elsewhere = side_before(request).zip(hop).is_some_and(|(before, hop)| before != hop);
+        (!elsewhere).then(|| (side, key.clone()))
     }
 
     /// Whether the call is over with this BYE: that of the dialog that won, or of the only one there is.

@@ -29,6 +29,10 @@ fn call() -> CallKey {
     CallKey::new(b"one\0a".to_vec())
 }
 
+fn offer(branch: &str, from: Side) -> Step {
+    Step::Offer { call: call(), branch: key(branch), from, replaces: false }
+}
+
 fn key(branch: &str) -> BranchKey {
     BranchKey::new(branch.as_bytes())
 }
@@ -223,4 +227,50 @@ fn the_dialog_of_a_fork_behind_us_that_came_too_late_neither_changes_nor_ends_th
     let bye = message("BYE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "c", "2 BYE", "");
     assert_eq!(calls.after_request(&bye), None);
     assert!(!calls.is_empty());
+}
+
+/// A message that came to us from a hop of this transport.
+fn from_hop(message: &Message, transport: &str) -> Message {
+    let text = String::from_utf8(message.as_bytes().to_vec()).unwrap();
+    let below = format!("\r\nVia: SIP/2.0/{transport} 192.0.2.7;branch=z9below\r\nFrom:");
+    Message::parse(text.replacen("\r\nFrom:", &below, 1).as_bytes()).unwrap()
+}
+
+#[test]
+fn a_call_that_passes_twice_is_joined_twice() {
+    // From alice's page to a proxy behind us, and from there to bob's page.
+    let again = || CallKey::new(b"one\0a\0".to_vec());
+    let mut calls = Calls::default();
+    let first = calls.request(Instant::ZERO, &from_hop(&invite("z1", BROWSER), "WSS"), Transport::Udp);
+    assert_eq!(first, Some(offer("z1", Side::Browser)));
+    let second = calls.request(Instant::ZERO, &from_hop(&invite("z2", PHONE), "UDP"), Transport::Wss);
+    let Some(Step::Offer { call: joined, from, .. }) = second else { panic!("{second:?}") };
+    assert_eq!((joined, from), (again(), Side::Phone));
+
+    let step = calls.response(Instant::ZERO, &ok("z2", BROWSER));
+    assert_eq!(step, Some(Step::Answer { call: again(), branch: key("z2"), from: Side::Browser }));
+    calls.after_response(&ok("z2", BROWSER));
+    let step = calls.response(Instant::ZERO, &ok("z1", PHONE));
+    assert_eq!(step, Some(Step::Answer { call: call(), branch: key("z1"), from: Side::Phone }));
+    calls.after_response(&ok("z1", PHONE));
+
+    // Bob hangs up: the BYE ends the passage through which it goes, and then the other.
+    let bye = message("BYE sip:alice@x.invalid SIP/2.0", "z3", "b", "a", "7 BYE", "");
+    assert_eq!(calls.after_request(&from_hop(&bye, "WSS")), Some(Consequence::CallOver(again())));
+    assert_eq!(calls.after_request(&from_hop(&bye, "UDP")), Some(Consequence::CallOver(call())));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn a_request_that_passes_again_on_its_way_to_a_phone_is_translated_once() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &from_hop(&invite("z1", BROWSER), "WSS"), Transport::Udp).unwrap();
+    calls.response(Instant::ZERO, &ok("z1", PHONE)).unwrap();
+    calls.after_response(&ok("z1", PHONE));
+    let reinvite =
+        |branch, body| message("INVITE sip:bob@192.0.2.9 SIP/2.0", branch, "a", "b", "2 INVITE", body);
+    let step = calls.request(Instant::ZERO, &from_hop(&reinvite("z5", BROWSER), "WSS"), Transport::Udp);
+    assert!(matches!(step, Some(Step::Offer { from: Side::Browser, .. })));
+    let step = calls.request(Instant::ZERO, &from_hop(&reinvite("z6", PHONE), "UDP"), Transport::Udp);
+    assert_eq!(step, None);
 }

@@ -46,9 +46,11 @@ pub(super) struct Dialogs {
     by_call: HashMap<CallKey, Dialog>,
 }
 
-/// The name of a call: its Call-ID and the caller's tag.
-pub(super) fn key(call_id: &[u8], caller_tag: &[u8]) -> CallKey {
-    CallKey::new([call_id, b"\0", caller_tag].concat())
+/// The name of a call: its Call-ID, the caller's tag, and how often it has passed us before.
+pub(super) fn key(call_id: &[u8], caller_tag: &[u8], passage: usize) -> CallKey {
+    let mut key = [call_id, b"\0", caller_tag].concat();
+    key.extend(core::iter::repeat_n(0, passage));
+    CallKey::new(key)
 }
 
 fn tag(message: &Message, name: HeaderName) -> &[u8] {
@@ -133,7 +135,7 @@ impl Dialogs {
     /// The call that a message belongs to.
     pub(super) fn call_of(&self, message: &Message) -> Option<CallKey> {
         let call_id = message.call_id().ok()?;
-        let keys = [HeaderName::From, HeaderName::To].map(|side| key(call_id, tag(message, side)));
+        let keys = [HeaderName::From, HeaderName::To].map(|side| key(call_id, tag(message, side), 0));
         keys.into_iter().find(|call| self.by_call.contains_key(call))
     }
 
@@ -221,7 +223,7 @@ mod tests {
 
     fn answered() -> (Dialogs, CallKey) {
         let mut dialogs = Dialogs::default();
-        let call = key(b"one", b"a");
+        let call = key(b"one", b"a", 0);
         dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
         dialogs.response(Instant::from_secs(2), &message("SIP/2.0 200 OK", "a", "b", "7 INVITE", PHONE));
         (dialogs, call)
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn nobody_hangs_up_what_was_not_answered() {
         let mut dialogs = Dialogs::default();
-        let call = key(b"one", b"a");
+        let call = key(b"one", b"a", 0);
         dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
         dialogs.response(Instant::ZERO, &message("SIP/2.0 180 Ringing", "a", "b", "7 INVITE", PHONE));
         assert!(byes(&dialogs, &call).is_empty());

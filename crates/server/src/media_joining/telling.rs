@@ -37,29 +37,27 @@ pub(super) fn name(call: &CallKey) -> String {
 
 fn sentence(report: &media::CallReport) -> String {
     let codec = report.codec.unwrap_or("no codec");
-    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic, dropped: u64| {
-        let dropped = if dropped == 0 { String::new() } else { format!(", {dropped} dropped") };
+    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic| {
         format!(
-            "{} packets in ({} lost, jitter {} ms), {} out{dropped}",
+            "{} packets in ({} lost, jitter {} ms), {} out",
             received.traffic.packets,
             received.lost,
             received.jitter.as_millis(),
             sent.packets
         )
     };
-    let over = if report.browser.transport == Some(media::IceTransport::Tcp) { " over TCP" } else { "" };
     let mut sentence = format!(
-        "{codec} for {} s; browser{over} {}; phone {}",
+        "{codec} for {} s; browser {}; phone {}",
         report.duration.as_secs(),
-        leg(&report.browser.received, &report.browser.sent, report.browser.dropped),
-        leg(&report.phone.received, &report.phone.sent, report.phone.dropped)
+        leg(&report.browser.received, &report.browser.sent),
+        leg(&report.phone.received, &report.phone.sent)
     );
     if let Some(video) = &report.video {
         sentence.push_str(&format!(
             "; {} pictures: browser {}; phone {}; asked for a whole one: browser {}, phone {}",
             video.codec.unwrap_or("no"),
-            leg(&video.browser.received, &video.browser.sent, 0),
-            leg(&video.phone.received, &video.phone.sent, video.phone.dropped),
+            leg(&video.browser.received, &video.browser.sent),
+            leg(&video.phone.received, &video.phone.sent),
             video.asked_of_browser,
             video.asked_of_phone
         ));
