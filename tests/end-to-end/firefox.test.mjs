@@ -1,86 +1,37 @@
 // The phone page in Firefox: with an ordinary SIP phone through the media gateway, and with the page in Chromium.
 //
 // Firefox offers no way to itself without an address beside loopback and a default route.
-import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Baresip } from '../harness/baresip.mjs';
 import { chromium } from '../harness/browser.mjs';
 import { firefox } from '../harness/firefox.mjs';
 import { insideANetwork } from '../harness/network.mjs';
+import {
+  ALICE, BOB, bothHold, hearEachOther, pageAndPhone, pageCalls, pageHangsUp, pageHolds, pagePressesDigit, phoneCalls, phoneHangsUp, phoneHolds,
+} from '../harness/page_and_phone.mjs';
 import { PhonePage } from '../harness/phone_page.mjs';
 import { Server } from '../harness/server.mjs';
 
 insideANetwork(import.meta.filename);
 
-const ALICE = 440;
-const BOB = 660;
-
 describe('alice in Firefox and bob with a plain phone', () => {
-  const pair = async (t) => {
-    const server = await Server.start(t);
-    const alice = await PhonePage.open(t, server, 'alice', { browser: firefox, tone: ALICE });
-    const bob = await Baresip.start(t, { user: 'bob', port: server.ports.sip, tone: BOB });
-    return { alice, bob };
-  };
-
-  test('alice calls: both hear each other, and alice hangs up', async (t) => {
-    const { alice, bob } = await pair(t);
-    await alice.call('bob');
-    await bob.event('CALL_INCOMING');
-    bob.accept();
-    await alice.phase('talking');
-    await alice.hears(BOB);
-    await bob.hears(ALICE);
-    await alice.hangUp();
-    await bob.event('CALL_CLOSED');
-    alice.unharmed();
+  test('alice calls: both hear each other, a digit arrives, both hold and resume, and alice hangs up', async (t) => {
+    const both = await pageAndPhone(t, { browser: firefox });
+    await pageCalls(both);
+    await hearEachOther(both);
+    await pagePressesDigit(both);
+    await pageHolds(both);
+    await phoneHolds(both);
+    await pageHangsUp(both);
   });
 
-  test('bob calls: both hear each other, and bob hangs up', async (t) => {
-    const { alice, bob } = await pair(t);
-    bob.dial('sip:alice@127.0.0.1');
-    await alice.phase('incoming');
-    await alice.answer();
-    await alice.phase('talking');
-    await alice.hears(BOB);
-    await bob.hears(ALICE);
-    bob.hangUp();
-    await alice.phase('ended');
-    alice.unharmed();
-  });
-
-  test('a digit that alice presses reaches the phone', async (t) => {
-    const { alice, bob } = await pair(t);
-    bob.dial('sip:alice@127.0.0.1');
-    await alice.phase('incoming');
-    await alice.answer();
-    await alice.phase('talking');
-    await alice.hears(BOB);
-    await alice.press('call-keypad');
-    await alice.press('call-key-5');
-    const digit = await bob.event('CALL_DTMF_START');
-    assert.equal(digit.param, '5');
-    await alice.hangUp();
-    await bob.event('CALL_CLOSED');
-    alice.unharmed();
-  });
-
-  test('alice holds and resumes: she hears bob again, and bob her', async (t) => {
-    const { alice, bob } = await pair(t);
-    await alice.call('bob');
-    await bob.event('CALL_INCOMING');
-    bob.accept();
-    await alice.phase('talking');
-    await alice.hears(BOB);
-    await alice.press('call-hold');
-    await alice.says(/hold/i);
-    await alice.hearsNothing();
-    await alice.press('call-hold');
-    await alice.hears(BOB);
-    await bob.hears(ALICE);
-    await alice.hangUp();
-    await bob.event('CALL_CLOSED');
-    alice.unharmed();
+  test('bob calls: both hear each other, a digit arrives, both hold at a time, and bob hangs up', async (t) => {
+    const both = await pageAndPhone(t, { browser: firefox });
+    await phoneCalls(both);
+    await hearEachOther(both);
+    await pagePressesDigit(both);
+    await bothHold(both);
+    await phoneHangsUp(both);
   });
 });
 

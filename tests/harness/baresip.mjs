@@ -6,14 +6,17 @@ import { Program } from './program.mjs';
 import { freePort } from './ports.mjs';
 import { temporaryFolder } from './folder.mjs';
 import { PASSWORD } from './server.mjs';
-import { strongestIn } from './tone.mjs';
+import { Listening } from './tone.mjs';
 import { until } from './wait.mjs';
 
 const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/local/lib/baresip/modules'];
 
 export class Baresip {
-  /** A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', flags = [] }) {
+  /**
+   * A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. `early`: it
+   * sends its tone before it is answered.
+   */
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', early = false }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
@@ -49,9 +52,9 @@ export class Baresip {
     writeFileSync(
       join(phone.folder, 'accounts'),
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
-        `regint=${register ? 600 : 0};audio_codecs=${codecs}\n`,
+        `regint=${register ? 600 : 0};audio_codecs=${codecs}${early ? ';answermode=early' : ''}\n`,
     );
-    phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder, ...flags]);
+    phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
     test.after(() => phone.stop());
     await phone.program.says(/baresip is ready/);
     phone.socket = await phone.#connect(control);
@@ -91,19 +94,46 @@ export class Baresip {
     await this.program.says(/200 OK|All .*registered|registered successfully/i);
   }
 
-  /** What the phone has heard so far in its last call: a WAV file. */
+  /** What the phone has heard so far in its last call: a WAV file. It stops recording when a call is held. */
   heard() {
     const recordings = readdirSync(this.folder).filter((name) => name.endsWith('dec.wav')).sort();
-    return readFileSync(join(this.folder, recordings.at(-1)));
+    return recordings.length > 0 ? readFileSync(join(this.folder, recordings.at(-1))) : undefined;
   }
 
   /** Waits until the phone hears a tone, and not the other tones that are around. */
   async hears(hertz, { within = 10_000 } = {}) {
-    return until(`a tone of ${hertz} Hz at ${this.user}'s phone`, () => {
-      const found = strongestIn(this.heard(), [hertz, ...[440, 660, 880].filter((other) => other !== hertz)]);
-      if (found.hertz === hertz && found.level > 0.02 && found.level > 10 * found.next) return found;
-      throw new Error(JSON.stringify(found));
-    }, { within });
+    const listening = new Listening(() => this.heard());
+    return until(`a tone of ${hertz} Hz at ${this.user}'s phone`, () => listening.hears(hertz), { within });
+  }
+
+  /** Waits until the phone hears silence: packets with nothing in them, not a lack of packets. */
+  async hearsNothing({ within = 10_000 } = {}) {
+    const listening = new Listening(() => this.heard());
+    return until(`silence at ${this.user}'s phone`, () => listening.hearsNothing(), { within });
+  }
+
+  async #figures() {
+    const from = this.events.length;
+    this.command('audio_debug');
+    const told = await until(`${this.user}'s phone to tell its figures`, () => this.events.slice(from).find((event) => event.response));
+    return told.data;
+  }
+
+  /** How many packets of sound have arrived in the present call. */
+  async received() {
+    return Number((await this.#figures()).match(/rcvd=(\d+)/)?.[1] ?? 0);
+  }
+
+  /** The ports between which the sound of the present call goes. */
+  async path() {
+    const [, local, remote] = (await this.#figures()).match(/local: \S+:(\d+), remote: \S+?:(\d+)\//);
+    return { local: Number(local), remote: Number(remote) };
+  }
+
+  /** Waits until packets of sound arrive: how a phone that was held and records no more is known to be talked to. */
+  async receives({ within = 10_000 } = {}) {
+    const before = await this.received();
+    return until(`packets for ${this.user}'s phone`, async () => (await this.received()) > before + 10, { within });
   }
 
   dial(target) {
@@ -116,6 +146,24 @@ export class Baresip {
 
   hangUp() {
     this.command('hangup');
+  }
+
+  hold() {
+    this.command('hold');
+  }
+
+  resume() {
+    this.command('resume');
+  }
+
+  /** Asks the other side to call somebody else. */
+  transfer(target) {
+    this.command('transfer', target);
+  }
+
+  /** Presses a key during the call. */
+  press(key) {
+    this.command('sndcode', key);
   }
 
   async stop() {

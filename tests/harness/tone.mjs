@@ -49,22 +49,63 @@ export async function heardInPage(find, milliseconds) {
   return { hertz: (best * context.sampleRate) / analyser.fftSize, level: levels[best] };
 }
 
-/** The strongest of some frequencies at the end of a recording (16 bit WAV), and how far it stands out. */
-export function strongestIn(wav, frequencies) {
-  const rate = wav.readUInt32LE(24);
-  const channels = wav.readUInt16LE(22);
-  const samples = [];
-  for (let at = 44; at + 2 <= wav.length; at += 2 * channels) samples.push(wav.readInt16LE(at) / 32_768);
-  const window = samples.slice(-Math.round(rate / 2));
-  const power = (hertz) => {
-    let real = 0;
-    let imaginary = 0;
-    window.forEach((sample, index) => {
-      real += sample * Math.cos((2 * Math.PI * hertz * index) / rate);
-      imaginary += sample * Math.sin((2 * Math.PI * hertz * index) / rate);
-    });
-    return (2 * Math.hypot(real, imaginary)) / Math.max(1, window.length);
-  };
-  const found = frequencies.map((hertz) => ({ hertz, level: power(hertz) })).sort((one, other) => other.level - one.level);
-  return { ...found[0], next: found[1]?.level ?? 0, seconds: samples.length / rate };
+/** The format of a recording that says it (16 bit WAV). */
+function formatOf(wav, otherwise) {
+  if (wav.toString('latin1', 0, 4) !== 'RIFF') return otherwise;
+  return { rate: wav.readUInt32LE(24), channels: wav.readUInt16LE(22) };
+}
+
+/** The tones of the tests: whoever looks for one must find it stronger than the others. */
+const TONES = [440, 660, 880];
+/** So much of a recording is needed to judge it. */
+const SECONDS = 0.3;
+
+/**
+ * What a phone hears, by its recording: `read` gives the file as it is now, or nothing. Only what is recorded from now
+ * on counts. `format` is for recordings that are told their format only when they are closed.
+ */
+export class Listening {
+  constructor(read, format) {
+    this.read = read;
+    this.format = format;
+    this.from = read()?.length ?? 44;
+  }
+
+  /** How strong each tone is, all sound as loud as it is, and for how long was listened; throws while that is too short. */
+  found() {
+    const wav = this.read() ?? Buffer.alloc(0);
+    if (wav.length < 44) throw new Error('nothing is recorded');
+    const { rate, channels } = formatOf(wav, this.format);
+    const start = Math.max(44, this.from, wav.length - Math.round(rate * SECONDS) * 2 * channels);
+    const samples = [];
+    for (let at = start - ((start - 44) % (2 * channels)); at + 2 <= wav.length; at += 2 * channels) samples.push(wav.readInt16LE(at) / 32_768);
+    if (samples.length < rate * SECONDS * 0.9) throw new Error(`${Math.round((1000 * samples.length) / rate)} ms are recorded so far`);
+    const tones = Object.fromEntries(TONES.map((hertz) => [hertz, power(samples, hertz, rate)]));
+    return { tones, level: Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length) };
+  }
+
+  /** What was found if this tone stands out; otherwise an error that says what was heard. */
+  hears(hertz) {
+    const { tones } = this.found();
+    const others = Math.max(...TONES.filter((other) => other !== hertz).map((other) => tones[other]));
+    if (tones[hertz] > 0.02 && tones[hertz] > 10 * others) return tones;
+    throw new Error(JSON.stringify(tones));
+  }
+
+  /** Whether there is silence. */
+  hearsNothing() {
+    const { level } = this.found();
+    if (level < 0.003) return true;
+    throw new Error(`a level of ${level}`);
+  }
+}
+
+function power(samples, hertz, rate) {
+  let real = 0;
+  let imaginary = 0;
+  samples.forEach((sample, index) => {
+    real += sample * Math.cos((2 * Math.PI * hertz * index) / rate);
+    imaginary += sample * Math.sin((2 * Math.PI * hertz * index) / rate);
+  });
+  return (2 * Math.hypot(real, imaginary)) / samples.length;
 }

@@ -31,6 +31,8 @@ const media = { mediaConstraints: { audio: { echoCancellation: false, autoGainCo
 phone.call = (target) => void phone.ua.call(target, media);
 phone.answer = () => phone.session.answer(media);
 phone.hangUp = () => phone.session.terminate();
+phone.hold = () => phone.session.hold();
+phone.resume = () => phone.session.unhold();
 phone.send = (target, text) =>
   new Promise((resolve) => {
     phone.ua.sendMessage(target, text, {

@@ -50,6 +50,9 @@ phone.call = (target) => {
 phone.answer = () => phone.session.accept({ sessionDescriptionHandlerOptions });
 phone.reject = () => phone.session.reject();
 phone.hangUp = () => phone.session.bye();
+const hold = (hold) => phone.session.invite({ sessionDescriptionHandlerModifiers: [], sessionDescriptionHandlerOptions: { ...sessionDescriptionHandlerOptions, hold } });
+phone.hold = () => void hold(true);
+phone.resume = () => void hold(false);
 phone.send = async (target, text) =>
   new Promise((resolve) => {
     const messager = new Messager(phone.ua, UserAgent.makeURI(target), text);
