@@ -12,11 +12,8 @@ import { until } from './wait.mjs';
 const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/local/lib/baresip/modules'];
 
 export class Baresip {
-  /**
-   * A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. `early`: it
-   * sends its tone before it is answered.
-   */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', early = false }) {
+  /** A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. */
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', flags = [] }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
@@ -52,9 +49,9 @@ export class Baresip {
     writeFileSync(
       join(phone.folder, 'accounts'),
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
-        `regint=${register ? 600 : 0};audio_codecs=${codecs}${early ? ';answermode=early' : ''}\n`,
+        `regint=${register ? 600 : 0};audio_codecs=${codecs}\n`,
     );
-    phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder]);
+    phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder, ...flags]);
     test.after(() => phone.stop());
     await phone.program.says(/baresip is ready/);
     phone.socket = await phone.#connect(control);

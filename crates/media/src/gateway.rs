@@ -182,10 +182,10 @@ impl Gateway {
     /// A datagram arrived.
     pub fn receive(&mut self, now: Instant, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
         let place = match socket {
-            SocketId::Browser(index) => match demultiplexing::class(bytes) {
+            SocketId::Browser(_) | SocketId::BrowserStream(_) => match demultiplexing::class(bytes) {
                 Class::Stun => BindingRequest::parse(bytes)
                     .and_then(|request| self.shared.fragments.get(request.fragment).copied()),
-                Class::Dtls | Class::Media => self.shared.pairs.get(&(index, from)).copied(),
+                Class::Dtls | Class::Media => self.shared.pairs.get(&(socket, from)).copied(),
                 Class::Other => None,
             },
             SocketId::Phone(port) => self.shared.phones.get(&(port & !1)).copied(),
@@ -193,10 +193,21 @@ impl Gateway {
         let Some(Place { call: id, part }) = place else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         match socket {
-            SocketId::Browser(index) => call.receive_browser(now, part, index, from, bytes, &mut self.shared),
+            SocketId::Browser(_) | SocketId::BrowserStream(_) => {
+                call.receive_browser(now, part, socket, from, bytes, &mut self.shared);
+            }
             SocketId::Phone(port) => call.receive_phone(now, part, port, from, bytes, &mut self.shared),
         }
         self.note(id);
+    }
+
+    /// A connection for browsers is closed: what goes to that browser takes another way, if there is one.
+    pub fn disconnected(&mut self, socket: SocketId, from: SocketAddr) {
+        let Some(Place { call, part }) = self.shared.pairs.remove(&(socket, from)) else { return };
+        let leg = self.calls.get_mut(&call).and_then(|call| call.browser(part)?.leg.as_mut());
+        if let Some(leg) = leg {
+            leg.disconnected(socket, from);
+        }
     }
 
     /// The time that [`Output::Timeout`] asked for has come.

@@ -18,6 +18,7 @@ mod demultiplexing;
 mod format;
 mod gateway;
 mod phone_leg;
+mod phone_path;
 mod plan;
 mod ports;
 mod protection;
@@ -35,9 +36,9 @@ pub use conversion::{Conversation, Side};
 pub use format::{Codec, Format};
 pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
 pub use plan::{
-    BrowserTransport, DtlsRole, EventPair, Feedback, FormatPair, Kind, Negotiated, PhoneKeying,
-    PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone, Retransmission,
-    RetransmissionFormat, SdesKey, Setup, StreamPlan,
+    BrowserTransport, Candidate, DtlsRole, EventPair, Feedback, FormatPair, IceTransport, Kind, Negotiated,
+    PhoneKeying, PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone,
+    Retransmission, RetransmissionFormat, SdesKey, Setup, StreamPlan,
 };
 pub use report::{
     BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures,

@@ -1,9 +1,10 @@
 //! The leg toward a phone: RTP and RTCP, in clear or protected by SRTP.
 //!
-//! Where a phone really sends from is learnt from its first packet (symmetric RTP, RFC 4961, RFC 7362), but only from
-//! the addresses that its signalling named, and once; a new offer or answer of it allows one more time. Everything
-//! else that arrives is a stranger's and is dropped. Under SRTP only an authentic packet teaches anything.
+//! Where a phone really sends from is learnt from its packets, as `phone_path` says. Everything else that arrives is a
+//! stranger's and is dropped. A packet in clear teaches something only if its payload type was agreed, and under SRTP
+//! only if it is authentic.
 
+use crate::phone_path::{Path, Source};
 use crate::protection::{Protection, Refused};
 use crate::relay::Outgoing;
 use crate::report::{PhoneFigures, RemoteFigures, Traffic};
@@ -16,63 +17,12 @@ use std::time::Duration;
 
 /// Between two reports (RFC 3550 §6.2: five seconds at the least).
 const REPORTS: Duration = Duration::from_secs(5);
-/// How long after a new description the phone may move.
-const MOVING: Duration = Duration::from_secs(10);
-
 /// A datagram for the phone.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Datagram {
     pub(crate) socket: SocketId,
     pub(crate) to: SocketAddr,
     pub(crate) bytes: Vec<u8>,
-}
-
-/// Where packets of one kind come from and go to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Path {
-    signalled: Option<SocketAddr>,
-    latched: Option<SocketAddr>,
-    /// Until then another source of the same party may take over.
-    moving_until: Option<Instant>,
-}
-
-impl Path {
-    /// A new description: keeps what was learnt unless the phone now wants packets elsewhere.
-    fn describe(&mut self, now: Instant, signalled: SocketAddr) {
-        if self.signalled.is_some_and(|before| before != signalled) {
-            self.latched = None;
-        }
-        if self.signalled.is_some() {
-            self.moving_until = Some(now + MOVING);
-        }
-        self.signalled = Some(signalled);
-    }
-
-    /// Whether a packet from there may be the phone's.
-    fn admits(&self, now: Instant, from: SocketAddr, second: Option<IpAddr>) -> bool {
-        if self.latched == Some(from) {
-            return true;
-        }
-        let party = self.signalled.map(|signalled| signalled.ip()) == Some(from.ip())
-            || second.is_some_and(|second| second == from.ip());
-        let free = self.latched.is_none() || self.moving_until.is_some_and(|until| now < until);
-        // Until something was signalled nothing is known of the phone.
-        party && free && self.signalled.is_some()
-    }
-
-    /// The phone is there.
-    fn learn(&mut self, from: SocketAddr) {
-        if self.latched != Some(from) {
-            self.latched = Some(from);
-            self.moving_until = None;
-        }
-    }
-
-    fn destination(&self) -> Option<SocketAddr> {
-        self.latched
-            .or(self.signalled)
-            .filter(|address| address.port() != 0 && !address.ip().is_unspecified())
-    }
 }
 
 /// The leg toward a phone.
@@ -84,6 +34,7 @@ pub(crate) struct PhoneLeg {
     mux: bool,
     media: Path,
     control: Path,
+    source: Source,
     /// Where its signalling comes from, behind NAT another address than it describes.
     second: Option<IpAddr>,
     protection: Protection,
@@ -111,6 +62,7 @@ impl PhoneLeg {
             mux: false,
             media: Path::default(),
             control: Path::default(),
+            source: Source::default(),
             second: None,
             protection: Protection::default(),
             reception: Reception::default(),
@@ -154,23 +106,25 @@ impl PhoneLeg {
         self.mux = remote.mux;
         self.media.describe(now, remote.rtp);
         self.control.describe(now, remote.rtcp);
+        self.source.describe();
         self.protection.agree(now, &remote.security);
         self.next_report.get_or_insert(now + REPORTS);
     }
 
-    /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others. `scratch` is
-    /// where its protection is taken off.
+    /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others. `agreed` says
+    /// whether a payload type is, and `scratch` is where the protection is taken off.
     pub(crate) fn receive<'p>(
         &mut self,
         now: Instant,
         port: u16,
         from: SocketAddr,
         bytes: &'p [u8],
+        agreed: impl Fn(u8) -> bool,
         scratch: &'p mut Vec<u8>,
     ) -> Option<Packet<'p>> {
         let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
         let path = if port == self.port { &self.media } else { &self.control };
-        if path.signalled.is_some() && !path.admits(now, from, self.second) {
+        if path.is_described() && !path.admits(now, from, self.second) {
             self.strangers = self.strangers.saturating_add(1);
             return None;
         }
@@ -185,15 +139,27 @@ impl PhoneLeg {
                 return None;
             }
         };
-        let packet = if control { None } else { Packet::parse(opened) };
-        let understood = if control { self.receive_control(now, opened) } else { packet.is_some() };
-        if understood {
-            let path = if port == self.port { &mut self.media } else { &mut self.control };
-            path.learn(from);
-        } else {
-            self.unread = self.unread.saturating_add(1);
+        if control {
+            if !self.receive_control(now, opened) {
+                self.unread = self.unread.saturating_add(1);
+            } else if port == self.control_port() {
+                // On the muxed port only sound tells where sound should go.
+                self.control.learn(from);
+            }
+            return None;
         }
-        packet
+        // From where the phone is known to be, also a payload type that was not agreed is its own.
+        let fits = |packet: &Packet<'_>| agreed(packet.payload_type) || self.media.latched() == Some(from);
+        let Some(packet) = Packet::parse(opened).filter(fits) else {
+            self.unread = self.unread.saturating_add(1);
+            return None;
+        };
+        if !self.protection.is_keyed() && !self.source.admits(now, packet.ssrc) {
+            self.strangers = self.strangers.saturating_add(1);
+            return None;
+        }
+        self.media.learn(from);
+        Some(packet)
     }
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.
@@ -313,20 +279,20 @@ impl PhoneLeg {
 
     /// Whether the phone sent, but under other keys than it said.
     pub(crate) const fn has_wrong_keys(&self) -> bool {
-        self.not_authentic > 0 && self.media.latched.is_none()
+        self.not_authentic > 0 && self.media.latched().is_none()
     }
 
     /// Whether only strangers sent.
     pub(crate) const fn only_strangers(&self) -> bool {
-        self.strangers > 0 && self.media.latched.is_none()
+        self.strangers > 0 && self.media.latched().is_none()
     }
 
     /// What was counted.
     pub(crate) fn figures(&self) -> PhoneFigures {
         PhoneFigures {
             port: self.port,
-            source: self.media.latched,
-            signalled: self.media.signalled,
+            source: self.media.latched(),
+            signalled: self.media.signalled(),
             received: self.reception.figures(),
             sent: self.sent,
             remote: self.remote,

@@ -21,8 +21,34 @@ pub struct BrowserTransport {
     pub password: String,
     /// Our certificate's fingerprint as written in `a=fingerprint`: `sha-256 AB:CD:..`.
     pub fingerprint: String,
-    /// Our host candidates (UDP), the preferred one first.
-    pub candidates: Vec<SocketAddr>,
+    /// Our host candidates, the preferred one first.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One of our host candidates (RFC 8839 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where browsers reach us.
+    pub address: SocketAddr,
+    /// By which protocol.
+    pub transport: IceTransport,
+}
+
+impl Candidate {
+    /// The candidate for datagrams at this address.
+    #[must_use]
+    pub const fn udp(address: SocketAddr) -> Self {
+        Self { address, transport: IceTransport::Udp }
+    }
+}
+
+/// The protocol under ICE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IceTransport {
+    /// Datagrams.
+    Udp,
+    /// Connections that the browser opens (`tcptype passive`, RFC 6544): where UDP is blocked on the way.
+    Tcp,
 }
 
 /// What the browser says of its end (RFC 8839, RFC 8842).

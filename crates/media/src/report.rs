@@ -1,5 +1,6 @@
 //! What happened to the media of a call: figures for each leg, and one cause at the end.
 
+use crate::IceTransport;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -63,6 +64,8 @@ pub enum DtlsState {
 pub struct BrowserFigures {
     /// The ICE pair in use: our candidate and the browser's address.
     pub pair: Option<(SocketAddr, SocketAddr)>,
+    /// The protocol of that pair.
+    pub transport: Option<IceTransport>,
     /// How far DTLS got.
     pub dtls: DtlsState,
     /// What arrived.

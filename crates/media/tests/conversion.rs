@@ -2,8 +2,8 @@
 //! the relay is told to do.
 
 use media::{
-    BrowserTransport, Cause, Codec, Conversation, DtlsRole, EventPair, Kind, Negotiated, PhoneSecurity,
-    PhoneTransport, PhoneTransports, RetransmissionFormat, SdesKey, SdesSuite, Setup, Side,
+    BrowserTransport, Candidate, Cause, Codec, Conversation, DtlsRole, EventPair, Kind, Negotiated,
+    PhoneSecurity, PhoneTransport, PhoneTransports, RetransmissionFormat, SdesKey, SdesSuite, Setup, Side,
 };
 use sip::SeededEntropy;
 
@@ -17,7 +17,10 @@ fn conversation_with(security: PhoneSecurity) -> Conversation {
         ufrag: "gate".to_owned(),
         password: "passwordpasswordpassword".to_owned(),
         fingerprint: FINGERPRINT.to_owned(),
-        candidates: vec!["192.0.2.1:40000".parse().unwrap(), "[2001:db8::1]:40000".parse().unwrap()],
+        candidates: vec![
+            Candidate::udp("192.0.2.1:40000".parse().unwrap()),
+            Candidate::udp("[2001:db8::1]:40000".parse().unwrap()),
+        ],
     };
     let audio = PhoneTransport { address: "192.0.2.1".parse().unwrap(), rtp_port: 30_000, security };
     let video = Some(PhoneTransport { rtp_port: 30_002, ..audio.clone() });

@@ -2,7 +2,8 @@
 //! converted, or refused for a reason that can be seen in it; and no mutation of them does any harm.
 
 use media::{
-    BrowserTransport, Cause, Conversation, PhoneSecurity, PhoneTransport, PhoneTransports, SdesKey, SdesSuite,
+    BrowserTransport, Candidate, Cause, Conversation, PhoneSecurity, PhoneTransport, PhoneTransports,
+    SdesKey, SdesSuite,
 };
 use sdp::{Description, Profile};
 use sip::{Entropy, SeededEntropy};
@@ -28,7 +29,7 @@ fn conversation() -> Conversation {
         ufrag: "gate".to_owned(),
         password: "passwordpasswordpassword".to_owned(),
         fingerprint: format!("sha-256 {}", ["AB"; 32].join(":")),
-        candidates: vec!["192.0.2.1:40000".parse().unwrap()],
+        candidates: vec![Candidate::udp("192.0.2.1:40000".parse().unwrap())],
     };
     let keys = [SdesSuite::AesCm128HmacSha1_80, SdesSuite::AesCm128HmacSha1_32].map(|suite| SdesKey {
         suite,

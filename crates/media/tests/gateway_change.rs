@@ -225,6 +225,7 @@ fn every_family_has_its_candidate_and_its_socket() {
     let config = media::GatewayConfig {
         transcoding: true,
         browser_addresses: vec![address("0.0.0.0:40000"), address("[::]:40000")],
+        browser_transports: vec![media::IceTransport::Udp],
         advertised: vec![
             address("192.0.2.1:40000"),
             address("[2001:db8::1]:40000"),

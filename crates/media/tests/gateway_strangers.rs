@@ -111,6 +111,26 @@ fn a_phone_behind_nat_is_heard_from_where_its_signalling_comes() {
 }
 
 #[test]
+fn who_was_quicker_than_the_phone_from_its_address_loses_when_the_phone_is_heard() {
+    let (mut world, port) = joined();
+    world.phone_sends("203.0.113.5:6666", port, &rtp(9, 1, 0, 666, b"not agreed"));
+    world.phone_heard(PHONE);
+    world.browser_sends(0, 0, 160, b"browser");
+    assert_eq!(world.phone_heard(PHONE).len(), 1, "a payload type that was not agreed teaches nothing");
+    world.phone_sends("203.0.113.5:6666", port, &rtp(0, 2, 0, 666, b"quick"));
+    world.pass(Duration::from_millis(100));
+    world.phone_sends(PHONE, port, &rtp(0, 1, 0, 7, b"phone"));
+    world.phone_sends("203.0.113.5:6666", port, &rtp(0, 3, 160, 666, b"too late"));
+    world.phone_sends(PHONE, port, &rtp(0, 2, 160, 666, b"another source"));
+    world.pass(Duration::from_millis(100));
+    let heard: Vec<_> = world.browsers[0].heard.iter().map(|packet| packet.payload.clone()).collect();
+    assert_eq!(heard, [b"quick".to_vec(), b"phone".to_vec()]);
+    world.browser_sends(0, 0, 160, b"browser");
+    assert_eq!(world.phone_heard(PHONE).len(), 1);
+    assert!(world.phone_heard("203.0.113.5:6666").is_empty());
+}
+
+#[test]
 fn only_strangers_is_a_cause_of_its_own() {
     let (mut world, port) = joined();
     for sequence in 0..200 {
@@ -154,7 +174,7 @@ fn a_check_with_the_right_name_and_a_false_password_changes_nothing() {
         let at = world.at();
         let _ = world.browsers[0].rtc.handle_input(str0m::Input::Timeout(at));
         checks.extend(
-            world.browsers[0].poll().into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes[0] == 0),
+            world.browsers[0].poll().into_iter().map(|(_, _, bytes)| bytes).filter(|bytes| bytes[0] == 0),
         );
         if !checks.is_empty() {
             break;

@@ -181,7 +181,7 @@ fn plain_conversation() -> Conversation {
         ufrag: "gate".to_owned(),
         password: "passwordpasswordpassword".to_owned(),
         fingerprint: format!("sha-256 {}", ["AB"; 32].join(":")),
-        candidates: vec![peers::address(peers::GATEWAY)],
+        candidates: vec![media::Candidate::udp(peers::address(peers::GATEWAY))],
     };
     let audio = media::PhoneTransport {
         address: peers::address(peers::GATEWAY).ip(),

@@ -4,13 +4,14 @@
 //! out as they are on the wire. What may make its direct interface panic is prevented here: a stream is declared
 //! after its media, nothing is written before DTLS stands, no payload type that is not in its table.
 
+use super::Local;
 use super::epoch::Epoch;
 use super::identity::{Credentials, Identity};
 use super::output::Arrived;
 use super::sources::Carries;
 use crate::relay::Outgoing;
 use crate::report::{MediaCause, RemoteFigures};
-use crate::{Codec, DtlsRole, Kind, Plan, RemoteBrowser};
+use crate::{Codec, DtlsRole, IceTransport, Kind, Plan, RemoteBrowser};
 use sip::Instant;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub(super) enum Happened {
     /// Nothing more until then.
     Until(Instant),
     /// Send this from there.
-    Transmit { source: SocketAddr, destination: SocketAddr, bytes: Vec<u8> },
+    Transmit { source: SocketAddr, transport: IceTransport, destination: SocketAddr, bytes: Vec<u8> },
     /// ICE and DTLS stand.
     Connected,
     /// The browser's checks stopped.
@@ -93,7 +94,7 @@ impl Association {
         epoch: Epoch,
         identity: &Identity,
         credentials: &Credentials,
-        locals: &[Option<SocketAddr>],
+        locals: &[Local],
         plan: &Plan,
     ) -> Option<Self> {
         let fingerprint: Fingerprint = plan.browser.fingerprint.parse().ok()?;
@@ -110,8 +111,8 @@ impl Association {
         let payload_types = declare(&mut config, plan);
         let mut rtc = config.build(epoch.to_std(now));
         let mut usable = 0usize;
-        for local in locals.iter().flatten() {
-            if let Ok(candidate) = Candidate::host(*local, Protocol::Udp)
+        for local in locals {
+            if let Ok(candidate) = Candidate::host(local.address, protocol(local.transport))
                 && rtc.add_local_candidate(candidate).is_some()
             {
                 usable = usable.saturating_add(1);
@@ -137,16 +138,11 @@ impl Association {
         direct.set_remote_ice_credentials(their_credentials(remote));
     }
 
-    /// A datagram arrived on this address of ours. False when it is malformed.
-    pub(super) fn receive(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) -> bool {
+    /// A datagram, or a frame, arrived there. False when it is malformed.
+    pub(super) fn receive(&mut self, now: Instant, local: Local, from: SocketAddr, bytes: &[u8]) -> bool {
         let Ok(contents) = DatagramRecv::try_from(bytes) else { return false };
-        let receive = Receive { proto: Protocol::Udp, source: from, destination: local, contents };
+        let receive =
+            Receive { proto: protocol(local.transport), source: from, destination: local.address, contents };
         self.rtc.handle_input(Input::Receive(self.epoch.to_std(now), receive)).is_ok()
     }
 
@@ -237,6 +233,10 @@ impl Association {
                 Ok(Str0mOutput::Transmit(transmit)) => {
                     return Happened::Transmit {
                         source: transmit.source,
+                        transport: match transmit.proto {
+                            Protocol::Udp => IceTransport::Udp,
+                            _ => IceTransport::Tcp,
+                        },
                         destination: transmit.destination,
                         bytes: transmit.contents.to_vec(),
                     };
@@ -279,6 +279,13 @@ fn of_event(event: Str0mEvent) -> Option<Happened> {
         Str0mEvent::KeyframeRequest(_) => Some(Happened::PictureWanted),
         Str0mEvent::Closed => Some(Happened::Closed),
         _ => None,
+    }
+}
+
+const fn protocol(transport: IceTransport) -> Protocol {
+    match transport {
+        IceTransport::Udp => Protocol::Udp,
+        IceTransport::Tcp => Protocol::Tcp,
     }
 }
 

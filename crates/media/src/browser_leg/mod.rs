@@ -18,12 +18,13 @@ use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Outgoing;
 use crate::report::{BrowserFigures, DtlsState, MediaCause, RemoteFigures, StreamFigures, Traffic};
 use crate::rtp::{self, Packet, Reception};
-use crate::{Kind, Plan, RemoteBrowser};
+use crate::{IceTransport, Kind, Plan, RemoteBrowser, SocketId};
 use association::{Association, Happened};
 use pairs::{Pairs, Proved};
 use sip::Instant;
 use sources::Sources;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the browser has for its first check, and then for the handshake.
@@ -31,11 +32,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may be silent once connected, beyond the 15 seconds after which ICE says so.
 const CONSENT: Duration = Duration::from_secs(15);
 
+/// A socket for browsers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) socket: SocketId,
+    /// What browsers are told of it.
+    pub(crate) address: SocketAddr,
+    pub(crate) transport: IceTransport,
+}
+
 /// The leg toward a browser, from the moment when both descriptions are known.
 pub(crate) struct BrowserLeg {
     association: Association,
-    /// What browsers are told of each socket.
-    locals: Vec<Option<SocketAddr>>,
+    locals: Arc<[Local]>,
     remote: RemoteBrowser,
     pairs: Pairs,
     sources: Sources,
@@ -66,12 +75,12 @@ impl BrowserLeg {
         epoch: Epoch,
         identity: &Identity,
         credentials: &Credentials,
-        locals: &[Option<SocketAddr>],
+        locals: &Arc<[Local]>,
         plan: &Plan,
     ) -> Option<Self> {
         Some(Self {
             association: Association::new(now, epoch, identity, credentials, locals, plan)?,
-            locals: locals.to_vec(),
+            locals: Arc::clone(locals),
             remote: plan.browser.clone(),
             pairs: Pairs::default(),
             sources: Sources::new(plan),
@@ -116,12 +125,12 @@ impl BrowserLeg {
     pub(crate) fn receive(
         &mut self,
         now: Instant,
-        socket: usize,
+        socket: SocketId,
         from: SocketAddr,
         bytes: &[u8],
         out: &mut Vec<LegOutput>,
     ) {
-        let Some(local) = self.locals.get(socket).copied().flatten() else { return };
+        let Some(local) = self.local(socket) else { return };
         let request = BindingRequest::parse(bytes);
         if !self.admits(socket, from, bytes, request) {
             self.dropped = self.dropped.saturating_add(1);
@@ -133,15 +142,19 @@ impl BrowserLeg {
             self.dropped = self.dropped.saturating_add(1);
         }
         self.drain(now, out);
-        if let Some(request) = request.filter(|_| answered(from, out.get(before..).unwrap_or_default())) {
+        let Some(request) = request else { return };
+        if answered(from, out.get(before..).unwrap_or_default()) {
             self.pairs.answered(request, (socket, from));
+        } else {
+            // Its password was not ours.
+            self.dropped = self.dropped.saturating_add(1);
         }
     }
 
     /// Whether the association may see this datagram.
     fn admits(
         &mut self,
-        socket: usize,
+        socket: SocketId,
         from: SocketAddr,
         bytes: &[u8],
         request: Option<BindingRequest<'_>>,
@@ -192,6 +205,15 @@ impl BrowserLeg {
         sent.packets = sent.packets.saturating_add(1);
         sent.octets = sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
         self.drain(now, out);
+    }
+
+    /// The connection of that pair is closed.
+    pub(crate) fn disconnected(&mut self, socket: SocketId, from: SocketAddr) {
+        self.pairs.lose((socket, from));
+    }
+
+    fn local(&self, socket: SocketId) -> Option<Local> {
+        self.locals.iter().find(|local| local.socket == socket).copied()
     }
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.
@@ -269,12 +291,10 @@ impl BrowserLeg {
 
     /// What was counted.
     pub(crate) fn figures(&self) -> BrowserFigures {
-        let pair = self
-            .pairs
-            .chosen()
-            .and_then(|(socket, from)| Some((self.locals.get(socket).copied().flatten()?, from)));
+        let chosen = self.pairs.chosen().and_then(|(socket, from)| Some((self.local(socket)?, from)));
         BrowserFigures {
-            pair,
+            pair: chosen.map(|(local, from)| (local.address, from)),
+            transport: chosen.map(|(local, _)| local.transport),
             dtls: self.dtls,
             received: self.sound.reception.figures(),
             sent: self.sound.sent,
@@ -298,8 +318,8 @@ impl BrowserLeg {
                     self.next = at.max(now + Duration::from_millis(1)).min(self.limit());
                     return;
                 }
-                Happened::Transmit { source, destination, bytes } => {
-                    self.transmit(now, source, destination, bytes, out);
+                Happened::Transmit { source, transport, destination, bytes } => {
+                    self.transmit(now, (source, transport), destination, bytes, out);
                 }
                 Happened::Connected => {
                     self.dtls = DtlsState::Connected;
@@ -352,12 +372,14 @@ impl BrowserLeg {
     fn transmit(
         &mut self,
         now: Instant,
-        source: SocketAddr,
+        source: (SocketAddr, IceTransport),
         destination: SocketAddr,
         bytes: Vec<u8>,
         out: &mut Vec<LegOutput>,
     ) {
-        let Some(socket) = self.locals.iter().position(|local| *local == Some(source)) else { return };
+        let mut locals = self.locals.iter();
+        let Some(socket) = locals.find(|local| (local.address, local.transport) == source) else { return };
+        let socket = socket.socket;
         if demultiplexing::is_binding_success(&bytes) {
             self.prove(now, socket, destination, out);
             out.push(LegOutput::Transmit { socket, to: destination, bytes });
@@ -369,7 +391,7 @@ impl BrowserLeg {
     }
 
     /// A check from there was authentic and is being answered.
-    fn prove(&mut self, now: Instant, socket: usize, from: SocketAddr, out: &mut Vec<LegOutput>) {
+    fn prove(&mut self, now: Instant, socket: SocketId, from: SocketAddr, out: &mut Vec<LegOutput>) {
         self.first_valid.get_or_insert(now);
         let Proved::New { forgotten } = self.pairs.prove((socket, from)) else { return };
         if let Some((socket, from)) = forgotten {

@@ -1,5 +1,6 @@
 //! What comes out of a leg toward a browser.
 
+use crate::SocketId;
 use crate::report::MediaCause;
 use crate::rtp::Packet;
 use std::net::SocketAddr;
@@ -9,11 +10,11 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum LegOutput {
     /// Send this from the socket of that index.
-    Transmit { socket: usize, to: SocketAddr, bytes: Vec<u8> },
+    Transmit { socket: SocketId, to: SocketAddr, bytes: Vec<u8> },
     /// The browser proved to be there: its packets belong to this leg.
-    Valid { socket: usize, from: SocketAddr },
+    Valid { socket: SocketId, from: SocketAddr },
     /// Its packets no longer do.
-    Forgotten { socket: usize, from: SocketAddr },
+    Forgotten { socket: SocketId, from: SocketAddr },
     /// ICE and DTLS stand.
     Connected(SocketAddr),
     /// An authentic packet arrived.

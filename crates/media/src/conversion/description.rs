@@ -4,8 +4,8 @@ use super::leg::{Leg, Slot};
 use super::text::{Text, connection};
 use super::{phone_end, retransmission, sdes};
 use crate::{
-    BrowserTransport, Codec, DtlsRole, Feedback, Format, Kind, Negotiated, PhoneSecurity, PhoneTransport,
-    RetransmissionFormat,
+    BrowserTransport, Codec, DtlsRole, Feedback, Format, IceTransport, Kind, Negotiated, PhoneSecurity,
+    PhoneTransport, RetransmissionFormat,
 };
 use sdp::Direction;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,7 +46,7 @@ pub(super) fn for_browser(
     role: Option<DtlsRole>,
     name: &str,
 ) -> Vec<u8> {
-    let first = transport.candidates.first().copied();
+    let first = transport.candidates.first().map(|candidate| candidate.address);
     let first = first.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9));
     let mut text = Text::default();
     text.line('s', "-");
@@ -99,10 +99,18 @@ fn ice_and_dtls(text: &mut Text, transport: &BrowserTransport, role: Option<Dtls
     text.attribute("setup", setup);
     text.line('a', "rtcp-mux");
     for (index, candidate) in (0u32..).zip(&transport.candidates) {
-        // RFC 8445 §5.1.2.1: a host candidate, each with a local preference of its own.
-        let priority = (126 << 24) + (65_535u32.saturating_sub(index) << 8) + 255;
-        let (foundation, ip, port) = (index + 1, candidate.ip(), candidate.port());
-        text.attribute("candidate", format!("{foundation} 1 udp {priority} {ip} {port} typ host"));
+        // RFC 8445 §5.1.2.1: a host candidate, each with a local preference of its own. RFC 6544 §4.2: what goes over
+        // TCP comes after all that goes over UDP.
+        let (protocol, preference, role) = match candidate.transport {
+            IceTransport::Udp => ("udp", 126, ""),
+            IceTransport::Tcp => ("tcp", 90, " tcptype passive"),
+        };
+        let priority = (preference << 24) + (65_535u32.saturating_sub(index) << 8) + 255;
+        let (foundation, ip, port) = (index + 1, candidate.address.ip(), candidate.address.port());
+        text.attribute(
+            "candidate",
+            format!("{foundation} 1 {protocol} {priority} {ip} {port} typ host{role}"),
+        );
     }
     text.line('a', "end-of-candidates");
 }

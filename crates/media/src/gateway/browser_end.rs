@@ -47,7 +47,7 @@ impl Shared {
     pub(super) fn place_or_transmit(&mut self, place: Place, output: LegOutput) {
         match output {
             LegOutput::Transmit { socket, to, bytes } => {
-                self.outputs.push_back(Output::Transmit { socket: SocketId::Browser(socket), to, bytes });
+                self.outputs.push_back(Output::Transmit { socket, to, bytes });
             }
             LegOutput::Valid { socket, from } => {
                 self.pairs.insert((socket, from), place);
@@ -55,6 +55,9 @@ impl Shared {
             LegOutput::Forgotten { socket, from } => {
                 if self.pairs.get(&(socket, from)) == Some(&place) {
                     self.pairs.remove(&(socket, from));
+                    if let SocketId::BrowserStream(_) = socket {
+                        self.outputs.push_back(Output::Disconnect { socket, from });
+                    }
                 }
             }
             LegOutput::Connected(_)

@@ -4,7 +4,7 @@ use super::branch::{Branch, SILENT, keep, transmit};
 use super::browser_end::BrowserEnd;
 use super::shared::{Place, Shared};
 use super::video::free_video;
-use super::{BranchKey, CallKey, Event};
+use super::{BranchKey, CallKey, Event, SocketId};
 use crate::browser_leg::{BrowserLeg, LegOutput};
 use crate::relay::Source;
 use crate::report::MediaCause;
@@ -156,7 +156,7 @@ impl Call {
         &mut self,
         now: Instant,
         end: u64,
-        socket: usize,
+        socket: SocketId,
         from: SocketAddr,
         bytes: &[u8],
         shared: &mut Shared,
@@ -243,7 +243,8 @@ impl Call {
             return self.receive_picture(now, branch, port, from, bytes, shared);
         }
         let mut scratch = std::mem::take(&mut shared.scratch);
-        if let Some(packet) = known.phone.receive(now, port, from, bytes, &mut scratch) {
+        let agreed = |payload_type| known.to_browser.find(payload_type).is_some();
+        if let Some(packet) = known.phone.receive(now, port, from, bytes, agreed, &mut scratch) {
             self.phone_sounds(now, branch, &packet, shared);
         }
         shared.scratch = scratch;

@@ -1,5 +1,6 @@
 //! What goes into the gateway and what comes out of it.
 
+use crate::IceTransport;
 use crate::browser_leg::Epoch;
 use crate::report::{CallReport, MediaCause};
 use std::fmt;
@@ -11,6 +12,8 @@ use std::ops::RangeInclusive;
 pub struct GatewayConfig {
     /// The sockets that are bound for browsers: all browsers share them.
     pub browser_addresses: Vec<SocketAddr>,
+    /// What those sockets are: UDP, TCP listeners, or both on the same port.
+    pub browser_transports: Vec<IceTransport>,
     /// What browsers are told, as ICE candidates, the preferred one first: never `0.0.0.0` or `[::]`. With as many
     /// entries as `browser_addresses`, each stands for the socket at its place; otherwise for the first socket of
     /// its family.
@@ -61,6 +64,9 @@ key!(BranchKey);
 pub enum SocketId {
     /// One of those for browsers: the index into [`GatewayConfig::browser_addresses`].
     Browser(usize),
+    /// The connections that browsers opened to that address. Each is known by the browser's address, and what
+    /// travels on it are whole frames (RFC 4571 §2), given here without their length.
+    BrowserStream(usize),
     /// The one for phones on this port of [`GatewayConfig::phone_address`].
     Phone(u16),
 }
@@ -86,6 +92,13 @@ pub enum Output {
         to: SocketAddr,
         /// Its octets.
         bytes: Vec<u8>,
+    },
+    /// Close the connection of that browser, once what was to be sent on it has gone.
+    Disconnect {
+        /// The listener to which it came.
+        socket: SocketId,
+        /// The browser's address.
+        from: SocketAddr,
     },
     /// Something that somebody may want to know.
     Event(Event),

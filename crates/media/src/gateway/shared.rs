@@ -1,16 +1,18 @@
 //! What all calls of a gateway share: sockets, ports, the certificate, and whose packets are whose.
 
-use super::{Event, GatewayConfig, Output, StartError};
+use super::{Event, GatewayConfig, Output, SocketId, StartError};
 use crate::bad_ports::is_bad_port;
-use crate::browser_leg::{Credentials, Epoch, Identity};
+use crate::browser_leg::{Credentials, Epoch, Identity, Local};
 use crate::phone_leg::PhoneLeg;
 use crate::ports::Ports;
 use crate::{
-    BrowserTransport, Cause, PhoneKeying, PhoneSecurity, PhoneTransport, PhoneTransports, SdesKey, SdesSuite,
+    BrowserTransport, Candidate, Cause, IceTransport, PhoneKeying, PhoneSecurity, PhoneTransport,
+    PhoneTransports, SdesKey, SdesSuite,
 };
 use sip::Entropy;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// The owner of something that arrives: a call, and one of its browser ends or branches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +25,10 @@ pub(super) struct Shared {
     pub(super) epoch: Epoch,
     pub(super) identity: Identity,
     pub(super) entropy: Box<dyn Entropy>,
-    /// What str0m is told that each socket for browsers is.
-    pub(super) locals: Vec<Option<SocketAddr>>,
+    /// What stands behind each socket for browsers.
+    pub(super) locals: Arc<[Local]>,
     /// What browsers are told.
-    candidates: Vec<SocketAddr>,
+    candidates: Vec<Candidate>,
     phone_advertised: IpAddr,
     ports: Ports,
     all_ports: usize,
@@ -36,7 +38,7 @@ pub(super) struct Shared {
     /// The browser end of each user fragment of ours.
     pub(super) fragments: HashMap<String, Place>,
     /// The browser end of each pair that proved itself.
-    pub(super) pairs: HashMap<(usize, SocketAddr), Place>,
+    pub(super) pairs: HashMap<(SocketId, SocketAddr), Place>,
     pub(super) outputs: VecDeque<Output>,
     /// Where the protection of a packet is taken off, one at a time.
     pub(super) scratch: Vec<u8>,
@@ -53,12 +55,7 @@ impl Shared {
             return Err(StartError::BadPort(bad.port()));
         }
         let locals = locals(config);
-        let candidates: Vec<SocketAddr> = config
-            .advertised
-            .iter()
-            .filter(|address| locals.iter().flatten().any(|local| local.is_ipv4() == address.is_ipv4()))
-            .copied()
-            .collect();
+        let candidates = candidates(config, &locals);
         if candidates.is_empty() {
             return Err(StartError::NoAddress);
         }
@@ -181,8 +178,39 @@ impl Shared {
     }
 }
 
+/// What browsers are told: everything over UDP, then everything over TCP (RFC 6544 §4.2).
+fn candidates(config: &GatewayConfig, locals: &[Local]) -> Vec<Candidate> {
+    let advertised = |transport: IceTransport| {
+        let stands = move |address: &SocketAddr| {
+            locals
+                .iter()
+                .any(|local| local.transport == transport && local.address.is_ipv4() == address.is_ipv4())
+        };
+        let addresses = config.advertised.iter().copied().filter(stands);
+        addresses.map(move |address| Candidate { address, transport })
+    };
+    advertised(IceTransport::Udp).chain(advertised(IceTransport::Tcp)).collect()
+}
+
 /// What each socket for browsers is known as.
-fn locals(config: &GatewayConfig) -> Vec<Option<SocketAddr>> {
+fn locals(config: &GatewayConfig) -> Arc<[Local]> {
+    let stands = |transport| config.browser_transports.contains(&transport);
+    let known = || (0..).zip(known_as(config)).filter_map(|(index, address)| Some((index, address?)));
+    let datagrams = known().filter(|_| stands(IceTransport::Udp)).map(|(index, address)| Local {
+        socket: SocketId::Browser(index),
+        address,
+        transport: IceTransport::Udp,
+    });
+    let streams = known().filter(|_| stands(IceTransport::Tcp)).map(|(index, address)| Local {
+        socket: SocketId::BrowserStream(index),
+        address,
+        transport: IceTransport::Tcp,
+    });
+    datagrams.chain(streams).collect()
+}
+
+/// The advertised address that stands for each bound one.
+fn known_as(config: &GatewayConfig) -> Vec<Option<SocketAddr>> {
     let one_for_each = config.advertised.len() == config.browser_addresses.len();
     let mut taken: Vec<SocketAddr> = Vec::new();
     let mut locals = Vec::new();

@@ -188,7 +188,8 @@ impl Call {
         let (id, end) = (branch.id, branch.browser);
         let Some(video) = &mut branch.video else { return };
         let mut scratch = std::mem::take(&mut shared.scratch);
-        let packet = video.phone.receive(now, port, from, bytes, &mut scratch);
+        let agreed = |payload_type| video.to_browser.find(payload_type).is_some();
+        let packet = video.phone.receive(now, port, from, bytes, agreed, &mut scratch);
         if let Some(packet) = &packet {
             match video.to_browser.find(packet.payload_type) {
                 Some(_) => video.phone.count(now, packet, CLOCK),

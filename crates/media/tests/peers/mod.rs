@@ -7,14 +7,14 @@
     reason = "str0m wants one moment of the operating system's clock to count from"
 )]
 
-use media::{BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, Output, SocketId};
+use media::{BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, IceTransport, Output, SocketId};
 use sip::{Instant, SeededEntropy};
 use std::net::SocketAddr;
 use std::time::Duration;
 use str0m::bwe::BweKind;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Input, Rtc, RtcConfig};
 
@@ -52,6 +52,8 @@ impl Heard {
 pub(crate) struct Browser {
     pub(crate) rtc: Rtc,
     pub(crate) address: SocketAddr,
+    /// No datagram gets out and none in.
+    pub(crate) udp_blocked: bool,
     pub(crate) mid: Option<Mid>,
     pub(crate) pending: Option<SdpPendingOffer>,
     pub(crate) offered: Vec<u8>,
@@ -98,6 +100,7 @@ impl Browser {
         Self {
             rtc,
             address,
+            udp_blocked: false,
             mid: None,
             pending: None,
             offered: Vec::new(),
@@ -199,20 +202,26 @@ impl Browser {
         self.rtc.handle_input(Input::Timeout(at)).expect("time");
     }
 
-    pub(crate) fn receive(&mut self, at: std::time::Instant, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn receive(
+        &mut self,
+        at: std::time::Instant,
+        proto: Protocol,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
         let Ok(contents) = bytes.try_into() else { return };
-        let receive = Receive { proto: Protocol::Udp, source: from, destination: self.address, contents };
+        let receive = Receive { proto, source: from, destination: self.address, contents };
         let _ = self.rtc.handle_input(Input::Receive(at, receive));
     }
 
     /// What it wants to send.
-    pub(crate) fn poll(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn poll(&mut self) -> Vec<(Protocol, SocketAddr, Vec<u8>)> {
         let mut out = Vec::new();
         loop {
             match self.rtc.poll_output() {
                 Ok(str0m::Output::Timeout(_)) | Err(_) => return out,
                 Ok(str0m::Output::Transmit(transmit)) => {
-                    out.push((transmit.destination, transmit.contents.to_vec()));
+                    out.push((transmit.proto, transmit.destination, transmit.contents.to_vec()));
                 }
                 Ok(str0m::Output::Event(str0m::Event::Connected)) => self.connected = true,
                 Ok(str0m::Output::Event(str0m::Event::RtpPacket(packet))) => self.heard.push(Heard {
@@ -265,6 +274,8 @@ pub(crate) struct World {
     /// How many of the next packets of media toward browsers, and of browsers, are lost.
     pub(crate) drop_next_to_browser: usize,
     pub(crate) drop_next_of_browser: usize,
+    /// Connections that the gateway wanted closed.
+    pub(crate) disconnected: Vec<SocketAddr>,
 }
 
 pub(crate) fn address(text: &str) -> SocketAddr {
@@ -290,6 +301,7 @@ impl World {
         let config = GatewayConfig {
             transcoding: true,
             browser_addresses: vec![address("0.0.0.0:40000")],
+            browser_transports: vec![IceTransport::Udp, IceTransport::Tcp],
             advertised: vec![address(GATEWAY)],
             phone_address: address(GATEWAY).ip(),
             phone_advertised: address(GATEWAY).ip(),
@@ -307,6 +319,7 @@ impl World {
             astray: Vec::new(),
             drop_next_to_browser: 0,
             drop_next_of_browser: 0,
+            disconnected: Vec::new(),
         }
     }
 
@@ -326,6 +339,15 @@ impl World {
         self.browsers.len() - 1
     }
 
+    /// A browser joins that opens TCP connections too.
+    pub(crate) fn browser_with_tcp(&mut self, at: &str) -> usize {
+        let index = self.browser(at, false);
+        let browser = &mut self.browsers[index];
+        let tcp = Candidate::builder().tcp().host(browser.address).tcptype(TcpType::Active).build();
+        browser.rtc.add_local_candidate(tcp.expect("an address")).expect("a candidate");
+        index
+    }
+
     /// Carries datagrams until nobody has any.
     pub(crate) fn settle(&mut self) {
         loop {
@@ -336,6 +358,7 @@ impl World {
                     Output::Open { port } => self.open.push(port),
                     Output::Close { port } => self.open.retain(|open| *open != port),
                     Output::Event(event) => self.events.push(event),
+                    Output::Disconnect { from, .. } => self.disconnected.push(from),
                     Output::Transmit { socket: SocketId::Phone(from), to, bytes } => {
                         assert!(self.open.contains(&from), "sent from a closed port");
                         self.sent.push(Sent { from, to, bytes });
@@ -346,8 +369,13 @@ impl World {
                             self.drop_next_to_browser -= 1;
                             continue;
                         }
+                        let proto = match socket {
+                            SocketId::BrowserStream(_) => Protocol::Tcp,
+                            _ => Protocol::Udp,
+                        };
                         match self.browsers.iter_mut().find(|browser| browser.address == to) {
-                            Some(browser) => browser.receive(at, address(GATEWAY), &bytes),
+                            Some(browser) if browser.udp_blocked && proto == Protocol::Udp => {}
+                            Some(browser) => browser.receive(at, proto, address(GATEWAY), &bytes),
                             None => self.astray.push((socket, to, bytes)),
                         }
                         moved = true;
@@ -356,13 +384,15 @@ impl World {
             }
             for index in 0..self.browsers.len() {
                 let from = self.browsers[index].address;
-                for (to, bytes) in self.browsers[index].poll() {
+                for (proto, to, bytes) in self.browsers[index].poll() {
                     if is_media(&bytes) && self.drop_next_of_browser > 0 {
                         self.drop_next_of_browser -= 1;
                         continue;
                     }
-                    if to == address(GATEWAY) {
-                        self.gateway.receive(self.now, SocketId::Browser(0), from, &bytes);
+                    let datagram = proto == Protocol::Udp;
+                    let socket = if datagram { SocketId::Browser(0) } else { SocketId::BrowserStream(0) };
+                    if to == address(GATEWAY) && !(datagram && self.browsers[index].udp_blocked) {
+                        self.gateway.receive(self.now, socket, from, &bytes);
                         moved = true;
                     }
                 }

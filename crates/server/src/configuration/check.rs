@@ -173,7 +173,25 @@ fn media(file: &mut File<'_>) -> Media {
     }
     media.transcoding = file.truth("media", "transcoding").unwrap_or(media.transcoding);
     let address = |text: &str| text.parse().map_err(|_| format!("{text} is no IP address"));
-    media.advertise = file.parsed("media", "public_address", address).map(|address| address.value);
+    for public in file.all_parsed("media", "public_address", address).unwrap_or_default() {
+        let address: std::net::IpAddr = public.value;
+        if media.advertise.iter().any(|other| other.is_ipv4() == address.is_ipv4()) {
+            file.report(public.span, format!("{address} is the second public address of its family"));
+        } else if address.is_unspecified() || address.is_loopback() {
+            file.report(public.span, format!("nobody else reaches {address}"));
+        } else {
+            media.advertise.push(address);
+        }
+    }
+    media.udp = file.truth("media", "browser_udp").unwrap_or(media.udp);
+    media.tcp = file.truth("media", "browser_tcp").unwrap_or(media.tcp);
+    if !media.udp && !media.tcp {
+        let place = file
+            .place("media", "browser_tcp")
+            .or_else(|| file.place("media", "browser_udp"))
+            .unwrap_or_default();
+        file.report(place, "neither UDP nor TCP: browsers could not send anything".to_owned());
+    }
     media
 }
 

@@ -189,7 +189,17 @@ const TABLE: [Section; 10] = [
             key(
                 "port",
                 Default("0"),
-                "The UDP port for all browsers; open it in the firewall. 0 is any free one.",
+                "The port for all browsers, UDP and TCP; open both in the firewall. 0 is any free one.",
+            ),
+            key(
+                "browser_udp",
+                Default("true"),
+                "Whether browsers may send their media over UDP. Without it everything goes over TCP, which is worse\n                 for sound: only where UDP cannot get through at all.",
+            ),
+            key(
+                "browser_tcp",
+                Default("true"),
+                "Whether browsers from which no UDP gets through may connect over TCP (RFC 6544).",
             ),
             key("ports", Default("\"16384-32767\""), "The UDP ports for phones, two for each call."),
             key(
@@ -199,9 +209,9 @@ const TABLE: [Section; 10] = [
             ),
             key(
                 "public_address",
-                Example("\"203.0.113.7\""),
+                Example("[\"203.0.113.7\", \"2001:db8::7\"]"),
                 "The IP address that browsers and phones are told to send media to, if it is not the machine's own (NAT,\n\
-                 cloud).",
+                 cloud); one of each family at the most.",
             ),
         ],
     },

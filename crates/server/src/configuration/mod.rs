@@ -57,19 +57,31 @@ pub(crate) struct Web {
 pub(crate) struct Media {
     /// Whether browsers and phones are joined.
     pub(crate) gateway: bool,
-    /// The UDP port for browsers; 0 is any free one.
+    /// The port for browsers, UDP and TCP; 0 is any free one.
     pub(crate) port: u16,
+    /// Whether browsers may use UDP.
+    pub(crate) udp: bool,
+    /// Whether they may connect over TCP.
+    pub(crate) tcp: bool,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
     /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
     pub(crate) transcoding: bool,
-    /// The address that browsers and phones are told, if it is not the machine's own.
-    pub(crate) advertise: Option<IpAddr>,
+    /// The addresses that browsers and phones are told, if they are not the machine's own: one of each family.
+    pub(crate) advertise: Vec<IpAddr>,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self { gateway: true, port: 0, ports: 16_384..=32_767, transcoding: true, advertise: None }
+        Self {
+            gateway: true,
+            port: 0,
+            udp: true,
+            tcp: true,
+            ports: 16_384..=32_767,
+            transcoding: true,
+            advertise: Vec::new(),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The gateway of this process: its answers come at once, its sockets are ours.
 
 use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use media::{BranchKey, CallKey, Cause, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId};
 use sip::Instant;
@@ -9,7 +10,8 @@ use sip::Instant;
 use super::MediaJoining;
 use super::calls::{Consequence, Step};
 use super::place::MediaPlace;
-use super::sockets::{self, Receiver, Sockets};
+use super::sockets::{self, Bound, Receiver, Sockets};
+use super::streams::{Gone, Streams};
 use crate::Failure;
 use crate::clock::Clock;
 use crate::log;
@@ -19,26 +21,27 @@ use crate::randomness::SystemEntropy;
 pub(super) struct BuiltIn {
     gateway: RefCell<Gateway>,
     sockets: Sockets,
+    streams: Rc<Streams>,
     /// Ports that the gateway wanted and another program has.
     unopened: Cell<bool>,
 }
 
 impl BuiltIn {
     /// Opens the sockets for browsers; [`BuiltIn::listen`] reads from them.
-    pub(super) fn open(place: &MediaPlace, clock: &Clock) -> Result<(Self, Vec<UdpSocket>), Failure> {
+    pub(super) fn open(place: &MediaPlace, clock: &Clock) -> Result<(Self, Vec<Bound>), Failure> {
         let mut bound = Vec::new();
         for address in &place.browser {
-            bound.push(sockets::bind(*address).map_err(|error| {
+            bound.push(sockets::bind_for_browsers(*address, &place.transports).map_err(|error| {
                 Failure::Failed(format!(
                     "cannot open {address} for the media of browsers: {error}; see media.port"
                 ))
             })?);
         }
-        let addresses = bound.iter().map(UdpSocket::local_addr).collect::<Result<Vec<_>, _>>();
-        let addresses = addresses.map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
         let advertised = place.advertised(&addresses);
         let config = GatewayConfig {
             browser_addresses: addresses,
+            browser_transports: place.transports.clone(),
             advertised,
             phone_address: place.phone,
             phone_advertised: place.phone_advertised,
@@ -48,14 +51,24 @@ impl BuiltIn {
         };
         let gateway = Gateway::new(&config, Box::new(SystemEntropy))
             .map_err(|error| Failure::Failed(format!("media: {error}")))?;
-        let sockets = Sockets::new(place.phone);
-        Ok((Self { gateway: RefCell::new(gateway), sockets, unopened: Cell::new(false) }, bound))
+        let built_in = Self {
+            gateway: RefCell::new(gateway),
+            sockets: Sockets::new(place.phone),
+            streams: Streams::new(),
+            unopened: Cell::new(false),
+        };
+        Ok((built_in, bound))
     }
 
     /// Reads from the sockets for browsers from now on.
-    pub(super) fn listen(&self, bound: Vec<UdpSocket>, receiver: &Receiver) {
-        for (index, socket) in bound.into_iter().enumerate() {
-            self.sockets.listen(SocketId::Browser(index), socket, receiver);
+    pub(super) fn listen(&self, bound: Vec<Bound>, receiver: &Receiver, gone: &Gone) {
+        for (index, bound) in bound.into_iter().enumerate() {
+            if let Some(socket) = bound.datagrams {
+                self.sockets.listen(SocketId::Browser(index), socket, receiver);
+            }
+            if let Some(listener) = bound.streams {
+                self.streams.listen(SocketId::BrowserStream(index), listener, receiver, gone);
+            }
         }
     }
 
@@ -63,6 +76,11 @@ impl BuiltIn {
     pub(super) fn receive(&self, hub: &MediaJoining, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
         self.gateway.borrow_mut().receive(hub.clock.now(), socket, from, bytes);
         self.drain(hub);
+    }
+
+    /// A connection of a browser is closed.
+    pub(super) fn disconnected(&self, socket: SocketId, from: SocketAddr) {
+        self.gateway.borrow_mut().disconnected(socket, from);
     }
 
     /// Time has passed.
@@ -138,6 +156,10 @@ impl BuiltIn {
                     }
                 }
                 Output::Close { port } => self.sockets.close(SocketId::Phone(port)),
+                Output::Transmit { socket: socket @ SocketId::BrowserStream(_), to, bytes } => {
+                    self.streams.send(socket, to, &bytes);
+                }
+                Output::Disconnect { socket, from } => self.streams.disconnect(socket, from),
                 Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
                 Output::Event(event) => hub.happened(event),
                 Output::Timeout(at) => return hub.wake(at),

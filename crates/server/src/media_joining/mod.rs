@@ -14,6 +14,7 @@ mod place;
 mod reading;
 mod refusal;
 mod sockets;
+mod streams;
 mod telling;
 
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,7 @@ pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
 pub(crate) use place::MediaPlace;
 use sockets::Receiver;
+use streams::Gone;
 
 /// The most BYEs whose answers are told what was wrong, at a time.
 const MOST_FAREWELLS: usize = 1000;
@@ -87,7 +89,7 @@ impl MediaJoining {
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
         });
-        joining.gateway.listen(bound, &joining.receiver());
+        joining.gateway.listen(bound, &joining.receiver(), &joining.gone());
         Ok(joining)
     }
 
@@ -96,6 +98,15 @@ impl MediaJoining {
         Rc::new(move |socket, from, bytes| {
             if let Some(joining) = me.upgrade() {
                 joining.gateway.receive(&joining, socket, from, bytes);
+            }
+        })
+    }
+
+    fn gone(&self) -> Gone {
+        let me = Weak::clone(&self.me);
+        Rc::new(move |socket, from| {
+            if let Some(joining) = me.upgrade() {
+                joining.gateway.disconnected(socket, from);
             }
         })
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
+use media::IceTransport;
 use net::ListenerConfig;
 
 use crate::configuration::Media;
@@ -20,7 +21,9 @@ pub(crate) struct MediaPlace {
     pub(crate) ports: RangeInclusive<u16>,
     /// Whether sound is transcoded where it must be.
     pub(crate) transcoding: bool,
-    advertise: Option<IpAddr>,
+    /// What the sockets for browsers are.
+    pub(crate) transports: Vec<IceTransport>,
+    advertise: Vec<IpAddr>,
 }
 
 impl MediaPlace {
@@ -33,24 +36,26 @@ impl MediaPlace {
         // Some browsers send nothing from an address of the machine to loopback, so both are offered, also by a
         // server for this machine only.
         let browser = outward.into_iter().chain(outward_v6).chain([loopback]);
-        let phone = outward.filter(|_| !on_loopback).unwrap_or(loopback);
+        let phone = outward.or(outward_v6).filter(|_| !on_loopback).unwrap_or(loopback);
+        let transports = [(IceTransport::Udp, media.udp), (IceTransport::Tcp, media.tcp)];
+        let told = media.advertise.iter().find(|address| address.is_ipv4() == phone.is_ipv4());
         Self {
             browser: browser.map(|address| SocketAddr::new(address, media.port)).collect(),
             phone,
-            phone_advertised: media.advertise.unwrap_or(phone),
+            phone_advertised: told.copied().unwrap_or(phone),
             ports: media.ports.clone(),
             transcoding: media.transcoding,
-            advertise: media.advertise,
+            transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
+            advertise: media.advertise.clone(),
         }
     }
 
     /// What browsers are told of the sockets bound on these addresses.
     pub(crate) fn advertised(&self, bound: &[SocketAddr]) -> Vec<SocketAddr> {
-        let instead = |address: &SocketAddr| match self.advertise {
-            Some(advertised) if !address.ip().is_loopback() && advertised.is_ipv4() == address.is_ipv4() => {
-                SocketAddr::new(advertised, address.port())
-            }
-            _ => *address,
+        let instead = |address: &SocketAddr| {
+            let family = |told: &&IpAddr| !address.ip().is_loopback() && told.is_ipv4() == address.is_ipv4();
+            let told = self.advertise.iter().find(family);
+            told.map_or(*address, |told| SocketAddr::new(*told, address.port()))
         };
         bound.iter().map(instead).collect()
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use media::SocketId;
+use media::{IceTransport, SocketId};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
@@ -27,6 +27,40 @@ struct Open {
 pub(crate) struct Sockets {
     phone_address: IpAddr,
     open: RefCell<HashMap<SocketId, Open>>,
+}
+
+/// What is bound for browsers on one address.
+pub(crate) struct Bound {
+    pub(crate) address: SocketAddr,
+    pub(crate) datagrams: Option<std::net::UdpSocket>,
+    pub(crate) streams: Option<std::net::TcpListener>,
+}
+
+/// Binds for browsers: UDP, TCP, or both on the same port.
+pub(crate) fn bind_for_browsers(address: SocketAddr, transports: &[IceTransport]) -> io::Result<Bound> {
+    /// A port that is free for UDP need not be free for TCP.
+    const ATTEMPTS: usize = 16;
+    let wants = |transport| transports.contains(&transport);
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let datagrams = wants(IceTransport::Udp).then(|| bind(address)).transpose()?;
+        let taken = datagrams.as_ref().map_or(Ok(address), std::net::UdpSocket::local_addr)?;
+        match wants(IceTransport::Tcp).then(|| bind_stream(taken)).transpose() {
+            Ok(streams) => {
+                let address = streams.as_ref().map_or(Ok(taken), std::net::TcpListener::local_addr)?;
+                return Ok(Bound { address, datagrams, streams });
+            }
+            Err(error) if address.port() == 0 => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
+}
+
+fn bind_stream(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// A socket that waits for nothing.

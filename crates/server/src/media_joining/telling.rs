@@ -37,27 +37,29 @@ pub(super) fn name(call: &CallKey) -> String {
 
 fn sentence(report: &media::CallReport) -> String {
     let codec = report.codec.unwrap_or("no codec");
-    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic| {
+    let leg = |received: &media::ReceptionFigures, sent: &media::Traffic, dropped: u64| {
+        let dropped = if dropped == 0 { String::new() } else { format!(", {dropped} dropped") };
         format!(
-            "{} packets in ({} lost, jitter {} ms), {} out",
+            "{} packets in ({} lost, jitter {} ms), {} out{dropped}",
             received.traffic.packets,
             received.lost,
             received.jitter.as_millis(),
             sent.packets
         )
     };
+    let over = if report.browser.transport == Some(media::IceTransport::Tcp) { " over TCP" } else { "" };
     let mut sentence = format!(
-        "{codec} for {} s; browser {}; phone {}",
+        "{codec} for {} s; browser{over} {}; phone {}",
         report.duration.as_secs(),
-        leg(&report.browser.received, &report.browser.sent),
-        leg(&report.phone.received, &report.phone.sent)
+        leg(&report.browser.received, &report.browser.sent, report.browser.dropped),
+        leg(&report.phone.received, &report.phone.sent, report.phone.dropped)
     );
     if let Some(video) = &report.video {
         sentence.push_str(&format!(
             "; {} pictures: browser {}; phone {}; asked for a whole one: browser {}, phone {}",
             video.codec.unwrap_or("no"),
-            leg(&video.browser.received, &video.browser.sent),
-            leg(&video.phone.received, &video.phone.sent),
+            leg(&video.browser.received, &video.browser.sent, 0),
+            leg(&video.phone.received, &video.phone.sent, video.phone.dropped),
             video.asked_of_browser,
             video.asked_of_phone
         ));
