@@ -62,6 +62,11 @@ describe('a page calls a phone without feedback, in VP8', () => {
     film.tellLost(3);
     await whole;
     assert.ok((await asked()) > before);
+
+    const inDialog = film.keyFrame();
+    const command = '<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>';
+    assert.equal((await call.info('application/media_control+xml', command)).status, 200);
+    await inDialog;
     await call.bye();
     await alice.logged('ended');
     await server.says(/VP8 pictures: browser [1-9]\d* packets in/);

@@ -147,11 +147,19 @@ impl Gateway {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let others = call.confirm(now, branch);
         call.settle_video(branch, &mut self.shared);
-        call.ask_for_pictures(now, branch, &mut self.shared);
+        call.renew_picture(now, branch, &mut self.shared);
         for other in others {
             self.remove(now, id, other);
         }
         self.note(id);
+    }
+
+    /// The phone of this call asks for a whole picture, not in RTCP but in the dialog (RFC 5168).
+    pub fn picture_wanted(&mut self, now: Instant, call: &CallKey) {
+        let Some(call) = self.names.get(call).and_then(|id| self.calls.get_mut(id)) else { return };
+        if let Some(branch) = call.confirmed {
+            call.renew_picture(now, branch, &mut self.shared);
+        }
     }
 
     /// The call is over, or never came to be.

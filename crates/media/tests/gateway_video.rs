@@ -2,7 +2,7 @@
 
 mod peers;
 
-use media::{Event, Side};
+use media::{Event, PhoneKeying, SdesSuite, Side};
 use peers::{BROWSER, Heard, PHONE, World, address, branch, call, rtp};
 use std::time::Duration;
 use str0m::media::KeyframeRequestKind;
@@ -171,6 +171,16 @@ fn a_phone_that_asks_gets_its_pictures_but_not_more_than_one_a_second() {
 }
 
 #[test]
+fn a_phone_may_ask_in_the_dialog() {
+    let (mut world, _) = joined(&vp8(""));
+    browser_shows(&mut world, 90);
+    let before = asked(&world);
+    world.gateway.picture_wanted(world.now, &call("call"));
+    world.pass(Duration::from_millis(100));
+    assert_eq!(asked(&world), before + 1);
+}
+
+#[test]
 fn a_strangers_request_is_not_heard() {
     let (mut world, port) = joined(&vp8(""));
     browser_shows(&mut world, 60);
@@ -233,6 +243,34 @@ fn pictures_that_the_phone_refuses_cost_no_ports_and_the_sound_lives_on() {
     assert_eq!(world.phone_heard(PHONE).len(), 1);
     assert_eq!(report(&mut world).video, None);
     assert!(world.gateway.is_idle() && world.open.is_empty());
+}
+
+#[test]
+fn pictures_for_a_phone_with_keys_have_keys_of_their_own() {
+    let mut world = World::new();
+    world.film(BROWSER);
+    let offer = world.browsers[0].offer();
+    let keying = PhoneKeying::Demanded(vec![SdesSuite::AesCm128HmacSha1_80]);
+    let key = (call("call"), branch("branch"));
+    let offer = world.gateway.offer_keyed(world.now, &key.0, &key.1, Side::Browser, &offer, &keying);
+    let text = String::from_utf8(offer.expect("an offer")).expect("text");
+    let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("a=crypto:")).collect();
+    assert_eq!((keys.len(), text.matches("RTP/SAVP ").count()), (2, 2), "{text}");
+    assert_ne!(keys[0], keys[1], "two streams under one key would be one keystream twice (RFC 4568 §6.4)");
+    let answer = String::from_utf8(phone(&vp8(""))).expect("text").replace("RTP/AVP", "RTP/SAVP");
+    let line = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
+    let answer = answer.replace("PCMU/8000\r\n", &format!("PCMU/8000\r\n{line}"));
+    let answer = answer.replace("VP8/90000\r\n", &format!("VP8/90000\r\n{line}"));
+    let answer = world.gateway.answer(world.now, &key.0, &key.1, Side::Phone, answer.as_bytes());
+    world.gateway.confirm(world.now, &key.0, &key.1);
+    world.browsers[0].accept(&answer.expect("an answer"));
+    world.pass(Duration::from_secs(2));
+    world.sent.clear();
+    browser_shows(&mut world, 1);
+    let shown: Vec<_> = world.sent.iter().filter(|sent| sent.to == address(PICTURES_AT)).collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown.iter().all(|sent| sent.bytes.len() == 12 + 2 + 10), "a tag of ten octets");
+    assert!(shown.iter().all(|sent| sent.bytes[12..14] != [0x10, 0x42]), "and nothing in clear");
 }
 
 #[test]

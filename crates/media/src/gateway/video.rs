@@ -267,6 +267,17 @@ impl Call {
         self.carry_out(now, end, outputs, shared);
     }
 
+    /// The phone of a branch is to be shown a whole picture: it has just answered, or it asks for one.
+    pub(super) fn renew_picture(&mut self, now: Instant, branch: u64, shared: &mut Shared) {
+        let known = self.branches.iter_mut().find(|known| known.id == branch);
+        if let Some(video) = known.and_then(|branch| branch.video.as_mut())
+            && video.stream.as_ref().is_some_and(|stream| stream.browser_to_phone)
+        {
+            video.of_browser.want(now);
+            self.ask_for_pictures(now, branch, shared);
+        }
+    }
+
     /// Gives the ports of pictures back that the branch which won has no use for.
     pub(super) fn settle_video(&mut self, branch: u64, shared: &mut Shared) {
         if self.confirmed != Some(branch) {

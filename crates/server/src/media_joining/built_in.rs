@@ -130,6 +130,12 @@ impl BuiltIn {
         self.gateway.borrow().figures(now, call)?.cause
     }
 
+    /// The phone of this call asks for a whole picture in the dialog.
+    pub(super) fn picture_wanted(&self, hub: &MediaJoining, call: &CallKey) {
+        self.gateway.borrow_mut().picture_wanted(hub.clock.now(), call);
+        self.drain(hub);
+    }
+
     /// What a message brought about, once it was translated.
     pub(super) fn follow(&self, hub: &MediaJoining, consequence: &Consequence) {
         {

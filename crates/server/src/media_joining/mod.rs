@@ -10,6 +10,7 @@ mod calls;
 mod dialogs;
 mod hanging_up;
 mod negotiation;
+mod pictures;
 mod place;
 mod reading;
 mod refusal;
@@ -150,6 +151,10 @@ impl MediaJoining {
             return Onward::Nowhere;
         }
         self.dialogs.borrow_mut().request(&request);
+        if hop.transport().is_websocket() && pictures::is_asked_for(&request) {
+            let call = self.dialogs.borrow().call_of(&request);
+            call.iter().for_each(|call| self.gateway.picture_wanted(self, call));
+        }
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
         if let Some(call) = self.calls.borrow().begun_by(&request) {
             self.dialogs.borrow_mut().begin(&call, &request);
