@@ -117,10 +117,7 @@ impl Video {
     }
 
     /// A phone that cannot ask for whole pictures is watched for losses.
-    fn watch(&mut self, now: Instant, ssrc: u32, leg: &BrowserLeg) {
-        if self.shown.replace(ssrc) != Some(ssrc) {
-            self.of_browser.want(now + START);
-        }
+    fn watch(&mut self, now: Instant, leg: &BrowserLeg) {
         if self.watched.is_some_and(|watched| now < watched + WATCH) {
             return;
         }
@@ -159,7 +156,7 @@ impl Call {
         {
             transmit(datagram, shared);
         }
-        video.watch(now, packet.ssrc, leg);
+        video.watch(now, leg);
         let mut outputs = Vec::new();
         if let Some(kilobits) = limit
             && video.noticed.is_none_or(|noticed| now >= noticed + NOTICE)
@@ -169,6 +166,10 @@ impl Call {
         }
         if video.of_browser.is_due(now) && leg.ask_picture(now, &mut outputs) {
             video.of_browser.asked(now);
+        }
+        if video.shown.replace(packet.ssrc) != Some(packet.ssrc) {
+            // Beside the one that was just asked for.
+            video.of_browser.want(now + START);
         }
         let end = end.id;
         self.carry_out(now, end, outputs, shared);
