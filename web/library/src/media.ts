@@ -88,6 +88,12 @@ export class Media {
     }
     const connection = new PeerConnection(configuration);
     this.#connection = connection;
+    // Toward an ICE-lite peer Chromium's checks never fail, they are only disconnected for ever; the connection says so.
+    connection.addEventListener('connectionstatechange', () => {
+      if (!this.#closed && connection.connectionState === 'failed') {
+        this.#listener.iceState('failed');
+      }
+    });
     connection.addEventListener('iceconnectionstatechange', () => {
       if (!this.#closed) {
         this.#listener.iceState(connection.iceConnectionState);

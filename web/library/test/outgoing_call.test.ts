@@ -321,6 +321,19 @@ test('A broken media path is offered again with new candidates, and given up onl
   assert.deepEqual(page.news().at(-1), 'ended local RTP Timeout');
 });
 
+test('A connection that failed while its checks are only disconnected is a broken media path too', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.connection.ice('disconnected');
+  await settle();
+  assert.equal(page.core.told('reinvite').length, 0);
+  page.connection.connected('failed');
+  await settle();
+  assert.equal(page.core.told('reinvite').length, 1);
+  await page.clock.advance(30_000);
+  assert.deepEqual(page.news().at(-1), 'ended local RTP Timeout');
+});
+
 test('A repaired media path keeps the call', async () => {
   const page = new Page().connect();
   await page.establish();

@@ -78,6 +78,7 @@ export class FakePeerConnection extends EventTarget {
   signalingState = 'stable';
   iceGatheringState = 'new';
   iceConnectionState = 'new';
+  connectionState = 'new';
   localDescription: { type: string; sdp: string } | null = null;
   remoteDescription: { type: string; sdp: string } | null = null;
   closed = false;
@@ -156,6 +157,12 @@ export class FakePeerConnection extends EventTarget {
   ice(state: string): void {
     this.iceConnectionState = state;
     this.dispatchEvent(new Event('iceconnectionstatechange'));
+  }
+
+  /** The whole connection, checks and encryption, is in this state. */
+  connected(state: string): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event('connectionstatechange'));
   }
 
   candidate(candidate: unknown): void {
