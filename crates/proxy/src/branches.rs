@@ -31,6 +31,8 @@ enum Next {
     Address,
     /// Another flow of the same instance.
     Flow,
+    /// The same address, once more.
+    Again,
 }
 
 impl Proxy {
@@ -132,7 +134,7 @@ impl Proxy {
     }
 
     /// Sends a branch's request to `hop`.
-    fn send(&mut self, now: Instant, id: ContextId, branch: usize, hop: Hop) {
+    pub(crate) fn send(&mut self, now: Instant, id: ContextId, branch: usize, hop: Hop) {
         let hop = self.listeners.pin(hop);
         let token = self.entropy.token(16);
         let adds_path = matches!(self.config.role, Role::Edge { .. });
@@ -161,6 +163,7 @@ impl Proxy {
             // §16.6 item 11.
             place.timer_c = Some(now + self.config.timer_c);
         }
+        place.hop = Some(hop.clone());
         let key = self.transactions.request(now, hop, copy);
         place.state = BranchState::Trying { key, proceeding: false };
         self.by_client.insert(key, (id, branch));
@@ -250,6 +253,12 @@ impl Proxy {
         if self.has_given_up(id, branch) {
             return self.conclude(now, id);
         }
+        if self.second_attempt && self.try_next(now, id, branch, Next::Again) {
+            return;
+        }
+        if status == 482 && self.rest(now, id, branch) {
+            return;
+        }
         // RFC 3263 §4.3: a server that is overloaded or away is no answer while there is another.
         if status == 503 && self.try_next(now, id, branch, Next::Address) {
             return;
@@ -309,6 +318,11 @@ impl Proxy {
                 place.target = target;
                 self.begin(now, id, branch);
             }
+            Next::Again => {
+                let Some(hop) = place.hop.take().filter(|_| place.again == 0) else { return false };
+                place.again = 1;
+                self.send(now, id, branch, hop);
+            }
         }
         true
     }
@@ -329,6 +343,9 @@ impl Proxy {
                 BranchState::Trying { key, .. } => self.transactions.cancel(now, key, reason),
                 BranchState::Resolving(ask) => {
                     self.waiting.remove(&ask);
+                    place.state = BranchState::Ended(Outcome::Local(487, "the call was cancelled"));
+                }
+                BranchState::Resting(_) => {
                     place.state = BranchState::Ended(Outcome::Local(487, "the call was cancelled"));
                 }
                 BranchState::Accepted | BranchState::Ended(_) => {}
@@ -356,6 +373,7 @@ impl Proxy {
                 }
             }
         }
+        self.rested(now, id);
         self.watch(id);
         self.conclude(now, id);
     }
@@ -451,7 +469,7 @@ impl Proxy {
                     BranchState::Trying { key, .. } => {
                         self.by_client.remove(&key);
                     }
-                    BranchState::Accepted | BranchState::Ended(_) => {}
+                    BranchState::Resting(_) | BranchState::Accepted | BranchState::Ended(_) => {}
                 }
             }
         }

@@ -62,6 +62,7 @@ mod registrar;
 mod reply;
 mod response_context;
 mod route;
+mod second_attempt;
 mod sources;
 mod target;
 mod validation;

@@ -54,6 +54,8 @@ pub struct Proxy {
     pub(crate) waiting: HashMap<AskId, Waiting>,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
     pub(crate) outbox: Outbox,
+    /// A refusal that is being received leads to a second attempt.
+    pub(crate) second_attempt: bool,
     servers: HashMap<ServerKey, IpAddr>,
     sources: Sources,
     pub(crate) now: Instant,
@@ -120,6 +122,7 @@ impl Proxy {
             waiting: HashMap::new(),
             upstream_addresses: Vec::new(),
             outbox: Outbox::default(),
+            second_attempt: false,
             servers: HashMap::new(),
             sources: Sources::default(),
             now: Instant::ZERO,

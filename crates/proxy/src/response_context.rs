@@ -61,6 +61,10 @@ pub(crate) struct ResponseContext {
 pub(crate) struct Branch {
     /// What it aims at.
     pub(crate) target: Target,
+    /// The address that its request went to last.
+    pub(crate) hop: Option<Hop>,
+    /// How often it has gone to that address again.
+    pub(crate) again: u8,
     /// Where else to try, if this does not answer (RFC 3263 §4.3).
     pub(crate) hops: VecDeque<Hop>,
     /// The other flows of the same instance (RFC 5626 §7).
@@ -85,6 +89,8 @@ pub(crate) enum BranchState {
         /// Whether a provisional response has come.
         proceeding: bool,
     },
+    /// It goes out once more then: its target still holds it for the request before.
+    Resting(Instant),
     /// It answered 2xx, and may do so again (RFC 6026 §7.2).
     Accepted,
     /// It has ended.
@@ -115,11 +121,21 @@ impl Branch {
     pub(crate) const fn new(target: Target) -> Self {
         Self {
             target,
+            hop: None,
+            again: 0,
             hops: VecDeque::new(),
             alternatives: VecDeque::new(),
             state: BranchState::Ended(Outcome::Local(500, "not begun")),
             timer_c: None,
             given_up: false,
+        }
+    }
+
+    /// Timer C, or the end of its rest.
+    pub(crate) const fn next_timeout(&self) -> Option<Instant> {
+        match self.state {
+            BranchState::Resting(until) => Some(until),
+            _ => self.timer_c,
         }
     }
 
@@ -135,11 +151,11 @@ impl ResponseContext {
         self.branches.iter().all(Branch::has_ended)
     }
 
-    /// The next Timer C, or the end of the patience with a caller that is away.
+    /// The next Timer C, the end of a rest, or that of the patience with a caller that is away.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let waiting = self.branches.iter().filter(|branch| !branch.has_ended());
         let abandoned = self.abandoned.filter(|_| !self.answered && !self.cancelled);
-        waiting.filter_map(|branch| branch.timer_c).chain(abandoned).min()
+        waiting.filter_map(Branch::next_timeout).chain(abandoned).min()
     }
 
     /// The best of the final responses (RFC 3261 §16.7 item 6).
