@@ -12,8 +12,11 @@ import { until } from './wait.mjs';
 const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/local/lib/baresip/modules'];
 
 export class Baresip {
-  /** A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones. */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', flags = [] }) {
+  /**
+   * A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones.
+   * `encryption` is srtp for one that would like SRTP, srtp-mand for one that insists on it.
+   */
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', encryption, flags = [] }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
@@ -37,7 +40,7 @@ export class Baresip {
         `snd_path ${phone.folder}`,
         'audio_alert none',
         `module_path ${modules}`,
-        ...['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'uuid'].map((name) => `module ${name}.so`),
+        ...['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'uuid', ...(encryption ? ['srtp'] : [])].map((name) => `module ${name}.so`),
         'module_tmp account.so',
         'module_app menu.so',
         'module_app ctrl_tcp.so',
@@ -49,7 +52,7 @@ export class Baresip {
     writeFileSync(
       join(phone.folder, 'accounts'),
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +
-        `regint=${register ? 600 : 0};audio_codecs=${codecs}\n`,
+        `regint=${register ? 600 : 0};audio_codecs=${codecs}${encryption ? `;mediaenc=${encryption}` : ''}\n`,
     );
     phone.program = new Program(`baresip (${user}, ${transport})`, 'baresip', ['-f', phone.folder, ...flags]);
     test.after(() => phone.stop());

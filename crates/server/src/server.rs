@@ -329,6 +329,11 @@ fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
 impl Handler for Server {
     fn message(&self, flow: &Flow, bytes: &[u8]) {
         trace("from", flow.transport, flow.remote, bytes);
+        if let Some(media) = self.media.as_ref().filter(|media| media.wants_second_attempt(bytes)) {
+            self.with_proxy(|proxy, now| proxy.receive_for_second_attempt(now, flow, bytes));
+            media.incoming(flow, bytes);
+            return;
+        }
         let translated = self.media.as_ref().and_then(|media| media.incoming(flow, bytes));
         let bytes = translated.as_deref().unwrap_or(bytes);
         self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes));

@@ -14,6 +14,27 @@ pub enum Suite {
 }
 
 impl Suite {
+    /// Every suite, in the order in which they are best offered: first what every peer has.
+    pub const ALL: [Self; 4] =
+        [Self::AesCm128HmacSha1_80, Self::AesCm128HmacSha1_32, Self::AeadAes256Gcm, Self::AeadAes128Gcm];
+
+    /// Its name in descriptions (RFC 4568 §6.2, RFC 7714 §14.2).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
+        }
+    }
+
+    /// The suite of that name, however it is capitalised.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name))
+    }
+
     /// The master key, in octets.
     #[must_use]
     pub const fn key_length(self) -> usize {

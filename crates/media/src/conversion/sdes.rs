@@ -9,21 +9,13 @@ pub(super) struct Crypto {
     pub(super) key: SdesKey,
 }
 
-const NAMES: [(SdesSuite, &str); 4] = [
-    (SdesSuite::AesCm128HmacSha1_80, "AES_CM_128_HMAC_SHA1_80"),
-    (SdesSuite::AesCm128HmacSha1_32, "AES_CM_128_HMAC_SHA1_32"),
-    (SdesSuite::AeadAes128Gcm, "AEAD_AES_128_GCM"),
-    (SdesSuite::AeadAes256Gcm, "AEAD_AES_256_GCM"),
-];
-
 /// Reads the value of an `a=crypto` line. `None` when it is malformed, of an unknown suite, switches protection
 /// off, or wants something that we do not do.
 pub(super) fn read(value: &[u8]) -> Option<Crypto> {
     let text = std::str::from_utf8(value).ok()?;
     let mut fields = text.split_ascii_whitespace();
     let tag = fields.next()?.parse().ok()?;
-    let name = fields.next()?;
-    let suite = NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name))?.0;
+    let suite = SdesSuite::named(fields.next()?)?;
     let first = fields.next()?.split(';').next()?;
     if !fields.all(is_harmless) {
         return None;
@@ -67,8 +59,7 @@ fn identifier(part: &str) -> Option<Vec<u8>> {
 
 /// The value of our `a=crypto` line.
 pub(super) fn write(tag: u32, key: &SdesKey) -> String {
-    let name = NAMES.iter().find(|(suite, _)| *suite == key.suite).map_or("", |(_, name)| name);
-    format!("{tag} {name} inline:{}", encode(&key.key))
+    format!("{tag} {} inline:{}", key.suite.name(), encode(&key.key))
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -111,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_key_is_written_and_read_back() {
-        for suite in NAMES.map(|(suite, _)| suite) {
+        for suite in SdesSuite::ALL {
             let key = SdesKey {
                 suite,
                 key: (0..suite.master_length()).map(|octet| (octet * 5) as u8).collect(),

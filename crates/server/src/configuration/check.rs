@@ -171,6 +171,12 @@ fn media(file: &mut File<'_>) -> Media {
     if let Some(ports) = file.parsed("media", "ports", values::port_range) {
         media.ports = ports.value;
     }
+    if let Some(sdes) = file.parsed("media", "sdes", values::sdes) {
+        media.sdes = sdes.value;
+    }
+    if let Some(suites) = file.all_parsed("media", "sdes_suites", values::suite) {
+        media.suites = suites.into_iter().map(|suite| suite.value).collect();
+    }
     media.transcoding = file.truth("media", "transcoding").unwrap_or(media.transcoding);
     let address = |text: &str| text.parse().map_err(|_| format!("{text} is no IP address"));
     for public in file.all_parsed("media", "public_address", address).unwrap_or_default() {

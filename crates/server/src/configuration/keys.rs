@@ -182,7 +182,7 @@ const TABLE: [Section; 10] = [
     },
     Section {
         name: "media",
-        about: "The media gateway: joins browsers, which speak ICE and DTLS-SRTP only, and phones, which speak plain RTP.\n\
+        about: "The media gateway: joins browsers, which speak ICE and DTLS-SRTP only, and phones, which speak RTP or SRTP.\n\
                 Calls between browsers and calls between phones do not go through it.",
         keys: &[
             key("gateway", Default("true"), "Whether such calls are joined."),
@@ -202,6 +202,20 @@ const TABLE: [Section; 10] = [
                 "Whether browsers from which no UDP gets through may connect over TCP (RFC 6544).",
             ),
             key("ports", Default("\"16384-32767\""), "The UDP ports for phones, two for each call."),
+            key(
+                "sdes",
+                Default("\"tls\""),
+                "With which phones SRTP keys are exchanged in session descriptions (SDES): tls, those whose signalling is\n\
+                 encrypted; always, also where the keys can be read on their way; or never. A phone that refuses what it is\n\
+                 offered is offered the other, SRTP or RTP in clear, within the same call.",
+            ),
+            key(
+                "sdes_suites",
+                Default(
+                    "[\"AES_CM_128_HMAC_SHA1_80\", \"AES_CM_128_HMAC_SHA1_32\", \"AEAD_AES_256_GCM\", \"AEAD_AES_128_GCM\"]",
+                ),
+                "The SRTP suites for phones, the preferred one first.",
+            ),
             key(
                 "transcoding",
                 Default("true"),

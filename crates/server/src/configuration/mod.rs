@@ -15,8 +15,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
+use crate::media_joining::Sdes;
 pub(crate) use error::ConfigurationError;
 pub(crate) use keys::example;
 
@@ -65,6 +67,10 @@ pub(crate) struct Media {
     pub(crate) tcp: bool,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
+    /// Where SRTP keys may stand in the descriptions of phones.
+    pub(crate) sdes: Sdes,
+    /// The suites of SRTP, the preferred one first.
+    pub(crate) suites: Vec<SdesSuite>,
     /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
     pub(crate) transcoding: bool,
     /// The addresses that browsers and phones are told, if they are not the machine's own: one of each family.
@@ -79,6 +85,8 @@ impl Default for Media {
             udp: true,
             tcp: true,
             ports: 16_384..=32_767,
+            sdes: Sdes::default(),
+            suites: SdesSuite::ALL.to_vec(),
             transcoding: true,
             advertise: Vec::new(),
         }

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use media::SdesSuite;
 use sip::Transport;
+
+use crate::media_joining::Sdes;
 
 /// A range of ports: `16384-32767`, at least two.
 pub(crate) fn port_range(text: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
@@ -12,6 +15,24 @@ pub(crate) fn port_range(text: &str) -> Result<std::ops::RangeInclusive<u16>, St
         (*range.start() > 0 && range.end() > range.start()).then_some(range)
     });
     range.ok_or_else(|| format!("{text} is no range of ports, such as 16384-32767"))
+}
+
+/// `tls`, `always` or `never`.
+pub(crate) fn sdes(text: &str) -> Result<Sdes, String> {
+    match text {
+        "tls" => Ok(Sdes::Encrypted),
+        "always" => Ok(Sdes::Anywhere),
+        "never" => Ok(Sdes::Nowhere),
+        _ => Err(format!("{text} is none of tls, always and never")),
+    }
+}
+
+/// The name of an SRTP suite.
+pub(crate) fn suite(text: &str) -> Result<SdesSuite, String> {
+    SdesSuite::named(text).ok_or_else(|| {
+        let names: Vec<&str> = SdesSuite::ALL.iter().map(|suite| suite.name()).collect();
+        format!("{text} is no SRTP suite that we have; there are {}", names.join(", "))
+    })
 }
 
 /// `30s`, `5m`, `1h`, `2d` or `250ms`.

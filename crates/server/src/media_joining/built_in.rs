@@ -7,11 +7,11 @@ use std::rc::Rc;
 use media::{BranchKey, CallKey, Cause, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId};
 use sip::Instant;
 
-use super::MediaJoining;
 use super::calls::{Consequence, Step};
 use super::place::MediaPlace;
 use super::sockets::{self, Bound, Receiver, Sockets};
 use super::streams::{Gone, Streams};
+use super::{MediaJoining, Phone};
 use crate::Failure;
 use crate::clock::Clock;
 use crate::log;
@@ -89,13 +89,13 @@ impl BuiltIn {
         self.drain(hub);
     }
 
-    /// A description for the other side. `writer` is where the writer's signalling comes from.
+    /// A description for the other side. `phone` is who may be at its end.
     pub(super) fn translate(
         &self,
         hub: &MediaJoining,
         step: &Step,
         description: &[u8],
-        writer: Option<IpAddr>,
+        phone: &Phone,
     ) -> Result<Vec<u8>, Cause> {
         let now = hub.clock.now();
         let translated = {
@@ -110,10 +110,12 @@ impl BuiltIn {
                 gateway.withdraw(call, branch);
             }
             let translated = match step {
-                Step::Offer { .. } => gateway.offer(now, call, branch, from, description)?,
+                Step::Offer { .. } => {
+                    gateway.offer_keyed(now, call, branch, from, description, &phone.keying)?
+                }
                 _ => gateway.answer(now, call, branch, from, description)?,
             };
-            expect_phone(&mut gateway, call, branch, from, writer);
+            expect_phone(&mut gateway, call, branch, from, phone.address);
             translated
         };
         // Ports must be open before anybody is told of them.

@@ -9,6 +9,7 @@ mod built_in;
 mod calls;
 mod dialogs;
 mod hanging_up;
+mod keying;
 mod negotiation;
 mod pictures;
 mod place;
@@ -24,8 +25,8 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{CallKey, CallReport, Cause, Event, MediaCause};
-use sip::{Flow, HeaderName, Hop, Instant, Message, Method};
+use media::{CallKey, CallReport, Cause, Event, MediaCause, PhoneKeying};
+use sip::{Flow, HeaderName, Hop, Instant, Message, Method, Transport};
 use tokio::sync::Notify;
 
 use crate::Failure;
@@ -36,12 +37,26 @@ use calls::{Calls, Consequence, Step};
 use dialogs::Dialogs;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
+use keying::Keying;
+pub(crate) use keying::Sdes;
 pub(crate) use place::MediaPlace;
 use sockets::Receiver;
 use streams::Gone;
 
 /// The most BYEs whose answers are told what was wrong, at a time.
 const MOST_FAREWELLS: usize = 1000;
+
+/// What a refusal of RTP may mean where SRTP could not be offered.
+const REFUSED_IN_CLEAR: &str = "the phone refuses RTP in clear; if it insists on SRTP let it register over TLS, for keys are \
+                                exchanged only where its signalling is encrypted";
+
+/// The phone at the end of a branch.
+struct Phone {
+    /// Where its signalling comes from, if it wrote the message.
+    address: Option<IpAddr>,
+    /// Whether SRTP keys may be exchanged with it.
+    keying: PhoneKeying,
+}
 
 /// What becomes of a message that leaves.
 pub(crate) enum Onward {
@@ -64,6 +79,8 @@ pub(crate) struct MediaJoining {
     /// The branches whose INVITE was refused here and will be acknowledged.
     refused: RefCell<HashSet<Vec<u8>>>,
     dialogs: RefCell<Dialogs>,
+    /// Which phones are offered SRTP.
+    keying: RefCell<Keying>,
     /// The BYEs of calls that were hung up here.
     byes: RefCell<Vec<Vec<u8>>>,
     byes_wait: Notify,
@@ -84,6 +101,7 @@ impl MediaJoining {
             calls: RefCell::default(),
             refused: RefCell::default(),
             dialogs: RefCell::default(),
+            keying: RefCell::new(Keying::new(place.sdes, &place.suites)),
             byes: RefCell::default(),
             byes_wait: Notify::new(),
             farewells: RefCell::default(),
@@ -129,6 +147,7 @@ impl MediaJoining {
                 _ = sweep.tick() => {
                     // A BYE is answered or given up within 32 seconds.
                     self.farewells.borrow_mut().clear();
+                    self.keying.borrow_mut().sweep(self.clock.now());
                     let stale = self.calls.borrow_mut().stale(self.clock.now());
                     self.follow(stale);
                 }
@@ -163,7 +182,7 @@ impl MediaJoining {
             None => self.farewell(&request, branch),
             Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
             Some(Step::Crossing { own }) => refusal::crossing(&request, own),
-            Some(step) => match self.translate(&request, &step, caller_address(&request)) {
+            Some(step) => match self.translate(&request, &step, &self.phone_of(&request, hop.transport())) {
                 Ok(bytes) => Onward::Instead(bytes),
                 Err(cause) => {
                     log::warning(told(cause.code(), &cause));
@@ -214,12 +233,17 @@ impl MediaJoining {
         }
         let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
+        let phone = Phone {
+            address: Some(flow.remote.ip()),
+            keying: self.keying.borrow().of_response(&response, flow.transport),
+        };
         let instead = match step {
             None => None,
             Some(Step::Overtaken) => without_description(&response),
-            Some(step) => self.translate(&response, &step, Some(flow.remote.ip())).map_or_else(
+            Some(step) => self.translate(&response, &step, &phone).map_or_else(
                 |cause| {
                     log::warning(told(cause.code(), &cause));
+                    self.keying.borrow_mut().unusable(&response);
                     refusal::warned(&response, &told(cause.code(), &cause))
                 },
                 Some,
@@ -227,7 +251,25 @@ impl MediaJoining {
         };
         let consequences = self.calls.borrow_mut().after_response(&response);
         self.follow(consequences);
+        if self.keying.borrow_mut().response(&response) {
+            let text = told(Cause::SdpKeysInClear.code(), &REFUSED_IN_CLEAR);
+            log::warning(&text);
+            return refusal::warned(&response, &text);
+        }
         instead
+    }
+
+    /// Whether a message refuses a description for which there is another: then the proxy is to send the request once
+    /// more, and what leaves then has the other one. [`MediaJoining::incoming`] is to hear of it after that, so that
+    /// the call goes on in the new branch.
+    pub(crate) fn wants_second_attempt(&self, bytes: &[u8]) -> bool {
+        self.keying.borrow_mut().wants_second_attempt(bytes)
+    }
+
+    /// What is known of the phone to which, or from which, this request goes.
+    fn phone_of(&self, request: &Message, to: Transport) -> Phone {
+        let keying = self.keying.borrow_mut().of_request(self.clock.now(), request, to);
+        Phone { address: caller_address(request), keying }
     }
 
     /// The cause that a BYE carried whose final response this is.
@@ -239,9 +281,9 @@ impl MediaJoining {
         self.farewells.borrow_mut().remove(via.branch()?)
     }
 
-    /// The message with its description translated. `writer` is where the writer's signalling comes from.
-    fn translate(&self, message: &Message, step: &Step, writer: Option<IpAddr>) -> Result<Vec<u8>, Cause> {
-        let translated = self.gateway.translate(self, step, message.body(), writer)?;
+    /// The message with its description translated. `phone` is who may be at its end.
+    fn translate(&self, message: &Message, step: &Step, phone: &Phone) -> Result<Vec<u8>, Cause> {
+        let translated = self.gateway.translate(self, step, message.body(), phone)?;
         let mut edit = message.edit();
         edit.body(message.header(HeaderName::ContentType).unwrap_or(b"application/sdp"), &translated);
         edit.finish().map_err(|_| Cause::SdpNothingToRelay)

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
-use media::IceTransport;
+use media::{IceTransport, SdesSuite};
 use net::ListenerConfig;
 
+use super::Sdes;
 use crate::configuration::Media;
 
 /// The addresses of the gateway's sockets, and what others are told.
@@ -19,6 +20,10 @@ pub(crate) struct MediaPlace {
     pub(crate) phone_advertised: IpAddr,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
+    /// Where SRTP keys may stand in descriptions.
+    pub(crate) sdes: Sdes,
+    /// The suites of SRTP, the preferred one first.
+    pub(crate) suites: Vec<SdesSuite>,
     /// Whether sound is transcoded where it must be.
     pub(crate) transcoding: bool,
     /// What the sockets for browsers are.
@@ -44,6 +49,8 @@ impl MediaPlace {
             phone,
             phone_advertised: told.copied().unwrap_or(phone),
             ports: media.ports.clone(),
+            sdes: media.sdes,
+            suites: media.suites.clone(),
             transcoding: media.transcoding,
             transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
             advertise: media.advertise.clone(),
