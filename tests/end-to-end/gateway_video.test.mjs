@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Film } from '../harness/film.mjs';
 import { FilmPage } from '../harness/film_page.mjs';
+import { Linphone } from '../harness/linphone.mjs';
 import { readDescription } from '../harness/sdp_text.mjs';
 import { Server } from '../harness/server.mjs';
 import { SipPhone } from '../harness/sip_phone.mjs';
@@ -75,8 +76,7 @@ describe('a page calls a phone without feedback, in VP8', () => {
 
 describe('a phone with feedback calls a page, in H.264', () => {
   test('both see each other, and each can ask the other for a whole picture', async (t) => {
-    // One whole picture, and then for long none that was not asked for.
-    const film = await Film.open(t, { codec: 'H264', lines: ['a=rtcp-fb:* nack pli', 'b=AS:400'], every: 60 });
+    const film = await Film.open(t, { codec: 'H264', lines: ['a=rtcp-fb:* nack pli', 'b=AS:400'], every: 900 });
     const bob = await phone(t);
     const call = await bob.dial('sip:alice@127.0.0.1', { sdp: (call) => call.offer({ more: [film.section()] }) });
     await alice.logged('session remote');
@@ -95,9 +95,33 @@ describe('a phone with feedback calls a page, in H.264', () => {
     film.drop(10);
     await until('the page to ask the phone', () => film.asked.length > before, { within: 15_000 });
     assert.equal(film.asked.at(-1), 'loss');
+    // For a minute there is no other whole picture than the one that was asked for.
     await alice.sees();
     await alice.hangUp();
     await call.receives('BYE');
+  });
+});
+
+describe('linphone with a camera calls a page', () => {
+  test('its picture is seen, both ask for whole pictures, and the sound is heard', async (t) => {
+    const bob = await Linphone.start(t, { user: 'bob', port: server.ports.sip, tone: BOB, camera: true });
+    bob.dial('sip:alice@127.0.0.1');
+    await alice.logged('session remote');
+    await alice.answer();
+    await bob.says(/Media streams established .*\(video\)/);
+    // A frame a second, and always the same.
+    await until('the picture of linphone', async () => {
+      const { decoded, mean } = await alice.look();
+      if (decoded >= 2 && mean > 20) return true;
+      throw new Error(`${decoded} frames, mean ${mean}`);
+    }, { within: 20_000 });
+    await until('linphone to be shown whole pictures', async () => (await asked()) > 0);
+    await alice.hears(BOB);
+    const from = server.log.length;
+    bob.hangUp();
+    await alice.logged('ended');
+    const asking = /VP8 pictures: browser [1-9]\d* packets in.*; asked for a whole one: browser [1-9]\d*, phone [1-9]/;
+    await server.says(asking, { from });
   });
 });
 

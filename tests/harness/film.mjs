@@ -1,6 +1,7 @@
 // The pictures of a scripted phone: ffmpeg encodes what it shows and decodes what it is shown; every packet passes
 // through here, so that the phone has one address for both ways, as phones have.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -80,6 +81,8 @@ export class Film {
     this.remote = null;
     this.programs = [];
     this.toDrop = 0;
+    /** What the packets of the phone are numbered by, whichever encoder made them. */
+    this.own = { ssrc: randomInt(2 ** 32), sequence: randomInt(2 ** 15), timestamp: 0, behind: 0 };
   }
 
   /** The lines of the section of a description. */
@@ -104,10 +107,22 @@ export class Film {
     const sdp = join(this.folder, 'film.sdp');
     const lines = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=video ${this.shown} RTP/AVP ${this.payloadType}`];
     writeFileSync(sdp, `${[...lines, ...CODECS[this.codec].lines(this.payloadType)].join('\r\n')}\r\n`);
-    this.#run([
+    this.#encode();
+    this.#decode(sdp);
+  }
+
+  /** Begins with a whole picture; the next comes after `every` others, or when the other side asks. */
+  #encode() {
+    this.encoder?.kill('SIGKILL');
+    this.own.replaced = this.own.encoder;
+    this.begun = performance.now();
+    this.encoder = this.#run([
       '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=15', ...CODECS[this.codec].encoder, '-b:v', '300k', '-g', String(this.every),
       '-f', 'rtp', '-payload_type', String(this.payloadType), `rtp://127.0.0.1:${this.feed}?${RTP}`,
     ]);
+  }
+
+  #decode(sdp) {
     let rest = Buffer.alloc(0);
     this.#run([
       '-protocol_whitelist', 'file,udp,rtp', '-analyzeduration', '500000', '-i', sdp, '-an',
@@ -137,6 +152,18 @@ export class Film {
   }
 
   #send(bytes) {
+    const { own } = this;
+    const timestamp = bytes.readUInt32BE(4);
+    const encoder = bytes.readUInt32BE(8);
+    // What is left of an encoder that was replaced goes nowhere.
+    if (encoder === own.replaced) return;
+    if (encoder !== own.encoder) own.behind = own.timestamp + 6000 - timestamp;
+    own.encoder = encoder;
+    own.timestamp = (timestamp + own.behind) >>> 0;
+    own.sequence = (own.sequence + 1) & 0xffff;
+    bytes.writeUInt16BE(own.sequence, 2);
+    bytes.writeUInt32BE(own.timestamp, 4);
+    bytes.writeUInt32BE(own.ssrc, 8);
     if (this.toDrop > 0) {
       this.toDrop -= 1;
     } else if (this.remote) this.media.send(bytes, this.remote.port, this.remote.address);
@@ -158,8 +185,10 @@ export class Film {
   #report(bytes) {
     for (let at = 0; at + 8 <= bytes.length; at += 4 * (1 + bytes.readUInt16BE(at + 2))) {
       const [format, kind] = [bytes[at] & 0x1f, bytes[at + 1]];
-      if (kind === 206 && format === 1) this.asked.push('loss');
-      if (kind === 206 && format === 4) this.asked.push('intra');
+      if (kind !== 206 || ![1, 4].includes(format)) continue;
+      this.asked.push(format === 1 ? 'loss' : 'intra');
+      // An encoder that is asked again before it has shown anything would never show anything.
+      if (performance.now() - this.begun > 1000) this.#encode();
     }
   }
 

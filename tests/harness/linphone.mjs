@@ -19,8 +19,11 @@ const RECORDING = { rate: 48_000, channels: 1 };
 const PORTS = { udp: 'sip_port', tcp: 'sip_tcp_port', tls: 'sip_tls_port' };
 
 export class Linphone {
-  /** A phone registered as `user` over `transport` at a registrar on loopback, with the codecs that it prefers itself. */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, tone = 660 }) {
+  /**
+   * A phone registered as `user` over `transport` at a registrar on loopback, with the codecs that it prefers itself.
+   * `camera`: it shows a still picture, a frame a second; what it is shown it decodes for nobody.
+   */
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, tone = 660, camera = false }) {
     const phone = new Linphone();
     phone.user = user;
     phone.folder = temporaryFolder('linphone');
@@ -38,7 +41,9 @@ export class Linphone {
         ...Object.keys(PORTS).filter((other) => other !== transport).map((other) => `${PORTS[other]}=0`),
         'default_proxy=0',
         'register_only_when_network_is_up=0',
+        ...(camera ? ['[video]', 'device=StaticImage: Static picture', 'automatically_initiate=1', 'automatically_accept=1'] : []),
         '[rtp]',
+        `video_rtp_port=${await freePort()}`,
         `audio_rtp_port=${await freePort()}`,
         '[proxy_0]',
         `reg_proxy=${registrar}`,
@@ -54,7 +59,7 @@ export class Linphone {
       ].join('\n'),
     );
     // It keeps what it says to itself until a buffer is full, unless it is told to write line by line.
-    const command = ['-oL', 'linphonec', '-c', configuration, '-b', '/dev/null'];
+    const command = ['-oL', 'linphonec', '-c', configuration, '-b', '/dev/null', ...(camera ? ['-C'] : [])];
     phone.program = new Program(`linphonec (${user}, ${transport})`, 'stdbuf', command, {
       env: { ...process.env, HOME: phone.folder },
       stdio: ['pipe', 'pipe', 'pipe'],
