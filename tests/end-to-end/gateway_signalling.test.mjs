@@ -2,13 +2,17 @@
 // early media, late offers, reliable responses, UPDATE, holds in all spellings, digits by INFO.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { hears } from '../harness/browser.mjs';
+import { connectionOf, telephone } from '../harness/library_page.mjs';
 import { PhonePage } from '../harness/phone_page.mjs';
 import { readDescription } from '../harness/sdp_text.mjs';
 import { Server } from '../harness/server.mjs';
 import { SipPhone } from '../harness/sip_phone.mjs';
+import { until } from '../harness/wait.mjs';
 
 const ALICE = 440;
 const BOB = 660;
+const CAROL = 880;
 
 /** What all tests of this file share ends after the last of them. */
 const endings = [];
@@ -17,7 +21,7 @@ let server;
 let alice;
 
 before(async () => {
-  server = await Server.start(suite);
+  server = await Server.start(suite, { users: ['alice', 'bob', 'carol'] });
   alice = await PhonePage.open(suite, server, 'alice', { tone: ALICE });
 });
 
@@ -28,9 +32,13 @@ after(async () => {
 // A test that failed inside a call must not take the next one with it.
 beforeEach(async () => {
   const phase = await alice.page.$eval('[data-testid="call"]', (call) => call.dataset.phase ?? '').catch(() => '');
-  if (['', 'ended'].includes(phase)) return;
-  await alice.hangUp();
-  await alice.phase('ended');
+  if (phase === '') return;
+  if (phase !== 'ended') {
+    await alice.hangUp();
+    await alice.phase('ended');
+  }
+  // Puts the call that is over away.
+  await alice.page.keyboard.press('Escape');
 });
 
 /** Bob's phone, for one test. */
@@ -87,6 +95,81 @@ describe('an INVITE without a description', () => {
   });
 });
 
+describe('a page of SIP.js', () => {
+  const target = 'sip:bob@127.0.0.1';
+  const carol = async (t, options) => {
+    const page = await telephone(t, 'SIP.js', server, 'carol', { tone: CAROL });
+    await page.logged('registered');
+    const bob = await phone(t);
+    await page.evaluate((...words) => void window.phone.call(...words), target, options);
+    return { page, call: await bob.incoming() };
+  };
+  const bothHear = async (page, call) => {
+    await page.logged('session Established');
+    await hears(page, connectionOf['SIP.js'], BOB);
+    await call.hears(CAROL);
+    assert.equal((await call.bye()).status, 200);
+  };
+
+  test('calls without a description: the phone offers in its 200, the page answers in its ACK', async (t) => {
+    const { page, call } = await carol(t, { inviteWithoutSdp: true });
+    assert.equal(call.first.sdp, '');
+    const ack = await call.answer();
+    const [audio] = readDescription(ack.sdp).sections;
+    assert.equal(audio.protocol, 'RTP/AVP');
+    await bothHear(page, call);
+  });
+
+  test('is answered in a reliable 183: it sends PRACK, and the 200 needs no description any more', async (t) => {
+    const { page, call } = await carol(t, {});
+    const prack = await call.progress({ reliable: true });
+    assert.equal(prack.get('rack'), `1 ${call.first.sequence.number} INVITE`);
+    await call.answer({ sdp: '' });
+    await bothHear(page, call);
+  });
+});
+
+describe('digits', () => {
+  const sendInfo = (keys) => alice.page.evaluate((tones) => window.sipwebPhone.session.sendDTMF(tones), keys);
+
+  test('that the page tells by INFO are heard by the phone as telephone events, and never both', async (t) => {
+    const call = await talking(t);
+    await call.hears(ALICE);
+    await sendInfo('7#');
+    await until('the digits', () => call.audio.digits === '7#' && call.audio.events.filter((event) => event.end).length >= 6);
+    for (const [index, key] of ['7', '#'].entries()) {
+      const stamps = [...new Set(call.audio.events.map((event) => event.timestamp))];
+      const packets = call.audio.events.filter((event) => event.timestamp === stamps[index]);
+      assert.ok(packets.every((packet) => packet.key === key));
+      assert.equal(packets.filter((packet) => packet.end).length, 3);
+    }
+    assert.deepEqual(call.requests.filter((request) => request.method === 'INFO'), []);
+    await call.hears(ALICE);
+    await over(call);
+  });
+
+  test('that the page tells by INFO reach a phone without telephone events as they are', async (t) => {
+    const call = await talking(t, { events: null });
+    await sendInfo('4');
+    const info = await call.receives('INFO');
+    assert.match(info.body, /Signal=4/);
+    await over(call);
+  });
+
+  test('that a phone tells by INFO reach the page', async (t) => {
+    const call = await talking(t, { events: null });
+    await alice.page.evaluate(() => {
+      window.pressed = '';
+      window.sipwebPhone.session.on('newDTMF', ({ originator, dtmf }) => {
+        if (originator === 'remote') window.pressed += dtmf.tone;
+      });
+    });
+    assert.equal((await call.info('application/dtmf-relay', 'Signal=9\r\nDuration=160\r\n')).status, 200);
+    await until('the digit in the page', () => alice.page.evaluate(() => window.pressed === '9'));
+    await over(call);
+  });
+});
+
 describe('within a call', () => {
   for (const hold of ['sendonly', 'inactive', 'zero']) {
     test(`the phone holds with ${hold}: it hears nothing more, and after the resume both hear each other`, async (t) => {
@@ -118,6 +201,57 @@ describe('within a call', () => {
     const fax = [`m=image ${call.audio.port} udptl t38`, 'a=T38FaxVersion:0'];
     const sdp = ['v=0', 'o=phone 4711 99 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', ...fax, ''].join('\r\n');
     assert.equal((await call.reinvite({ sdp })).status, 488);
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    await over(call);
+  });
+
+  test('an UPDATE changes the codec as a re-INVITE would', async (t) => {
+    const call = await talking(t, { codecs: ['PCMU'] });
+    await alice.hears(BOB);
+    assert.equal((await call.update({ codecs: ['PCMA'] })).status, 200);
+    assert.equal(call.audio.codec, 'PCMA');
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    await over(call);
+  });
+
+  test('a re-INVITE that only refreshes the session changes nothing', async (t) => {
+    const call = await talking(t);
+    await alice.hears(BOB);
+    const first = await call.reinvite();
+    const second = await call.reinvite({ sdp: call.reoffered });
+    assert.equal(second.status, 200);
+    assert.equal(second.sdp, first.sdp);
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    await over(call);
+  });
+
+  test('a section for messages (MSRP) beside the sound is refused with port 0', async (t) => {
+    const call = await talking(t);
+    const chat = ['m=message 2855 TCP/MSRP *', 'a=accept-types:text/plain'];
+    const answer = await call.reinvite({ more: [chat] });
+    const [audio, message] = readDescription(answer.sdp).sections;
+    assert.deepEqual([audio.port > 0, message.kind, message.port], [true, 'message', 0]);
+    await alice.hears(BOB);
+    await over(call);
+  });
+
+  test('offers that cross: the phone gets 491, and the hold of the page holds', async (t) => {
+    const call = await talking(t);
+    await call.hears(ALICE);
+    let crossed;
+    call.hooks.INVITE = async (request, reply) => {
+      crossed = await call.reinvite();
+      reply(200, { sdp: call.answerTo(request.sdp) });
+    };
+    await alice.press('call-hold');
+    await alice.says(/hold/i);
+    await until('the crossing offer to be refused', () => crossed);
+    assert.equal(crossed.status, 491);
+    delete call.hooks.INVITE;
+    await alice.press('call-hold');
     await alice.hears(BOB);
     await call.hears(ALICE);
     await over(call);

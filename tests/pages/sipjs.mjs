@@ -1,5 +1,5 @@
 // A small telephone over SIP.js, as its documentation would have one write it.
-import { Inviter, Messager, Registerer, RegistererState, SessionState, UserAgent } from 'sip.js';
+import { Inviter, Messager, Registerer, RegistererState, SIPExtension, SessionState, UserAgent } from 'sip.js';
 
 const log = [];
 const phone = (window.phone = { log, session: null, messages: [] });
@@ -19,6 +19,7 @@ function follow(session) {
 
 phone.start = async (server, user, password) => {
   phone.ua = new UserAgent({
+    sipExtension100rel: SIPExtension.Supported,
     uri: UserAgent.makeURI(`sip:${user}@127.0.0.1`),
     transportOptions: { server },
     authorizationUsername: user,
@@ -42,8 +43,8 @@ phone.start = async (server, user, password) => {
   await phone.registerer.register({ requestDelegate: { onReject: (response) => log.push(`refused ${response.message.statusCode}`) } });
 };
 
-phone.call = (target) => {
-  const inviter = new Inviter(phone.ua, UserAgent.makeURI(target), { sessionDescriptionHandlerOptions });
+phone.call = (target, options = {}) => {
+  const inviter = new Inviter(phone.ua, UserAgent.makeURI(target), { ...options, sessionDescriptionHandlerOptions });
   follow(inviter);
   inviter.invite({ requestDelegate: { onReject: (response) => log.push(`refused ${response.message.statusCode}`) } });
 };

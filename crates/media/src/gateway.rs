@@ -17,7 +17,7 @@ pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, 
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
-use crate::{CallReport, Cause, Conversation, Kind, PhoneKeying, Side};
+use crate::{CallReport, Cause, Conversation, Digit, Kind, PhoneKeying, Side};
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -25,6 +25,7 @@ use shared::{Place, Shared};
 use sip::{Entropy, Instant, SeededEntropy};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 use video::Video;
 
 /// Joins the legs of calls between browsers and phones: descriptions in, descriptions out, packets in, packets out.
@@ -160,6 +161,23 @@ impl Gateway {
         if let Some(branch) = call.confirmed {
             call.renew_picture(now, branch, &mut self.shared);
         }
+    }
+
+    /// The browser's side pressed a key and told it by INFO: the phone of this branch hears it as a telephone event.
+    /// False when the phone has no such events, or hears nothing at present: then the INFO is all there is.
+    pub fn press(
+        &mut self,
+        now: Instant,
+        call: &CallKey,
+        branch: &BranchKey,
+        digit: Digit,
+        span: Duration,
+    ) -> bool {
+        let Some((id, _)) = self.find(call, branch) else { return false };
+        let Some(branch) = self.find_mut(call, branch) else { return false };
+        let pressed = branch.events().is_some() && branch.digits.press(now, digit, span);
+        self.note(id);
+        pressed
     }
 
     /// The call is over, or never came to be.

@@ -26,6 +26,7 @@ mod relay;
 mod report;
 mod rtcp;
 mod rtp;
+mod telephone_events;
 mod transcoding;
 
 pub use bad_ports::is_bad_port;
@@ -45,3 +46,4 @@ pub use report::{
     StreamFigures, Traffic, VideoFigures,
 };
 pub use srtp::Suite as SdesSuite;
+pub use telephone_events::Digit;

@@ -272,6 +272,28 @@ impl Relay {
         }
     }
 
+    /// An event of our own making begins: the timestamp of all its packets (RFC 4733 §2.2.1). What comes after it is
+    /// anchored anew.
+    pub(crate) fn begin_event(&mut self, now: Instant, clock: u32) -> u32 {
+        self.timestamp = self.next_timestamp(now, clock);
+        self.at = Some(now);
+        self.anchor = None;
+        self.timestamp
+    }
+
+    /// A packet of an event of our own making.
+    pub(crate) fn event<'p>(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        payload: Cow<'p, [u8]>,
+    ) -> Outgoing<'p> {
+        let sequence = self.sequence.saturating_add(1);
+        self.claim(sequence);
+        Outgoing { marker, payload_type, sequence, timestamp, payload }
+    }
+
     /// A packet is held back: what comes after it goes on where the stream stopped.
     pub(crate) const fn pause(&mut self) {
         self.anchor = None;

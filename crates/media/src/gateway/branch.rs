@@ -5,6 +5,7 @@ use super::video::Video;
 use super::{BranchKey, Output};
 use crate::phone_leg::{Datagram, PhoneLeg};
 use crate::relay::{self, Relay, Table};
+use crate::telephone_events::{EventFormat, Player};
 use crate::{Conversation, Kind, PhoneKeying, Plan, StreamPlan};
 use sip::Instant;
 use std::net::IpAddr;
@@ -32,6 +33,8 @@ pub(super) struct Branch {
     pub(super) to_browser: Table,
     /// An offer was made since the last agreement.
     pub(super) offered: bool,
+    /// The digits that the browser's side tells by INFO.
+    pub(super) digits: Player,
     pub(super) silent_at: Instant,
     pub(super) heard_browser: bool,
     pub(super) heard_phone: bool,
@@ -61,6 +64,7 @@ impl Branch {
             to_phone: Table::default(),
             to_browser: Table::default(),
             offered: false,
+            digits: Player::default(),
             silent_at: Instant::NEVER,
             heard_browser: false,
             heard_phone: false,
@@ -108,15 +112,39 @@ impl Branch {
         if self.stream().is_none() {
             return pictures;
         }
-        self.silent_at.min(self.phone.next_report().unwrap_or(Instant::NEVER)).min(pictures)
+        let reports = self.phone.next_report().unwrap_or(Instant::NEVER);
+        self.silent_at.min(self.digits.next()).min(reports).min(pictures)
+    }
+
+    /// How the phone wants events while it hears the browser's side: with the clock of its codec if it has them so.
+    pub(super) fn events(&self) -> Option<EventFormat> {
+        let stream = self.stream().filter(|stream| stream.browser_to_phone)?;
+        let clock = stream.pairs.first()?.phone_clock;
+        let alike = stream.events.iter().find(|pair| pair.phone_clock == clock);
+        let pair = alike.or_else(|| stream.events.first())?;
+        Some(EventFormat { payload_type: pair.phone, clock: pair.phone_clock })
     }
 }
 
-/// Silence and reports that are due toward a phone.
+/// Digits that are due toward a phone.
+fn play(now: Instant, branch: &mut Branch, shared: &mut Shared) {
+    let Some(format) = branch.events() else {
+        branch.digits.stop();
+        return;
+    };
+    let Some(outgoing) = branch.digits.play(now, format, &mut branch.relay) else { return };
+    branch.silent_at = now + SILENT;
+    if let Some(datagram) = branch.phone.send(&outgoing) {
+        transmit(datagram, shared);
+    }
+}
+
+/// Digits, silence and reports that are due toward a phone.
 pub(super) fn keep(now: Instant, branch: &mut Branch, shared: &mut Shared) {
     if let Some(video) = &mut branch.video {
         video.keep(now, shared);
     }
+    play(now, branch, shared);
     let Some(stream) = branch.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio)) else {
         branch.silent_at = Instant::NEVER;
         return;

@@ -213,6 +213,10 @@ impl Call {
             branch.relay.pause();
             return;
         }
+        if branch.digits.is_playing() {
+            branch.relay.pause();
+            return;
+        }
         let source = Source { leg: end.id, ssrc: packet.ssrc };
         let Some(outgoing) = branch.relay.forward(now, source, packet, &branch.to_phone) else { return };
         branch.silent_at = now + SILENT;

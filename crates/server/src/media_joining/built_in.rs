@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
-use media::{BranchKey, CallKey, Cause, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId};
+use media::{BranchKey, CallKey, Cause, Digit, Gateway, GatewayConfig, MediaCause, Output, Side, SocketId};
 use sip::Instant;
 
 use super::calls::{Consequence, Step};
@@ -125,6 +126,20 @@ impl BuiltIn {
             return Err(Cause::NoFreePort);
         }
         Ok(translated)
+    }
+
+    /// A key of the browser's side; false when the phone has no telephone events.
+    pub(super) fn press(
+        &self,
+        hub: &MediaJoining,
+        call: &CallKey,
+        branch: &BranchKey,
+        digit: Digit,
+        span: Duration,
+    ) -> bool {
+        let pressed = self.gateway.borrow_mut().press(hub.clock.now(), call, branch, digit, span);
+        self.drain(hub);
+        pressed
     }
 
     /// What is wrong with the media of a call so far.

@@ -164,6 +164,15 @@ impl Calls {
         (begins && call.caller_tag == tag(request.from())).then(|| call.key.clone())
     }
 
+    /// Who sends a request inside a joined call, and in which branch's dialog.
+    pub(crate) fn sender(&self, request: &Message) -> Option<(CallKey, BranchKey, Side)> {
+        let passages = self.by_call_id.get(request.call_id().ok()?)?;
+        passages.iter().find_map(|call| {
+            let (from, branch) = call.sender(request)?;
+            Some((call.key.clone(), branch, from))
+        })
+    }
+
     /// What follows from a request once it has left.
     pub(crate) fn after_request(&mut self, request: &Message) -> Option<Consequence> {
         if request.method() != Some(Method::Bye) {

@@ -8,6 +8,7 @@
 mod built_in;
 mod calls;
 mod dialogs;
+mod digits;
 mod hanging_up;
 mod keying;
 mod negotiation;
@@ -64,7 +65,7 @@ pub(crate) enum Onward {
     AsItIs,
     /// This leaves instead.
     Instead(Vec<u8>),
-    /// Nothing leaves; this response comes back.
+    /// Nothing leaves; this response comes back: a refusal, or the answer to what ended here.
     Refused(Vec<u8>),
     /// Nothing leaves: it is the ACK to a refusal that came from here.
     Nowhere,
@@ -173,6 +174,9 @@ impl MediaJoining {
         if hop.transport().is_websocket() && pictures::is_asked_for(&request) {
             let call = self.dialogs.borrow().call_of(&request);
             call.iter().for_each(|call| self.gateway.picture_wanted(self, call));
+        }
+        if let Some(answer) = self.play_digit(&request) {
+            return Onward::Refused(answer);
         }
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
         if let Some(call) = self.calls.borrow().begun_by(&request) {
