@@ -50,6 +50,7 @@ pub(crate) struct PhoneLeg {
     remote: Option<RemoteFigures>,
     picture_wanted: bool,
     intra_requests: u8,
+    control_heard: Option<Instant>,
 }
 
 impl PhoneLeg {
@@ -77,6 +78,7 @@ impl PhoneLeg {
             remote: None,
             picture_wanted: false,
             intra_requests: 0,
+            control_heard: None,
         }
     }
 
@@ -176,6 +178,7 @@ impl PhoneLeg {
     fn receive_control(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let Some(heard) = rtcp::read(bytes, self.ssrc) else { return false };
         self.picture_wanted |= heard.picture_wanted;
+        self.control_heard = Some(now);
         if let Some(sender) = heard.sender {
             self.last_report = Some((rtcp::middle(sender), now));
         }
@@ -296,6 +299,7 @@ impl PhoneLeg {
             received: self.reception.figures(),
             sent: self.sent,
             remote: self.remote,
+            rtcp_heard: self.control_heard,
             secured: self.protection.is_keyed(),
             early: self.early,
             not_authentic: self.not_authentic,

@@ -1,6 +1,7 @@
 //! What happened to the media of a call: figures for each leg, and one cause at the end.
 
 use crate::IceTransport;
+use sip::Instant;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct BrowserFigures {
     pub sent: Traffic,
     /// What the browser told.
     pub remote: Option<RemoteFigures>,
+    /// When its last RTCP arrived.
+    pub rtcp_heard: Option<Instant>,
     /// Datagrams dropped: no valid pair, unknown payload type, not authentic.
     pub dropped: u64,
 }
@@ -93,6 +96,8 @@ pub struct PhoneFigures {
     pub sent: Traffic,
     /// What the phone told.
     pub remote: Option<RemoteFigures>,
+    /// When its last RTCP arrived.
+    pub rtcp_heard: Option<Instant>,
     /// Whether its packets are protected by SRTP.
     pub secured: bool,
     /// Datagrams dropped because they came before anything was agreed: there were no keys yet.
@@ -157,6 +162,9 @@ pub enum MediaCause {
     PhoneElsewhere,
     /// What the phone sent was not protected with the key that its description gave.
     PhoneKeys,
+    /// Keys were pressed, and the other side took them in no way: neither as telephone events nor by INFO. The gateway
+    /// itself never says so: it sees no INFO.
+    NoDigits,
 }
 
 impl MediaCause {
@@ -173,6 +181,7 @@ impl MediaCause {
             Self::NoneAtAll => "MEDIA-NONE",
             Self::PhoneElsewhere => "MEDIA-PHONE-ELSEWHERE",
             Self::PhoneKeys => "MEDIA-KEYS-MISSING",
+            Self::NoDigits => "DTMF-NONE",
         }
     }
 }
@@ -181,20 +190,42 @@ impl fmt::Display for MediaCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::IceNothingArrived => {
-                "no packet of the browser reached the media port: UDP is blocked on the way, or the advertised \
-                 address is not reachable from there"
+                "no packet of the browser reached the media port: open that UDP port in every firewall on the way, and \
+                 see that the advertised address is reachable from the browser (media.public_address)"
             }
-            Self::IceLost => "the browser stopped answering during the call: its network changed or it is gone",
-            Self::DtlsFailed => "the browser reached us, but the encryption handshake (DTLS) did not come to its end",
-            Self::DtlsFingerprint => "the browser's certificate is not the one that its session description promised",
-            Self::NoneFromBrowser => "no sound came from the browser",
-            Self::NoneFromPhone => "no sound came from the phone",
-            Self::NoneAtAll => "no sound came from either side",
+            Self::IceLost => {
+                "the browser stopped answering during the call: its page was closed, or its network changed or is gone"
+            }
+            Self::DtlsFailed => {
+                "the browser reached us, but the encryption handshake (DTLS) did not come to its end: look for a firewall \
+                 that cuts or inspects UDP"
+            }
+            Self::DtlsFingerprint => {
+                "the browser's certificate is not the one that its session description promised: somebody between changes \
+                 session descriptions, or answers in its place"
+            }
+            Self::NoneFromBrowser => {
+                "no sound came from the browser: look at its microphone and the permission of the page"
+            }
+            Self::NoneFromPhone => {
+                "no sound came from the phone: open the media.ports toward it in every firewall on the way, and see that the \
+                 advertised address is reachable from the phone (media.public_address)"
+            }
+            Self::NoneAtAll => {
+                "no sound came from either side, though the browser is connected: look at its microphone and at the \
+                 firewall between phone and media.ports"
+            }
             Self::PhoneKeys => {
-                "the phone's packets are not protected with the key that its session description gave, and were dropped"
+                "the phone's packets are not protected with the key that its session description gave, and were dropped: \
+                 restart the phone, or switch SRTP off there"
             }
             Self::PhoneElsewhere => {
-                "the phone's packets come from another address than the one it signalled, and were dropped"
+                "the phone's packets come from another address than the one it signalled, and were dropped: give the phone \
+                 its real address, or let it send from where its signalling comes"
+            }
+            Self::NoDigits => {
+                "the other side took no pressed keys: it agreed to no telephone events and refused INFO; switch RFC 4733 on \
+                 there"
             }
         })
     }

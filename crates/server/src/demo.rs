@@ -86,6 +86,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
         proxy: proxy::Config { domains: vec![DOMAIN.to_owned()], ..proxy::Config::default() },
         media: Media::default(),
         limits: Limits::default(),
+        calls: None,
         level: Level::Info,
     }
 }

@@ -130,7 +130,7 @@ fn line(level: Level, sentence: &dyn fmt::Display, style: Style, time: SystemTim
 }
 
 /// A time in UTC, to the millisecond.
-struct Time(SystemTime);
+pub(crate) struct Time(pub(crate) SystemTime);
 
 impl fmt::Display for Time {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

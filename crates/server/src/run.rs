@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::log;
-use crate::media_joining::{MediaJoining, MediaPlace, Reason};
+use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason};
 use crate::port_owner;
 use crate::randomness::SystemEntropy;
 use crate::server::{Parts, Server};
@@ -113,7 +113,9 @@ fn assemble(
     proxy.restore(clock.now(), bindings.load());
     let media = match configuration.media.gateway {
         true => {
-            Some(MediaJoining::open(&MediaPlace::of(&configuration.media, &configuration.listeners), clock)?)
+            let place = MediaPlace::of(&configuration.media, &configuration.listeners);
+            let records = configuration.calls.map(CallRecords::open).transpose()?;
+            Some(MediaJoining::open(&place, clock, records)?)
         }
         false => None,
     };

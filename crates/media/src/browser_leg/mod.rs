@@ -58,6 +58,7 @@ pub(crate) struct BrowserLeg {
     sound: Counts,
     pictures: Counts,
     dropped: u64,
+    rtcp_heard: Option<Instant>,
 }
 
 /// What is counted of one stream.
@@ -93,6 +94,7 @@ impl BrowserLeg {
             sound: Counts::default(),
             pictures: Counts::default(),
             dropped: 0,
+            rtcp_heard: None,
         })
     }
 
@@ -140,6 +142,8 @@ impl BrowserLeg {
         if !self.association.receive(now, local, from, bytes) {
             // A malformed record is dropped; the handshake goes on unless str0m gave up, which `drain` sees.
             self.dropped = self.dropped.saturating_add(1);
+        } else if demultiplexing::class(bytes) == Class::Media && rtp::is_rtcp(bytes) {
+            self.rtcp_heard = Some(now);
         }
         self.drain(now, out);
         let Some(request) = request else { return };
@@ -299,6 +303,7 @@ impl BrowserLeg {
             received: self.sound.reception.figures(),
             sent: self.sound.sent,
             remote: self.sound.told,
+            rtcp_heard: self.rtcp_heard,
             dropped: self.dropped,
         }
     }

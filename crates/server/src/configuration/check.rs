@@ -28,6 +28,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         proxy: proxy_part(file),
         media: media(file),
         limits: limits(file),
+        calls: file.text("log", "calls").map(|path| folder.join(path.value)),
         level: file.parsed("log", "level", level).map_or(Level::Info, |level| level.value),
         data,
         advertise,

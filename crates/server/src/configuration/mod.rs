@@ -41,6 +41,8 @@ pub(crate) struct Configuration {
     pub(crate) media: Media,
     /// The network's bounds.
     pub(crate) limits: NetLimits,
+    /// Where joined calls are recorded.
+    pub(crate) calls: Option<PathBuf>,
     /// Which lines are logged.
     pub(crate) level: crate::log::Level,
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use media::CallKey;
+use media::{CallKey, Side};
 use sip::{Builder, HeaderName, Instant, Message, Method};
 
 use super::hanging_up::Reason;
@@ -32,12 +32,28 @@ impl Party {
 /// The dialog of a joined call.
 #[derive(Clone, Debug)]
 pub(super) struct Dialog {
-    call_id: Vec<u8>,
+    pub(super) call_id: Vec<u8>,
     caller: Party,
     callee: Party,
     /// The Record-Routes of the answer, in its order: the callee's route set. The caller's is the reverse.
     routes: Vec<Vec<u8>>,
-    answered: Option<Instant>,
+    /// The CSeq number of the INVITE.
+    invite: u32,
+    pub(super) begun: Instant,
+    pub(super) answered: Option<Instant>,
+    /// The final status of the INVITE, once there is one.
+    pub(super) status: Option<u16>,
+    /// Who hung up.
+    pub(super) ended_by: Option<&'static str>,
+    /// The codecs of the last offer, by name, and who got it.
+    pub(super) offered: Vec<String>,
+    pub(super) offered_to: Side,
+    /// Why a description of the call could not be translated: code and sentence.
+    pub(super) refused: Option<(&'static str, String)>,
+    /// The CSeq number of the last INFO with a pressed key.
+    digits_sent: Option<u32>,
+    /// It was refused.
+    pub(super) digits_refused: bool,
 }
 
 /// The dialogs of all joined calls.
@@ -72,9 +88,15 @@ fn refreshes(method: Method<'_>) -> bool {
     matches!(method, Method::Invite | Method::Update)
 }
 
+/// Whether an INFO carries a pressed key, in one of the two ways that phones know.
+fn carries_digits(info: &Message) -> bool {
+    let kind = info.header(HeaderName::ContentType).unwrap_or_default();
+    kind.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/dtmf"))
+}
+
 impl Dialogs {
     /// An INVITE that will be joined is on its way to a branch.
-    pub(super) fn begin(&mut self, call: &CallKey, invite: &Message) {
+    pub(super) fn begin(&mut self, now: Instant, call: &CallKey, invite: &Message) {
         self.by_call.entry(call.clone()).or_insert_with(|| Dialog {
             call_id: invite.call_id().unwrap_or_default().to_vec(),
             caller: Party {
@@ -84,7 +106,16 @@ impl Dialogs {
             },
             callee: Party { address: value(invite, HeaderName::To), ..Party::default() },
             routes: Vec::new(),
+            invite: invite.cseq().map_or(0, |cseq| cseq.number),
+            begun: now,
             answered: None,
+            status: None,
+            ended_by: None,
+            offered: Vec::new(),
+            offered_to: Side::Phone,
+            refused: None,
+            digits_sent: None,
+            digits_refused: false,
         });
     }
 
@@ -92,6 +123,12 @@ impl Dialogs {
     pub(super) fn request(&mut self, request: &Message) {
         let Some((dialog, from_caller)) = self.of_request(request) else { return };
         let (Ok(cseq), Some(method)) = (request.cseq(), request.method()) else { return };
+        if method == Method::Info && carries_digits(request) {
+            dialog.digits_sent = Some(cseq.number);
+        }
+        if method == Method::Bye && dialog.ended_by.is_none() {
+            dialog.ended_by = Some(if from_caller { "caller" } else { "callee" });
+        }
         let sender = if from_caller { &mut dialog.caller } else { &mut dialog.callee };
         sender.sequence = sender.sequence.max(cseq.number);
         if refreshes(method)
@@ -105,6 +142,12 @@ impl Dialogs {
     pub(super) fn response(&mut self, now: Instant, response: &Message) {
         let (Some(status), Ok(cseq)) = (response.status(), response.cseq()) else { return };
         let Some((dialog, from_caller)) = self.of_request(response) else { return };
+        if cseq.method == Method::Invite && dialog.answered.is_none() && status >= 200 {
+            dialog.status = Some(status);
+        }
+        if cseq.method == Method::Info && status >= 400 && dialog.digits_sent == Some(cseq.number) {
+            dialog.digits_refused = true;
+        }
         if !(200..300).contains(&status) || !refreshes(cseq.method) {
             return;
         }
@@ -122,6 +165,23 @@ impl Dialogs {
         if let Some(contact) = contact(response) {
             answerer.contact = contact;
         }
+    }
+
+    /// A response is on its way to the caller. If it is the last word on its INVITE and no answer, the call is over,
+    /// also for those branches that never said a word.
+    pub(super) fn last_word(&mut self, response: &Message) -> Option<CallKey> {
+        let (status, cseq) = (response.status()?, response.cseq().ok()?);
+        let call = self.call_of(response)?;
+        let dialog = self.by_call.get_mut(&call)?;
+        let is_last = status >= 300
+            && cseq.method == Method::Invite
+            && cseq.number == dialog.invite
+            && dialog.answered.is_none()
+            && dialog.is_callers(response);
+        is_last.then(|| {
+            dialog.status = Some(status);
+            call
+        })
     }
 
     /// The dialog of a message, and whether its request is the caller's.
@@ -144,6 +204,11 @@ impl Dialogs {
         self.by_call.get(call)
     }
 
+    /// The call of that name, to note something.
+    pub(super) fn get_mut(&mut self, call: &CallKey) -> Option<&mut Dialog> {
+        self.by_call.get_mut(call)
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.by_call.is_empty()
@@ -162,6 +227,13 @@ impl Dialogs {
 }
 
 impl Dialog {
+    /// The URIs of the caller and the callee.
+    pub(super) fn parties(&self) -> [&[u8]; 2] {
+        [&self.caller, &self.callee].map(|party| {
+            sip::NameAddress::parse(&party.address).map(|address| address.uri_bytes()).unwrap_or_default()
+        })
+    }
+
     /// Whether a request is the caller's.
     fn is_callers(&self, request: &Message) -> bool {
         tag(request, HeaderName::From) == self.caller.tag()
@@ -224,7 +296,11 @@ mod tests {
     fn answered() -> (Dialogs, CallKey) {
         let mut dialogs = Dialogs::default();
         let call = key(b"one", b"a", 0);
-        dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
+        dialogs.begin(
+            Instant::ZERO,
+            &call,
+            &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE),
+        );
         dialogs.response(Instant::from_secs(2), &message("SIP/2.0 200 OK", "a", "b", "7 INVITE", PHONE));
         (dialogs, call)
     }
@@ -275,6 +351,30 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_refusal_is_the_last_word_on_a_call_that_nobody_answered() {
+        let mut dialogs = Dialogs::default();
+        let call = key(b"one", b"a", 0);
+        let invite = message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE);
+        dialogs.begin(Instant::ZERO, &call, &invite);
+        let word = |start: &str, sequence: &str| message(start, "a", "x", sequence, PHONE);
+        assert_eq!(dialogs.last_word(&word("SIP/2.0 180 Ringing", "7 INVITE")), None);
+        assert_eq!(
+            dialogs.last_word(&word("SIP/2.0 407 Proxy Authentication Required", "6 INVITE")),
+            None,
+            "an older one's"
+        );
+        assert_eq!(dialogs.last_word(&word("SIP/2.0 481 No", "8 PRACK")), None);
+        assert_eq!(dialogs.last_word(&word("SIP/2.0 408 Request Timeout", "7 INVITE")), Some(call.clone()));
+        assert_eq!(dialogs.get(&call).unwrap().status, Some(408));
+        let (mut dialogs, _) = answered();
+        assert_eq!(
+            dialogs.last_word(&word("SIP/2.0 488 Not Acceptable Here", "7 INVITE")),
+            None,
+            "it stands"
+        );
+    }
+
+    #[test]
     fn strangers_move_nothing() {
         let (mut dialogs, call) = answered();
         dialogs.request(&message("INVITE sip:x SIP/2.0", "c", "d", "40 INVITE", "sip:evil@198.51.100.9"));
@@ -289,7 +389,11 @@ mod tests {
     fn nobody_hangs_up_what_was_not_answered() {
         let mut dialogs = Dialogs::default();
         let call = key(b"one", b"a", 0);
-        dialogs.begin(&call, &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE));
+        dialogs.begin(
+            Instant::ZERO,
+            &call,
+            &message("INVITE sip:bob@example.com SIP/2.0", "a", "", "7 INVITE", PAGE),
+        );
         dialogs.response(Instant::ZERO, &message("SIP/2.0 180 Ringing", "a", "b", "7 INVITE", PHONE));
         assert!(byes(&dialogs, &call).is_empty());
         assert!(dialogs.answered().is_empty());

@@ -57,6 +57,9 @@ impl MediaJoining {
         if byes.is_empty() {
             return;
         }
+        if let Some(dialog) = self.dialogs.borrow_mut().get_mut(call) {
+            dialog.ended_by = Some("server");
+        }
         log::debug(format!("media of call {}: hung up, {}", super::telling::name(call), reason.text));
         self.byes.borrow_mut().extend(byes);
         self.byes_wait.notify_one();

@@ -7,6 +7,7 @@
 
 mod built_in;
 mod calls;
+mod codec_lists;
 mod dialogs;
 mod digits;
 mod hanging_up;
@@ -15,6 +16,7 @@ mod negotiation;
 mod pictures;
 mod place;
 mod reading;
+mod record;
 mod refusal;
 mod sockets;
 mod streams;
@@ -26,7 +28,7 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{CallKey, CallReport, Cause, Event, MediaCause, PhoneKeying};
+use media::{CallKey, CallReport, Cause, Event, MediaCause, PhoneKeying, Side};
 use sip::{Flow, HeaderName, Hop, Instant, Message, Method, Transport};
 use tokio::sync::Notify;
 
@@ -35,12 +37,15 @@ use crate::clock::Clock;
 use crate::log;
 use built_in::BuiltIn;
 use calls::{Calls, Consequence, Step};
+use codec_lists::{codecs, no_common_codec, refuses_description};
 use dialogs::Dialogs;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
 use keying::Keying;
 pub(crate) use keying::Sdes;
 pub(crate) use place::MediaPlace;
+pub(crate) use record::CallRecords;
+use record::Record;
 use sockets::Receiver;
 use streams::Gone;
 
@@ -87,13 +92,19 @@ pub(crate) struct MediaJoining {
     byes_wait: Notify,
     /// What was wrong with the media of calls whose BYE is on its way, by its branch.
     farewells: RefCell<HashMap<Vec<u8>, MediaCause>>,
+    records: Option<CallRecords>,
     wake_at: Cell<Instant>,
     sooner: Notify,
 }
 
 impl MediaJoining {
     /// Opens the sockets for browsers. To be called on the event loop.
-    pub(crate) fn open(place: &MediaPlace, clock: Clock) -> Result<Rc<Self>, Failure> {
+    pub(crate) fn open(
+        place: &MediaPlace,
+        clock: Clock,
+        records: Option<CallRecords>,
+    ) -> Result<Rc<Self>, Failure> {
+        telling::tell_place(place);
         let (gateway, bound) = BuiltIn::open(place, &clock)?;
         let joining = Rc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -106,6 +117,7 @@ impl MediaJoining {
             byes: RefCell::default(),
             byes_wait: Notify::new(),
             farewells: RefCell::default(),
+            records,
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
         });
@@ -158,8 +170,12 @@ impl MediaJoining {
 
     /// A message is about to leave for a hop.
     pub(crate) fn outgoing(&self, hop: &Hop, bytes: &[u8]) -> Onward {
+        if bytes.starts_with(b"SIP/2.0 ") {
+            self.answering(bytes);
+            return Onward::AsItIs;
+        }
         // Whatever is sent inside a dialog counts there; only these are sent outside of dialogs all day long.
-        let foreign = [b"SIP/2.0 ".as_slice(), b"REGISTER ", b"PUBLISH "];
+        let foreign = [b"REGISTER ".as_slice(), b"PUBLISH "];
         let opens = bytes.starts_with(b"INVITE ");
         let idle = self.is_idle() && self.refused.borrow().is_empty();
         if !opens && (idle || foreign.iter().any(|start| bytes.starts_with(start))) {
@@ -180,7 +196,13 @@ impl MediaJoining {
         }
         let step = self.calls.borrow_mut().request(self.clock.now(), &request, hop.transport());
         if let Some(call) = self.calls.borrow().begun_by(&request) {
-            self.dialogs.borrow_mut().begin(&call, &request);
+            self.dialogs.borrow_mut().begin(self.clock.now(), &call, &request);
+        }
+        if let Some(Step::Offer { call, from, .. }) = &step
+            && let Some(dialog) = self.dialogs.borrow_mut().get_mut(call)
+        {
+            dialog.offered = codecs(request.body());
+            dialog.offered_to = if *from == Side::Phone { Side::Browser } else { Side::Phone };
         }
         let onward = match step {
             None => self.farewell(&request, branch),
@@ -189,7 +211,7 @@ impl MediaJoining {
             Some(step) => match self.translate(&request, &step, &self.phone_of(&request, hop.transport())) {
                 Ok(bytes) => Onward::Instead(bytes),
                 Err(cause) => {
-                    log::warning(told(cause.code(), &cause));
+                    self.not_joined(&request, &cause);
                     if request.method() == Some(Method::Invite) {
                         self.refused.borrow_mut().insert(branch.to_vec());
                     }
@@ -202,9 +224,32 @@ impl MediaJoining {
         onward
     }
 
+    /// A response is about to leave. Of branches that were never heard of again, this is the only end.
+    fn answering(&self, bytes: &[u8]) {
+        if self.is_idle() || !matches!(bytes.get(8), Some(b'3'..=b'6')) {
+            return;
+        }
+        let over =
+            Message::parse(bytes).ok().and_then(|response| self.dialogs.borrow_mut().last_word(&response));
+        if let Some(call) = over {
+            self.calls.borrow_mut().lost(&call);
+            self.follow([Consequence::CallOver(call)]);
+        }
+    }
+
     /// Whether no call is joined.
     fn is_idle(&self) -> bool {
         self.calls.borrow().is_empty() && self.dialogs.borrow().is_empty()
+    }
+
+    /// A description could not be translated.
+    fn not_joined(&self, message: &Message, cause: &Cause) {
+        log::warning(told(cause.code(), cause));
+        let mut dialogs = self.dialogs.borrow_mut();
+        let call = dialogs.call_of(message);
+        if let Some(dialog) = call.and_then(|call| dialogs.get_mut(&call)) {
+            dialog.refused = Some((cause.code(), cause.to_string()));
+        }
     }
 
     /// A BYE says what was wrong with the media of its call, and so will its answer.
@@ -242,11 +287,11 @@ impl MediaJoining {
             keying: self.keying.borrow().of_response(&response, flow.transport),
         };
         let instead = match step {
-            None => None,
+            None => self.explained(&response),
             Some(Step::Overtaken) => without_description(&response),
             Some(step) => self.translate(&response, &step, &phone).map_or_else(
                 |cause| {
-                    log::warning(told(cause.code(), &cause));
+                    self.not_joined(&response, &cause);
                     self.keying.borrow_mut().unusable(&response);
                     refusal::warned(&response, &told(cause.code(), &cause))
                 },
@@ -267,6 +312,10 @@ impl MediaJoining {
     /// more, and what leaves then has the other one. [`MediaJoining::incoming`] is to hear of it after that, so that
     /// the call goes on in the new branch.
     pub(crate) fn wants_second_attempt(&self, bytes: &[u8]) -> bool {
+        // Whom no codec suits, no other protection helps.
+        if Message::parse(bytes).is_ok_and(|response| self.codecs_differ(&response).is_some()) {
+            return false;
+        }
         self.keying.borrow_mut().wants_second_attempt(bytes)
     }
 
@@ -274,6 +323,23 @@ impl MediaJoining {
     fn phone_of(&self, request: &Message, to: Transport) -> Phone {
         let keying = self.keying.borrow_mut().of_request(self.clock.now(), request, to);
         Phone { address: caller_address(request), keying }
+    }
+
+    /// The refusal of a description by a party, with both lists of codecs.
+    fn explained(&self, response: &Message) -> Option<Vec<u8>> {
+        let cause = self.codecs_differ(response)?;
+        self.not_joined(response, &cause);
+        refusal::warned(response, &told(cause.code(), &cause))
+    }
+
+    /// Whether a party refused a description because it has nothing of what was offered.
+    fn codecs_differ(&self, response: &Message) -> Option<Cause> {
+        if !refuses_description(response) {
+            return None;
+        }
+        let dialogs = self.dialogs.borrow();
+        let dialog = dialogs.get(&dialogs.call_of(response)?).filter(|dialog| !dialog.offered.is_empty())?;
+        no_common_codec(response, &dialog.offered, dialog.offered_to == Side::Phone)
     }
 
     /// The cause that a BYE carried whose final response this is.
@@ -303,9 +369,13 @@ impl MediaJoining {
     }
 
     /// A call is over, with a report if anything was ever agreed.
-    fn ended(&self, call: &CallKey, _report: Option<&CallReport>) {
+    fn ended(&self, call: &CallKey, report: Option<&CallReport>) {
         self.calls.borrow_mut().lost(call);
-        self.dialogs.borrow_mut().remove(call);
+        let Some(dialog) = self.dialogs.borrow_mut().remove(call) else { return };
+        if let Some(records) = &self.records {
+            let cause = record::cause(&dialog, report);
+            records.write(&Record::of(self.clock.now(), &dialog, report, cause));
+        }
     }
 
     /// Something happened to the media of a call.

@@ -57,6 +57,13 @@ impl MediaPlace {
         }
     }
 
+    /// The address that everybody is told, if it is one of a private network (RFC 1918) that nobody wrote down: from
+    /// outside of that network no sound can come.
+    pub(crate) fn private_address(&self) -> Option<IpAddr> {
+        let is_private = matches!(self.phone_advertised, IpAddr::V4(address) if address.is_private());
+        (self.advertise.is_empty() && is_private).then_some(self.phone_advertised)
+    }
+
     /// What browsers are told of the sockets bound on these addresses.
     pub(crate) fn advertised(&self, bound: &[SocketAddr]) -> Vec<SocketAddr> {
         let instead = |address: &SocketAddr| {

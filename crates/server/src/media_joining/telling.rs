@@ -2,6 +2,7 @@
 
 use media::{CallKey, Event, Side};
 
+use super::MediaPlace;
 use crate::log;
 
 /// Writes a line of the log about what happened.
@@ -26,6 +27,16 @@ pub(super) fn tell(event: &Event) {
         Event::Ended { call, report } => {
             log::info(format!("media of call {}: {}", name(call), sentence(report)));
         }
+    }
+}
+
+/// Says at the start what may surprise later.
+pub(super) fn tell_place(place: &MediaPlace) {
+    if let Some(address) = place.private_address() {
+        log::warning(format!(
+            "NET-PRIVATE-ADVERTISED: browsers and phones are told to send sound to {address}, which only this network \
+             reaches; if any are elsewhere, set media.public_address"
+        ));
     }
 }
 
