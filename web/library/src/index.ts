@@ -23,6 +23,7 @@ export { C, name, version } from './constants.js';
 export { URI } from './uri.js';
 export { NameAddrHeader } from './name_address.js';
 export { debug } from './debug.js';
+export { callQuality } from './quality.js';
 export { Exceptions, Utils };
 
 /** Values of single headers. */
@@ -41,6 +42,7 @@ export type { Options } from './options.js';
 export type { AcceptOptions, RejectOptions, SendOptions, StandaloneEvents } from './standalone_request.js';
 export type { DTMF, DTMFOptions } from './dtmf.js';
 export type { Info } from './info.js';
+export type { CallQuality } from './quality.js';
 export type { ReferEvents, ReferOptions, ReferProgress, ReferSubscriber } from './refer.js';
 export type { RemoteReoffer, RenegotiateOptions } from './renegotiation.js';
 export type { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';

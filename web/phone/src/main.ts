@@ -1,5 +1,5 @@
 /** The product's entry: the page over the sipweb library. */
-import { UA, WebSocketInterface } from '../../library/src/index.js';
+import { UA, WebSocketInterface, callQuality } from '../../library/src/index.js';
 import { start } from './app.ts';
 import type { Agent, AgentOptions } from './model/library.ts';
 
@@ -15,4 +15,5 @@ void start({
     // Names of events are stricter there than the page needs them here.
     return agent as unknown as Agent;
   },
+  quality: callQuality,
 });

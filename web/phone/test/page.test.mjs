@@ -377,3 +377,48 @@ test('every control has a name for screen readers', async (t) => {
     .map((each) => each.outerHTML));
   assert.deepEqual(nameless, []);
 });
+
+/** Looks at the sound of the running call as if it were so. */
+const heard = (page, quality, looks = 1) => page.evaluate(async (found, times) => {
+  fake.quality = { score: 'good', codec: 'opus', received: { packets: 50, lost: 1, jitter: 4 }, sent: { packets: 51, lost: 0 }, roundTrip: 38, pair: { local: '192.0.2.1:1', remote: '192.0.2.2:2', protocol: 'udp' }, at: 0, ...found };
+  fake.agent.sessions.at(-1).connection ??= new RTCPeerConnection();
+  for (let look = 0; look < times; look += 1) await phone.quality.look();
+}, quality, looks);
+
+test('the quality of the sound is a word, and figures for those who open them', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await heard(page, {});
+  await see(page, 'quality-word', 'Good sound');
+  await gone(page, 'quality-figures');
+  await page.click(id('quality'));
+  await see(page, 'quality-figures', '50 packets, 1 lost');
+  await see(page, 'quality-figures', '192.0.2.1:1 → 192.0.2.2:2 UDP');
+  assert.equal(await page.$eval(id('quality'), (button) => button.ariaExpanded), 'true');
+  await heard(page, { score: 'poor', received: { packets: 80, lost: 9, jitter: 40 } });
+  await see(page, 'quality-word', 'Poor sound');
+  await see(page, 'quality-figures', '80 packets, 9 lost');
+});
+
+test('a phone that stays silent is told of after a while, not at every pause, and not while somebody holds', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await heard(page, { score: 'none', trouble: 'nothingIn' }, 2);
+  await gone(page, 'call-trouble');
+  await heard(page, { score: 'none', trouble: 'nothingIn' });
+  await see(page, 'call-trouble', 'No sound arrives from bob');
+  await heard(page, {});
+  await gone(page, 'call-trouble');
+  await inSession(page, '(session) => session.emit("hold", { originator: "remote" })');
+  await heard(page, { score: 'none', trouble: 'nothingIn' }, 4);
+  await gone(page, 'call-trouble');
+});
+
+test('a call that ended badly stays on the screen with the cause', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await inSession(page, '(session) => session.bye({ Reason: [\'SIP;cause=480;text="ICE-LOST: the browser stopped answering"\'] })');
+  await see(page, 'call-state', 'The server ended the call.');
+  await see(page, 'call-trouble', 'could not be reached any more');
+  await see(page, 'call-detail', 'ICE-LOST');
+});

@@ -50,6 +50,14 @@ const STATES = {
     window.phone.change.signal();
     setTimeout(done, 400);
   })); } },
+  'in-call-quality': { ...signedIn, run: (page) => heard(page) },
+  'in-call-quality-open': { ...signedIn, run: async (page) => { await heard(page); await page.click('[data-testid=quality]'); } },
+  'in-call-quality-poor': { ...signedIn, run: (page) => heard(page, { score: 'poor' }) },
+  'in-call-silent': { ...signedIn, run: (page) => heard(page, { score: 'none', trouble: 'nothingIn' }, 3) },
+  'in-call-microphone': { ...signedIn, run: (page) => heard(page, { trouble: 'microphone' }) },
+  'ended-silent': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).bye({ Reason: ['sipweb;text="MEDIA-NONE-FROM-PHONE: no sound came from the phone"'] }); }); } },
+  'ended-lost': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).bye({ Reason: ['SIP;cause=503;text="SERVER-STOPPED: the server stops; call again"'] }); }); } },
+  'failed-codecs': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(488, 'Not Acceptable Here', 'Incompatible SDP', { Warning: ['399 sipweb "SDP-NO-COMMON-CODEC: the browser and the phone have no codec in common: the browser has opus, PCMU, the phone has G729"'] }); }); } },
   'call-elsewhere': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-message]'); } },
   'ended': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).emit('ended', { originator: 'remote', cause: 'Terminated' }); }); } },
   'failed-busy': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(486, 'Busy Here', 'Busy'); }); } },
@@ -72,6 +80,16 @@ async function talk(page) {
   await out(page, 'accepted', {});
   await page.evaluate(() => { fake.agent.sessions.at(-1).emit('confirmed', {}); phone.call.talkingSince -= 83_000; phone.change.signal(); });
   await page.waitForSelector('[data-phase=talking]');
+}
+
+/** A call whose sound was looked at. */
+async function heard(page, quality = {}, looks = 1) {
+  await talk(page);
+  await page.evaluate(async (found, times) => {
+    fake.quality = { score: 'good', trouble: undefined, codec: 'opus', received: { packets: 4150, lost: 3, jitter: 4 }, sent: { packets: 4162, lost: 0 }, roundTrip: 38, pair: { local: '192.168.1.20:53412', remote: '203.0.113.7:40000', protocol: 'udp' }, at: 0, ...found };
+    fake.agent.sessions.at(-1).connection = new RTCPeerConnection();
+    for (let look = 0; look < times; look += 1) await phone.quality.look();
+  }, quality, looks);
 }
 
 const only = process.argv[2];

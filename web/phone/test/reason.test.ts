@@ -40,6 +40,36 @@ test('the loser of a fork learns that another device answered (RFC 3326)', () =>
   assert.equal(callOutcome({ originator: 'remote', cause: 'Canceled', message }, true).key, 'endedElsewhere');
 });
 
+const carrying = (name: string, ...values: string[]) => ({ getHeaders: (wanted: string) => (wanted === name ? values : []) });
+
+test('a refusal by the gateway for media is the reason, with its code, and its words where they name the codecs', () => {
+  const message = { ...answer(488, 'Not Acceptable Here'), ...carrying('Warning', '399 sipweb "SDP-NO-COMMON-CODEC: the browser has opus, the phone has G729"') };
+  const outcome = callOutcome({ originator: 'remote', cause: 'Incompatible SDP', message }, false);
+  assert.equal(outcome.key, 'mediaCodecs');
+  assert.deepEqual(outcome.media, { key: 'mediaCodecs', code: 'SDP-NO-COMMON-CODEC', words: 'the browser has opus, the phone has G729' });
+});
+
+test('a BYE that passes says what was wrong; the other side hung up all the same', () => {
+  const message = carrying('Reason', 'Q.850;cause=16', 'sipweb;text="MEDIA-NONE-FROM-PHONE: no sound"');
+  const outcome = callOutcome({ originator: 'remote', cause: 'Terminated', message }, false);
+  assert.deepEqual(outcome, { key: 'endedByPeer', normal: false, media: { key: 'mediaNothingIn', code: 'MEDIA-NONE-FROM-PHONE' } });
+});
+
+test('a BYE of the server itself says so', () => {
+  const message = carrying('Reason', 'SIP;cause=503;text="SERVER-STOPPED: the server stops"');
+  assert.equal(callOutcome({ originator: 'remote', cause: 'Terminated', message }, false).key, 'endedByServer');
+});
+
+test('a code that is new to the page comes with the words of the server', () => {
+  const message = carrying('Reason', 'sipweb;text="MEDIA-SOMETHING-NEW: it is odd"');
+  assert.deepEqual(callOutcome({ originator: 'remote', cause: 'Terminated', message }, false).media, { code: 'MEDIA-SOMETHING-NEW', words: 'it is odd' });
+});
+
+test('what the page has seen by itself is told when nobody else says anything', () => {
+  const outcome = callOutcome({ originator: 'local', cause: 'Terminated' }, false, 'microphone');
+  assert.deepEqual(outcome, { key: 'endedByYou', normal: false, media: { key: 'troubleMicrophone' } });
+});
+
 test('a call that the browser could not set up says so without a code', () => {
   assert.deepEqual(callOutcome({ originator: 'local', cause: 'WebRTC Error', message: null }, false), { key: 'endedMedia', normal: false });
 });

@@ -5,8 +5,9 @@
  *     incoming: incoming -> connecting -> talking -> ended
  */
 import { MediaError, type Devices, type MediaProblem } from '../media/devices.ts';
-import type { Agent, CallOptions, Payload, Session } from './library.ts';
+import type { Agent, CallOptions, Payload, Quality, Session } from './library.ts';
 import { plainUri, type Peer } from './peer.ts';
+import type { Trouble } from './quality.ts';
 import { callOutcome, type Outcome } from './reason.ts';
 import { referredTo, Transfer } from './transfer.ts';
 
@@ -40,6 +41,10 @@ export class Call {
   local: MediaStream | undefined;
   readonly remote = new MediaStream();
   session: Session | undefined;
+  /** As it was at the last look. */
+  quality: Quality | undefined;
+  /** What has been wrong with the sound for a while. */
+  trouble: Trouble | undefined;
 
   private constructor(
     readonly peer: Peer,
@@ -283,7 +288,7 @@ export class Call {
   #finish(event: Payload): void {
     if (this.over) return;
     this.endedAt = Date.now();
-    this.outcome = callOutcome(event ?? {}, this.incoming);
+    this.outcome = callOutcome(event ?? {}, this.incoming, this.trouble);
     // Who was passed on may hang up before it has said that it talks.
     const passedOn = this.transfer && this.transfer.state !== 'failed' && this.outcome.normal;
     if (passedOn && (this.transfer?.state === 'done' || event?.originator === 'remote')) this.outcome = { key: 'endedTransferred', normal: true };

@@ -5,6 +5,20 @@
 
 export interface Library {
   createAgent(options: AgentOptions): Agent;
+  /** How well a call is heard; loss and silence since `before`. */
+  quality(connection: RTCPeerConnection, before?: Quality): Promise<Quality>;
+}
+
+/** The library's `CallQuality`. */
+export interface Quality {
+  readonly score: 'good' | 'fair' | 'poor' | 'none';
+  readonly trouble: 'path' | 'nothingIn' | 'nothingOut' | 'microphone' | undefined;
+  readonly codec: string | undefined;
+  readonly received: { readonly packets: number; readonly lost: number; readonly jitter: number };
+  readonly sent: { readonly packets: number; readonly lost: number };
+  readonly roundTrip: number | undefined;
+  readonly pair: { readonly local: string; readonly remote: string; readonly protocol: string } | undefined;
+  readonly at: number;
 }
 
 export interface AgentOptions {

@@ -6,6 +6,7 @@ import { History, type RecentKind } from './history.ts';
 import { Line, type LineState } from './line.ts';
 import { dial, plainUri, type Peer } from './peer.ts';
 import type { Agent, Library, Payload } from './library.ts';
+import { QualityWatch } from './quality.ts';
 import { forgetAccount, remember, uriOf, type Account, type Defaults } from './account.ts';
 import { Devices, type MediaProblem } from '../media/devices.ts';
 import type { TextKey } from '../text/index.ts';
@@ -18,6 +19,7 @@ export class Phone {
   readonly devices: Devices;
   readonly history: History;
   readonly conversations: Conversations;
+  readonly quality: QualityWatch;
   defaults: Defaults;
 
   /** The call on the screen, also after its end until it is closed. */
@@ -44,6 +46,8 @@ export class Phone {
     this.devices = new Devices(signal);
     this.history = new History(signal);
     this.conversations = new Conversations(signal);
+    this.quality = new QualityWatch(library.quality, signal);
+    this.change.listen(() => this.quality.follow(this.call));
   }
 
   /** Whether the phone itself, not the sign-in form, is to be shown. */

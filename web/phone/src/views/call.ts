@@ -8,6 +8,7 @@ import { LevelMeter } from '../media/level.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { deviceView } from './devices.ts';
 import { transferView } from './transfer.ts';
+import { qualityView } from './quality.ts';
 import { avatar, clock, iconButton, keypad, relabel, type View } from './view.ts';
 
 const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
@@ -113,6 +114,7 @@ function whoView(phone: Phone): View & { tick(): void } {
   const state = h('p', { 'class': 'call-state', 'data-testid': 'call-state', 'role': 'status' });
   const timer = h('p', { 'class': 'call-timer', 'data-testid': 'call-timer', 'role': 'timer', 'aria-live': 'off' });
   const detail = h('p', { 'class': 'call-detail', 'data-testid': 'call-detail' });
+  const quality = qualityView(phone);
   const level = h('span', { class: 'level', role: 'img', 'aria-label': text('yourLevel') }, h('span', { class: 'level-bar' }));
   const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.call.muted ? phone.call.local : undefined));
   let shown: Call | undefined;
@@ -133,11 +135,12 @@ function whoView(phone: Phone): View & { tick(): void } {
   }
 
   return {
-    element: h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), detail),
+    element: h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), quality.element, detail),
     tick,
     update() {
       const { call } = phone;
       meter.update();
+      quality.update();
       if (!call) return;
       if (call !== shown) begin(call);
       setText(state, stateText(call));
@@ -167,8 +170,11 @@ function stateText(call: Call): string {
 /** What the network said, for those who want to look it up. */
 function detailText(call: Call): string {
   const { outcome } = call;
-  if (!call.over || !outcome || outcome.code === undefined) return '';
-  return [text('sipDetail', { code: outcome.code }), outcome.phrase].filter(Boolean).join(' · ');
+  if (!call.over || !outcome) return '';
+  const status = outcome.code === undefined ? undefined : text('sipDetail', { code: outcome.code });
+  // Our own sentence stands above, and the server's only where it says more.
+  const words = outcome.media?.key ? outcome.media.words : undefined;
+  return [status, status && !outcome.media && outcome.phrase, outcome.media?.code, words].filter(Boolean).join(' · ');
 }
 
 function talkControls(phone: Phone, toggle: (sheet: Sheet) => void): { element: HTMLElement; update(call: Call, sheet: Sheet): void } {

@@ -2,7 +2,7 @@
  * A double of the library: no network, no SIP. Tests and pictures steer it through `window.fake`.
  * Only bundled by the test server; never part of the product.
  */
-import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Session } from '../../src/model/library.ts';
+import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Quality, Session } from '../../src/model/library.ts';
 
 type Listener = (event: any) => void;
 
@@ -17,6 +17,11 @@ class Emitter {
   emit(event: string, payload: Payload = {}): void {
     for (const listener of this.#listeners.get(event) ?? []) listener(payload);
   }
+}
+
+/** A message with these headers. */
+function carrying(headers: Readonly<Record<string, string[]>>): Payload {
+  return { getHeaders: (name: string) => headers[name] ?? [], getHeader: (name: string) => headers[name]?.[0] };
 }
 
 export class FakeSession extends Emitter implements Session {
@@ -81,8 +86,13 @@ export class FakeSession extends Emitter implements Session {
   }
 
   /** A final answer from the network. */
-  fail(code: number, phrase: string, cause: string): void {
-    this.emit('failed', { originator: 'remote', cause, message: { status_code: code, reason_phrase: phrase } });
+  fail(code: number, phrase: string, cause: string, headers: Readonly<Record<string, string[]>> = {}): void {
+    this.emit('failed', { originator: 'remote', cause, message: { status_code: code, reason_phrase: phrase, ...carrying(headers) } });
+  }
+
+  /** A BYE from the network. */
+  bye(headers: Readonly<Record<string, string[]>> = {}): void {
+    this.emit('ended', { originator: 'remote', cause: 'Terminated', message: carrying(headers) });
   }
 
   /** Early media or the sound and picture of the other side. */
@@ -154,6 +164,7 @@ export const fake = {
   agent: undefined as FakeAgent | undefined,
   agents: 0,
   onstart: (agent: FakeAgent): void => queueMicrotask(() => agent.accept()),
+  quality: undefined as Quality | undefined,
   onmessage: (handlers: Handlers): void => handlers.succeeded?.({}),
 };
 
@@ -162,5 +173,9 @@ export const fakeLibrary: Library = {
     fake.agent = new FakeAgent(options);
     fake.agents += 1;
     return fake.agent;
+  },
+  quality: async () => {
+    if (!fake.quality) throw new Error('nothing measured');
+    return fake.quality;
   },
 };
