@@ -313,7 +313,9 @@ impl MediaJoining {
     /// the call goes on in the new branch.
     pub(crate) fn wants_second_attempt(&self, bytes: &[u8]) -> bool {
         // Whom no codec suits, no other protection helps.
-        if Message::parse(bytes).is_ok_and(|response| self.codecs_differ(&response).is_some()) {
+        let refuses = [b"SIP/2.0 488".as_slice(), b"SIP/2.0 606"].iter().any(|start| bytes.starts_with(start));
+        let differ = || Message::parse(bytes).is_ok_and(|response| self.codecs_differ(&response).is_some());
+        if refuses && differ() {
             return false;
         }
         self.keying.borrow_mut().wants_second_attempt(bytes)
