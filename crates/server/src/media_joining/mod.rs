@@ -244,11 +244,16 @@ impl MediaJoining {
 
     /// A description could not be translated.
     fn not_joined(&self, message: &Message, cause: &Cause) {
-        log::warning(told(cause.code(), cause));
+        self.note(message, cause.code(), &cause.to_string());
+    }
+
+    /// Why a call cannot be joined: for the log, and for its record.
+    fn note(&self, message: &Message, code: &'static str, sentence: &str) {
+        log::warning(told(code, &sentence));
         let mut dialogs = self.dialogs.borrow_mut();
         let call = dialogs.call_of(message);
         if let Some(dialog) = call.and_then(|call| dialogs.get_mut(&call)) {
-            dialog.refused = Some((cause.code(), cause.to_string()));
+            dialog.refused = Some((code, sentence.to_owned()));
         }
     }
 
@@ -298,14 +303,20 @@ impl MediaJoining {
                 Some,
             ),
         };
+        let refused_in_clear = self.keying.borrow_mut().response(&response);
+        let instead = instead.or_else(|| {
+            refused_in_clear
+                .then(|| self.explain(&response, Cause::SdpKeysInClear.code(), REFUSED_IN_CLEAR))?
+        });
         let consequences = self.calls.borrow_mut().after_response(&response);
         self.follow(consequences);
-        if self.keying.borrow_mut().response(&response) {
-            let text = told(Cause::SdpKeysInClear.code(), &REFUSED_IN_CLEAR);
-            log::warning(&text);
-            return refusal::warned(&response, &text);
-        }
         instead
+    }
+
+    /// A response with a Warning that says why, which is noted too.
+    fn explain(&self, response: &Message, code: &'static str, sentence: &str) -> Option<Vec<u8>> {
+        self.note(response, code, sentence);
+        refusal::warned(response, &told(code, &sentence))
     }
 
     /// Whether a message refuses a description for which there is another: then the proxy is to send the request once
@@ -313,7 +324,8 @@ impl MediaJoining {
     /// the call goes on in the new branch.
     pub(crate) fn wants_second_attempt(&self, bytes: &[u8]) -> bool {
         // Whom no codec suits, no other protection helps.
-        let refuses = [b"SIP/2.0 488".as_slice(), b"SIP/2.0 606"].iter().any(|start| bytes.starts_with(start));
+        let refuses =
+            [b"SIP/2.0 488".as_slice(), b"SIP/2.0 606"].iter().any(|start| bytes.starts_with(start));
         let differ = || Message::parse(bytes).is_ok_and(|response| self.codecs_differ(&response).is_some());
         if refuses && differ() {
             return false;
@@ -330,8 +342,7 @@ impl MediaJoining {
     /// The refusal of a description by a party, with both lists of codecs.
     fn explained(&self, response: &Message) -> Option<Vec<u8>> {
         let cause = self.codecs_differ(response)?;
-        self.not_joined(response, &cause);
-        refusal::warned(response, &told(cause.code(), &cause))
+        self.explain(response, cause.code(), &cause.to_string())
     }
 
     /// Whether a party refused a description because it has nothing of what was offered.
