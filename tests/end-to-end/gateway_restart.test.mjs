@@ -31,6 +31,20 @@ describe('a page and a phone talk through the gateway', () => {
     alice.unharmed();
   });
 
+  test('the server is killed and comes back: the page joins the call anew, and both hear each other', async (t) => {
+    const { server, alice, bob } = await talking(t);
+    const from = bob.events.length;
+    await server.kill();
+    await server.start();
+    await alice.registered();
+    await alice.hears(BOB, { within: 40_000 });
+    await bob.hears(ALICE);
+    assert.ok(!bob.events.slice(from).some(({ type }) => type === 'CALL_CLOSED'), 'the phone talks on');
+    await alice.hangUp();
+    await bob.event('CALL_CLOSED', { from });
+    alice.unharmed();
+  });
+
   test("the page's network changes: ICE starts anew at the gateway, and the phone talks on", async (t) => {
     const { alice, bob } = await talking(t);
     const from = bob.events.length;

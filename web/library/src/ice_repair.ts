@@ -8,12 +8,16 @@ import type { Environment } from './environment.js';
 
 /** Milliseconds that a call without media is kept. */
 const PATIENCE = 30_000;
+/** Milliseconds that a path may be without checks before it counts as broken: a moment of bad radio is none. */
+const HESITATION = 2000;
 
 export class IceRepair {
   readonly #environment: Environment;
   readonly #restart: () => void;
   readonly #giveUp: () => void;
   #deadline: unknown;
+  /** Runs while checks are missed and nothing is done about it yet. */
+  #doubt: unknown;
 
   constructor(environment: Environment, restart: () => void, giveUp: () => void) {
     this.#environment = environment;
@@ -25,9 +29,11 @@ export class IceRepair {
   state(state: RTCIceConnectionState): void {
     if (state === 'connected' || state === 'completed') {
       this.stop();
-    } else if (state === 'failed' && this.#deadline === undefined) {
-      this.#deadline = this.#environment.setTimeout(this.#giveUp, PATIENCE);
-      this.#restart();
+    } else if (state === 'failed') {
+      this.#broken();
+    } else if (state === 'disconnected') {
+      // Toward an ICE-lite peer, as a gateway is, Chromium gets no further than this.
+      this.#doubt ??= this.#environment.setTimeout(() => this.#broken(), HESITATION);
     }
   }
 
@@ -35,11 +41,22 @@ export class IceRepair {
   signallingBack(): void {
     if (this.#deadline !== undefined) {
       this.#restart();
+    } else if (this.#doubt !== undefined) {
+      this.#broken();
     }
   }
 
   stop(): void {
     this.#environment.clearTimeout(this.#deadline);
+    this.#environment.clearTimeout(this.#doubt);
     this.#deadline = undefined;
+    this.#doubt = undefined;
+  }
+
+  #broken(): void {
+    if (this.#deadline === undefined) {
+      this.#deadline = this.#environment.setTimeout(this.#giveUp, PATIENCE);
+      this.#restart();
+    }
   }
 }

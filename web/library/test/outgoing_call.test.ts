@@ -334,6 +334,20 @@ test('A connection that failed while its checks are only disconnected is a broke
   assert.deepEqual(page.news().at(-1), 'ended local RTP Timeout');
 });
 
+test('A path that has been without checks for two seconds is repaired, a shorter moment is not', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.connection.ice('disconnected');
+  await page.clock.advance(1900);
+  page.connection.ice('connected');
+  await page.clock.advance(60_000);
+  assert.equal(page.core.told('reinvite').length, 0);
+  page.connection.ice('disconnected');
+  await page.clock.advance(2000);
+  assert.equal(page.core.told('reinvite').length, 1);
+  assert.ok(page.connection.done.includes('iceRestart'));
+});
+
 test('A repaired media path keeps the call', async () => {
   const page = new Page().connect();
   await page.establish();

@@ -102,6 +102,10 @@ impl Calls {
         if method == Method::Invite && tag(request.to()).is_empty() {
             return self.invite(now, call_id, request, to);
         }
+        if method == Method::Invite && has_description(request) && !self.by_call_id.contains_key(&call_id) {
+            // A call from before our restart: what this side offers now joins it anew.
+            return self.invite(now, call_id, request, to);
+        }
         let passages = self.by_call_id.get_mut(&call_id)?;
         let (call, from, key) = passages.iter_mut().find_map(|call| {
             let (from, key) = call.sender(request)?;
@@ -139,6 +143,10 @@ impl Calls {
         let call = passages.get_mut(place)?;
         let branch = call.branches.entry(key.clone()).or_default();
         branch.joined |= described;
+        let callee = tag(request.to());
+        if !callee.is_empty() && branch.tags.is_empty() {
+            branch.tags.push(callee);
+        }
         branch.beyond = Some(side_of(to));
         let meaning = branch.negotiation.request(now, invite);
         call.step(key, meaning)

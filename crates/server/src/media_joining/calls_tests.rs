@@ -124,6 +124,25 @@ fn a_refused_offer_is_withdrawn_and_the_call_goes_on() {
 }
 
 #[test]
+fn a_call_from_before_our_restart_is_joined_anew_by_the_next_offer_in_it() {
+    let mut calls = Calls::default();
+    let reinvite = message("INVITE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "2 INVITE", BROWSER);
+    for _sent in 0..2 {
+        assert_eq!(
+            calls.request(Instant::ZERO, &reinvite, Transport::Udp),
+            Some(offer("z9", Side::Browser)),
+            "sent again, it means the same"
+        );
+    }
+    let answer = message("SIP/2.0 200 OK", "z9", "a", "b", "2 INVITE", PHONE);
+    let step = calls.response(Instant::ZERO, &answer);
+    assert_eq!(step, Some(Step::Answer { call: call(), branch: key("z9"), from: Side::Phone }));
+    calls.after_response(&answer);
+    let bye = message("BYE sip:alice@x.invalid SIP/2.0", "z10", "b", "a", "7 BYE", "");
+    assert_eq!(calls.after_request(&bye), Some(Consequence::CallOver(call())));
+}
+
+#[test]
 fn only_those_who_are_in_the_call_can_end_it() {
     let mut calls = answered();
     let stranger = message("BYE sip:alice@x.invalid SIP/2.0", "z9", "c", "a", "7 BYE", "");
