@@ -272,6 +272,10 @@ impl Call {
     }
 
     fn response(&mut self, now: Instant, response: &Message) -> Option<Step> {
+        if response.cseq().ok()?.method == Method::Cancel {
+            // It has the Via of the request that is cancelled (RFC 3261 §9.1), and answers nothing of it.
+            return None;
+        }
         let (status, via) = (response.status()?, transaction(response)?);
         let known = self.branches.iter_mut().find(|(_, branch)| branch.negotiation.knows(&via));
         let (key, branch) = known.map(|(key, branch)| (key.clone(), branch))?;

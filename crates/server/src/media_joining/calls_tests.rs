@@ -143,6 +143,25 @@ fn a_call_from_before_our_restart_is_joined_anew_by_the_next_offer_in_it() {
 }
 
 #[test]
+fn the_answer_to_a_cancel_answers_no_invite_and_the_ack_of_a_refusal_offers_nothing() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    let cancelled = message("SIP/2.0 200 OK", "z1", "a", "b", "1 CANCEL", "");
+    assert_eq!(calls.response(Instant::ZERO, &cancelled), None);
+    assert!(calls.after_response(&cancelled).is_empty());
+    let terminated = message("SIP/2.0 487 Request Terminated", "z1", "a", "b", "1 INVITE", "");
+    calls.response(Instant::ZERO, &terminated);
+    assert_eq!(calls.after_response(&terminated), [Consequence::CallOver(call())]);
+
+    let mut calls = answered();
+    let reinvite = message("INVITE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "2 INVITE", BROWSER);
+    calls.request(Instant::ZERO, &reinvite, Transport::Udp).unwrap();
+    calls.response(Instant::ZERO, &message("SIP/2.0 488 Not Here", "z9", "a", "b", "2 INVITE", ""));
+    let ack = message("ACK sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "2 ACK", "");
+    assert_eq!(calls.request(Instant::ZERO, &ack, Transport::Udp), None);
+}
+
+#[test]
 fn only_those_who_are_in_the_call_can_end_it() {
     let mut calls = answered();
     let stranger = message("BYE sip:alice@x.invalid SIP/2.0", "z9", "c", "a", "7 BYE", "");

@@ -93,8 +93,9 @@ impl Negotiation {
     pub(super) fn request(&mut self, now: Instant, request: Request<'_>) -> Meaning {
         let from = request.from;
         if let Some(known) = self.transactions.iter().find(|known| known.via == request.via) {
-            // Sent again, it means the same.
+            // Sent again, it means the same. A CANCEL and the ACK of a refusal have its Via too, and no description.
             return match known.carried {
+                _ if !request.described => Meaning::Nothing,
                 Carried::Nothing => Meaning::Nothing,
                 Carried::Offer => Meaning::Offer { from, replaces: false },
                 Carried::Answer => Meaning::Answer { from },
