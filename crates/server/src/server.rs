@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
 use crate::log::{self, Level};
-use crate::media_joining::{MediaJoining, Onward, Reason};
+use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
 use crate::web_page::WebPage;
 
@@ -69,7 +69,7 @@ pub(crate) struct Parts {
 
 impl Server {
     pub(crate) fn new(parts: Parts) -> Rc<Self> {
-        Rc::new_cyclic(|me| Self {
+        let server = Rc::new_cyclic(|me: &Weak<Self>| Self {
             me: me.clone(),
             clock: parts.clock,
             proxy: RefCell::new(parts.proxy),
@@ -86,7 +86,16 @@ impl Server {
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
             draining: Cell::new(false),
-        })
+        });
+        if let Some(media) = &server.media {
+            let me = server.me.clone();
+            media.release_to(Rc::new(move |released| {
+                if let Some(server) = me.upgrade() {
+                    server.released(released);
+                }
+            }));
+        }
+        server
     }
 
     /// What joins browsers and phones.
@@ -193,17 +202,34 @@ impl Server {
 
     /// Sends what the proxy wants sent, its description translated where browser and phone must be joined.
     fn send_onward(&self, hop: &Hop, bytes: &[u8]) {
-        match self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes)) {
+        let onward = self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes));
+        self.go_on(hop, bytes, onward);
+    }
+
+    fn go_on(&self, hop: &Hop, bytes: &[u8], onward: Onward) {
+        match onward {
             Onward::AsItIs => self.send(hop, bytes),
             Onward::Nowhere => {}
             Onward::Instead(translated) => self.send(hop, &translated),
             Onward::Refused(response) => {
                 let back = back_from(hop);
-                // The branch is over, as if the other side had refused.
                 if let Some(media) = &self.media {
-                    media.incoming(&back, &response);
+                    media.hears(&back, &response);
                 }
                 self.proxy.borrow_mut().receive(self.clock.now(), &back, &response);
+            }
+        }
+    }
+
+    /// A message that waited for its translation goes on.
+    fn released(&self, released: Released) {
+        match released {
+            Released::Leaves { hop, bytes, onward } => {
+                self.go_on(&hop, &bytes, onward);
+                self.drain();
+            }
+            Released::Arrives { flow, bytes } => {
+                self.with_proxy(|proxy, now| proxy.receive(now, &flow, &bytes));
             }
         }
     }
@@ -331,12 +357,16 @@ impl Handler for Server {
         trace("from", flow.transport, flow.remote, bytes);
         if let Some(media) = self.media.as_ref().filter(|media| media.wants_second_attempt(bytes)) {
             self.with_proxy(|proxy, now| proxy.receive_for_second_attempt(now, flow, bytes));
-            media.incoming(flow, bytes);
+            media.hears(flow, bytes);
             return;
         }
-        let translated = self.media.as_ref().and_then(|media| media.incoming(flow, bytes));
-        let bytes = translated.as_deref().unwrap_or(bytes);
-        self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes));
+        match self.media.as_ref().map_or(Inward::AsItIs, |media| media.incoming(flow, bytes)) {
+            Inward::AsItIs => self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes)),
+            Inward::Instead(translated) => {
+                self.with_proxy(|proxy, now| proxy.receive(now, flow, &translated))
+            }
+            Inward::Later => {}
+        }
     }
 
     fn closed(&self, flow: &Flow) {

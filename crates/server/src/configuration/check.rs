@@ -199,6 +199,15 @@ fn media(file: &mut File<'_>) -> Media {
             .unwrap_or_default();
         file.report(place, "neither UDP nor TCP: browsers could not send anything".to_owned());
     }
+    if let Some(nodes) = file.all_parsed("media", "rtpengine", values::media_node) {
+        for (index, node) in nodes.iter().enumerate() {
+            let place = (&node.value.host, node.value.port);
+            if nodes.iter().take(index).any(|other| (&other.value.host, other.value.port) == place) {
+                file.report(node.span.clone(), format!("{}:{} is there twice", place.0, place.1));
+            }
+        }
+        media.rtpengine = nodes.into_iter().map(|node| node.value).collect();
+    }
     media
 }
 

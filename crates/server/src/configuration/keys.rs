@@ -227,6 +227,12 @@ const TABLE: [Section; 10] = [
                 "The IP address that browsers and phones are told to send media to, if it is not the machine's own (NAT,\n\
                  cloud); one of each family at the most.",
             ),
+            key(
+                "rtpengine",
+                Example("[\"udp:10.0.0.5:2223\", \"udp:10.0.0.6:2223=2\"]"),
+                "The ng ports of rtpengine daemons that join instead of this server; one with =2 gets twice as many calls.\n\
+                 The keys above for ports, transcoding and the address are without effect then: rtpengine has its own.",
+            ),
         ],
     },
     Section {

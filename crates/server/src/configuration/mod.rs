@@ -77,6 +77,19 @@ pub(crate) struct Media {
     pub(crate) transcoding: bool,
     /// The addresses that browsers and phones are told, if they are not the machine's own: one of each family.
     pub(crate) advertise: Vec<IpAddr>,
+    /// The rtpengine nodes that join instead of this process.
+    pub(crate) rtpengine: Vec<MediaNode>,
+}
+
+/// Where an rtpengine listens for the ng protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaNode {
+    /// Its name or address.
+    pub(crate) host: String,
+    /// Its UDP port.
+    pub(crate) port: u16,
+    /// How many calls it gets beside the others.
+    pub(crate) weight: u32,
 }
 
 impl Default for Media {
@@ -91,6 +104,7 @@ impl Default for Media {
             suites: SdesSuite::ALL.to_vec(),
             transcoding: true,
             advertise: Vec::new(),
+            rtpengine: Vec::new(),
         }
     }
 }

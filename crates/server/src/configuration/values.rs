@@ -6,6 +6,7 @@ use std::time::Duration;
 use media::SdesSuite;
 use sip::Transport;
 
+use super::MediaNode;
 use crate::media_joining::Sdes;
 
 /// A range of ports: `16384-32767`, at least two.
@@ -174,6 +175,31 @@ pub(crate) fn upstream(text: &str) -> Result<proxy::config::Upstream, String> {
     Ok(proxy::config::Upstream { host: host(name).map_err(wrong)?, port, transport, addresses: Vec::new() })
 }
 
+/// The ng port of an rtpengine: `udp:host:port`, with `=weight` if need be.
+pub(crate) fn media_node(text: &str) -> Result<MediaNode, String> {
+    let wrong = |what: String| format!("{what}; write it as \"udp:10.0.0.5:2223\"");
+    let Some(rest) = text.strip_prefix("udp:") else {
+        return Err(wrong(format!("\"{text}\" does not begin with udp:, which is how rtpengine is asked")));
+    };
+    let (place, weight) = match rest.split_once('=') {
+        Some((place, weight)) => {
+            let weight = weight.parse().ok().filter(|weight| (1..=1000).contains(weight));
+            (
+                place,
+                weight.ok_or_else(|| wrong(format!("the weight in \"{text}\" is not between 1 and 1000")))?,
+            )
+        }
+        None => (rest, 1),
+    };
+    let (name, port) = match place.rsplit_once(':') {
+        Some((name, port)) if place.parse::<IpAddr>().is_err() => (name, port),
+        _ => return Err(wrong(format!("\"{text}\" has no port"))),
+    };
+    let port = port.parse().ok().filter(|port| *port > 0);
+    let port = port.ok_or_else(|| wrong(format!("\"{text}\" has no port between 1 and 65535")))?;
+    Ok(MediaNode { host: host(name).map_err(wrong)?, port, weight })
+}
+
 /// The origin of a page, as browsers send it: scheme, host, and the port if it is not the usual one.
 pub(crate) fn origin(text: &str) -> Result<String, String> {
     let lower = text.to_ascii_lowercase();
@@ -250,6 +276,19 @@ mod tests {
         assert_eq!(parse("2001:db8::1"), Ok(("2001:db8::1".to_owned(), None, None)));
         for wrong in ["", "sip:bob@example.com", "a b", "host:0", "host:x", "host;transport=ws", "host;lr"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rtpengine_nodes_with_and_without_a_weight() {
+        let node = |host: &str, port, weight| Ok(MediaNode { host: host.to_owned(), port, weight });
+        assert_eq!(media_node("udp:10.0.0.5:2223"), node("10.0.0.5", 2223, 1));
+        assert_eq!(media_node("udp:media.example.com:2223=3"), node("media.example.com", 2223, 3));
+        assert_eq!(media_node("udp:[2001:db8::5]:2223"), node("2001:db8::5", 2223, 1));
+        for wrong in
+            ["10.0.0.5:2223", "udp:10.0.0.5", "udp:2001:db8::5", "udp:a:0", "udp:a:b", "udp:a:1=0", "udp::1"]
+        {
+            assert!(media_node(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -24,7 +24,7 @@ impl MediaJoining {
         }
         let (digit, span) = digit(request.header(HeaderName::ContentType)?, request.body())?;
         let (call, branch, from) = self.calls.borrow().sender(request)?;
-        if from != Side::Browser || !self.gateway.press(self, &call, &branch, digit, span) {
+        if from != Side::Browser || !self.joiner.press(self, &call, &branch, digit, span) {
             return None;
         }
         Builder::response_to(request, 200, "").finish().ok()

@@ -4,13 +4,19 @@
 //! Descriptions in requests are translated where they leave, for only then is it known who gets them: one branch of
 //! a fork may be a page, which needs no translation, and another a phone. Descriptions in responses are translated
 //! where they arrive, for then the branch is still on top.
+//!
+//! The gateway of this process translates at once. A fleet of rtpengine needs a moment: the messages of that call wait
+//! meanwhile, in their order, and go on through the [`Outlet`].
 
 mod built_in;
 mod calls;
 mod codec_lists;
 mod dialogs;
 mod digits;
+mod fleet;
 mod hanging_up;
+mod held;
+mod joiner;
 mod keying;
 mod negotiation;
 mod pictures;
@@ -39,13 +45,17 @@ use built_in::BuiltIn;
 use calls::{Calls, Consequence, Step};
 use codec_lists::{codecs, no_common_codec, refuses_description};
 use dialogs::Dialogs;
+use fleet::FleetJoiner;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
+use held::{Held, Waiting};
+use joiner::{Joiner, Translation};
 use keying::Keying;
 pub(crate) use keying::Sdes;
 pub(crate) use place::MediaPlace;
 pub(crate) use record::CallRecords;
 use record::Record;
+use refusal::Refusal;
 use sockets::Receiver;
 use streams::Gone;
 
@@ -72,16 +82,39 @@ pub(crate) enum Onward {
     Instead(Vec<u8>),
     /// Nothing leaves; this response comes back: a refusal, or the answer to what ended here.
     Refused(Vec<u8>),
-    /// Nothing leaves: it is the ACK to a refusal that came from here.
+    /// Nothing leaves: it is the ACK to a refusal that came from here, or it waits and comes through the outlet.
     Nowhere,
 }
 
-/// The gateway and what it needs around it.
+/// What becomes of a message that has arrived.
+pub(crate) enum Inward {
+    /// The proxy gets it as it is.
+    AsItIs,
+    /// The proxy gets this instead.
+    Instead(Vec<u8>),
+    /// It waits and comes through the outlet.
+    Later,
+}
+
+/// A message that waits no longer.
+pub(crate) enum Released {
+    /// It leaves for that hop, unless `onward` says otherwise.
+    Leaves { hop: Hop, bytes: Vec<u8>, onward: Onward },
+    /// The proxy gets it.
+    Arrives { flow: Flow, bytes: Vec<u8> },
+}
+
+/// Where messages go that had to wait.
+pub(crate) type Outlet = Rc<dyn Fn(Released)>;
+
+/// Who joins, the calls that are joined, and the messages that wait.
 pub(crate) struct MediaJoining {
     me: Weak<Self>,
     clock: Clock,
-    gateway: BuiltIn,
+    joiner: Joiner,
     calls: RefCell<Calls>,
+    held: RefCell<Held>,
+    outlet: RefCell<Option<Outlet>>,
     /// The branches whose INVITE was refused here and will be acknowledged.
     refused: RefCell<HashSet<Vec<u8>>>,
     dialogs: RefCell<Dialogs>,
@@ -98,19 +131,37 @@ pub(crate) struct MediaJoining {
 }
 
 impl MediaJoining {
-    /// Opens the sockets for browsers. To be called on the event loop.
+    /// Opens the sockets for browsers, or those toward the fleet. To be called on the event loop.
     pub(crate) fn open(
         place: &MediaPlace,
         clock: Clock,
         records: Option<CallRecords>,
     ) -> Result<Rc<Self>, Failure> {
-        telling::tell_place(place);
-        let (gateway, bound) = BuiltIn::open(place, &clock)?;
-        let joining = Rc::new_cyclic(|me| Self {
+        if place.fleet.is_empty() {
+            telling::tell_place(place);
+            let (gateway, bound) = BuiltIn::open(place, &clock)?;
+            let joining = Self::with(Joiner::BuiltIn(gateway), place, clock, records);
+            if let Joiner::BuiltIn(gateway) = &joining.joiner {
+                gateway.listen(bound, &joining.receiver(), &joining.gone());
+            }
+            return Ok(joining);
+        }
+        let joining =
+            Self::with(Joiner::Fleet(FleetJoiner::open(&place.fleet, &clock)?), place, clock, records);
+        if let Joiner::Fleet(fleet) = &joining.joiner {
+            fleet.listen(&joining);
+        }
+        Ok(joining)
+    }
+
+    fn with(joiner: Joiner, place: &MediaPlace, clock: Clock, records: Option<CallRecords>) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             clock,
-            gateway,
+            joiner,
             calls: RefCell::default(),
+            held: RefCell::default(),
+            outlet: RefCell::default(),
             refused: RefCell::default(),
             dialogs: RefCell::default(),
             keying: RefCell::new(Keying::new(place.sdes, &place.suites)),
@@ -120,16 +171,21 @@ impl MediaJoining {
             records,
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
-        });
-        joining.gateway.listen(bound, &joining.receiver(), &joining.gone());
-        Ok(joining)
+        })
+    }
+
+    /// From now on, messages that had to wait go there.
+    pub(crate) fn release_to(&self, outlet: Outlet) {
+        self.outlet.replace(Some(outlet));
     }
 
     fn receiver(&self) -> Receiver {
         let me = Weak::clone(&self.me);
         Rc::new(move |socket, from, bytes| {
-            if let Some(joining) = me.upgrade() {
-                joining.gateway.receive(&joining, socket, from, bytes);
+            if let Some(joining) = me.upgrade()
+                && let Joiner::BuiltIn(gateway) = &joining.joiner
+            {
+                gateway.receive(&joining, socket, from, bytes);
             }
         })
     }
@@ -137,13 +193,15 @@ impl MediaJoining {
     fn gone(&self) -> Gone {
         let me = Weak::clone(&self.me);
         Rc::new(move |socket, from| {
-            if let Some(joining) = me.upgrade() {
-                joining.gateway.disconnected(socket, from);
+            if let Some(joining) = me.upgrade()
+                && let Joiner::BuiltIn(gateway) = &joining.joiner
+            {
+                gateway.disconnected(socket, from);
             }
         })
     }
 
-    /// Wakes the gateway whenever it asked for it, and gives back what nobody used. Ends never: it is dropped with
+    /// Wakes the joiner whenever it asked for it, and gives back what nobody used. Ends never: it is dropped with
     /// the loop.
     pub(crate) async fn keep_time(self: Rc<Self>) {
         let mut sweep = tokio::time::interval(Duration::from_secs(30));
@@ -153,7 +211,7 @@ impl MediaJoining {
                 () = tokio::time::sleep(wait) => {
                     let now = self.clock.now();
                     if now >= self.wake_at.get() {
-                        self.gateway.timeout(&self, now);
+                        self.joiner.timeout(&self, now);
                     }
                 }
                 () = self.sooner.notified() => {}
@@ -181,6 +239,14 @@ impl MediaJoining {
         if !opens && (idle || foreign.iter().any(|start| bytes.starts_with(start))) {
             return Onward::AsItIs;
         }
+        let is_request = !bytes.starts_with(b"SIP/2.0 ");
+        if is_request && self.waits(bytes, || Waiting::Leaves { hop: hop.clone(), bytes: bytes.to_vec() }) {
+            return Onward::Nowhere;
+        }
+        self.leave(hop, bytes)
+    }
+
+    fn leave(&self, hop: &Hop, bytes: &[u8]) -> Onward {
         let Ok(request) = Message::parse(bytes) else { return Onward::AsItIs };
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
         if request.method() == Some(Method::Ack) && self.refused.borrow_mut().remove(branch) {
@@ -189,7 +255,7 @@ impl MediaJoining {
         self.dialogs.borrow_mut().request(&request);
         if hop.transport().is_websocket() && pictures::is_asked_for(&request) {
             let call = self.dialogs.borrow().call_of(&request);
-            call.iter().for_each(|call| self.gateway.picture_wanted(self, call));
+            call.iter().for_each(|call| self.joiner.picture_wanted(self, call));
         }
         if let Some(answer) = self.play_digit(&request) {
             return Onward::Refused(answer);
@@ -208,20 +274,42 @@ impl MediaJoining {
             None => self.farewell(&request, branch),
             Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
             Some(Step::Crossing { own }) => refusal::crossing(&request, own),
-            Some(step) => match self.translate(&request, &step, &self.phone_of(&request, hop.transport())) {
-                Ok(bytes) => Onward::Instead(bytes),
-                Err(cause) => {
-                    self.not_joined(&request, &cause);
-                    if request.method() == Some(Method::Invite) {
-                        self.refused.borrow_mut().insert(branch.to_vec());
+            Some(step) => {
+                let phone = self.phone_of(&request, hop.transport());
+                match self.joiner.translate(self, &step, &request, &phone) {
+                    Translation::Now(outcome) => return self.translated_request(&request, outcome),
+                    Translation::Later(ticket) => {
+                        let message = Waiting::Leaves { hop: hop.clone(), bytes: bytes.to_vec() };
+                        self.held.borrow_mut().wait(request.call_id().unwrap_or_default(), ticket, message);
+                        return Onward::Nowhere;
                     }
-                    refusal::unusable(&request, &cause)
                 }
-            },
+            }
         };
-        let consequence = self.calls.borrow_mut().after_request(&request);
-        self.follow(consequence);
+        self.left(&request);
         onward
+    }
+
+    /// What becomes of a request whose description was translated.
+    fn translated_request(&self, request: &Message, outcome: Result<Vec<u8>, Refusal>) -> Onward {
+        let onward = match outcome.and_then(|translated| with_description(request, &translated)) {
+            Ok(bytes) => Onward::Instead(bytes),
+            Err(refusal) => {
+                self.not_joined(request, &refusal);
+                if request.method() == Some(Method::Invite) {
+                    let branch = request.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec));
+                    self.refused.borrow_mut().extend(branch);
+                }
+                refusal::unusable(request, &refusal)
+            }
+        };
+        self.left(request);
+        onward
+    }
+
+    fn left(&self, request: &Message) {
+        let consequences = self.calls.borrow_mut().after_request(request);
+        self.follow(consequences);
     }
 
     /// A response is about to leave. Of branches that were never heard of again, this is the only end.
@@ -243,8 +331,8 @@ impl MediaJoining {
     }
 
     /// A description could not be translated.
-    fn not_joined(&self, message: &Message, cause: &Cause) {
-        self.note(message, cause.code(), &cause.to_string());
+    fn not_joined(&self, message: &Message, refusal: &Refusal) {
+        self.note(message, refusal.code, &refusal.sentence);
     }
 
     /// Why a call cannot be joined: for the log, and for its record.
@@ -263,7 +351,7 @@ impl MediaJoining {
             return Onward::AsItIs;
         }
         let call = self.dialogs.borrow().call_of(request);
-        let cause = call.and_then(|call| self.gateway.cause(self.clock.now(), &call));
+        let cause = call.and_then(|call| self.joiner.cause(self.clock.now(), &call));
         let Some(cause) = cause else { return Onward::AsItIs };
         let mut farewells = self.farewells.borrow_mut();
         if farewells.len() < MOST_FAREWELLS {
@@ -275,15 +363,29 @@ impl MediaJoining {
         edit.finish().map_or(Onward::AsItIs, Onward::Instead)
     }
 
-    /// A message has arrived. What the proxy should see instead, if not the message itself.
-    pub(crate) fn incoming(&self, flow: &Flow, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// A message has arrived. What the proxy should see of it.
+    pub(crate) fn incoming(&self, flow: &Flow, bytes: &[u8]) -> Inward {
         let idle = self.is_idle() && self.farewells.borrow().is_empty();
         if idle || !bytes.starts_with(b"SIP/2.0 ") {
-            return None;
+            return Inward::AsItIs;
         }
-        let response = Message::parse(bytes).ok()?;
+        if self.waits(bytes, || Waiting::Arrives { flow: *flow, bytes: bytes.to_vec() }) {
+            return Inward::Later;
+        }
+        self.arrive(flow, bytes)
+    }
+
+    /// A response that ends a branch, and that nobody gets from here: one of ours, as if the other side had refused, or
+    /// one that led to a second attempt.
+    pub(crate) fn hears(&self, flow: &Flow, bytes: &[u8]) {
+        self.arrive(flow, bytes);
+    }
+
+    fn arrive(&self, flow: &Flow, bytes: &[u8]) -> Inward {
+        let Ok(response) = Message::parse(bytes) else { return Inward::AsItIs };
         if let Some(cause) = self.answered_farewell(&response) {
-            return refusal::warned(&response, &told(cause.code(), &cause));
+            return refusal::warned(&response, &told(cause.code(), &cause))
+                .map_or(Inward::AsItIs, Inward::Instead);
         }
         let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
@@ -291,26 +393,46 @@ impl MediaJoining {
             address: Some(flow.remote.ip()),
             keying: self.keying.borrow().of_response(&response, flow.transport),
         };
-        let instead = match step {
-            None => self.explained(&response),
-            Some(Step::Overtaken) => without_description(&response),
-            Some(step) => self.translate(&response, &step, &phone).map_or_else(
-                |cause| {
-                    self.not_joined(&response, &cause);
-                    self.keying.borrow_mut().unusable(&response);
-                    refusal::warned(&response, &told(cause.code(), &cause))
-                },
-                Some,
-            ),
+        let inward = match step {
+            None => self.explained(&response).map_or(Inward::AsItIs, Inward::Instead),
+            Some(Step::Overtaken) => without_description(&response).map_or(Inward::AsItIs, Inward::Instead),
+            Some(step) => match self.joiner.translate(self, &step, &response, &phone) {
+                Translation::Now(outcome) => return self.translated_response(&response, outcome),
+                Translation::Later(ticket) => {
+                    let message = Waiting::Arrives { flow: *flow, bytes: bytes.to_vec() };
+                    self.held.borrow_mut().wait(response.call_id().unwrap_or_default(), ticket, message);
+                    return Inward::Later;
+                }
+            },
         };
-        let refused_in_clear = self.keying.borrow_mut().response(&response);
-        let instead = instead.or_else(|| {
-            refused_in_clear
-                .then(|| self.explain(&response, Cause::SdpKeysInClear.code(), REFUSED_IN_CLEAR))?
-        });
-        let consequences = self.calls.borrow_mut().after_response(&response);
+        self.arrived(&response, inward)
+    }
+
+    /// What the proxy sees of a response whose description was translated. One that cannot be translated passes with
+    /// what it has: who called sees that it is of no use, and hangs up; without the response nobody could.
+    fn translated_response(&self, response: &Message, outcome: Result<Vec<u8>, Refusal>) -> Inward {
+        let instead = match outcome.and_then(|translated| with_description(response, &translated)) {
+            Ok(bytes) => Some(bytes),
+            Err(refusal) => {
+                self.not_joined(response, &refusal);
+                self.keying.borrow_mut().unusable(response);
+                refusal::warned(response, &refusal.text())
+            }
+        };
+        self.arrived(response, instead.map_or(Inward::AsItIs, Inward::Instead))
+    }
+
+    fn arrived(&self, response: &Message, inward: Inward) -> Inward {
+        let refused_in_clear = self.keying.borrow_mut().response(response);
+        let inward = match inward {
+            Inward::AsItIs if refused_in_clear => self
+                .explain(response, Cause::SdpKeysInClear.code(), REFUSED_IN_CLEAR)
+                .map_or(Inward::AsItIs, Inward::Instead),
+            inward => inward,
+        };
+        let consequences = self.calls.borrow_mut().after_response(response);
         self.follow(consequences);
-        instead
+        inward
     }
 
     /// A response with a Warning that says why, which is noted too.
@@ -320,7 +442,7 @@ impl MediaJoining {
     }
 
     /// Whether a message refuses a description for which there is another: then the proxy is to send the request once
-    /// more, and what leaves then has the other one. [`MediaJoining::incoming`] is to hear of it after that, so that
+    /// more, and what leaves then has the other one. [`MediaJoining::hears`] is to hear of it after that, so that
     /// the call goes on in the new branch.
     pub(crate) fn wants_second_attempt(&self, bytes: &[u8]) -> bool {
         // Whom no codec suits, no other protection helps.
@@ -364,18 +486,10 @@ impl MediaJoining {
         self.farewells.borrow_mut().remove(via.branch()?)
     }
 
-    /// The message with its description translated. `phone` is who may be at its end.
-    fn translate(&self, message: &Message, step: &Step, phone: &Phone) -> Result<Vec<u8>, Cause> {
-        let translated = self.gateway.translate(self, step, message.body(), phone)?;
-        let mut edit = message.edit();
-        edit.body(message.header(HeaderName::ContentType).unwrap_or(b"application/sdp"), &translated);
-        edit.finish().map_err(|_| Cause::SdpNothingToRelay)
-    }
-
     fn follow(&self, consequences: impl IntoIterator<Item = Consequence>) {
         for consequence in consequences {
-            self.gateway.follow(self, &consequence);
-            if let Consequence::CallOver(call) = consequence {
+            let told_later = self.joiner.follow(self, &consequence);
+            if let (Consequence::CallOver(call), false) = (consequence, told_later) {
                 self.ended(&call, None);
             }
         }
@@ -401,7 +515,7 @@ impl MediaJoining {
         }
     }
 
-    /// The gateway wants to be woken then.
+    /// The joiner wants to be woken then.
     fn wake(&self, at: Instant) {
         if at < self.wake_at.replace(at) {
             self.sooner.notify_one();
@@ -417,6 +531,12 @@ fn caller_address(request: &Message) -> Option<IpAddr> {
         sip::Host::V6(address) => Some(address.into()),
         sip::Host::Name(_) => None,
     })
+}
+
+fn with_description(message: &Message, description: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut edit = message.edit();
+    edit.body(message.header(HeaderName::ContentType).unwrap_or(b"application/sdp"), description);
+    edit.finish().map_err(|_| Refusal::from(Cause::SdpNothingToRelay))
 }
 
 /// The message without a description that nobody may take for news.

@@ -7,7 +7,7 @@ use media::{IceTransport, SdesSuite};
 use net::ListenerConfig;
 
 use super::Sdes;
-use crate::configuration::Media;
+use crate::configuration::{Media, MediaNode};
 
 /// The addresses of the gateway's sockets, and what others are told.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct MediaPlace {
     pub(crate) transcoding: bool,
     /// What the sockets for browsers are.
     pub(crate) transports: Vec<IceTransport>,
+    /// The rtpengine nodes that join instead; none, and this process does.
+    pub(crate) fleet: Vec<MediaNode>,
     advertise: Vec<IpAddr>,
 }
 
@@ -53,6 +55,7 @@ impl MediaPlace {
             suites: media.suites.clone(),
             transcoding: media.transcoding,
             transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
+            fleet: media.rtpengine.clone(),
             advertise: media.advertise.clone(),
         }
     }

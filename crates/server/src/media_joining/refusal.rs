@@ -10,9 +10,42 @@ use crate::randomness::SystemEntropy;
 /// The longest that a side is asked to wait after offers have crossed, in seconds (RFC 3261 §14.2).
 const LONGEST_WAIT: u64 = 10;
 
+/// Why a description goes no further, whoever should have translated it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: u16,
+    pub(super) code: &'static str,
+    pub(super) sentence: String,
+}
+
+impl Refusal {
+    /// A 503 would be taken for a word about the hop, and the proxy passes none on (RFC 3261 §16.7 item 6): its caller
+    /// would never hear why.
+    fn new(status: u16, code: &'static str, sentence: &dyn std::fmt::Display) -> Self {
+        Self { status: if status == 503 { 500 } else { status }, code, sentence: sentence.to_string() }
+    }
+
+    /// The code and the sentence.
+    pub(super) fn text(&self) -> String {
+        told(self.code, &self.sentence)
+    }
+}
+
+impl From<Cause> for Refusal {
+    fn from(cause: Cause) -> Self {
+        Self::new(cause.status(), cause.code(), &cause)
+    }
+}
+
+impl From<rtpengine::Failure> for Refusal {
+    fn from(failure: rtpengine::Failure) -> Self {
+        Self::new(failure.status(), failure.code(), &failure)
+    }
+}
+
 /// The offer cannot be translated.
-pub(super) fn unusable(request: &Message, cause: &Cause) -> Onward {
-    refuse(request, cause.status(), HeaderName::Warning, &warning(&told(cause.code(), cause)))
+pub(super) fn unusable(request: &Message, refusal: &Refusal) -> Onward {
+    refuse(request, refusal.status, HeaderName::Warning, &warning(&refusal.text()))
 }
 
 /// An offer is open already: 491 where it is the other side's, 500 and a time to wait where it is the sender's own
@@ -22,7 +55,7 @@ pub(super) fn crossing(request: &Message, own: bool) -> Onward {
         let wait = SystemEntropy.number() % (LONGEST_WAIT + 1);
         return refuse(request, 500, HeaderName::RetryAfter, &wait.to_string());
     }
-    unusable(request, &Cause::SdpGlare)
+    unusable(request, &Cause::SdpGlare.into())
 }
 
 fn refuse(request: &Message, status: u16, name: HeaderName, value: &str) -> Onward {

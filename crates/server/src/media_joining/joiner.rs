@@ -1,0 +1,94 @@
+//! Who translates descriptions and carries media: the gateway of this process, or a fleet of rtpengine.
+
+use std::time::Duration;
+
+use media::{BranchKey, CallKey, Digit, MediaCause};
+use rtpengine::Ticket;
+use sip::{Instant, Message};
+
+use super::built_in::BuiltIn;
+use super::calls::{Consequence, Step};
+use super::fleet::FleetJoiner;
+use super::refusal::Refusal;
+use super::{MediaJoining, Phone};
+
+/// What came of a description.
+pub(super) enum Translation {
+    /// It is done, or refused.
+    Now(Result<Vec<u8>, Refusal>),
+    /// It will come: the message must wait.
+    Later(Ticket),
+}
+
+/// Who translates descriptions and carries media. The decisions are the same for both.
+pub(super) enum Joiner {
+    BuiltIn(BuiltIn),
+    Fleet(FleetJoiner),
+}
+
+impl Joiner {
+    /// The description of a message for the other side. `phone` is who may be at its end.
+    pub(super) fn translate(
+        &self,
+        hub: &MediaJoining,
+        step: &Step,
+        message: &Message,
+        phone: &Phone,
+    ) -> Translation {
+        match self {
+            Self::BuiltIn(gateway) => {
+                Translation::Now(gateway.translate(hub, step, message.body(), phone).map_err(Refusal::from))
+            }
+            Self::Fleet(fleet) => fleet.translate(hub, step, message, phone),
+        }
+    }
+
+    /// What is wrong with the media of a call so far, where that is known at once.
+    pub(super) fn cause(&self, now: Instant, call: &CallKey) -> Option<MediaCause> {
+        match self {
+            Self::BuiltIn(gateway) => gateway.cause(now, call),
+            Self::Fleet(_) => None,
+        }
+    }
+
+    /// Plays a digit to the phone of a branch, if that can be. It cannot with rtpengine: the INFO goes on.
+    pub(super) fn press(
+        &self,
+        hub: &MediaJoining,
+        call: &CallKey,
+        branch: &BranchKey,
+        digit: Digit,
+        span: Duration,
+    ) -> bool {
+        match self {
+            Self::BuiltIn(gateway) => gateway.press(hub, call, branch, digit, span),
+            Self::Fleet(_) => false,
+        }
+    }
+
+    /// The phone of this call asks for a whole picture in the dialog. rtpengine leaves that to the browser.
+    pub(super) fn picture_wanted(&self, hub: &MediaJoining, call: &CallKey) {
+        if let Self::BuiltIn(gateway) = self {
+            gateway.picture_wanted(hub, call);
+        }
+    }
+
+    /// What a message brought about, once it was translated. Whether more will be told of it: the report of a call.
+    pub(super) fn follow(&self, hub: &MediaJoining, consequence: &Consequence) -> bool {
+        match self {
+            Self::BuiltIn(gateway) => {
+                gateway.follow(hub, consequence);
+                false
+            }
+            Self::Fleet(fleet) => fleet.follow(hub, consequence),
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn timeout(&self, hub: &MediaJoining, now: Instant) {
+        match self {
+            Self::BuiltIn(gateway) => gateway.timeout(hub, now),
+            Self::Fleet(fleet) => fleet.timeout(hub, now),
+        }
+    }
+}
