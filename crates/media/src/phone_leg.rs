@@ -156,6 +156,10 @@ impl PhoneLeg {
             self.unread = self.unread.saturating_add(1);
             return None;
         };
+        if self.media.signalled() == Some(from) && self.media.latched() != Some(from) {
+            // It takes over from who was quicker, whose source must not keep it out.
+            self.source.describe();
+        }
         if !self.protection.is_keyed() && !self.source.admits(now, packet.ssrc) {
             self.strangers = self.strangers.saturating_add(1);
             return None;
