@@ -24,6 +24,7 @@ mod ports;
 mod protection;
 mod relay;
 mod report;
+mod reports;
 mod rtcp;
 mod rtp;
 mod telephone_events;

@@ -131,6 +131,8 @@ pub(crate) struct Outgoing<'p> {
     /// Counted on over wraps: SRTP needs it.
     pub(crate) sequence: u64,
     pub(crate) timestamp: u32,
+    /// The clock of the timestamp.
+    pub(crate) clock: u32,
     pub(crate) payload: Cow<'p, [u8]>,
 }
 
@@ -239,7 +241,14 @@ impl Relay {
         };
         let marker = packet.marker && !(mapping.event && self.goes_on(packet))
             || fresh && !mapping.event && !mapping.quiet;
-        Some(Outgoing { marker, payload_type: mapping.to, sequence, timestamp, payload })
+        Some(Outgoing {
+            marker,
+            payload_type: mapping.to,
+            sequence,
+            timestamp,
+            clock: mapping.clock_out,
+            payload,
+        })
     }
 
     fn transcode(&mut self, from: Codec, to: Codec, payload: &[u8]) -> Option<Vec<u8>> {
@@ -268,6 +277,7 @@ impl Relay {
             payload_type,
             sequence,
             timestamp: self.timestamp,
+            clock,
             payload: Cow::Borrowed(payload),
         }
     }
@@ -281,17 +291,17 @@ impl Relay {
         self.timestamp
     }
 
-    /// A packet of an event of our own making.
+    /// A packet of an event of our own making: the timestamp is that of its beginning, and its clock.
     pub(crate) fn event<'p>(
         &mut self,
         payload_type: u8,
         marker: bool,
-        timestamp: u32,
+        (timestamp, clock): (u32, u32),
         payload: Cow<'p, [u8]>,
     ) -> Outgoing<'p> {
         let sequence = self.sequence.saturating_add(1);
         self.claim(sequence);
-        Outgoing { marker, payload_type, sequence, timestamp, payload }
+        Outgoing { marker, payload_type, sequence, timestamp, clock, payload }
     }
 
     /// A packet is held back: what comes after it goes on where the stream stopped.

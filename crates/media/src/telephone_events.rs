@@ -128,8 +128,8 @@ impl Player {
         let [high, low] = ticks(playing.told, playing.format.clock).to_be_bytes();
         let end = if over { 0x80 } else { 0 };
         let payload = vec![playing.digit.0, end | VOLUME, high, low];
-        let outgoing =
-            relay.event(playing.format.payload_type, begins, playing.timestamp, Cow::Owned(payload));
+        let begun = (playing.timestamp, playing.format.clock);
+        let outgoing = relay.event(playing.format.payload_type, begins, begun, Cow::Owned(payload));
         playing.ends += u8::from(over);
         if playing.ends < ENDS {
             self.next = now + INTERVAL;

@@ -10,11 +10,11 @@ use std::time::Duration;
 const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";
 
 #[test]
-fn a_thousand_short_calls_leave_nothing() {
+fn ten_thousand_short_calls_leave_nothing() {
     let mut world = World::with_ports(30_000..=30_019);
     let mut entropy = SeededEntropy::new(9);
     let mut connected = 0;
-    for number in 0..1000u16 {
+    for number in 0..10_000u16 {
         let at = format!("198.51.100.7:{}", 10_000 + number);
         // The last browser is gone, and so is everything it might still send.
         world.browsers.clear();
@@ -41,8 +41,8 @@ fn a_thousand_short_calls_leave_nothing() {
                 let answer =
                     world.gateway.answer(now, &key, &branch("a"), Side::Phone, &answer).expect("an answer");
                 world.gateway.confirm(now, &key, &branch("a"));
-                // Most hang up before anything stands; one of eight talks a little.
-                if fate == 2 {
+                // Most hang up before anything stands; one of eighty talks a little.
+                if fate == 2 && number.is_multiple_of(10) {
                     world.browsers[browser].accept(&answer);
                     world.pass(Duration::from_millis(700));
                     world.phone_sends(PHONE, port, &rtp(0, 1, 0, 7, b"hello"));

@@ -1,4 +1,4 @@
-//! ICE, DTLS and SRTP of one leg, as the library does them. The only file that knows str0m.
+//! ICE and DTLS of one leg, as the library does them. This file and `handshake` are the only ones that know str0m.
 //!
 //! str0m is used without its SDP and without its media pipeline: we tell it the credentials, and packets go in and
 //! out as they are on the wire. What may make its direct interface panic is prevented here: a stream is declared
@@ -6,12 +6,13 @@
 
 use super::Local;
 use super::epoch::Epoch;
+use super::handshake::{self, Exported, Keys};
 use super::identity::{Credentials, Identity};
 use super::output::Arrived;
 use super::sources::Carries;
 use crate::relay::Outgoing;
 use crate::report::{MediaCause, RemoteFigures};
-use crate::{Codec, DtlsRole, IceTransport, Kind, Plan, RemoteBrowser};
+use crate::{Codec, DtlsRole, IceTransport, Plan, RemoteBrowser};
 use sip::Instant;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,8 +28,7 @@ use str0m::{
     Candidate, Event as Str0mEvent, IceConnectionState, Input, Output as Str0mOutput, Rtc, RtcConfig,
 };
 
-/// The media of sound and of pictures. Their names are not on the wire: header extensions are not agreed.
-const SOUND: &str = "0";
+/// The media of pictures. Its name is not on the wire: header extensions are not agreed.
 const PICTURES: &str = "1";
 /// Packets of pictures that are kept for a browser that misses one: about a second of a good picture.
 const KEPT: usize = 256;
@@ -43,7 +43,7 @@ pub(super) struct Certificate {
 impl Certificate {
     /// A fresh one; `None` when the crypto library cannot make one.
     pub(super) fn generate() -> Option<Self> {
-        let provider = Arc::new(str0m::crypto::from_feature_flags());
+        let provider = Arc::new(handshake::provider());
         let certificate = provider.dtls_provider.generate_certificate()?;
         Some(Self { certificate, provider })
     }
@@ -66,10 +66,10 @@ pub(super) enum Happened {
     IceLost,
     /// They came again.
     IceFound,
-    /// An authentic packet.
+    /// An authentic packet of pictures.
     Media(Arrived),
-    /// What the browser told of what it received.
-    Told(Kind, RemoteFigures),
+    /// What the browser told of the pictures that it received.
+    Told(RemoteFigures),
     /// The browser cannot go on without a whole picture.
     PictureWanted,
     /// The browser ended the association.
@@ -85,6 +85,7 @@ pub(super) struct Association {
     rtc: Rtc,
     epoch: Epoch,
     payload_types: Vec<u8>,
+    keys: Keys,
 }
 
 impl Association {
@@ -109,7 +110,7 @@ impl Association {
             .set_send_buffer_video(KEPT)
             .set_stats_interval(Some(Duration::from_secs(5)));
         let payload_types = declare(&mut config, plan);
-        let mut rtc = config.build(epoch.to_std(now));
+        let (mut rtc, keys) = handshake::watched(|| config.build(epoch.to_std(now)));
         let mut usable = 0usize;
         for local in locals {
             if let Ok(candidate) = Candidate::host(local.address, protocol(local.transport))
@@ -125,10 +126,9 @@ impl Association {
         direct.set_ice_controlling(false);
         direct.set_remote_ice_credentials(their_credentials(&plan.browser));
         direct.set_remote_fingerprint(fingerprint);
-        direct.declare_media(Mid::from(SOUND), MediaKind::Audio);
         direct.declare_media(Mid::from(PICTURES), MediaKind::Video);
         direct.start_dtls(plan.role == DtlsRole::Client).ok()?;
-        Some(Self { rtc, epoch, payload_types })
+        Some(Self { rtc, epoch, payload_types, keys: keys? })
     }
 
     /// New credentials on both sides (RFC 8839 §4.4.1); what stands goes on.
@@ -148,14 +148,15 @@ impl Association {
 
     /// Packets of this source may come. What they carry is authenticated all the same.
     pub(super) fn expect(&mut self, ssrc: u32, carries: Carries) {
-        let (ssrc, again, media, nack) = match carries {
-            Carries::Sound => (ssrc, None, SOUND, false),
-            Carries::Pictures { again, nack } => (ssrc, again, PICTURES, nack),
-            Carries::PicturesAgain { of, nack } => (of, Some(ssrc), PICTURES, nack),
+        let (ssrc, again, nack) = match carries {
+            // Sound does not come this way.
+            Carries::Sound => return,
+            Carries::Pictures { again, nack } => (ssrc, again, nack),
+            Carries::PicturesAgain { of, nack } => (of, Some(ssrc), nack),
         };
         let mut direct = self.rtc.direct_api();
         let again = again.map(Ssrc::from);
-        direct.expect_stream_rx(Ssrc::from(ssrc), again, Mid::from(media), None).suppress_nack(!nack);
+        direct.expect_stream_rx(Ssrc::from(ssrc), again, Mid::from(PICTURES), None).suppress_nack(!nack);
     }
 
     /// Asks for a whole picture of this source (RFC 4585 §6.3.1).
@@ -186,7 +187,6 @@ impl Association {
     pub(super) fn send(
         &mut self,
         now: Instant,
-        kind: Kind,
         ssrc: u32,
         again: Option<u32>,
         outgoing: &Outgoing<'_>,
@@ -201,13 +201,12 @@ impl Association {
                 .marker(outgoing.marker)
                 .nackable(again.is_some());
         let (ssrc, again) = (Ssrc::from(ssrc), again.map(Ssrc::from));
-        let media = if kind == Kind::Audio { SOUND } else { PICTURES };
         let mut direct = self.rtc.direct_api();
         // To declare it empties what is kept.
         if let Some(stream) = direct.stream_tx(&ssrc) {
             stream.write_rtp(write);
         } else {
-            direct.declare_stream_tx(ssrc, again, Mid::from(media), None).write_rtp(write);
+            direct.declare_stream_tx(ssrc, again, Mid::from(PICTURES), None).write_rtp(write);
         }
         self.timeout(now);
         true
@@ -222,6 +221,11 @@ impl Association {
     /// Says goodbye: RTCP BYE and the end of the association. False when there is nobody to say it to.
     pub(super) fn close(&mut self) -> bool {
         self.rtc.close().is_ok()
+    }
+
+    /// What the handshake exported, once.
+    pub(super) fn exported(&self) -> Option<Exported> {
+        self.keys.take()
     }
 
     /// Takes one thing out of str0m, which demands that after every change all of them are taken, up to
@@ -271,10 +275,9 @@ fn of_event(event: Str0mEvent) -> Option<Happened> {
             payload: packet.payload,
         })),
         Str0mEvent::MediaEgressStats(stats) => {
-            let kind = if stats.mid == Mid::from(SOUND) { Kind::Audio } else { Kind::Video };
             let remote = stats.remote?;
             let figures = RemoteFigures { lost: remote.packets_lost, round_trip: stats.rtt };
-            Some(Happened::Told(kind, figures))
+            Some(Happened::Told(figures))
         }
         Str0mEvent::KeyframeRequest(_) => Some(Happened::PictureWanted),
         Str0mEvent::Closed => Some(Happened::Closed),

@@ -1,13 +1,16 @@
 //! The leg toward a browser: ICE (we are the lite agent), DTLS and SRTP.
 //!
-//! `association` is the adapter to the library that does the protocols. What is decided here: whose packets belong to
+//! `association` is the adapter to the library that does the protocols, but for the packets of sound: `sound` protects
+//! them, with the keys that `handshake` has kept. What is decided here: whose packets belong to
 //! the leg, where its own go, and when a browser is given up.
 
 mod association;
 mod epoch;
+mod handshake;
 mod identity;
 mod output;
 mod pairs;
+mod sound;
 mod sources;
 
 pub use epoch::Epoch;
@@ -22,7 +25,8 @@ use crate::{IceTransport, Kind, Plan, RemoteBrowser, SocketId};
 use association::{Association, Happened};
 use pairs::{Pairs, Proved};
 use sip::Instant;
-use sources::Sources;
+use sound::Sound;
+use sources::{Carries, Sources};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,13 +59,13 @@ pub(crate) struct BrowserLeg {
     lost_at: Option<Instant>,
     failed: bool,
     next: Instant,
-    sound: Counts,
+    sound: Sound,
     pictures: Counts,
     dropped: u64,
     rtcp_heard: Option<Instant>,
 }
 
-/// What is counted of one stream.
+/// What is counted of the pictures.
 #[derive(Debug, Default)]
 struct Counts {
     reception: Reception,
@@ -79,6 +83,8 @@ impl BrowserLeg {
         locals: &Arc<[Local]>,
         plan: &Plan,
     ) -> Option<Self> {
+        let mut sound = Sound::new(credentials.fragment.clone());
+        sound.agree(source(plan));
         Some(Self {
             association: Association::new(now, epoch, identity, credentials, locals, plan)?,
             locals: Arc::clone(locals),
@@ -91,7 +97,7 @@ impl BrowserLeg {
             lost_at: None,
             failed: false,
             next: now,
-            sound: Counts::default(),
+            sound,
             pictures: Counts::default(),
             dropped: 0,
             rtcp_heard: None,
@@ -110,6 +116,7 @@ impl BrowserLeg {
             self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
         self.remote = plan.browser.clone();
         self.sources.update(plan);
+        self.sound.agree(source(plan));
         if restarted {
             self.association.restart_ice(credentials, &self.remote);
             // Whatever was lost has this long to come back.
@@ -138,12 +145,23 @@ impl BrowserLeg {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
+        if demultiplexing::class(bytes) == Class::Media {
+            if rtp::is_rtcp(bytes) {
+                if self.sound.receive_control(now, bytes) {
+                    self.rtcp_heard = Some(now);
+                }
+            } else if self.carries_sound(bytes) {
+                match self.sound.receive(bytes) {
+                    Some(arrived) => out.push(LegOutput::Media(arrived)),
+                    None => self.dropped = self.dropped.saturating_add(1),
+                }
+                return;
+            }
+        }
         let before = out.len();
         if !self.association.receive(now, local, from, bytes) {
             // A malformed record is dropped; the handshake goes on unless str0m gave up, which `drain` sees.
             self.dropped = self.dropped.saturating_add(1);
-        } else if demultiplexing::class(bytes) == Class::Media && rtp::is_rtcp(bytes) {
-            self.rtcp_heard = Some(now);
         }
         self.drain(now, out);
         let Some(request) = request else { return };
@@ -171,20 +189,23 @@ impl BrowserLeg {
         if request.is_some_and(|request| self.pairs.is_replayed(request, from)) {
             return false;
         }
-        class != Class::Media || rtp::is_rtcp(bytes) || self.expect(bytes)
+        // Nothing is heard before the browser has proved that it is whom its description names.
+        class != Class::Media
+            || self.dtls == DtlsState::Connected && (rtp::is_rtcp(bytes) || self.expect(bytes))
     }
 
-    /// Makes the association expect the source of this packet. What it carries is authenticated afterwards.
+    /// Makes the association expect the source of this packet, unless it is sound. What it carries is authenticated
+    /// afterwards.
     fn expect(&mut self, bytes: &[u8]) -> bool {
         let Some(ssrc) = rtp::ssrc(bytes).filter(|ssrc| *ssrc != 0) else { return false };
-        if self.dtls != DtlsState::Connected {
-            return false;
-        }
         if self.sources.knows(ssrc) {
             return true;
         }
         let payload_type = bytes.get(1).map_or(0, |second| second & 0x7f);
         let Some(carries) = self.sources.carries(ssrc, payload_type) else { return false };
+        if carries == Carries::Sound {
+            return true;
+        }
         if let Some(oldest) = self.sources.note(ssrc, carries) {
             self.association.no_longer_expect(oldest);
         }
@@ -192,20 +213,40 @@ impl BrowserLeg {
         true
     }
 
-    /// Sends a packet under this source; dropped while the leg does not stand.
-    pub(crate) fn send(
+    /// Whether the source of this packet, which may be heard, is none of pictures.
+    fn carries_sound(&self, bytes: &[u8]) -> bool {
+        rtp::ssrc(bytes).is_some_and(|ssrc| !self.sources.knows(ssrc))
+    }
+
+    /// Sends a packet of sound; dropped while the leg does not stand.
+    pub(crate) fn send(&mut self, now: Instant, outgoing: &Outgoing<'_>, out: &mut Vec<LegOutput>) {
+        if !self.is_connected() {
+            return;
+        }
+        if let Some(bytes) = self.sound.send(now, outgoing) {
+            self.send_to_current(bytes, out);
+        }
+    }
+
+    fn send_to_current(&self, bytes: Vec<u8>, out: &mut Vec<LegOutput>) {
+        if let Some((socket, to)) = self.pairs.current() {
+            out.push(LegOutput::Transmit { socket, to, bytes });
+        }
+    }
+
+    /// Sends a packet of pictures under this source; dropped while the leg does not stand.
+    pub(crate) fn send_picture(
         &mut self,
         now: Instant,
-        kind: Kind,
         ssrc: u32,
         outgoing: &Outgoing<'_>,
         out: &mut Vec<LegOutput>,
     ) {
-        let again = self.sources.ours_again().filter(|_| kind == Kind::Video);
-        if !self.is_connected() || !self.association.send(now, kind, ssrc, again, outgoing) {
+        let again = self.sources.ours_again();
+        if !self.is_connected() || !self.association.send(now, ssrc, again, outgoing) {
             return;
         }
-        let sent = &mut self.counts(kind).sent;
+        let sent = &mut self.pictures.sent;
         sent.packets = sent.packets.saturating_add(1);
         sent.octets = sent.octets.saturating_add(u64::try_from(outgoing.payload.len()).unwrap_or(0));
         self.drain(now, out);
@@ -222,13 +263,9 @@ impl BrowserLeg {
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.
     pub(crate) fn count(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>, clock: u32) {
-        self.counts(kind).reception.record(now, packet, clock);
-    }
-
-    const fn counts(&mut self, kind: Kind) -> &mut Counts {
         match kind {
-            Kind::Audio => &mut self.sound,
-            Kind::Video => &mut self.pictures,
+            Kind::Audio => self.sound.count(now, packet, clock),
+            Kind::Video => self.pictures.reception.record(now, packet, clock),
         }
     }
 
@@ -263,6 +300,9 @@ impl BrowserLeg {
         if self.failed || now < self.next {
             return;
         }
+        if let Some(bytes) = self.sound.report(now) {
+            self.send_to_current(bytes, out);
+        }
         self.association.timeout(now);
         self.drain(now, out);
         let given_up = match (self.dtls, self.first_valid, self.lost_at) {
@@ -280,8 +320,13 @@ impl BrowserLeg {
 
     /// Says goodbye: RTCP BYE and the end of the association.
     pub(crate) fn close(&mut self, now: Instant, out: &mut Vec<LegOutput>) {
-        if self.is_connected() && self.association.close() {
-            self.drain(now, out);
+        if self.is_connected() {
+            if let Some(bytes) = self.sound.goodbye() {
+                self.send_to_current(bytes, out);
+            }
+            if self.association.close() {
+                self.drain(now, out);
+            }
         }
         out.extend(self.pairs.take().into_iter().map(|(socket, from)| LegOutput::Forgotten { socket, from }));
         self.failed = true;
@@ -300,9 +345,9 @@ impl BrowserLeg {
             pair: chosen.map(|(local, from)| (local.address, from)),
             transport: chosen.map(|(local, _)| local.transport),
             dtls: self.dtls,
-            received: self.sound.reception.figures(),
-            sent: self.sound.sent,
-            remote: self.sound.told,
+            received: self.sound.received(),
+            sent: self.sound.sent(),
+            remote: self.sound.told(),
             rtcp_heard: self.rtcp_heard,
             dropped: self.dropped,
         }
@@ -320,13 +365,19 @@ impl BrowserLeg {
             match self.association.poll() {
                 Happened::Until(at) => {
                     // Never at once: str0m may ask for the present moment again and again.
-                    self.next = at.max(now + Duration::from_millis(1)).min(self.limit());
+                    let next = at.max(now + Duration::from_millis(1));
+                    self.next = next.min(self.limit()).min(self.sound.due());
                     return;
                 }
                 Happened::Transmit { source, transport, destination, bytes } => {
                     self.transmit(now, (source, transport), destination, bytes, out);
                 }
                 Happened::Connected => {
+                    if !self.sound.begin(now, self.association.exported().as_ref()) {
+                        self.dtls = DtlsState::Failed;
+                        self.fail(MediaCause::DtlsFailed, out);
+                        return;
+                    }
                     self.dtls = DtlsState::Connected;
                     if let Some((_, from)) = self.pairs.current() {
                         out.push(LegOutput::Connected(from));
@@ -340,7 +391,7 @@ impl BrowserLeg {
                     arrived.payload_type = self.sources.original(arrived.payload_type);
                     out.push(LegOutput::Media(arrived));
                 }
-                Happened::Told(kind, figures) => self.counts(kind).told = Some(figures),
+                Happened::Told(figures) => self.pictures.told = Some(figures),
                 Happened::PictureWanted => out.push(LegOutput::PictureWanted),
                 Happened::Closed => {
                     self.dtls = DtlsState::Closed;
@@ -412,6 +463,11 @@ impl BrowserLeg {
             out.push(LegOutput::Failed(cause));
         }
     }
+}
+
+/// Our source of sound, as the description for the browser announces it.
+fn source(plan: &Plan) -> u32 {
+    plan.stream(Kind::Audio).map_or(0, |stream| stream.ssrc)
 }
 
 /// Whether a check from there was authentic and is being answered.

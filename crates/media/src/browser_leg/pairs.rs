@@ -77,9 +77,9 @@ impl Pairs {
         self.chosen.filter(|chosen| self.is_valid(*chosen))
     }
 
-    /// The pair under which the browser is known: its choice, or the last that proved itself.
+    /// The pair under which the browser is reached: its choice, or the last that proved itself.
     pub(super) fn current(&self) -> Option<Pair> {
-        self.chosen.or_else(|| self.valid.back().copied())
+        self.preferred().or_else(|| self.valid.back().copied())
     }
 
     /// Packets no longer go this way, and none come.

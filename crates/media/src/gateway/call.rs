@@ -262,7 +262,7 @@ impl Call {
             None => branch.phone.count_unknown(),
         }
         let Some(stream) = branch.stream() else { return };
-        let (wanted, ssrc) = (stream.phone_to_browser, stream.ssrc);
+        let wanted = stream.phone_to_browser;
         let first = !std::mem::replace(&mut branch.heard_phone, true);
         let (id, key, end) = (branch.id, branch.key.clone(), branch.browser);
         if first {
@@ -282,7 +282,7 @@ impl Call {
         let source = Source { leg: id, ssrc: packet.ssrc };
         let Some(outgoing) = end.relay.forward(now, source, packet, &branch.to_browser) else { return };
         let mut outputs = Vec::new();
-        leg.send(now, Kind::Audio, ssrc, &outgoing, &mut outputs);
+        leg.send(now, &outgoing, &mut outputs);
         let end = end.id;
         self.carry_out(now, end, outputs, shared);
     }

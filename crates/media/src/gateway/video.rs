@@ -223,7 +223,7 @@ impl Call {
             video.of_phone.want(now);
         }
         let mut outputs = Vec::new();
-        leg.send(now, Kind::Video, stream.ssrc, &outgoing, &mut outputs);
+        leg.send_picture(now, stream.ssrc, &outgoing, &mut outputs);
         let end = end.id;
         self.carry_out(now, end, outputs, shared);
     }
