@@ -205,6 +205,17 @@ impl Gateway {
         }
     }
 
+    /// A port that this branch wanted could not be opened: another program has it. Nobody may be told of it. True when
+    /// the branch was new and is forgotten: make the offer again, and it is made on other ports.
+    pub fn unopened(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) -> bool {
+        let Some(id) = self.names.get(call).copied() else { return false };
+        let known =
+            self.calls.get(&id).and_then(|call| call.branches.iter().find(|known| known.key == *branch));
+        let Some(new) = known.filter(|known| known.is_new()).map(|known| known.id) else { return false };
+        self.remove(now, id, new);
+        true
+    }
+
     /// A datagram arrived.
     pub fn receive(&mut self, now: Instant, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
         let place = match socket {

@@ -65,6 +65,7 @@ mod http;
 mod icmp;
 mod intake;
 mod listen;
+pub mod media_sockets;
 pub mod network;
 mod outgoing;
 mod outlet;

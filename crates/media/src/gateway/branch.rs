@@ -81,6 +81,11 @@ impl Branch {
         }
     }
 
+    /// Whether nothing was agreed in it yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.plan.is_none()
+    }
+
     pub(super) fn stream(&self) -> Option<&StreamPlan> {
         self.plan.as_ref().and_then(|plan| plan.stream(Kind::Audio))
     }

@@ -18,6 +18,9 @@ use crate::clock::Clock;
 use crate::log;
 use crate::randomness::SystemEntropy;
 
+/// How many pairs of ports are tried for an offer before it is refused.
+const PORT_TRIES: usize = 16;
+
 /// The gateway and its sockets.
 pub(super) struct BuiltIn {
     gateway: RefCell<Gateway>,
@@ -52,9 +55,11 @@ impl BuiltIn {
         };
         let gateway = Gateway::new(&config, Box::new(SystemEntropy))
             .map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let sockets =
+            Sockets::new(place.phone).map_err(|error| Failure::Failed(format!("media: {error}")))?;
         let built_in = Self {
             gateway: RefCell::new(gateway),
-            sockets: Sockets::new(place.phone),
+            sockets,
             streams: Streams::new(),
             unopened: Cell::new(false),
         };
@@ -64,8 +69,10 @@ impl BuiltIn {
     /// Reads from the sockets for browsers from now on.
     pub(super) fn listen(&self, bound: Vec<Bound>, receiver: &Receiver, gone: &Gone) {
         for (index, bound) in bound.into_iter().enumerate() {
-            if let Some(socket) = bound.datagrams {
-                self.sockets.listen(SocketId::Browser(index), socket, receiver);
+            if let Some(socket) = bound.datagrams
+                && let Err(error) = self.sockets.listen(SocketId::Browser(index), socket, receiver)
+            {
+                log::error(format!("a media socket cannot be read: {error}"));
             }
             if let Some(listener) = bound.streams {
                 self.streams.listen(SocketId::BrowserStream(index), listener, receiver, gone);
@@ -99,33 +106,40 @@ impl BuiltIn {
         phone: &Phone,
     ) -> Result<Vec<u8>, Cause> {
         let now = hub.clock.now();
-        let translated = {
-            let mut gateway = self.gateway.borrow_mut();
-            let (call, branch, from) = match step {
-                Step::Offer { call, branch, from, .. } | Step::Answer { call, branch, from } => {
-                    (call, branch, *from)
-                }
-                Step::Overtaken | Step::Crossing { .. } => return Err(Cause::SdpGlare),
-            };
-            if matches!(step, Step::Offer { replaces: true, .. }) {
-                gateway.withdraw(call, branch);
+        let (call, branch, from) = match step {
+            Step::Offer { call, branch, from, .. } | Step::Answer { call, branch, from } => {
+                (call, branch, *from)
             }
-            let translated = match step {
-                Step::Offer { .. } => {
-                    gateway.offer_keyed(now, call, branch, from, description, &phone.keying)?
-                }
-                _ => gateway.answer(now, call, branch, from, description)?,
-            };
-            expect_phone(&mut gateway, call, branch, from, phone.address);
-            translated
+            Step::Overtaken | Step::Crossing { .. } => return Err(Cause::SdpGlare),
         };
-        // Ports must be open before anybody is told of them.
-        self.unopened.set(false);
-        self.drain(hub);
-        if self.unopened.get() {
-            return Err(Cause::NoFreePort);
+        for _ in 0..PORT_TRIES {
+            let translated = {
+                let mut gateway = self.gateway.borrow_mut();
+                if matches!(step, Step::Offer { replaces: true, .. }) {
+                    gateway.withdraw(call, branch);
+                }
+                let translated = match step {
+                    Step::Offer { .. } => {
+                        gateway.offer_keyed(now, call, branch, from, description, &phone.keying)?
+                    }
+                    _ => gateway.answer(now, call, branch, from, description)?,
+                };
+                expect_phone(&mut gateway, call, branch, from, phone.address);
+                translated
+            };
+            // Ports must be open before anybody is told of them: where another program has one, others are tried.
+            self.unopened.set(false);
+            self.drain(hub);
+            if !self.unopened.get() {
+                return Ok(translated);
+            }
+            let again = self.gateway.borrow_mut().unopened(now, call, branch);
+            self.drain(hub);
+            if !again {
+                break;
+            }
         }
-        Ok(translated)
+        Err(Cause::NoFreePort)
     }
 
     /// A key of the browser's side; false when the phone has no telephone events.
@@ -183,7 +197,7 @@ impl BuiltIn {
                     self.streams.send(socket, to, &bytes);
                 }
                 Output::Disconnect { socket, from } => self.streams.disconnect(socket, from),
-                Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, &bytes),
+                Output::Transmit { socket, to, bytes } => self.sockets.send(socket, to, bytes),
                 Output::Event(event) => hub.happened(event),
                 Output::Timeout(at) => return hub.wake(at),
             }

@@ -27,6 +27,8 @@ mod refusal;
 mod sockets;
 mod streams;
 mod telling;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};

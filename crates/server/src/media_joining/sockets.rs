@@ -1,32 +1,25 @@
 //! The sockets of media: one for all browsers on each address, a pair for each call of a phone.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use media::{IceTransport, SocketId};
-use tokio::net::UdpSocket;
+use net::media_sockets::{MediaSockets, Peers};
 use tokio::task::JoinHandle;
 
 use crate::log;
 
-/// The largest packet that is read: more than any packet of media that travels.
-const PACKET: usize = 2048;
-
 /// Who hears of packets.
 pub(crate) type Receiver = Rc<dyn Fn(SocketId, SocketAddr, &[u8])>;
-
-struct Open {
-    socket: Rc<UdpSocket>,
-    reader: JoinHandle<()>,
-}
 
 /// The open sockets.
 pub(crate) struct Sockets {
     phone_address: IpAddr,
-    open: RefCell<HashMap<SocketId, Open>>,
+    open: Rc<MediaSockets>,
+    reader: RefCell<Option<JoinHandle<()>>>,
 }
 
 /// What is bound for browsers on one address.
@@ -72,48 +65,81 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
 
 impl Sockets {
     /// None yet; those of phones will be opened on this address.
-    pub(crate) fn new(phone_address: IpAddr) -> Self {
-        Self { phone_address, open: RefCell::default() }
+    pub(crate) fn new(phone_address: IpAddr) -> io::Result<Self> {
+        Ok(Self { phone_address, open: Rc::new(MediaSockets::new()?), reader: RefCell::default() })
     }
 
-    /// Reads from a socket from now on.
-    pub(crate) fn listen(&self, id: SocketId, socket: std::net::UdpSocket, receiver: &Receiver) {
-        let socket = match UdpSocket::from_std(socket) {
-            Ok(socket) => Rc::new(socket),
-            Err(error) => return log::error(format!("a media socket cannot be read: {error}")),
-        };
-        let (reading, receiver) = (Rc::clone(&socket), Rc::clone(receiver));
-        let reader = tokio::task::spawn_local(async move {
-            let mut packet = [0; PACKET];
-            while reading.readable().await.is_ok() {
-                // All that is there, before anybody else has a turn. A refusal that came back for what was sent
-                // (ICMP) is an error of the next read, and no reason to stop.
-                while let Ok((length, from)) = reading.try_recv_from(&mut packet) {
-                    receiver(id, from, packet.get(..length).unwrap_or_default());
-                }
-            }
+    /// Reads from a socket from now on. All sockets have the same receiver.
+    pub(crate) fn listen(
+        &self,
+        id: SocketId,
+        socket: std::net::UdpSocket,
+        receiver: &Receiver,
+    ) -> io::Result<()> {
+        let peers = if matches!(id, SocketId::Phone(_)) { Peers::One } else { Peers::Many };
+        self.open.open(key(id), socket, peers)?;
+        self.reader.borrow_mut().get_or_insert_with(|| {
+            let (open, receiver) = (Rc::clone(&self.open), Rc::clone(receiver));
+            tokio::task::spawn_local(async move { read(&open, &receiver).await })
         });
-        self.open.borrow_mut().insert(id, Open { socket, reader });
+        Ok(())
     }
 
     /// Opens a port for a phone. Fails when another program has it.
     pub(crate) fn open_port(&self, port: u16, receiver: &Receiver) -> io::Result<()> {
         let socket = bind(SocketAddr::new(self.phone_address, port))?;
-        self.listen(SocketId::Phone(port), socket, receiver);
-        Ok(())
+        self.listen(SocketId::Phone(port), socket, receiver)
     }
 
     /// Gives a port back.
     pub(crate) fn close(&self, id: SocketId) {
-        if let Some(open) = self.open.borrow_mut().remove(&id) {
-            open.reader.abort();
-        }
+        self.open.close(key(id));
     }
 
     /// Sends a packet, or drops it when the system has no room: media does not wait.
-    pub(crate) fn send(&self, id: SocketId, to: SocketAddr, bytes: &[u8]) {
-        if let Some(open) = self.open.borrow().get(&id) {
-            let _ = open.socket.try_send_to(bytes, to);
+    pub(crate) fn send(&self, id: SocketId, to: SocketAddr, bytes: Vec<u8>) {
+        self.open.send(key(id), to, bytes);
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.abort();
         }
+    }
+}
+
+/// Hands everything that arrives to the receiver.
+async fn read(open: &MediaSockets, receiver: &Receiver) {
+    let outcome = open
+        .run(|key, from, bytes| {
+            // One packet that nobody foresaw does not end the media of all calls.
+            if catch_unwind(AssertUnwindSafe(|| receiver(id(key), from, bytes))).is_err() {
+                log::error(format!("a media packet from {from} met a fault of the server, and was dropped"));
+            }
+        })
+        .await;
+    if let Err(error) = outcome {
+        log::error(format!("media sockets cannot be read: {error}"));
+    }
+}
+
+/// Above the numbers of ports.
+const BROWSERS: u64 = 1 << 16;
+
+/// The number by which a socket is known where it is read.
+const fn key(id: SocketId) -> u64 {
+    match id {
+        SocketId::Phone(port) => port as u64,
+        // Connections are not read here.
+        SocketId::Browser(index) | SocketId::BrowserStream(index) => BROWSERS + index as u64,
+    }
+}
+
+fn id(key: u64) -> SocketId {
+    match u16::try_from(key) {
+        Ok(port) => SocketId::Phone(port),
+        Err(_) => SocketId::Browser(usize::try_from(key - BROWSERS).unwrap_or(usize::MAX)),
     }
 }
