@@ -22,6 +22,8 @@ Usage: cargo xtask COMMAND
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
+  bench NAME        what it costs, beside others, measured on this machine (bench/ has results):
+                    media short-calls
   sizes             build, then print the sizes that ARCHITECTURE.md quotes
 ";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "build" => build(),
         "web" => web::build(),
         "setup" => machine::prepare_for_tests(),
+        "bench" => bench(&rest),
         "sizes" => sizes(),
         _ => {
             eprint!("{USAGE}");
@@ -71,6 +74,29 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     build()?;
     step::announce("The demo");
     step::run(step::program(target().join("release/sipweb")).args(["serve", "--demo"]).args(arguments))
+}
+
+fn bench(arguments: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Failure("bench what? media or short-calls".to_owned()));
+    };
+    step::announce("The server and the load");
+    step::run(step::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "sipweb",
+        "--package",
+        "sipweb-bench",
+    ]))?;
+    step::announce("The measurement");
+    let release = target().join("release");
+    step::run(
+        step::program(release.join("sipweb-bench"))
+            .arg(name)
+            .args(["--sipweb".as_ref(), release.join("sipweb").as_os_str()])
+            .args(rest),
+    )
 }
 
 fn sizes() -> Result<(), Failure> {

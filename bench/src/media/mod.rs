@@ -1,0 +1,141 @@
+//! What a relayed packet and a call of browser<->phone audio cost, beside rtpengine.
+//!
+//! Both servers get the same calls from the same peers, one server after the other, over and over: starting, calls
+//! set up, a few seconds of packets both ways to warm up, the measured seconds, the end.
+
+mod browser;
+mod phone;
+mod report;
+mod sound;
+mod traffic;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use browser::Browser;
+pub(crate) use phone::Phone;
+
+use crate::process::{self, Cpu, Process};
+use crate::rtpengine::Rtpengine;
+use crate::sipweb::Sipweb;
+use crate::{Options, Outcome};
+use traffic::Traffic;
+
+const CALLS: usize = 200;
+const SECONDS: u64 = 10;
+const RUNS: usize = 5;
+/// Packets before the measured ones.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// A server that joins a browser and a phone.
+pub(crate) trait Contender {
+    /// Its process.
+    fn process(&self) -> &Process;
+    /// Sets a call up, up to the answer at the browser.
+    fn connect(&mut self, browser: &mut Browser, phone: &mut Phone) -> Outcome<()>;
+    /// Keeps its signalling alive.
+    fn turn(&mut self) -> Outcome<()>;
+    /// Ends all calls.
+    fn hang_up(&mut self) -> Outcome<()>;
+}
+
+/// What one run of one server showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// Processor time while the packets were counted.
+    pub(crate) relaying: Cpu,
+    /// Packets that arrived intact meanwhile.
+    pub(crate) packets: u64,
+    /// Of all packets sent in the run, the part that did not arrive.
+    pub(crate) loss: f64,
+    /// Packets that arrived otherwise than they were sent.
+    pub(crate) wrong: u64,
+    /// Processor time of a call from its INVITE or offer until ICE and DTLS stood.
+    pub(crate) setting_up: Duration,
+    /// The time that it took, the median call.
+    pub(crate) set_up: Duration,
+    /// Memory of a call with media flowing.
+    pub(crate) memory: u64,
+}
+
+impl Run {
+    /// Processor time of a packet.
+    pub(crate) fn per_packet(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / self.packets.max(1) as f64
+    }
+}
+
+/// Measures, prints, and writes the results down.
+pub(crate) fn measure(options: &Options) -> Outcome<()> {
+    process::take_load_core();
+    let calls = options.calls.unwrap_or(CALLS);
+    let seconds = Duration::from_secs(options.seconds.unwrap_or(SECONDS));
+    let mut results = [("Sipweb", Vec::new()), ("rtpengine", Vec::new())];
+    for number in 1..=options.runs.unwrap_or(RUNS) {
+        for (name, runs) in &mut results {
+            let mut contender: Box<dyn Contender> = match *name {
+                "Sipweb" => Box::new(Sipweb::start(&options.sipweb)?),
+                _ => Box::new(Rtpengine::start()?),
+            };
+            let run = run(contender.as_mut(), calls, seconds)?;
+            println!("run {number}, {}", report::line(name, &run));
+            runs.push(run);
+        }
+    }
+    let text = report::write(&results, calls, seconds)?;
+    println!("\n{text}");
+    if let Some(path) = &options.results {
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+fn run(server: &mut dyn Contender, calls: usize, seconds: Duration) -> Outcome<Run> {
+    // What is made only once, however many calls follow, is no cost of a call.
+    let mut traffic = Traffic::default();
+    connect(server, &mut traffic, 4)?;
+    let (memory, cpu) = (server.process().memory()?, server.process().cpu()?);
+    let mut times = connect(server, &mut traffic, calls - 4)?;
+    let setting_up = server.process().cpu()?.since(&cpu).total / u32::try_from(calls - 4)?;
+    times.sort_unstable();
+
+    traffic.flow(server, WARM_UP)?;
+    let (cpu, heard) = (server.process().cpu()?, traffic.heard());
+    traffic.flow(server, seconds)?;
+    let relaying = server.process().cpu()?.since(&cpu);
+    let packets = traffic.heard().intact - heard.intact;
+    let memory = server.process().memory()?.saturating_sub(memory) / u64::try_from(calls - 4)?;
+    traffic.settle(server)?;
+    let all = traffic.heard();
+    let run = Run {
+        relaying,
+        packets,
+        loss: 1.0 - all.intact as f64 / traffic.sent() as f64,
+        wrong: all.wrong,
+        setting_up,
+        set_up: times[times.len() / 2],
+        memory,
+    };
+    server.hang_up()?;
+    Ok(run)
+}
+
+/// Sets calls up, one after the other, until media can flow. Returns how long each took.
+fn connect(server: &mut dyn Contender, traffic: &mut Traffic, calls: usize) -> Outcome<Vec<Duration>> {
+    let mut times = Vec::new();
+    for _ in 0..calls {
+        let begun = Instant::now();
+        let number = u32::try_from(traffic.calls.len())?;
+        let (mut browser, mut phone) = (Browser::new(number, begun)?, Phone::new(number)?);
+        server.connect(&mut browser, &mut phone)?;
+        process::wait_for("ICE and DTLS", Duration::from_secs(10), || {
+            browser.turn(Instant::now())?;
+            Ok(browser.is_connected())
+        })?;
+        times.push(begun.elapsed());
+        traffic.calls.push((browser, phone));
+        if number % 20 == 0 {
+            traffic.settle(server)?;
+        }
+    }
+    Ok(times)
+}

@@ -1,0 +1,119 @@
+//! A server's process as `/proc` shows it: processor time, memory, sockets.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+
+/// The core of the servers.
+pub(crate) const SERVER_CORE: usize = 1;
+/// The core of the load.
+pub(crate) const LOAD_CORE: usize = 0;
+/// Ticks of `/proc/PID/stat` in a second (`sysconf(_SC_CLK_TCK)`, 100 on every Linux that matters).
+const TICKS: u64 = 100;
+
+/// Processor time since a process began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    /// All of it, to the nanosecond, over all threads.
+    pub(crate) total: Duration,
+    /// In user mode, in ticks of 10 ms.
+    pub(crate) user: Duration,
+    /// In the kernel, in ticks of 10 ms.
+    pub(crate) system: Duration,
+}
+
+impl Cpu {
+    /// What was spent since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            total: self.total.saturating_sub(earlier.total),
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
+    }
+}
+
+/// A process that ends with us.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) child: Child,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    fn path(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
+    }
+
+    /// Processor time so far.
+    pub(crate) fn cpu(&self) -> Outcome<Cpu> {
+        let stat = fs::read_to_string(self.path("stat"))?;
+        // The name in parentheses may hold anything; after it every field is a word.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |place: usize| -> Outcome<Duration> {
+            let ticks: u64 = fields.get(place).ok_or("a short /proc/PID/stat")?.parse()?;
+            Ok(Duration::from_millis(ticks * 1000 / TICKS))
+        };
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(self.path("task"))? {
+            // A thread may end while we look.
+            let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            nanoseconds += line.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
+        }
+        Ok(Cpu { total: Duration::from_nanos(nanoseconds), user: ticks(11)?, system: ticks(12)? })
+    }
+
+    /// Bytes of memory that this process alone accounts for (PSS).
+    pub(crate) fn memory(&self) -> Outcome<u64> {
+        let rollup = fs::read_to_string(self.path("smaps_rollup"))?;
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// Open sockets.
+    pub(crate) fn sockets(&self) -> Outcome<usize> {
+        let mut sockets = 0;
+        for entry in fs::read_dir(self.path("fd"))? {
+            let target = fs::read_link(entry?.path()).unwrap_or_default();
+            sockets += usize::from(target.to_string_lossy().starts_with("socket:"));
+        }
+        Ok(sockets)
+    }
+}
+
+/// Has a command run on the servers' core, ahead of whatever else the machine does.
+pub(crate) fn on_server_core(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "-15", "taskset", "--cpu-list"]).arg(SERVER_CORE.to_string()).arg(program);
+    command
+}
+
+/// Puts this process on the core of the load, ahead of whatever else the machine does.
+pub(crate) fn take_load_core() {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut cores = CpuSet::new();
+    cores.set(LOAD_CORE);
+    if sched_setaffinity(None, &cores).is_err() || rustix::process::setpriority_process(None, -15).is_err() {
+        eprintln!("the load has no core of its own, or no right to go first: figures may be disturbed");
+    }
+}
+
+/// Waits until `ready`, or says what was waited for.
+pub(crate) fn wait_for(what: &str, limit: Duration, mut ready: impl FnMut() -> Outcome<bool>) -> Outcome<()> {
+    let until = Instant::now() + limit;
+    while !ready()? {
+        if Instant::now() > until {
+            return Err(format!("waited {} s in vain for {what}", limit.as_secs()).into());
+        }
+    }
+    Ok(())
+}
