@@ -32,7 +32,8 @@ impl Sipweb {
         let any = "[\"127.0.0.1:0\"]";
         let configuration = format!(
             "domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {any}\nhttp = {any}\n\
-             [media]\nports = \"30000-49999\"\n[log]\nlevel = \"error\"\n"
+             [media]\nports = \"30000-49999\"\n[log]\nlevel = \"error\"\n\
+             [limits]\ntransactions_per_source = 100_000\n"
         );
         let path = folder.path().join("sipweb.toml");
         std::fs::write(&path, configuration)?;

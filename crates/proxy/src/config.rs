@@ -174,7 +174,7 @@ impl Default for Registrar {
     }
 }
 
-/// Bounds. Beyond them requests are refused with 503 and `Retry-After`.
+/// Bounds. Beyond them requests are refused with 503 and `Retry-After`, but a BYE only at twice the bound.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests in progress, in total.

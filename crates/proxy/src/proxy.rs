@@ -157,7 +157,7 @@ impl Proxy {
 
     fn receive_request(&mut self, now: Instant, flow: &Flow, message: Message) {
         let message = crate::via::complete(message, flow);
-        if !self.has_room(flow) && !self.transactions.is_known(&message) {
+        if !self.has_room(flow, &message) && !self.transactions.is_known(&message) {
             return self.refuse_overloaded(flow, &message);
         }
         let hop = response_hop(&message, flow);
@@ -206,12 +206,15 @@ impl Proxy {
         self.outbox.event(Event::Malformed { flow: *flow, status, why, offset });
     }
 
-    /// Whether another request may be taken on.
-    fn has_room(&self, flow: &Flow) -> bool {
+    /// Whether another request may be taken on. What ends a call has as much room again as all others together: a BYE
+    /// that is refused is not sent again, and the other side would talk on to nobody.
+    fn has_room(&self, flow: &Flow, message: &Message) -> bool {
         let limits = &self.config.limits;
+        let ends = matches!(message.method(), Some(Method::Bye));
+        let room = |limit: usize| if ends { limit.saturating_mul(2) } else { limit };
         let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow);
-        self.servers.len() < limits.transactions
-            && (!counted || self.sources.count(flow.remote.ip()) < limits.transactions_per_source)
+        self.servers.len() < room(limits.transactions)
+            && (!counted || self.sources.count(flow.remote.ip()) < room(limits.transactions_per_source))
     }
 
     fn refuse_overloaded(&mut self, flow: &Flow, message: &Message) {

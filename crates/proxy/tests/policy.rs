@@ -492,6 +492,27 @@ fn who_asks_too_much_is_told_to_wait() {
 }
 
 #[test]
+fn who_asks_too_much_may_still_hang_up() {
+    let mut config = open_config();
+    config.limits.transactions_per_source = 3;
+    let mut house = house(config);
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let of = |method: &str, number: usize| {
+        bob.request(method, "sip:example.com", "<sip:example.com>;tag=1", &format!("r{number}"), 1, "")
+    };
+    for number in 0..4 {
+        house.receive(&bob.flow, &of("OPTIONS", number));
+        let _ = house.one(&bob.flow);
+    }
+    for number in 4..7 {
+        house.receive(&bob.flow, &of("BYE", number));
+        assert_ne!(house.one(&bob.flow).status(), Some(503), "one that ends a call");
+    }
+    house.receive(&bob.flow, &of("BYE", 7));
+    assert_eq!(house.one(&bob.flow).status(), Some(503), "twice the bound is enough");
+}
+
+#[test]
 fn noise_is_survived() {
     let mut house = house(config());
     let bob = desk_phone("bob", "198.51.100.7:5062");
