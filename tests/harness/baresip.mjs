@@ -14,9 +14,10 @@ const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/
 export class Baresip {
   /**
    * A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones.
-   * `encryption` is srtp for one that would like SRTP, srtp-mand for one that insists on it.
+   * `encryption` is srtp for one that would like SRTP, srtp-mand for one that insists on it. `address` is the loopback
+   * address where the phone is and where it finds the registrar: [::1] for one that has IPv6 only.
    */
-  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, codecs = 'PCMU,PCMA', encryption, flags = [] }) {
+  static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, address = '127.0.0.1', codecs = 'PCMU,PCMA', encryption, flags = [] }) {
     const phone = new Baresip();
     phone.user = user;
     phone.events = [];
@@ -27,8 +28,8 @@ export class Baresip {
       join(phone.folder, 'config'),
       [
         'poll_method epoll',
-        `sip_listen 127.0.0.1:${await freePort()}`,
-        'net_interface 127.0.0.1',
+        `sip_listen ${address}:${await freePort()}`,
+        `net_interface ${address.replace(/[[\]]/g, '')}`,
         'dns_server 127.0.0.1:53',
         `audio_source ausine,${tone}`,
         // The sine source knows this rate only; G.711 is resampled.
@@ -48,7 +49,7 @@ export class Baresip {
         '',
       ].join('\n'),
     );
-    const uri = `sip:127.0.0.1:${port};transport=${transport}`;
+    const uri = `sip:${address}:${port};transport=${transport}`;
     writeFileSync(
       join(phone.folder, 'accounts'),
       `<sip:${user}@127.0.0.1;transport=${transport}>;auth_user=${user};auth_pass="${password}";outbound="${uri}";` +

@@ -9,10 +9,14 @@ export const ALICE = 440;
 export const BOB = 660;
 export const CAROL = 880;
 
-/** Alice's page and bob's phone at a server of their own. `browser` starts the page's browser, the rest is the phone's. */
-export async function pageAndPhone(t, { browser, transport = 'udp', tone = BOB, users = ['alice', 'bob', 'carol'], ...phone } = {}) {
-  const server = await Server.start(t, { users });
-  const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE, ...(browser && { browser }) });
+/**
+ * Alice's page and bob's phone at a server of their own, which listens at `addresses`. `browser` starts the page's browser,
+ * `pageAt` is the address where it finds the server, and the rest is the phone's.
+ */
+export async function pageAndPhone(t, { browser, transport = 'udp', tone = BOB, users = ['alice', 'bob', 'carol'], addresses, pageAt, ...phone } = {}) {
+  const server = await Server.start(t, { users, ...(addresses && { addresses }) });
+  const address = pageAt && `http://${pageAt}:${server.ports.http}/`;
+  const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE, ...(browser && { browser }), ...(address && { address }) });
   const port = transport === 'tls' ? server.ports.tls : server.ports.sip;
   const bob = await Baresip.start(t, { user: 'bob', transport, port, tone, ...phone });
   return { server, alice, bob };

@@ -12,13 +12,13 @@ export const BINARY = process.env.SIPWEB ?? new URL('../../target/debug/sipweb',
 export const PASSWORD = 'correct horse';
 
 export class Server {
-  /** A server with users, not started yet. `more` is TOML to add to its configuration. */
-  static async prepare(test, { users = ['alice', 'bob'], more = '' } = {}) {
+  /** A server with users, not started yet. `more` is TOML to add to its configuration, `addresses` are those where it listens. */
+  static async prepare(test, { users = ['alice', 'bob'], more = '', addresses = ['127.0.0.1'] } = {}) {
     const server = new Server();
     server.folder = temporaryFolder('server');
     server.ports = { sip: await freePort(), tls: await freePort(), http: await freePort(), https: await freePort() };
     server.configuration = join(server.folder, 'sipweb.toml');
-    const at = (port) => `["127.0.0.1:${port}"]`;
+    const at = (port) => JSON.stringify(addresses.map((address) => `${address}:${port}`));
     writeFileSync(
       server.configuration,
       `domain = "127.0.0.1"\ndata = "${join(server.folder, 'data')}"\n\n[listen]\nudp = ${at(server.ports.sip)}\ntcp = ${at(server.ports.sip)}\n` +

@@ -13,11 +13,13 @@ mod picture_requests;
 mod shared;
 mod video;
 
-pub use interface::{BranchKey, CallKey, Event, GatewayConfig, Output, SocketId, StartError};
+pub use interface::{
+    BranchKey, CallKey, Event, GatewayConfig, KnownPhone, Output, PhoneAddress, SocketId, StartError,
+};
 
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
-use crate::{CallReport, Cause, Conversation, Digit, Kind, PhoneKeying, Side};
+use crate::{CallReport, Cause, Conversation, Digit, Kind, Side};
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -69,24 +71,24 @@ impl Gateway {
         from: Side,
         description: &[u8],
     ) -> Result<Vec<u8>, Cause> {
-        self.offer_keyed(now, call, branch, from, description, &PhoneKeying::Clear)
+        self.offer_knowing(now, call, branch, from, description, &KnownPhone::default())
     }
 
-    /// The same where SRTP keys may be exchanged with the phone: `keying` holds for a branch that is new.
+    /// The same where something is known of the phone: `phone` holds for a branch that is new.
     ///
     /// # Errors
     /// As for [`Gateway::offer`].
-    pub fn offer_keyed(
+    pub fn offer_knowing(
         &mut self,
         now: Instant,
         call: &CallKey,
         branch: &BranchKey,
         from: Side,
         description: &[u8],
-        keying: &PhoneKeying,
+        phone: &KnownPhone,
     ) -> Result<Vec<u8>, Cause> {
         let id = self.call(call);
-        let (branch, new) = self.branch(now, id, branch, from, description, keying)?;
+        let (branch, new) = self.branch(now, id, branch, from, description, phone)?;
         let converted = self.converse(id, branch, from, description, true);
         if converted.is_err() && new {
             self.remove(now, id, branch);
@@ -315,15 +317,16 @@ impl Gateway {
         key: &BranchKey,
         from: Side,
         description: &[u8],
-        keying: &PhoneKeying,
+        phone: &KnownPhone,
     ) -> Result<(u64, bool), Cause> {
         let Some(call) = self.calls.get_mut(&id) else { return Err(Cause::NoFreePort) };
         if let Some(known) = call.branch(key) {
             return Ok((known.id, false));
         }
         let shared = &mut self.shared;
-        let phone = match shared.phone_leg() {
-            Ok(phone) => phone,
+        let own = if from == Side::Phone { Conversation::phone_address(description) } else { None };
+        let leg = match shared.phone_leg(own.or(phone.reached_at)) {
+            Ok(leg) => leg,
             Err(cause) => {
                 if call.branches.is_empty() {
                     self.report(now, id);
@@ -351,7 +354,7 @@ impl Gateway {
         });
         let mut conversation = Conversation::new(
             shared.browser_transport(&credentials),
-            shared.phone_transports(&phone, keying),
+            shared.phone_transports(&leg, &phone.keying),
             // The same for all branches, so that all answers to one browser announce the same stream.
             &mut SeededEntropy::new(call.seed),
         );
@@ -359,10 +362,10 @@ impl Gateway {
             conversation.allow_transcoding();
         }
         let branch = shared.number();
-        shared.phones.insert(phone.port(), Place { call: id, part: branch });
+        shared.phones.insert(leg.port(), Place { call: id, part: branch });
         let relay = Relay::new(&mut *shared.entropy);
-        let mut made = Branch::new(branch, key.clone(), browser, conversation, phone, relay);
-        made.keying = keying.clone();
+        let mut made = Branch::new(branch, key.clone(), browser, conversation, leg, relay);
+        made.keying = phone.keying.clone();
         call.branches.push(made);
         Ok((branch, true))
     }

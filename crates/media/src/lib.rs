@@ -36,7 +36,9 @@ pub use cause::Cause;
 pub use class::MediaClass;
 pub use conversion::{Conversation, Side};
 pub use format::{Codec, Format};
-pub use gateway::{BranchKey, CallKey, Event, Gateway, GatewayConfig, Output, SocketId, StartError};
+pub use gateway::{
+    BranchKey, CallKey, Event, Gateway, GatewayConfig, KnownPhone, Output, PhoneAddress, SocketId, StartError,
+};
 pub use plan::{
     BrowserTransport, Candidate, DtlsRole, EventPair, Feedback, FormatPair, IceTransport, Kind, Negotiated,
     PhoneKeying, PhoneSecurity, PhoneTransport, PhoneTransports, Plan, RemoteBrowser, RemotePhone,

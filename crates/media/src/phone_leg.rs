@@ -10,7 +10,7 @@ use crate::relay::Outgoing;
 use crate::report::{PhoneFigures, RemoteFigures, Traffic};
 use crate::rtcp::{self, LastReport, PictureRequest};
 use crate::rtp::{self, Packet, Reception};
-use crate::{Feedback, RemotePhone, SocketId};
+use crate::{Feedback, PhoneAddress, RemotePhone, SocketId};
 use sip::{Entropy, Instant};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub(crate) struct Datagram {
 /// The leg toward a phone.
 #[derive(Debug)]
 pub(crate) struct PhoneLeg {
+    address: PhoneAddress,
     port: u16,
     ssrc: u32,
     name: String,
@@ -54,9 +55,10 @@ pub(crate) struct PhoneLeg {
 }
 
 impl PhoneLeg {
-    /// A leg on this pair of ports.
-    pub(crate) fn new(port: u16, entropy: &mut dyn Entropy) -> Self {
+    /// A leg on this pair of ports of that address.
+    pub(crate) fn new(address: PhoneAddress, port: u16, entropy: &mut dyn Entropy) -> Self {
         Self {
+            address,
             port,
             ssrc: u32::try_from(entropy.number() >> 32).unwrap_or(0),
             name: entropy.token(16),
@@ -85,7 +87,12 @@ impl PhoneLeg {
     /// The leg of another stream of the same phone, on this pair of ports: under the same name, so that the two are
     /// shown together (RFC 3550 §6.5.1).
     pub(crate) fn companion(&self, port: u16, entropy: &mut dyn Entropy) -> Self {
-        Self { name: self.name.clone(), second: self.second, ..Self::new(port, entropy) }
+        Self { name: self.name.clone(), second: self.second, ..Self::new(self.address, port, entropy) }
+    }
+
+    /// Where its ports are.
+    pub(crate) const fn address(&self) -> PhoneAddress {
+        self.address
     }
 
     /// The even port of its pair.

@@ -3,7 +3,7 @@
 mod peers;
 
 use media::{Event, Side};
-use peers::{BROWSER, GATEWAY, PHONE, World, address, branch, call, phone_description, port_of, rtp};
+use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 use str0m::net::Protocol;
 use str0m::{Candidate, Input};
@@ -231,8 +231,7 @@ fn every_family_has_its_candidate_and_its_socket() {
             address("[2001:db8::1]:40000"),
             address("192.0.2.2:40000"),
         ],
-        phone_address: address(GATEWAY).ip(),
-        phone_advertised: address(GATEWAY).ip(),
+        phone_addresses: peers::phone_addresses(),
         ports: 30_000..=30_001,
         epoch: peers::epoch(start),
     };

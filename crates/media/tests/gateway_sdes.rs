@@ -2,7 +2,7 @@
 
 mod peers;
 
-use media::{Event, MediaCause, PhoneKeying, SdesSuite, Side};
+use media::{Event, KnownPhone, MediaCause, PhoneKeying, SdesSuite, Side};
 use peers::{BROWSER, Heard, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use srtp::{OVERHEAD, Receiver, Sender};
 use std::time::Duration;
@@ -117,8 +117,10 @@ fn called(name: &str) -> (World, Phone, u16) {
     let offer = world.browsers[browser].offer();
     let (now, keying) = (world.now, PhoneKeying::Demanded(all()));
     let (call, branch) = (call("call"), branch("branch"));
-    let offer =
-        world.gateway.offer_keyed(now, &call, &branch, Side::Browser, &offer, &keying).expect("an offer");
+    let offer = world
+        .gateway
+        .offer_knowing(now, &call, &branch, Side::Browser, &offer, &keying.into())
+        .expect("an offer");
     assert_eq!(protocol(&offer), "RTP/SAVP");
     let (tag, _, ours) = crypto(&offer).into_iter().find(|(_, offered, _)| offered == name).expect("a line");
     let answer = keyed("RTP/SAVP", tag, name, 1);
@@ -167,8 +169,10 @@ fn a_phone_that_offers_keys_is_answered_with_keys_in_its_own_profile() {
         let (now, keying) = (world.now, PhoneKeying::Accepted(all()));
         let (call, branch) = (call("call"), branch("branch"));
         let offer = keyed(profile, 3, "AES_CM_128_HMAC_SHA1_32", 1);
-        let offer =
-            world.gateway.offer_keyed(now, &call, &branch, Side::Phone, &offer, &keying).expect("an offer");
+        let offer = world
+            .gateway
+            .offer_knowing(now, &call, &branch, Side::Phone, &offer, &keying.into())
+            .expect("an offer");
         assert!(crypto(&offer).is_empty(), "no key reaches the browser");
         let answer = world.browsers[browser].answer(&offer);
         let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
@@ -203,11 +207,11 @@ fn no_two_streams_have_the_same_key() {
     let mut world = World::new();
     let browser = world.browser(BROWSER, false);
     let offer = world.browsers[browser].offer();
-    let (now, keying) = (world.now, PhoneKeying::Invited(all()));
+    let (now, phone) = (world.now, KnownPhone::from(PhoneKeying::Invited(all())));
     let mut keys: Vec<Vec<u8>> = Vec::new();
     for name in ["one", "two"] {
         let offer =
-            world.gateway.offer_keyed(now, &call("call"), &branch(name), Side::Browser, &offer, &keying);
+            world.gateway.offer_knowing(now, &call("call"), &branch(name), Side::Browser, &offer, &phone);
         let offer = offer.expect("an offer");
         assert_eq!(protocol(&offer), "RTP/AVP");
         keys.extend(crypto(&offer).into_iter().map(|(_, _, key)| key[..16].to_vec()));
@@ -225,8 +229,10 @@ fn packets_before_the_keys_and_packets_under_other_keys_are_dropped_and_counted(
     let offer = world.browsers[browser].offer();
     let (now, keying) = (world.now, PhoneKeying::Demanded(all()));
     let (call, branch) = (call("call"), branch("branch"));
-    let offer =
-        world.gateway.offer_keyed(now, &call, &branch, Side::Browser, &offer, &keying).expect("an offer");
+    let offer = world
+        .gateway
+        .offer_knowing(now, &call, &branch, Side::Browser, &offer, &keying.into())
+        .expect("an offer");
     let (tag, name, ours) = crypto(&offer).remove(0);
     let mut phone = Phone::new(&name, 1, &ours);
     for sequence in 0..3 {

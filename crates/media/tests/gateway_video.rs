@@ -252,7 +252,7 @@ fn pictures_for_a_phone_with_keys_have_keys_of_their_own() {
     let offer = world.browsers[0].offer();
     let keying = PhoneKeying::Demanded(vec![SdesSuite::AesCm128HmacSha1_80]);
     let key = (call("call"), branch("branch"));
-    let offer = world.gateway.offer_keyed(world.now, &key.0, &key.1, Side::Browser, &offer, &keying);
+    let offer = world.gateway.offer_knowing(world.now, &key.0, &key.1, Side::Browser, &offer, &keying.into());
     let text = String::from_utf8(offer.expect("an offer")).expect("text");
     let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("a=crypto:")).collect();
     assert_eq!((keys.len(), text.matches("RTP/SAVP ").count()), (2, 2), "{text}");

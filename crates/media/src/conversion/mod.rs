@@ -31,6 +31,7 @@ use exchange::{Ends, State};
 use leg::{Leg, Stream};
 use section::Written;
 use sip::Entropy;
+use std::net::IpAddr;
 
 /// Which leg of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +128,14 @@ impl Conversation {
         let live =
             |kind: &Kind| written.sections.iter().any(|section| section.live && section.kind == Some(*kind));
         Ok([Kind::Audio, Kind::Video].into_iter().filter(live).collect())
+    }
+
+    /// Where the phone that wrote this description expects its media: the address of its first stream that has one.
+    #[must_use]
+    pub fn phone_address(description: &[u8]) -> Option<IpAddr> {
+        let written = Written::read(description, Side::Phone).ok()?;
+        let described = written.sections.iter().find_map(|section| section.phone.addresses);
+        described.map(|(rtp, _)| rtp.ip())
     }
 
     /// Hands in our end of a video stream added to a call. A transport in use is never replaced.

@@ -43,7 +43,9 @@ fn address(connection: &[u8]) -> Option<IpAddr> {
     let mut fields = text.split_ascii_whitespace();
     let (network, _family, address) = (fields.next()?, fields.next()?, fields.next()?);
     // A time to live after a slash belongs to multicast, but some phones write it always.
-    (network == "IN").then(|| address.split('/').next()?.parse().ok())?
+    let address = || address.split('/').next()?.parse().ok();
+    // An IPv4 address in the clothes of IPv6 is reached over IPv4.
+    (network == "IN").then(address)?.map(|address: IpAddr| address.to_canonical())
 }
 
 /// `a=rtcp:53020 [IN IP4 126.16.64.4]` (RFC 3605 §2.1), else the next port (RFC 3550 §11).

@@ -1,8 +1,8 @@
 //! What goes into the gateway and what comes out of it.
 
-use crate::IceTransport;
 use crate::browser_leg::Epoch;
 use crate::report::{CallReport, MediaCause};
+use crate::{IceTransport, PhoneKeying};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -18,16 +18,40 @@ pub struct GatewayConfig {
     /// entries as `browser_addresses`, each stands for the socket at its place; otherwise for the first socket of
     /// its family.
     pub advertised: Vec<SocketAddr>,
-    /// The address on which ports for phones are bound.
-    pub phone_address: IpAddr,
-    /// What phones are told.
-    pub phone_advertised: IpAddr,
-    /// The ports for phones. A leg takes two of them: an even one for RTP and the next for RTCP.
+    /// Where ports for phones are: one address for each family. The first is for phones of which nobody knows how
+    /// they are reached, or whose family has none.
+    pub phone_addresses: Vec<PhoneAddress>,
+    /// The ports for phones, on any of their addresses. A leg takes two of them: an even one for RTP and the next for RTCP.
     pub ports: RangeInclusive<u16>,
     /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
     pub transcoding: bool,
     /// The moment of the start, on both clocks.
     pub epoch: Epoch,
+}
+
+/// An address that has ports for phones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhoneAddress {
+    /// The address on which they are bound.
+    pub bound: IpAddr,
+    /// What phones are told, of the same family: never `0.0.0.0` or `::`.
+    pub advertised: IpAddr,
+}
+
+/// What is known of the phone of a new branch before it has said anything itself.
+#[derive(Clone, Debug, Default)]
+pub struct KnownPhone {
+    /// Whether SRTP keys may be exchanged with it.
+    pub keying: PhoneKeying,
+    /// The address at which its signalling is reached: its media is expected over the same family. What its own
+    /// offer says comes before.
+    pub reached_at: Option<IpAddr>,
+}
+
+impl From<PhoneKeying> for KnownPhone {
+    fn from(keying: PhoneKeying) -> Self {
+        Self { keying, reached_at: None }
+    }
 }
 
 /// A call: whatever tells it from all others, for instance its Call-ID and the caller's tag. Only the server knows.
@@ -67,15 +91,17 @@ pub enum SocketId {
     /// The connections that browsers opened to that address. Each is known by the browser's address, and what
     /// travels on it are whole frames (RFC 4571 §2), given here without their length.
     BrowserStream(usize),
-    /// The one for phones on this port of [`GatewayConfig::phone_address`].
+    /// The one for phones on this port: no two of [`GatewayConfig::phone_addresses`] have the same port open.
     Phone(u16),
 }
 
 /// What the gateway wants next.
 #[derive(Debug)]
 pub enum Output {
-    /// Bind a UDP socket on this port of [`GatewayConfig::phone_address`], before the description is sent on.
+    /// Bind a UDP socket for a phone, before the description is sent on.
     Open {
+        /// One of [`GatewayConfig::phone_addresses`], as it is bound.
+        address: IpAddr,
         /// The port.
         port: u16,
     },
@@ -154,7 +180,7 @@ pub enum Event {
 /// Why a gateway cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartError {
-    /// No socket for browsers, or no advertised address that stands for one of them.
+    /// No address for phones, no socket for browsers, or no advertised address that stands for one of them.
     NoAddress,
     /// An unspecified address (`0.0.0.0`, `[::]`) is to be advertised.
     UnspecifiedAddress,
@@ -169,7 +195,9 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAddress => f.write_str("no address for browsers that a socket stands behind"),
+            Self::NoAddress => {
+                f.write_str("no address for phones, or none for browsers that a socket stands behind")
+            }
             Self::UnspecifiedAddress => f.write_str(
                 "0.0.0.0 and [::] cannot be advertised: give the address where the server is reached",
             ),

@@ -1,6 +1,6 @@
 //! What all calls of a gateway share: sockets, ports, the certificate, and whose packets are whose.
 
-use super::{Event, GatewayConfig, Output, SocketId, StartError};
+use super::{Event, GatewayConfig, Output, PhoneAddress, SocketId, StartError};
 use crate::bad_ports::is_bad_port;
 use crate::browser_leg::{Credentials, Epoch, Identity, Local};
 use crate::phone_leg::PhoneLeg;
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     pub(super) locals: Arc<[Local]>,
     /// What browsers are told.
     candidates: Vec<Candidate>,
-    phone_advertised: IpAddr,
+    phone_addresses: Vec<PhoneAddress>,
     ports: Ports,
     all_ports: usize,
     pub(super) transcoding: bool,
@@ -48,7 +48,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: &GatewayConfig, mut entropy: Box<dyn Entropy>) -> Result<Self, StartError> {
         let unspecified = config.advertised.iter().any(|address| address.ip().is_unspecified());
-        if unspecified || config.phone_advertised.is_unspecified() {
+        if unspecified || config.phone_addresses.iter().any(|phones| phones.advertised.is_unspecified()) {
             return Err(StartError::UnspecifiedAddress);
         }
         if let Some(bad) = config.advertised.iter().find(|address| is_bad_port(address.port())) {
@@ -56,7 +56,7 @@ impl Shared {
         }
         let locals = locals(config);
         let candidates = candidates(config, &locals);
-        if candidates.is_empty() {
+        if candidates.is_empty() || config.phone_addresses.is_empty() {
             return Err(StartError::NoAddress);
         }
         let ports = Ports::new(&config.ports, &mut *entropy);
@@ -69,7 +69,7 @@ impl Shared {
             entropy,
             locals,
             candidates,
-            phone_advertised: config.phone_advertised,
+            phone_addresses: config.phone_addresses.clone(),
             all_ports: ports.free(),
             ports,
             transcoding: config.transcoding,
@@ -98,13 +98,23 @@ impl Shared {
         }
     }
 
-    /// A phone leg on a pair of ports of its own.
-    pub(super) fn phone_leg(&mut self) -> Result<PhoneLeg, Cause> {
+    /// A phone leg on a pair of ports of its own, for a phone that is reached at this address.
+    pub(super) fn phone_leg(&mut self, reached_at: Option<IpAddr>) -> Result<PhoneLeg, Cause> {
+        let same_family = |phones: &&PhoneAddress| {
+            reached_at.is_some_and(|address| address.to_canonical().is_ipv4() == phones.bound.is_ipv4())
+        };
+        let alike = self.phone_addresses.iter().find(same_family);
+        let address = alike.or_else(|| self.phone_addresses.first()).copied().ok_or(Cause::NoFreePort)?;
         let port = self.ports.take().ok_or(Cause::NoFreePort)?;
-        let leg = PhoneLeg::new(port, &mut *self.entropy);
-        self.outputs.push_back(Output::Open { port });
-        self.outputs.push_back(Output::Open { port: leg.control_port() });
+        let leg = PhoneLeg::new(address, port, &mut *self.entropy);
+        self.open(&leg);
         Ok(leg)
+    }
+
+    fn open(&mut self, leg: &PhoneLeg) {
+        let address = leg.address().bound;
+        self.outputs.push_back(Output::Open { address, port: leg.port() });
+        self.outputs.push_back(Output::Open { address, port: leg.control_port() });
     }
 
     /// The leg of another stream of the same phone, on a pair of ports of its own; `None` when none is free.
@@ -112,8 +122,7 @@ impl Shared {
         let port = self.ports.take()?;
         let companion = leg.companion(port, &mut *self.entropy);
         self.phones.insert(port, place);
-        self.outputs.push_back(Output::Open { port });
-        self.outputs.push_back(Output::Open { port: companion.control_port() });
+        self.open(&companion);
         Some(companion)
     }
 
@@ -141,7 +150,7 @@ impl Shared {
     /// Our end of one stream toward a phone.
     pub(super) fn phone_transport(&mut self, leg: &PhoneLeg, keying: &PhoneKeying) -> PhoneTransport {
         PhoneTransport {
-            address: self.phone_advertised,
+            address: leg.address().advertised,
             rtp_port: leg.port(),
             security: self.security(keying),
         }

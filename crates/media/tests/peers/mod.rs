@@ -7,7 +7,9 @@
     reason = "str0m wants one moment of the operating system's clock to count from"
 )]
 
-use media::{BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, IceTransport, Output, SocketId};
+use media::{
+    BranchKey, CallKey, Epoch, Event, Gateway, GatewayConfig, IceTransport, Output, PhoneAddress, SocketId,
+};
 use sip::{Instant, SeededEntropy};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -268,6 +270,8 @@ pub(crate) struct World {
     /// What was sent from ports for phones, RTCP included.
     pub(crate) sent: Vec<Sent>,
     pub(crate) open: Vec<u16>,
+    /// Everything that was ever opened for a phone.
+    pub(crate) bound: Vec<SocketAddr>,
     pub(crate) events: Vec<Event>,
     /// Everything that was sent to addresses where nobody is.
     pub(crate) astray: Vec<(SocketId, SocketAddr, Vec<u8>)>,
@@ -290,6 +294,16 @@ pub(crate) fn branch(name: &str) -> BranchKey {
     BranchKey::new(name.as_bytes())
 }
 
+/// Where the gateway has ports for phones: an address that is told, and another family's, behind address translation.
+pub(crate) fn phone_addresses() -> Vec<PhoneAddress> {
+    let ip = |text: &str| text.parse().expect("an address");
+    let v4 = address(GATEWAY).ip();
+    vec![
+        PhoneAddress { bound: v4, advertised: v4 },
+        PhoneAddress { bound: ip("fd00::1"), advertised: ip("2001:db8::1") },
+    ]
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with_ports(30_000..=30_099)
@@ -303,8 +317,7 @@ impl World {
             browser_addresses: vec![address("0.0.0.0:40000")],
             browser_transports: vec![IceTransport::Udp, IceTransport::Tcp],
             advertised: vec![address(GATEWAY)],
-            phone_address: address(GATEWAY).ip(),
-            phone_advertised: address(GATEWAY).ip(),
+            phone_addresses: phone_addresses(),
             ports,
             epoch: Epoch::new(now, start),
         };
@@ -315,6 +328,7 @@ impl World {
             browsers: Vec::new(),
             sent: Vec::new(),
             open: Vec::new(),
+            bound: Vec::new(),
             events: Vec::new(),
             astray: Vec::new(),
             drop_next_to_browser: 0,
@@ -355,7 +369,10 @@ impl World {
             loop {
                 match self.gateway.poll() {
                     Output::Timeout(_) => break,
-                    Output::Open { port } => self.open.push(port),
+                    Output::Open { address, port } => {
+                        self.open.push(port);
+                        self.bound.push(SocketAddr::new(address, port));
+                    }
                     Output::Close { port } => self.open.retain(|open| *open != port),
                     Output::Event(event) => self.events.push(event),
                     Output::Disconnect { from, .. } => self.disconnected.push(from),
@@ -476,7 +493,8 @@ pub(crate) fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, pa
 pub(crate) fn phone_description(at: &str, formats: &str, attributes: &str) -> Vec<u8> {
     let at = address(at);
     format!(
-        "v=0\r\no=phone 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n{attributes}",
+        "v=0\r\no=phone 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n{attributes}",
+        family = if at.is_ipv4() { "IP4" } else { "IP6" },
         ip = at.ip(),
         port = at.port(),
     )

@@ -47,16 +47,14 @@ impl BuiltIn {
             browser_addresses: addresses,
             browser_transports: place.transports.clone(),
             advertised,
-            phone_address: place.phone,
-            phone_advertised: place.phone_advertised,
+            phone_addresses: place.phones.clone(),
             ports: place.ports.clone(),
             transcoding: place.transcoding,
             epoch: media::Epoch::new(clock.now(), std::time::Instant::now()),
         };
         let gateway = Gateway::new(&config, Box::new(SystemEntropy))
             .map_err(|error| Failure::Failed(format!("media: {error}")))?;
-        let sockets =
-            Sockets::new(place.phone).map_err(|error| Failure::Failed(format!("media: {error}")))?;
+        let sockets = Sockets::new().map_err(|error| Failure::Failed(format!("media: {error}")))?;
         let built_in = Self {
             gateway: RefCell::new(gateway),
             sockets,
@@ -120,11 +118,11 @@ impl BuiltIn {
                 }
                 let translated = match step {
                     Step::Offer { .. } => {
-                        gateway.offer_keyed(now, call, branch, from, description, &phone.keying)?
+                        gateway.offer_knowing(now, call, branch, from, description, &phone.known)?
                     }
                     _ => gateway.answer(now, call, branch, from, description)?,
                 };
-                expect_phone(&mut gateway, call, branch, from, phone.address);
+                expect_phone(&mut gateway, call, branch, from, phone.writes_from);
                 translated
             };
             // Ports must be open before anybody is told of them: where another program has one, others are tried.
@@ -186,9 +184,9 @@ impl BuiltIn {
             // The gateway is borrowed for this line only.
             let output = self.gateway.borrow_mut().poll();
             match output {
-                Output::Open { port } => {
-                    if let Err(error) = self.sockets.open_port(port, &hub.receiver()) {
-                        log::warning(format!("media port {port} cannot be opened: {error}"));
+                Output::Open { address, port } => {
+                    if let Err(error) = self.sockets.open_port(address, port, &hub.receiver()) {
+                        log::warning(format!("media port {port} on {address} cannot be opened: {error}"));
                         self.unopened.set(true);
                     }
                 }

@@ -123,7 +123,7 @@ impl FleetJoiner {
         };
         let mut description = asked(message, call, branch, from, is_answer);
         // A phone that demands keys, or whose signalling is encrypted; what it answers rtpengine sees itself.
-        if description.reader == Peer::Phone && matches!(phone.keying, PhoneKeying::Demanded(_)) {
+        if description.reader == Peer::Phone && matches!(phone.known.keying, PhoneKeying::Demanded(_)) {
             description.reader = Peer::SecurePhone;
         }
         self.note(now, call, from, &description, is_answer);

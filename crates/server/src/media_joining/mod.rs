@@ -36,8 +36,8 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{CallKey, CallReport, Cause, Event, MediaCause, PhoneKeying, Side};
-use sip::{Flow, HeaderName, Hop, Instant, Message, Method, Transport};
+use media::{CallKey, CallReport, Cause, Event, KnownPhone, MediaCause, Side};
+use sip::{Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
 use crate::Failure;
@@ -71,9 +71,8 @@ const REFUSED_IN_CLEAR: &str = "the phone refuses RTP in clear; if it insists on
 /// The phone at the end of a branch.
 struct Phone {
     /// Where its signalling comes from, if it wrote the message.
-    address: Option<IpAddr>,
-    /// Whether SRTP keys may be exchanged with it.
-    keying: PhoneKeying,
+    writes_from: Option<IpAddr>,
+    known: KnownPhone,
 }
 
 /// What becomes of a message that leaves.
@@ -277,7 +276,7 @@ impl MediaJoining {
             Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
             Some(Step::Crossing { own }) => refusal::crossing(&request, own),
             Some(step) => {
-                let phone = self.phone_of(&request, hop.transport());
+                let phone = self.phone_of(&request, hop);
                 match self.joiner.translate(self, &step, &request, &phone) {
                     Translation::Now(outcome) => return self.translated_request(&request, outcome),
                     Translation::Later(ticket) => {
@@ -391,10 +390,12 @@ impl MediaJoining {
         }
         let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
-        let phone = Phone {
-            address: Some(flow.remote.ip()),
+        let remote = Some(flow.remote.ip());
+        let known = KnownPhone {
             keying: self.keying.borrow().of_response(&response, flow.transport),
+            reached_at: if flow.transport.is_websocket() { caller_address(&response) } else { remote },
         };
+        let phone = Phone { writes_from: remote, known };
         let inward = match step {
             None => self.explained(&response).map_or(Inward::AsItIs, Inward::Instead),
             Some(Step::Overtaken) => without_description(&response).map_or(Inward::AsItIs, Inward::Instead),
@@ -458,9 +459,11 @@ impl MediaJoining {
     }
 
     /// What is known of the phone to which, or from which, this request goes.
-    fn phone_of(&self, request: &Message, to: Transport) -> Phone {
-        let keying = self.keying.borrow_mut().of_request(self.clock.now(), request, to);
-        Phone { address: caller_address(request), keying }
+    fn phone_of(&self, request: &Message, to: &Hop) -> Phone {
+        let keying = self.keying.borrow_mut().of_request(self.clock.now(), request, to.transport());
+        let writes_from = caller_address(request);
+        let reached_at = if to.transport().is_websocket() { writes_from } else { Some(to.address().ip()) };
+        Phone { writes_from, known: KnownPhone { keying, reached_at } }
     }
 
     /// The refusal of a description by a party, with both lists of codecs.

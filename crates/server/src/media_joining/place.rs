@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
-use media::{IceTransport, SdesSuite};
+use media::{IceTransport, PhoneAddress, SdesSuite};
 use net::ListenerConfig;
 
 use super::Sdes;
@@ -14,10 +14,8 @@ use crate::configuration::{Media, MediaNode};
 pub(crate) struct MediaPlace {
     /// To bind for browsers.
     pub(crate) browser: Vec<SocketAddr>,
-    /// To bind for phones.
-    pub(crate) phone: IpAddr,
-    /// What phones are told.
-    pub(crate) phone_advertised: IpAddr,
+    /// To bind for phones, and what they are told: of each family that this machine has.
+    pub(crate) phones: Vec<PhoneAddress>,
     /// The ports for phones.
     pub(crate) ports: RangeInclusive<u16>,
     /// Where SRTP keys may stand in descriptions.
@@ -40,16 +38,23 @@ impl MediaPlace {
         let outward = outward_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let outward_v6 = outward_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let loopback_v6 = Some(IpAddr::V6(Ipv6Addr::LOCALHOST)).filter(|_| on_loopback && has_loopback_v6());
         // Some browsers send nothing from an address of the machine to loopback, so both are offered, also by a
         // server for this machine only.
-        let browser = outward.into_iter().chain(outward_v6).chain([loopback]);
-        let phone = outward.or(outward_v6).filter(|_| !on_loopback).unwrap_or(loopback);
+        let browser = outward.into_iter().chain(outward_v6).chain([loopback]).chain(loopback_v6);
+        let (v4, v6) = if on_loopback { (Some(loopback), loopback_v6) } else { (outward, outward_v6) };
+        let mut phones: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
+        if phones.is_empty() {
+            phones.push(loopback);
+        }
         let transports = [(IceTransport::Udp, media.udp), (IceTransport::Tcp, media.tcp)];
-        let told = media.advertise.iter().find(|address| address.is_ipv4() == phone.is_ipv4());
+        let phones = phones.into_iter().map(|bound| {
+            let told = media.advertise.iter().find(|address| address.is_ipv4() == bound.is_ipv4());
+            PhoneAddress { bound, advertised: told.copied().unwrap_or(bound) }
+        });
         Self {
             browser: browser.map(|address| SocketAddr::new(address, media.port)).collect(),
-            phone,
-            phone_advertised: told.copied().unwrap_or(phone),
+            phones: phones.collect(),
             ports: media.ports.clone(),
             sdes: media.sdes,
             suites: media.suites.clone(),
@@ -63,8 +68,9 @@ impl MediaPlace {
     /// The address that everybody is told, if it is one of a private network (RFC 1918) that nobody wrote down: from
     /// outside of that network no sound can come.
     pub(crate) fn private_address(&self) -> Option<IpAddr> {
-        let is_private = matches!(self.phone_advertised, IpAddr::V4(address) if address.is_private());
-        (self.advertise.is_empty() && is_private).then_some(self.phone_advertised)
+        let is_private = |address: &IpAddr| matches!(address, IpAddr::V4(address) if address.is_private());
+        let told = self.phones.iter().map(|phones| phones.advertised);
+        told.filter(|_| self.advertise.is_empty()).find(is_private)
     }
 
     /// What browsers are told of the sockets bound on these addresses.
@@ -76,6 +82,11 @@ impl MediaPlace {
         };
         bound.iter().map(instead).collect()
     }
+}
+
+/// Whether this machine knows IPv6 at all.
+fn has_loopback_v6() -> bool {
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// The machine's address on the way outward: the one that the system would send from. Nothing is sent.

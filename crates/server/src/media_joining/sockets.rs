@@ -17,7 +17,6 @@ pub(crate) type Receiver = Rc<dyn Fn(SocketId, SocketAddr, &[u8])>;
 
 /// The open sockets.
 pub(crate) struct Sockets {
-    phone_address: IpAddr,
     open: Rc<MediaSockets>,
     reader: RefCell<Option<JoinHandle<()>>>,
 }
@@ -64,9 +63,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 impl Sockets {
-    /// None yet; those of phones will be opened on this address.
-    pub(crate) fn new(phone_address: IpAddr) -> io::Result<Self> {
-        Ok(Self { phone_address, open: Rc::new(MediaSockets::new()?), reader: RefCell::default() })
+    /// None yet.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { open: Rc::new(MediaSockets::new()?), reader: RefCell::default() })
     }
 
     /// Reads from a socket from now on. All sockets have the same receiver.
@@ -86,8 +85,8 @@ impl Sockets {
     }
 
     /// Opens a port for a phone. Fails when another program has it.
-    pub(crate) fn open_port(&self, port: u16, receiver: &Receiver) -> io::Result<()> {
-        let socket = bind(SocketAddr::new(self.phone_address, port))?;
+    pub(crate) fn open_port(&self, address: IpAddr, port: u16, receiver: &Receiver) -> io::Result<()> {
+        let socket = bind(SocketAddr::new(address, port))?;
         self.listen(SocketId::Phone(port), socket, receiver)
     }
 
