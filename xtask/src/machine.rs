@@ -54,6 +54,14 @@ fn has_wasm_target() -> bool {
     step::output(step::program(rustc).args(print)).is_ok_and(|folder| Path::new(folder.trim()).exists())
 }
 
+/// What the server's libraries in C are built with. A C compiler came with Rust, as its linker.
+pub(crate) fn require_make() -> Result<(), Failure> {
+    if step::succeeds(step::program("make").arg("--version")) {
+        return Ok(());
+    }
+    install_packages(&["make"])
+}
+
 /// Node.js and npm, which nothing here can install.
 pub(crate) fn require_node() -> Result<(), Failure> {
     let version = step::output(step::program("node").arg("--version"))
@@ -85,6 +93,7 @@ pub(crate) fn npm_packages(folder: &str) -> Result<(), Failure> {
 /// Everything that the test suite drives.
 pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
     step::announce("What the tests need");
+    require_make()?;
     wasm_toolchain()?;
     npm_packages("web")?;
     npm_packages("tests")?;

@@ -65,6 +65,7 @@ fn target() -> PathBuf {
 }
 
 fn build() -> Result<(), Failure> {
+    machine::require_make()?;
     web::build()?;
     step::announce("The server (target/release/sipweb)");
     step::run(step::cargo().args(["build", "--release", "--package", "sipweb"]))
@@ -80,6 +81,7 @@ fn bench(arguments: &[String]) -> Result<(), Failure> {
     let Some((name, rest)) = arguments.split_first() else {
         return Err(Failure("bench what? media or short-calls".to_owned()));
     };
+    machine::require_make()?;
     step::announce("The server and the load");
     step::run(step::cargo().args([
         "build",

@@ -30,6 +30,10 @@ use clap::Parser;
 use command_line::{Command, CommandLine};
 use configuration::{Configuration, ConfigurationError};
 
+/// Gives memory back once a storm of calls is over, which the C library's keeps (bench/RESULTS-media.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
