@@ -38,6 +38,12 @@ for (const library of ['JsSIP', 'SIP.js']) {
       bob.accept();
       await hears(alice, connectionOf[library], BOB);
       await bob.hears(ALICE);
+      if (library === 'JsSIP') {
+        for (const key of '4*') {
+          bob.press(key);
+          await alice.logged(`digit remote ${key}`);
+        }
+      }
       await hold({ alice, bob });
       bob.hangUp();
       await alice.logged(library === 'JsSIP' ? 'ended' : 'session Terminated');

@@ -156,6 +156,38 @@ describe('digits', () => {
     await over(call);
   });
 
+  test('that a phone plays as telephone events are told to the page, and the call goes on', async (t) => {
+    const call = await talking(t);
+    await alice.hears(BOB);
+    await call.audio.press('7#');
+    await until('the digits in the page', async () => /: 7#$/.test(await alice.text('call-received')));
+    // What the phone sends from now on has room for what it has not sent.
+    assert.equal((await call.reinvite({ hold: 'sendonly' })).status, 200);
+    assert.equal((await call.reinvite()).status, 200);
+    await call.audio.press('5');
+    await until('one more digit in the page', async () => /: 7#5$/.test(await alice.text('call-received')));
+    await alice.press('call-hold');
+    await alice.says(/hold/i);
+    await alice.press('call-hold');
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    assert.equal((await call.update()).status, 200);
+    await over(call);
+  });
+
+  test('that a phone plays as telephone events are told to a page that it called', async (t) => {
+    const bob = await phone(t);
+    const call = await bob.dial('sip:alice@127.0.0.1');
+    await alice.phase('incoming');
+    await alice.answer();
+    assert.equal((await call.invited).status, 200);
+    await alice.hears(BOB);
+    await call.audio.press('90');
+    await until('the digits in the page', async () => /: 90$/.test(await alice.text('call-received')));
+    assert.equal((await call.reinvite()).status, 200);
+    await over(call);
+  });
+
   test('that a phone tells by INFO reach the page', async (t) => {
     const call = await talking(t, { events: null });
     await alice.page.evaluate(() => {

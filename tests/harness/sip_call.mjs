@@ -145,7 +145,8 @@ export class SipCall {
     if (this.first) return;
     this.remote = response.get('to');
     if (response.get('contact')) this.target = uriOf(response.get('contact'));
-    this.routes = response.all('record-route').reverse();
+    // RFC 3261 §12.2: nothing in a dialog changes its route set.
+    if (!this.reinvited) this.routes = response.all('record-route').reverse();
   }
 
   // As the called party.

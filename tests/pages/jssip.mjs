@@ -18,6 +18,7 @@ phone.start = (server, user, password) => {
     phone.session = session;
     log.push(`session ${originator}`);
     for (const name of ['progress', 'accepted', 'confirmed', 'ended', 'failed', 'hold', 'unhold']) session.on(name, note(name));
+    session.on('newDTMF', ({ originator, dtmf }) => log.push(`digit ${originator} ${dtmf.tone}`));
     const listen = (connection) =>
       connection.addEventListener('track', ({ streams }) => (document.getElementById('remote').srcObject = streams[0]));
     if (session.connection) listen(session.connection);

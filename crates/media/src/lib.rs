@@ -17,6 +17,7 @@ mod conversion;
 mod demultiplexing;
 mod format;
 mod gateway;
+mod heard_keys;
 mod phone_leg;
 mod phone_path;
 mod plan;

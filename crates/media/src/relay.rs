@@ -37,6 +37,11 @@ impl Mapping {
     pub(crate) const fn clock(&self) -> u32 {
         self.clock_in
     }
+
+    /// Whether it is that of telephone events.
+    pub(crate) const fn is_event(&self) -> bool {
+        self.event
+    }
 }
 
 /// What becomes of each payload type in one direction.

@@ -25,6 +25,9 @@ const MOST: usize = 64;
 /// The power level, in -dBm0 (§2.3.3).
 const VOLUME: u8 = 10;
 
+/// RFC 4733 §3.2, table 3: the codes are the positions here.
+const KEYS: &[u8] = b"0123456789*#ABCD";
+
 /// A key of a telephone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digit(u8);
@@ -33,10 +36,19 @@ impl Digit {
     /// The key with this letter: `0` to `9`, `*`, `#`, `A` to `D`. `None` for all others.
     #[must_use]
     pub fn of(letter: u8) -> Option<Self> {
-        // RFC 4733 §3.2, table 3: the codes are the positions here.
-        const KEYS: &[u8] = b"0123456789*#ABCD";
         let code = KEYS.iter().position(|key| *key == letter.to_ascii_uppercase())?;
         u8::try_from(code).ok().map(Self)
+    }
+
+    /// The key that this event is; `None` for events that are no keys.
+    pub(crate) fn of_event(code: u8) -> Option<Self> {
+        (usize::from(code) < KEYS.len()).then_some(Self(code))
+    }
+
+    /// Its letter: `0` to `9`, `*`, `#`, `A` to `D`.
+    #[must_use]
+    pub fn letter(self) -> u8 {
+        KEYS.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 }
 

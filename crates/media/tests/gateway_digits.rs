@@ -2,8 +2,8 @@
 
 mod peers;
 
-use media::{Digit, Side};
-use peers::{BROWSER, PHONE, World, branch, call, phone_description};
+use media::{Digit, Event, Side};
+use peers::{BROWSER, PHONE, World, branch, call, phone_description, rtp};
 use std::time::Duration;
 
 const EVENTS: &str = "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
@@ -74,4 +74,40 @@ fn a_phone_without_events_hears_no_key() {
 fn a_phone_that_holds_hears_no_key() {
     let mut world = joined("0 101", &EVENTS.replace("sendrecv", "sendonly"));
     assert!(!press(&mut world, b'7'));
+}
+
+/// The phone presses a key: six packets of it, the last of which ends it and comes three times.
+fn phone_presses(world: &mut World, code: u8, timestamp: u32) {
+    let port = *world.open.iter().min().expect("a port");
+    for step in 1..=8_u16 {
+        let (over, duration) = if step >= 6 { (0x80, 960) } else { (0, 160 * step) };
+        let [high, low] = u16::to_be_bytes(duration);
+        let sequence = u16::try_from(timestamp / 160).expect("a short call") + step;
+        world.phone_sends(PHONE, port, &rtp(126, sequence, timestamp, 7, &[code, over | 10, high, low]));
+        world.pass(Duration::from_millis(20));
+    }
+}
+
+fn told(world: &World) -> Vec<(u8, u128)> {
+    let told = world.events.iter().filter_map(|event| match event {
+        Event::Digit { digit, duration, .. } => Some((digit.letter(), duration.as_millis())),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_key_that_the_phone_presses_is_told_once_and_heard_by_the_browser() {
+    let mut world = joined("0 101", EVENTS);
+    phone_presses(&mut world, 7, 1600);
+    phone_presses(&mut world, 11, 4800);
+    assert_eq!(told(&world), [(b'7', 120), (b'#', 120)]);
+    assert!(world.browsers[0].heard.iter().any(|heard| heard.payload == [7, 0x8a, 3, 192]));
+}
+
+#[test]
+fn a_key_that_is_pressed_while_the_browser_must_not_hear_is_not_told() {
+    let mut world = joined("0 101", &EVENTS.replace("sendrecv", "recvonly"));
+    phone_presses(&mut world, 7, 1600);
+    assert_eq!(told(&world), []);
 }

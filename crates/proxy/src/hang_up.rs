@@ -1,12 +1,13 @@
 //! Requests of the server itself within a dialog that went through here, in the name of one of its parties.
 //!
 //! Somebody between the parties, such as a gateway for their media, may know that a call has come to its end when
-//! neither of them says so. It writes the BYE that each would write; it goes the way that theirs would go.
+//! neither of them says so. It writes the BYE that each would write; it goes the way that theirs would go. So does any
+//! other request that one of them might send.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use sip::header::{HeaderName, Route};
+use sip::header::{HeaderName, Route, Via};
 use sip::transaction::Received;
 use sip::{ConnectionId, Flow, Hop, Instant, Message, Transport};
 
@@ -23,6 +24,17 @@ const OURSELVES: Flow = Flow {
     local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
     remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
 };
+
+/// What the lowest Via of such requests names: nothing is there.
+const NOBODY: &str = "sipweb.invalid";
+
+/// Whether a request looks like one that [`Proxy::send_in_dialog`] sent. Others may write that too: let it count for
+/// nothing but what its sender may do anyway.
+#[must_use]
+pub fn is_sent_in_dialog(request: &Message) -> bool {
+    let lowest = request.values(HeaderName::Via).last().and_then(|value| Via::parse(value).ok());
+    lowest.is_some_and(|via| via.host() == sip::Host::Name(NOBODY.as_bytes()))
+}
 
 /// Whether this is the way back to ourselves.
 pub(crate) fn is_ourselves(hop: &Hop) -> bool {
@@ -79,8 +91,8 @@ impl Proxy {
         } else {
             edit.replace(HeaderName::Route, &routes);
         }
-        let via = [b"SIP/2.0/TCP sipweb.invalid;branch=z9hG4bK", self.entropy.token(16).as_bytes()].concat();
-        edit.replace(HeaderName::Via, &via);
+        let via = format!("SIP/2.0/TCP {NOBODY};branch=z9hG4bK{}", self.entropy.token(16));
+        edit.replace(HeaderName::Via, via.as_bytes());
         Message::parse(&edit.finish().ok()?).ok()
     }
 }

@@ -70,6 +70,7 @@ mod via;
 
 pub use config::{Authentication, Config, Limits, Listener, Network, Registrar, Role, Upstream};
 pub use event::{Event, Unregistration};
+pub use hang_up::is_sent_in_dialog;
 pub use output::{AskId, Output, Question, ResolveError, StoreError, UserSecret};
 pub use proxy::Proxy;
 pub use registrar::binding::MediaClass;

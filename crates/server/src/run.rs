@@ -61,7 +61,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
         let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
-        let hanging_up = tokio::task::spawn_local(Rc::clone(&server).hang_up_failed_calls());
+        let hanging_up = tokio::task::spawn_local(Rc::clone(&server).speak_for_media());
         let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_files());
         let running = tokio::task::spawn_local({
             let (network, server) = (network.clone(), Rc::clone(&server));

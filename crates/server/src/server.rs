@@ -123,13 +123,13 @@ impl Server {
         }
     }
 
-    /// Carries out what the gateway for media wants of the proxy: calls hung up. Ends never, as long as there is a
-    /// gateway.
-    pub(crate) async fn hang_up_failed_calls(self: Rc<Self>) {
+    /// Carries out what the gateway for media wants of the proxy: calls hung up, parties told something. Ends never,
+    /// as long as there is a gateway.
+    pub(crate) async fn speak_for_media(self: Rc<Self>) {
         let Some(media) = self.media() else { return };
         loop {
-            media.byes_wait().await;
-            self.send_byes();
+            media.requests_wait().await;
+            self.send_own_requests();
         }
     }
 
@@ -137,14 +137,14 @@ impl Server {
     pub(crate) fn hang_up_joined_calls(&self, reason: &Reason) {
         if let Some(media) = &self.media {
             media.hang_up_all(reason);
-            self.send_byes();
+            self.send_own_requests();
         }
     }
 
-    fn send_byes(&self) {
-        for bye in self.media.as_ref().map(|media| media.take_byes()).unwrap_or_default() {
+    fn send_own_requests(&self) {
+        for request in self.media.as_ref().map(|media| media.take_requests()).unwrap_or_default() {
             self.with_proxy(|proxy, now| {
-                proxy.send_in_dialog(now, &bye);
+                proxy.send_in_dialog(now, &request);
             });
         }
     }
@@ -208,9 +208,9 @@ impl Server {
 
     fn go_on(&self, hop: &Hop, bytes: &[u8], onward: Onward) {
         match onward {
-            Onward::AsItIs => self.send(hop, bytes),
+            Onward::AsItIs => self.send_renumbered(hop, bytes),
             Onward::Nowhere => {}
-            Onward::Instead(translated) => self.send(hop, &translated),
+            Onward::Instead(translated) => self.send_renumbered(hop, &translated),
             Onward::Refused(response) => {
                 let back = back_from(hop);
                 if let Some(media) = &self.media {
@@ -232,6 +232,12 @@ impl Server {
                 self.with_proxy(|proxy, now| proxy.receive(now, &flow, &bytes));
             }
         }
+    }
+
+    /// Sends a message with the CSeq number that it has among requests of our own.
+    fn send_renumbered(&self, hop: &Hop, bytes: &[u8]) {
+        let renumbered = self.media.as_ref().and_then(|media| media.renumbered(bytes));
+        self.send(hop, renumbered.as_deref().unwrap_or(bytes));
     }
 
     fn send(&self, hop: &Hop, bytes: &[u8]) {
@@ -355,6 +361,8 @@ fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
 impl Handler for Server {
     fn message(&self, flow: &Flow, bytes: &[u8]) {
         trace("from", flow.transport, flow.remote, bytes);
+        let renumbered = self.media.as_ref().and_then(|media| media.renumbered_back(bytes));
+        let bytes = renumbered.as_deref().unwrap_or(bytes);
         if let Some(media) = self.media.as_ref().filter(|media| media.wants_second_attempt(bytes)) {
             self.with_proxy(|proxy, now| proxy.receive_for_second_attempt(now, flow, bytes));
             media.hears(flow, bytes);

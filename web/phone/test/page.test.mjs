@@ -269,6 +269,18 @@ test('keys are sent as RFC 4733 events or by INFO, from the keypad and the keybo
   await see(page, 'call-state', 'You hung up.');
 });
 
+test('keys that the other side presses are shown, in Spanish too', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await gone(page, 'call-received');
+  for (const [originator, tone] of [['remote', '7'], ['local', '1'], ['remote', '#']]) {
+    await inSession(page, '(session, originator, tone) => session.emit("newDTMF", { originator, dtmf: { tone } })', originator, tone);
+  }
+  await see(page, 'call-received', 'Digits received: 7#');
+  await page.click(id('language'));
+  await see(page, 'call-received', 'Dígitos recibidos: 7#');
+});
+
 test('why a call failed is said in words, with the code below, and in Spanish too', async (t) => {
   const page = await signIn(t);
   await page.keyboard.type('bob');

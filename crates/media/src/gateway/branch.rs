@@ -3,8 +3,10 @@
 use super::shared::Shared;
 use super::video::Video;
 use super::{BranchKey, Output};
+use crate::heard_keys::{HeardKeys, Pressed};
 use crate::phone_leg::{Datagram, PhoneLeg};
 use crate::relay::{self, Relay, Table};
+use crate::rtp::Packet;
 use crate::telephone_events::{EventFormat, Player};
 use crate::{Conversation, Kind, PhoneKeying, Plan, StreamPlan};
 use sip::Instant;
@@ -35,6 +37,8 @@ pub(super) struct Branch {
     pub(super) offered: bool,
     /// The digits that the browser's side tells by INFO.
     pub(super) digits: Player,
+    /// The keys that the phone presses.
+    pub(super) keys: HeardKeys,
     pub(super) silent_at: Instant,
     pub(super) heard_browser: bool,
     pub(super) heard_phone: bool,
@@ -65,6 +69,7 @@ impl Branch {
             to_browser: Table::default(),
             offered: false,
             digits: Player::default(),
+            keys: HeardKeys::default(),
             silent_at: Instant::NEVER,
             heard_browser: false,
             heard_phone: false,
@@ -119,6 +124,12 @@ impl Branch {
         }
         let reports = self.phone.next_report().unwrap_or(Instant::NEVER);
         self.silent_at.min(self.digits.next()).min(reports).min(pictures)
+    }
+
+    /// The key that is over by this packet of the phone.
+    pub(super) fn pressed(&mut self, now: Instant, packet: &Packet<'_>) -> Option<Pressed> {
+        let mapping = self.to_browser.find(packet.payload_type)?;
+        if mapping.is_event() { self.keys.event(now, packet, mapping.clock()) } else { self.keys.sound(now) }
     }
 
     /// How the phone wants events while it hears the browser's side: with the clock of its codec if it has them so.

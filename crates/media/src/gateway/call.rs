@@ -261,8 +261,13 @@ impl Call {
             Some(mapping) => branch.phone.count(now, packet, mapping.clock()),
             None => branch.phone.count_unknown(),
         }
+        let pressed = branch.pressed(now, packet);
         let Some(stream) = branch.stream() else { return };
         let wanted = stream.phone_to_browser;
+        if let Some((digit, duration)) = pressed.filter(|_| wanted && self.confirmed == Some(branch.id)) {
+            let (call, branch) = (self.key.clone(), branch.key.clone());
+            shared.event(Event::Digit { call, branch, digit, duration });
+        }
         let first = !std::mem::replace(&mut branch.heard_phone, true);
         let (id, key, end) = (branch.id, branch.key.clone(), branch.browser);
         if first {

@@ -151,6 +151,18 @@ pub enum Event {
         /// Who sent it.
         from: crate::Side,
     },
+    /// The phone of the branch that won pressed a key, which is over now. The browser hears it as a telephone event,
+    /// of which a page learns nothing: it may be told in the dialog.
+    Digit {
+        /// The call.
+        call: CallKey,
+        /// The branch.
+        branch: BranchKey,
+        /// The key.
+        digit: crate::Digit,
+        /// How long it was pressed.
+        duration: std::time::Duration,
+    },
     /// The browser cannot go on without a whole picture, and the phone understands no feedback in RTCP: it may be
     /// asked in the dialog (`picture_fast_update`, RFC 5168).
     PictureWanted {

@@ -179,6 +179,7 @@ fn media(file: &mut File<'_>) -> Media {
         media.suites = suites.into_iter().map(|suite| suite.value).collect();
     }
     media.transcoding = file.truth("media", "transcoding").unwrap_or(media.transcoding);
+    media.digits_to_pages = file.truth("media", "digits_to_pages").unwrap_or(media.digits_to_pages);
     let address = |text: &str| text.parse().map_err(|_| format!("{text} is no IP address"));
     for public in file.all_parsed("media", "public_address", address).unwrap_or_default() {
         let address: std::net::IpAddr = public.value;

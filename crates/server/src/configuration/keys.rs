@@ -222,6 +222,12 @@ const TABLE: [Section; 10] = [
                 "Whether Opus and G.711 are turned into each other for calls whose two sides have no codec in common.",
             ),
             key(
+                "digits_to_pages",
+                Default("true"),
+                "Whether a page is told by INFO which keys a phone presses: its script learns nothing of telephone events\n\
+                 in the sound.",
+            ),
+            key(
                 "public_address",
                 Example("[\"203.0.113.7\", \"2001:db8::7\"]"),
                 "The IP address that browsers and phones are told to send media to, if it is not the machine's own (NAT,\n\

@@ -75,6 +75,8 @@ pub(crate) struct Media {
     pub(crate) suites: Vec<SdesSuite>,
     /// Whether Opus and G.711 are transcoded where the two sides have no codec in common.
     pub(crate) transcoding: bool,
+    /// Whether pages are told by INFO which keys phones press.
+    pub(crate) digits_to_pages: bool,
     /// The addresses that browsers and phones are told, if they are not the machine's own: one of each family.
     pub(crate) advertise: Vec<IpAddr>,
     /// The rtpengine nodes that join instead of this process.
@@ -103,6 +105,7 @@ impl Default for Media {
             sdes: Sdes::default(),
             suites: SdesSuite::ALL.to_vec(),
             transcoding: true,
+            digits_to_pages: true,
             advertise: Vec::new(),
             rtpengine: Vec::new(),
         }

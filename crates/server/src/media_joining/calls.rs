@@ -181,6 +181,17 @@ impl Calls {
         })
     }
 
+    /// Whether a request toward this side of an answered call is one of the caller's. `None` where the server has
+    /// nothing to say: a browser that is reached through somebody else, who hears telephone events as well, and a call
+    /// that passes us more than once.
+    pub(crate) fn is_callers_toward(&self, key: &CallKey, call_id: &[u8], side: Side) -> Option<bool> {
+        let [call] = self.by_call_id.get(call_id)?.as_slice() else { return None };
+        let branch = call.branches.get(call.won.as_ref()?)?;
+        let hop = if side == call.caller { call.before } else { branch.beyond };
+        let reached = side == Side::Phone || hop == Some(Side::Browser);
+        (call.key == *key && reached).then_some(call.caller != side)
+    }
+
     /// What follows from a request once it has left.
     pub(crate) fn after_request(&mut self, request: &Message) -> Option<Consequence> {
         if request.method() != Some(Method::Bye) {

@@ -1,16 +1,22 @@
-//! What is known of the dialogs of joined calls: as much as it takes to hang them up, and to record them.
+//! What is known of the dialogs of joined calls: as much as it takes to hang them up, to say something in them, and to
+//! record them.
 //!
 //! The proxy keeps no dialogs, and does not need to. The gateway is the first to know that a browser is gone for good,
 //! and sees every message of its calls; so what a BYE needs is noted here (RFC 3261 §12.2.1.1): the two addresses with
 //! their tags, the last Contact of either side (§12.2, target refresh), the route set, and the highest CSeq number that
 //! each side has used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use media::{CallKey, Side};
 use sip::{Builder, HeaderName, Instant, Message, Method};
 
 use super::hanging_up::Reason;
+use super::in_dialog::Word;
+use super::inserted::{Direction, Inserted};
+
+/// The most requests of ours that one party leaves unanswered.
+const MOST_UNANSWERED: u32 = 16;
 
 /// One side of a dialog.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +26,37 @@ struct Party {
     /// The URI of its Contact.
     contact: Vec<u8>,
     /// The highest CSeq number that it has used.
-    sequence: u32,
+    sequence: Option<u32>,
+    /// The CSeq number of an INVITE of its own that is not over: its ACK is still to come.
+    inviting: Option<u32>,
+    /// Whether it takes an INFO (RFC 2976 as RFC 6086 §9 leaves it): so its last Allow says, and it has refused none.
+    takes_info: bool,
+    refused_info: bool,
+    /// The requests of ours that it has not answered.
+    unanswered: u32,
 }
 
 impl Party {
     fn tag(&self) -> &[u8] {
         sip::NameAddress::parse(&self.address).ok().and_then(|address| address.tag()).unwrap_or_default()
+    }
+
+    /// What a message of its own says of what it takes. Info packages (RFC 6086) were not negotiated with us.
+    fn learn(&mut self, message: &Message) {
+        if message.header(HeaderName::Allow).is_some() {
+            let negotiates = message.header(HeaderName::RecvInfo).is_some();
+            self.takes_info = message.lists(HeaderName::Allow, "INFO") && !negotiates;
+        }
+    }
+
+    /// The greatest number of its own, or of an INVITE, is at least this.
+    fn used(&mut self, method: Method<'_>, number: u32) {
+        self.sequence = self.sequence.max(Some(number));
+        match method {
+            Method::Invite => self.inviting = Some(number),
+            Method::Ack if self.inviting == Some(number) => self.inviting = None,
+            _ => {}
+        }
     }
 }
 
@@ -54,6 +85,8 @@ pub(super) struct Dialog {
     digits_sent: Option<u32>,
     /// It was refused.
     pub(super) digits_refused: bool,
+    /// What the server itself has to say, since when.
+    pub(super) words: VecDeque<(Instant, Word)>,
 }
 
 /// The dialogs of all joined calls.
@@ -97,13 +130,18 @@ fn carries_digits(info: &Message) -> bool {
 impl Dialogs {
     /// An INVITE that will be joined is on its way to a branch.
     pub(super) fn begin(&mut self, now: Instant, call: &CallKey, invite: &Message) {
+        let mut caller = Party {
+            address: value(invite, HeaderName::From),
+            contact: contact(invite).unwrap_or_default(),
+            ..Party::default()
+        };
+        caller.learn(invite);
+        if let Ok(cseq) = invite.cseq() {
+            caller.used(Method::Invite, cseq.number);
+        }
         self.by_call.entry(call.clone()).or_insert_with(|| Dialog {
             call_id: invite.call_id().unwrap_or_default().to_vec(),
-            caller: Party {
-                address: value(invite, HeaderName::From),
-                contact: contact(invite).unwrap_or_default(),
-                sequence: invite.cseq().map_or(0, |cseq| cseq.number),
-            },
+            caller,
             callee: Party { address: value(invite, HeaderName::To), ..Party::default() },
             routes: Vec::new(),
             invite: invite.cseq().map_or(0, |cseq| cseq.number),
@@ -116,6 +154,7 @@ impl Dialogs {
             refused: None,
             digits_sent: None,
             digits_refused: false,
+            words: VecDeque::new(),
         });
     }
 
@@ -130,10 +169,12 @@ impl Dialogs {
             dialog.ended_by = Some(if from_caller { "caller" } else { "callee" });
         }
         let sender = if from_caller { &mut dialog.caller } else { &mut dialog.callee };
-        sender.sequence = sender.sequence.max(cseq.number);
-        if refreshes(method)
-            && let Some(contact) = contact(request)
-        {
+        sender.used(method, cseq.number);
+        if !refreshes(method) {
+            return;
+        }
+        sender.learn(request);
+        if let Some(contact) = contact(request) {
             sender.contact = contact;
         }
     }
@@ -147,6 +188,10 @@ impl Dialogs {
         }
         if cseq.method == Method::Info && status >= 400 && dialog.digits_sent == Some(cseq.number) {
             dialog.digits_refused = true;
+        }
+        if cseq.method == Method::Invite && status >= 300 && cseq.number != dialog.invite {
+            let asker = if from_caller { &mut dialog.caller } else { &mut dialog.callee };
+            asker.inviting = asker.inviting.filter(|number| *number != cseq.number);
         }
         if !(200..300).contains(&status) || !refreshes(cseq.method) {
             return;
@@ -162,9 +207,19 @@ impl Dialogs {
         if tag(response, HeaderName::To) != answerer.tag() {
             return;
         }
+        answerer.learn(response);
         if let Some(contact) = contact(response) {
             answerer.contact = contact;
         }
+    }
+
+    /// A response to a request of ours. One that says that its party has no use for such a request is heeded.
+    pub(super) fn answered_ours(&mut self, response: &Message) {
+        let Some(status) = response.status().filter(|status| *status >= 200) else { return };
+        let Some((dialog, by_caller)) = self.of_request(response) else { return };
+        let answerer = if by_caller { &mut dialog.callee } else { &mut dialog.caller };
+        answerer.unanswered = answerer.unanswered.saturating_sub(1);
+        answerer.refused_info |= matches!(status, 405 | 415 | 481 | 501);
     }
 
     /// A response is on its way to the caller. If it is the last word on its INVITE and no answer, the call is over,
@@ -244,27 +299,60 @@ impl Dialog {
         if self.answered.is_none() {
             return Vec::new();
         }
-        let reversed: Vec<&[u8]> = self.routes.iter().rev().map(Vec::as_slice).collect();
-        let straight: Vec<&[u8]> = self.routes.iter().map(Vec::as_slice).collect();
-        [(&self.caller, &self.callee, reversed), (&self.callee, &self.caller, straight)]
-            .into_iter()
-            .filter_map(|(from, to, routes)| self.bye(from, to, &routes, reason))
-            .collect()
+        let bye = |by_caller: bool| {
+            let from = if by_caller { &self.caller } else { &self.callee };
+            let number = from.sequence.map_or(Some(1), |used| used.checked_add(1))?;
+            let bye = self.request(Method::Bye, number, by_caller);
+            bye.header(HeaderName::Reason, reason.value().as_bytes()).finish().ok()
+        };
+        [true, false].into_iter().filter_map(bye).collect()
     }
 
-    fn bye(&self, from: &Party, to: &Party, routes: &[&[u8]], reason: &Reason) -> Option<Vec<u8>> {
-        let sequence = format!("{} BYE", from.sequence.checked_add(1)?);
-        let mut builder = Builder::request(Method::Bye, &to.contact)
+    /// Whether an INFO to this party must wait: the ACK of an INVITE with a smaller number would look late.
+    pub(super) fn must_wait(&self, by_caller: bool) -> bool {
+        let from = if by_caller { &self.caller } else { &self.callee };
+        from.inviting.is_some()
+    }
+
+    /// An INFO to one party, in the name of the other. `None` before the answer, and where it would be of no use.
+    pub(super) fn info(
+        &mut self,
+        by_caller: bool,
+        (kind, body): (&str, &str),
+        inserted: &mut Inserted,
+    ) -> Option<Vec<u8>> {
+        let (from, to) = if by_caller { (&self.caller, &self.callee) } else { (&self.callee, &self.caller) };
+        let useful = to.takes_info && !to.refused_info && to.unanswered < MOST_UNANSWERED;
+        if self.answered.is_none() || !useful {
+            return None;
+        }
+        let direction = Direction::between(&self.call_id, from.tag(), to.tag());
+        let number = inserted.insert(direction, from.sequence)?;
+        let info = self.request(Method::Info, number, by_caller);
+        let info = info.body(kind.as_bytes(), body.as_bytes()).finish().ok()?;
+        let to = if by_caller { &mut self.callee } else { &mut self.caller };
+        to.unanswered += 1;
+        Some(info)
+    }
+
+    /// The beginning of a request of one party to the other.
+    fn request(&self, method: Method<'_>, number: u32, by_caller: bool) -> Builder {
+        let (from, to) = if by_caller { (&self.caller, &self.callee) } else { (&self.callee, &self.caller) };
+        let sequence = [format!("{number} ").as_bytes(), method.as_bytes()].concat();
+        let mut builder = Builder::request(method, &to.contact)
             .header(HeaderName::MaxForwards, b"70")
             .header(HeaderName::From, &from.address)
             .header(HeaderName::To, &to.address)
             .header(HeaderName::CallId, &self.call_id)
-            .header(HeaderName::CSeq, sequence.as_bytes())
-            .header(HeaderName::Reason, reason.value().as_bytes());
+            .header(HeaderName::CSeq, &sequence);
+        let mut routes: Vec<&[u8]> = self.routes.iter().map(Vec::as_slice).collect();
+        if by_caller {
+            routes.reverse();
+        }
         for route in routes {
             builder = builder.header(HeaderName::Route, route);
         }
-        builder.finish().ok()
+        builder
     }
 }
 

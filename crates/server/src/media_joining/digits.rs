@@ -3,8 +3,8 @@
 //! The usual libraries of pages send a key as INFO unless they are told otherwise, and the usual voice menus hear
 //! nothing but telephone events. So the INFO of a page ends here, answered 200, and the gateway plays the event; the
 //! phone sees nothing of it but a gap in CSeq, which RFC 3261 §12.2.2 allows. A phone without telephone events gets
-//! the INFO itself: never both. The INFO of a phone goes on to the page, where it is all that a page can know of a
-//! key: telephone events never reach its script.
+//! the INFO itself: never both. The INFO of a phone goes on to the page; for its telephone events, which never reach the
+//! page's script, see [`super::in_dialog`].
 
 use std::time::Duration;
 

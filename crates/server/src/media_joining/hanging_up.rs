@@ -50,7 +50,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 impl MediaJoining {
-    /// Hangs up a call. The BYEs wait in [`MediaJoining::take_byes`]; the media ends at once. Without effect before the
+    /// Hangs up a call. The BYEs wait in [`MediaJoining::take_requests`]; the media ends at once. Without effect before the
     /// answer, when there is no dialog to end.
     pub(crate) fn hang_up(&self, call: &CallKey, reason: &Reason) {
         let byes = self.dialogs.borrow().get(call).map(|dialog| dialog.byes(reason)).unwrap_or_default();
@@ -62,7 +62,7 @@ impl MediaJoining {
         }
         log::debug(format!("media of call {}: hung up, {}", super::telling::name(call), reason.text));
         self.byes.borrow_mut().extend(byes);
-        self.byes_wait.notify_one();
+        self.requests_wait.notify_one();
         self.calls.borrow_mut().lost(call);
         self.follow([Consequence::CallOver(call.clone())]);
     }
@@ -73,15 +73,5 @@ impl MediaJoining {
         for call in calls {
             self.hang_up(&call, reason);
         }
-    }
-
-    /// The BYEs of calls that were hung up: each is to be handed to the proxy, as a request of its sender's dialog.
-    pub(crate) fn take_byes(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut *self.byes.borrow_mut())
-    }
-
-    /// Until there are BYEs to take.
-    pub(crate) async fn byes_wait(&self) {
-        self.byes_wait.notified().await;
     }
 }

@@ -16,6 +16,8 @@ mod digits;
 mod fleet;
 mod hanging_up;
 mod held;
+mod in_dialog;
+mod inserted;
 mod joiner;
 mod keying;
 mod negotiation;
@@ -51,6 +53,8 @@ use fleet::FleetJoiner;
 pub(crate) use hanging_up::Reason;
 use hanging_up::{quoted, told};
 use held::{Held, Waiting};
+use in_dialog::Word;
+use inserted::Inserted;
 use joiner::{Joiner, Translation};
 use keying::Keying;
 pub(crate) use keying::Sdes;
@@ -123,7 +127,13 @@ pub(crate) struct MediaJoining {
     keying: RefCell<Keying>,
     /// The BYEs of calls that were hung up here.
     byes: RefCell<Vec<Vec<u8>>>,
-    byes_wait: Notify,
+    /// The calls in whose dialogs there is something to say.
+    talkative: RefCell<Vec<CallKey>>,
+    requests_wait: Notify,
+    /// The requests that were put into dialogs.
+    inserted: RefCell<Inserted>,
+    /// Whether pages are told the keys that phones press.
+    digits_to_pages: bool,
     /// What was wrong with the media of calls whose BYE is on its way, by its branch.
     farewells: RefCell<HashMap<Vec<u8>, MediaCause>>,
     records: Option<CallRecords>,
@@ -167,7 +177,10 @@ impl MediaJoining {
             dialogs: RefCell::default(),
             keying: RefCell::new(Keying::new(place.sdes, &place.suites)),
             byes: RefCell::default(),
-            byes_wait: Notify::new(),
+            talkative: RefCell::default(),
+            requests_wait: Notify::new(),
+            inserted: RefCell::default(),
+            digits_to_pages: place.digits_to_pages,
             farewells: RefCell::default(),
             records,
             wake_at: Cell::new(Instant::NEVER),
@@ -220,6 +233,7 @@ impl MediaJoining {
                     // A BYE is answered or given up within 32 seconds.
                     self.farewells.borrow_mut().clear();
                     self.keying.borrow_mut().sweep(self.clock.now());
+                    self.inserted.borrow_mut().sweep(self.clock.now());
                     let stale = self.calls.borrow_mut().stale(self.clock.now());
                     self.follow(stale);
                 }
@@ -231,6 +245,9 @@ impl MediaJoining {
     pub(crate) fn outgoing(&self, hop: &Hop, bytes: &[u8]) -> Onward {
         if bytes.starts_with(b"SIP/2.0 ") {
             self.answering(bytes);
+            return Onward::AsItIs;
+        }
+        if self.is_own(bytes) {
             return Onward::AsItIs;
         }
         // Whatever is sent inside a dialog counts there; only these are sent outside of dialogs all day long.
@@ -254,6 +271,7 @@ impl MediaJoining {
             return Onward::Nowhere;
         }
         self.dialogs.borrow_mut().request(&request);
+        self.say_what_waits(&request);
         if hop.transport().is_websocket() && pictures::is_asked_for(&request) {
             let call = self.dialogs.borrow().call_of(&request);
             call.iter().for_each(|call| self.joiner.picture_wanted(self, call));
@@ -370,6 +388,9 @@ impl MediaJoining {
         if idle || !bytes.starts_with(b"SIP/2.0 ") {
             return Inward::AsItIs;
         }
+        if self.answers_own(bytes) {
+            return Inward::AsItIs;
+        }
         if self.waits(bytes, || Waiting::Arrives { flow: *flow, bytes: bytes.to_vec() }) {
             return Inward::Later;
         }
@@ -390,6 +411,7 @@ impl MediaJoining {
         }
         let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
+        self.say_what_waits(&response);
         let remote = Some(flow.remote.ip());
         let known = KnownPhone {
             keying: self.keying.borrow().of_response(&response, flow.transport),
@@ -504,6 +526,7 @@ impl MediaJoining {
     fn ended(&self, call: &CallKey, report: Option<&CallReport>) {
         self.calls.borrow_mut().lost(call);
         let Some(dialog) = self.dialogs.borrow_mut().remove(call) else { return };
+        self.inserted.borrow_mut().over(self.clock.now(), &dialog.call_id);
         if let Some(records) = &self.records {
             let cause = record::cause(&dialog, report);
             records.write(&Record::of(self.clock.now(), &dialog, report, cause));
@@ -516,6 +539,10 @@ impl MediaJoining {
         match event {
             Event::Ended { call, report } => self.ended(&call, Some(&report)),
             Event::Failed { call, cause, .. } => self.hang_up(&call, &Reason::of(cause)),
+            Event::Digit { call, digit, duration, .. } if self.digits_to_pages => {
+                self.say(&call, Word::Key(digit, duration));
+            }
+            Event::PictureWanted { call, .. } => self.say(&call, Word::Picture),
             _ => {}
         }
     }

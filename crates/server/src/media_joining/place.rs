@@ -24,6 +24,8 @@ pub(crate) struct MediaPlace {
     pub(crate) suites: Vec<SdesSuite>,
     /// Whether sound is transcoded where it must be.
     pub(crate) transcoding: bool,
+    /// Whether pages are told by INFO which keys phones press.
+    pub(crate) digits_to_pages: bool,
     /// What the sockets for browsers are.
     pub(crate) transports: Vec<IceTransport>,
     /// The rtpengine nodes that join instead; none, and this process does.
@@ -59,6 +61,7 @@ impl MediaPlace {
             sdes: media.sdes,
             suites: media.suites.clone(),
             transcoding: media.transcoding,
+            digits_to_pages: media.digits_to_pages,
             transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
             fleet: media.rtpengine.clone(),
             advertise: media.advertise.clone(),

@@ -15,10 +15,14 @@ pub(super) fn tell(event: &Event) {
             let side = if *from == Side::Browser { "browser" } else { "phone" };
             log::debug(format!("media of call {}: sound from the {side}", name(call)));
         }
+        Event::Digit { call, .. } => {
+            // Which one is nobody's business: it may be part of a secret number.
+            log::debug(format!("media of call {}: the phone pressed a key", name(call)));
+        }
         Event::PictureWanted { call, .. } => {
             let name = name(call);
             log::debug(format!(
-                "media of call {name}: the browser wants a whole picture, the phone cannot be asked"
+                "media of call {name}: the browser wants a whole picture, and the phone has no feedback in RTCP"
             ));
         }
         Event::Failed { call, cause, .. } => {

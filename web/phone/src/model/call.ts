@@ -36,6 +36,8 @@ export class Call {
   readonly held = { local: false, remote: false };
   /** Keys pressed during the call. */
   digits = '';
+  /** Keys that the other side pressed. */
+  received = '';
   /** The last transfer that we asked for. */
   transfer: Transfer | undefined;
   local: MediaStream | undefined;
@@ -223,6 +225,7 @@ export class Call {
       confirmed: () => this.#talk(),
       hold: (event) => this.#hold(event, true),
       unhold: (event) => this.#hold(event, false),
+      newDTMF: (event) => this.#pressed(event),
       refer: (event) => this.#refer(event),
       ended: (event) => this.#finish(event),
       failed: (event) => this.#finish(event),
@@ -244,6 +247,12 @@ export class Call {
 
   #hold(event: Payload, on: boolean): void {
     this.held[event.originator === 'local' ? 'local' : 'remote'] = on;
+    this.events.changed();
+  }
+
+  #pressed(event: Payload): void {
+    if (event.originator !== 'remote') return;
+    this.received += event.dtmf.tone;
     this.events.changed();
   }
 

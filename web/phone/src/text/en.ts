@@ -126,6 +126,7 @@ export const en = {
   titleRinging: '{peer} is calling',
   titleTalking: '{peer} – call',
   digitsSent: 'Digits sent: {digits}',
+  digitsReceived: 'Digits received: {digits}',
   sipDetail: 'SIP {code}',
 
   // How the sound is

@@ -123,6 +123,7 @@ export const es: Record<TextKey, string> = {
   titleRinging: 'Llama {peer}',
   titleTalking: '{peer} – llamada',
   digitsSent: 'Dígitos enviados: {digits}',
+  digitsReceived: 'Dígitos recibidos: {digits}',
   sipDetail: 'SIP {code}',
 
   quality: 'Calidad del sonido',

@@ -114,6 +114,7 @@ function whoView(phone: Phone): View & { tick(): void } {
   const state = h('p', { 'class': 'call-state', 'data-testid': 'call-state', 'role': 'status' });
   const timer = h('p', { 'class': 'call-timer', 'data-testid': 'call-timer', 'role': 'timer', 'aria-live': 'off' });
   const detail = h('p', { 'class': 'call-detail', 'data-testid': 'call-detail' });
+  const pressed = h('p', { 'class': 'call-detail', 'data-testid': 'call-received', 'role': 'status' });
   const quality = qualityView(phone);
   const level = h('span', { class: 'level', role: 'img', 'aria-label': text('yourLevel') }, h('span', { class: 'level-bar' }));
   const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.call.muted ? phone.call.local : undefined));
@@ -135,7 +136,7 @@ function whoView(phone: Phone): View & { tick(): void } {
   }
 
   return {
-    element: h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), quality.element, detail),
+    element: h('div', { class: 'call-who' }, face, name, address, state, h('div', { class: 'call-clock' }, timer, level), pressed, quality.element, detail),
     tick,
     update() {
       const { call } = phone;
@@ -144,6 +145,8 @@ function whoView(phone: Phone): View & { tick(): void } {
       if (!call) return;
       if (call !== shown) begin(call);
       setText(state, stateText(call));
+      setText(pressed, call.received ? text('digitsReceived', { digits: call.received.slice(-18) }) : '');
+      show(pressed, call.received !== '' && !call.over);
       setText(detail, detailText(call));
       tick();
     },
