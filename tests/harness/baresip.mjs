@@ -13,9 +13,9 @@ const MODULES = ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/
 
 export class Baresip {
   /**
-   * A phone registered as `user` over `transport` at a registrar on loopback: plain RTP, as most desk phones.
-   * `encryption` is srtp for one that would like SRTP, srtp-mand for one that insists on it. `address` is the loopback
-   * address where the phone is and where it finds the registrar: [::1] for one that has IPv6 only.
+   * A phone registered as `user` over `transport` at a registrar on this machine: plain RTP, as most desk phones.
+   * `encryption` is srtp for one that would like SRTP, srtp-mand for one that insists on it. `address` is where
+   * the phone is and where it finds the registrar: [::1] for one that has IPv6 only.
    */
   static async start(test, { user, port, transport = 'udp', password = PASSWORD, register = true, tone = 660, address = '127.0.0.1', codecs = 'PCMU,PCMA', encryption, flags = [] }) {
     const phone = new Baresip();

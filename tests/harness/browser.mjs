@@ -22,13 +22,15 @@ const FLAGS = [
 /** Where Debian and other systems put it. */
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** A browser whose microphone hears one tone for ever. */
-export async function chromium(test, { tone = 440, flags = [] } = {}) {
+/** A browser whose microphone hears one tone for ever; `network` is one of its own that it runs in. */
+export async function chromium(test, { tone = 440, flags = [], network } = {}) {
   const folder = temporaryFolder('browser');
   const microphone = join(folder, 'microphone.wav');
   writeTone(microphone, tone);
   const browser = await puppeteer.launch({
-    executablePath: CHROMIUM,
+    executablePath: network ? network.wrap(CHROMIUM) : CHROMIUM,
+    // No port of another network is reached from here.
+    pipe: Boolean(network),
     headless: true,
     userDataDir: join(folder, 'profile'),
     args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`, ...flags],

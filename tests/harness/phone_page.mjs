@@ -7,11 +7,11 @@ import { until } from './wait.mjs';
 const connection = () => window.sipwebPhone.session.connection;
 
 export class PhonePage {
-  /** A browser of its own (`browser` starts it) with a tone as microphone, signed in as a user. `flags` are Chromium's. */
-  static async open(test, server, user, { browser = chromium, tone = 440, password = PASSWORD, signIn = true, flags = [], address = server.page } = {}) {
+  /** A browser of its own (`browser` starts it) with a tone as microphone, signed in as a user. `flags` and `network` are Chromium's. */
+  static async open(test, server, user, { browser = chromium, tone = 440, password = PASSWORD, signIn = true, flags = [], network, address = server.page } = {}) {
     const phone = new PhonePage();
     phone.user = user;
-    phone.browser = await browser(test, { tone, flags: ['--lang=en', ...flags] });
+    phone.browser = await browser(test, { tone, flags: ['--lang=en', ...flags], ...(network ? { network } : {}) });
     phone.page = await openPage(phone.browser, address);
     await phone.page.setViewport({ width: 1280, height: 800 });
     if (signIn) {

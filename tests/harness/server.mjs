@@ -15,6 +15,7 @@ export class Server {
   /** A server with users, not started yet. `more` is TOML to add to its configuration, `addresses` are those where it listens. */
   static async prepare(test, { users = ['alice', 'bob'], more = '', addresses = ['127.0.0.1'] } = {}) {
     const server = new Server();
+    [server.address] = addresses;
     server.folder = temporaryFolder('server');
     server.ports = { sip: await freePort(), tls: await freePort(), http: await freePort(), https: await freePort() };
     server.configuration = join(server.folder, 'sipweb.toml');
@@ -60,11 +61,16 @@ export class Server {
   }
 
   get page() {
-    return `http://127.0.0.1:${this.ports.http}/`;
+    return `http://${this.address}:${this.ports.http}/`;
+  }
+
+  /** The page where it may use the microphone though it is not on loopback. */
+  get securePage() {
+    return `https://${this.address}:${this.ports.https}/`;
   }
 
   get webSocket() {
-    return `ws://127.0.0.1:${this.ports.http}/sip`;
+    return `ws://${this.address}:${this.ports.http}/sip`;
   }
 
   /** Waits for a sentence in the log. */

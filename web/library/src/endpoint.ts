@@ -27,6 +27,8 @@ export class Endpoint {
   readonly core: Core;
   readonly settings: Settings;
   readonly environment: Environment;
+  /** Called when the network may have changed: the user agent then finds out whether its connection is alive. */
+  verifyConnection: () => void = () => undefined;
   readonly #calls = new Map<CallNumber, CallListener>();
   readonly #requests = new Map<RequestNumber, RequestListener>();
 

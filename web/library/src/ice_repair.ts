@@ -18,6 +18,8 @@ export class IceRepair {
   #deadline: unknown;
   /** Runs while checks are missed and nothing is done about it yet. */
   #doubt: unknown;
+  /** Whether the checks said last that there is a path. */
+  #connected = false;
 
   constructor(environment: Environment, restart: () => void, giveUp: () => void) {
     this.#environment = environment;
@@ -27,7 +29,8 @@ export class IceRepair {
 
   /** The state of the connectivity checks changed. */
   state(state: RTCIceConnectionState): void {
-    if (state === 'connected' || state === 'completed') {
+    this.#connected = state === 'connected' || state === 'completed';
+    if (this.#connected) {
       this.stop();
     } else if (state === 'failed') {
       this.#broken();
@@ -37,11 +40,11 @@ export class IceRepair {
     }
   }
 
-  /** Signalling works again. */
-  signallingBack(): void {
+  /** Signalling works again. From another network (`moved`) the old path is dead, though its checks have yet to notice. */
+  signallingBack(moved: boolean): void {
     if (this.#deadline !== undefined) {
       this.#restart();
-    } else if (this.#doubt !== undefined) {
+    } else if (moved || this.#doubt !== undefined) {
       this.#broken();
     }
   }
@@ -55,8 +58,16 @@ export class IceRepair {
 
   #broken(): void {
     if (this.#deadline === undefined) {
-      this.#deadline = this.#environment.setTimeout(this.#giveUp, PATIENCE);
+      this.#deadline = this.#environment.setTimeout(() => this.#outOfPatience(), PATIENCE);
       this.#restart();
+    }
+  }
+
+  #outOfPatience(): void {
+    this.stop();
+    // A path that nobody found broken has told of no repair either.
+    if (!this.#connected) {
+      this.#giveUp();
     }
   }
 }

@@ -322,9 +322,9 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     return this.#inside.send(method, options);
   }
 
-  /** @internal Signalling works again after a break. */
-  signallingBack(): void {
-    this.#standing.signallingBack();
+  /** @internal Signalling works again after a break; `moved`: from another network. */
+  signallingBack(moved: boolean): void {
+    this.#standing.signallingBack(moved);
   }
 
   /** @internal A new call wants to take the place of this one. Returns false if the page does not care. */

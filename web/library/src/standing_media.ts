@@ -118,11 +118,15 @@ export class StandingMedia implements NegotiatingCall {
   /** The connectivity checks say something. */
   iceState(state: RTCIceConnectionState): void {
     this.#repair.state(state);
+    if (state === 'disconnected' || state === 'failed') {
+      // The connection to the server may have gone the same way, and then the repair with it.
+      this.endpoint.verifyConnection();
+    }
   }
 
-  /** Signalling works again after a break. */
-  signallingBack(): void {
-    this.#repair.signallingBack();
+  /** Signalling works again after a break; `moved`: from another network. */
+  signallingBack(moved: boolean): void {
+    this.#repair.signallingBack(moved);
   }
 
   stop(): void {

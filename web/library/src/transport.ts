@@ -6,7 +6,11 @@
  * and maximum (RFC 5626 §4.5 asks for a randomised, growing wait), so that clients do not come back all at once after a
  * restart of the server. When the browser says that the network is back, the wait is cut short.
  *
+ * A machine that went to another network has left its connections behind, and neither the browser nor the system says so for
+ * minutes. So a connection that is in doubt is asked for a sign of life, and replaced at once if none comes.
+ *
  *     idle --connect--> connecting --open--> connected --close--> waiting --time/online--> connecting
+ *       |                                        '----------no sign of life----------------^
  *       ^--------------------------- disconnect, from anywhere --------------------------------'
  */
 
@@ -40,6 +44,10 @@ export interface Disconnection {
 
 /** How long a socket may take to open, in milliseconds. Browsers alone would wait for minutes. */
 const OPENING_TIMEOUT = 10_000;
+/** How long a connection in doubt has for a sign of life, in milliseconds. */
+const SIGN_OF_LIFE = 2000;
+/** What a server answers with a line end (RFC 5626 §3.5.1, RFC 7118 §6). */
+const PING = '\r\n\r\n';
 
 interface Candidate extends WeightedSocket {
   failed: boolean;
@@ -49,17 +57,20 @@ type State = 'idle' | 'connecting' | 'connected' | 'waiting';
 
 export class Transport {
   onconnecting: ((event: { socket: Transport; attempts: number }) => void) | undefined;
-  onconnect: ((transport: Transport) => void) | undefined;
+  /** `moved`: the network is another than the one before. */
+  onconnect: ((transport: Transport, moved: boolean) => void) | undefined;
   ondisconnect: ((event: Disconnection) => void) | undefined;
   ondata: ((event: { transport: Transport; message: SocketData }) => void) | undefined;
 
   readonly #candidates: Candidate[];
   readonly #recovery: RecoveryOptions;
   readonly #environment: Environment;
-  readonly #online = () => this.#retryNow();
+  readonly #online = () => this.#networkBack();
   #current: Candidate;
   #state: State = 'idle';
   #attempts = 0;
+  /** Whether the network may be another than the one of the last connection. */
+  #moved = false;
   #timer: unknown;
 
   /** `sockets` must not be empty. */
@@ -102,6 +113,7 @@ export class Transport {
     }
     if (this.#state === 'idle') {
       this.#attempts = 0;
+      this.#moved = false;
       this.#environment.events?.addEventListener('online', this.#online);
       this.#attempt();
     } else {
@@ -124,6 +136,31 @@ export class Transport {
   /** Sends one message. Returns whether the connection took it. */
   send(message: string | Uint8Array<ArrayBuffer>): boolean {
     return this.#state === 'connected' && this.socket.send(message);
+  }
+
+  /** Asks the server for a sign of life, and connects anew if none comes. */
+  verify(): void {
+    if (this.#state === 'connected' && this.#timer === undefined) {
+      this.#timer = this.#environment.setTimeout(() => this.#replace(), SIGN_OF_LIFE);
+      this.socket.send(PING);
+    }
+  }
+
+  /** The server does not hear us over this connection any more. */
+  #replace(): void {
+    debug('no sign of life', this.url);
+    this.#moved = true;
+    this.#state = 'waiting';
+    this.#stopTimer();
+    this.#release();
+    this.ondisconnect?.({ socket: this, error: true, code: 1006, reason: 'the server is not heard any more', retry_in: 0 });
+    this.#retryNow();
+  }
+
+  #networkBack(): void {
+    this.#moved = true;
+    this.#retryNow();
+    this.verify();
   }
 
   #attempt(): void {
@@ -154,7 +191,9 @@ export class Transport {
     for (const candidate of this.#candidates) {
       candidate.failed = false;
     }
-    this.onconnect?.(this);
+    const moved = this.#moved;
+    this.#moved = false;
+    this.onconnect?.(this, moved);
   }
 
   #closed(socket: Socket, error: boolean, code?: number, reason?: string): void {
@@ -176,6 +215,8 @@ export class Transport {
 
   #received(socket: Socket, data: SocketData): void {
     if (socket === this.socket && this.#state === 'connected') {
+      this.#stopTimer();
+      this.#moved = false;
       this.ondata?.({ transport: this, message: data });
     }
   }

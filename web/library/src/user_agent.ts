@@ -123,9 +123,10 @@ export class UA extends EventEmitter<UAEvents> {
       clearTimeout: this.#environment.clearTimeout,
     });
     this.endpoint = new Endpoint(core, settings, this.#environment);
+    this.endpoint.verifyConnection = () => this.#transport.verify();
     this.#registrator = new Registrator(core);
     this.#transport.onconnecting = (event) => this.emit('connecting', event);
-    this.#transport.onconnect = () => this.#connected();
+    this.#transport.onconnect = (_, moved) => this.#connected(moved);
     this.#transport.ondisconnect = (event) => this.#disconnected(event);
     this.#transport.ondata = ({ message }) => {
       this.#tellListeners();
@@ -318,7 +319,7 @@ export class UA extends EventEmitter<UAEvents> {
     return transaction;
   }
 
-  #connected(): void {
+  #connected(moved: boolean): void {
     if (this.#status === C.STATUS_USER_CLOSED) {
       return;
     }
@@ -328,7 +329,7 @@ export class UA extends EventEmitter<UAEvents> {
     this.endpoint.core.connected(viaTransport(this.#transport.via_transport));
     this.emit('connected', { socket: this.#transport });
     for (const session of this.#sessions) {
-      session.signallingBack();
+      session.signallingBack(moved);
     }
   }
 

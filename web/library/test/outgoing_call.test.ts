@@ -348,6 +348,38 @@ test('A path that has been without checks for two seconds is repaired, a shorter
   assert.ok(page.connection.done.includes('iceRestart'));
 });
 
+test('From another network the media path is offered again at once, and a path that never broke ends no call', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.connection.ice('connected');
+  page.socket.alive = false;
+  page.events.dispatchEvent(new Event('online'));
+  await page.clock.advance(2000);
+  assert.equal(page.core.told('reinvite').length, 0);
+  page.socket.onconnect?.();
+  await settle();
+  assert.equal(page.core.told('reinvite').length, 1);
+  assert.ok(page.connection.done.includes('iceRestart'));
+  page.respond(2, 200, 'OK', sdp());
+  await page.clock.advance(60_000);
+  assert.equal(page.session?.isEstablished(), true);
+});
+
+test('A broken media path puts the connection to the server in doubt, and is repaired over the next one', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.socket.alive = false;
+  page.connection.ice('disconnected');
+  assert.deepEqual(page.socket.sent.at(-1), '\r\n\r\n');
+  await page.clock.advance(1999);
+  assert.equal(page.socket.attempts, 1);
+  await page.clock.advance(1);
+  assert.equal(page.socket.attempts, 2);
+  page.socket.onconnect?.();
+  await settle();
+  assert.equal(page.core.told('reinvite').length, 1);
+});
+
 test('A repaired media path keeps the call', async () => {
   const page = new Page().connect();
   await page.establish();

@@ -73,6 +73,54 @@ test('The network is back: the wait is cut short', () => {
   assert.equal(socket.attempts, 2, 'an attempt is under way');
 });
 
+test('The network is back: a connection that gives no sign of life is replaced at once', async () => {
+  const socket = new FakeSocket();
+  socket.alive = false;
+  const { transport, clock, events, diary } = connection([socket]);
+  const moves: boolean[] = [];
+  transport.onconnect = (_, moved) => moves.push(moved);
+  transport.connect();
+  socket.onconnect?.();
+  events.dispatchEvent(new Event('online'));
+  assert.deepEqual(socket.sent, ['\r\n\r\n']);
+  await clock.advance(1_900);
+  assert.equal(socket.attempts, 1);
+  await clock.advance(100);
+  assert.deepEqual(diary, ['connecting 1', 'disconnected true 1006', 'connecting 1']);
+  assert.equal(socket.disconnects, 1);
+  socket.onconnect?.();
+  assert.deepEqual(moves, [false, true]);
+});
+
+test('The network is back: a connection that is alive stays', async () => {
+  const socket = new FakeSocket();
+  const { transport, clock, events, diary } = connection([socket]);
+  const moves: boolean[] = [];
+  transport.onconnect = (_, moved) => moves.push(moved);
+  transport.connect();
+  socket.onconnect?.();
+  events.dispatchEvent(new Event('online'));
+  await clock.advance(60_000);
+  assert.deepEqual(diary, ['connecting 1']);
+  socket.ondisconnect?.(true, 1006);
+  await clock.advance(2_000);
+  socket.onconnect?.();
+  assert.deepEqual(moves, [false, false], 'that the server went away is no other network');
+});
+
+test('The network is back while the wait for a new connection runs: the next connection comes from another network', () => {
+  const socket = new FakeSocket();
+  const { transport, events } = connection([socket]);
+  const moves: boolean[] = [];
+  transport.onconnect = (_, moved) => moves.push(moved);
+  transport.connect();
+  socket.onconnect?.();
+  socket.ondisconnect?.(true, 1006);
+  events.dispatchEvent(new Event('online'));
+  socket.onconnect?.();
+  assert.deepEqual(moves, [false, true]);
+});
+
 test('A socket that does not open in 10 s has failed', async () => {
   const socket = new FakeSocket();
   const { transport, clock, diary } = connection([socket]);

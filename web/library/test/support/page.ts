@@ -17,6 +17,8 @@ export class FakeSocket {
   attempts = 0;
   disconnects = 0;
   sent: unknown[] = [];
+  /** Whether the server answers when it is asked for a sign of life. */
+  alive = true;
 
   constructor(url = 'ws://server.example') {
     this.url = url;
@@ -29,6 +31,9 @@ export class FakeSocket {
   }
   send(message: unknown): boolean {
     this.sent.push(message);
+    if (this.alive && message === '\r\n\r\n') {
+      queueMicrotask(() => this.ondata?.('\r\n'));
+    }
     return true;
   }
 }
