@@ -1,17 +1,21 @@
 //! What Sipweb costs, measured beside others in the same run.
 //!
 //! ```text
+//! cargo xtask bench                   # calls and registrations, beside Kamailio and a bare forwarder
 //! cargo xtask bench media             # a relayed packet and a call, beside rtpengine
 //! cargo xtask bench short-calls       # ten thousand calls, and what is left of them
 //! ```
 //!
-//! Both print what they measured, and write it into a file with `--results FILE`. The servers run in processes of their own, on one core;
-//! the load runs on another.
+//! All print what they measured, and write it into a file with `--results FILE`. The servers run in processes of their
+//! own, on one core; the load runs on another.
 
+mod figure;
+mod machine;
 mod media;
 mod process;
 mod rtpengine;
 mod short_calls;
+mod signalling;
 mod sipweb;
 mod user_agent;
 
@@ -23,10 +27,13 @@ use std::process::ExitCode;
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const USAGE: &str = "\
-Usage: sipweb-bench COMMAND --sipweb PATH [--calls N] [--seconds N] [--runs N] [--results FILE]
+Usage: sipweb-bench COMMAND --sipweb PATH [--seconds N] [--runs N] [--results FILE] [..]
 
-  media         the cost of a relayed packet and of a call, beside rtpengine
-  short-calls   what many short calls leave behind in the server
+  signalling    the cost of calls and registrations, beside Kamailio and a bare forwarder
+                [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder]
+                [--settle SECONDS] [--busy yes]
+  media         the cost of a relayed packet and of a call, beside rtpengine [--calls N]
+  short-calls   what many short calls leave behind in the server [--calls N]
 ";
 
 /// What is to be measured, and how much of it.
@@ -42,12 +49,23 @@ pub(crate) struct Options {
     pub(crate) runs: Option<usize>,
     /// Where the results are written.
     pub(crate) results: Option<PathBuf>,
+    /// Which loads, at which rates, against which servers; all if not said.
+    pub(crate) loads: Option<String>,
+    pub(crate) rates: Vec<u32>,
+    pub(crate) servers: Option<String>,
+    /// For how many seconds after a load the server is watched.
+    pub(crate) settle: Option<u64>,
+    /// Whether the load never sleeps, so that no server is charged with waking it.
+    pub(crate) busy: bool,
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let outcome = match (command.as_str(), options(arguments)) {
+        ("signalling", Ok(options)) => signalling::measure(&options),
+        // The bare forwarder, which `signalling` starts as a process of its own.
+        ("forward", Ok(_)) => signalling::forward(),
         ("media", Ok(options)) => media::measure(&options),
         ("short-calls", Ok(options)) => short_calls::measure(&options),
         (_, Err(error)) => Err(error),
@@ -69,6 +87,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
         seconds: None,
         runs: None,
         results: None,
+        loads: None,
+        rates: Vec::new(),
+        servers: None,
+        settle: None,
+        busy: false,
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -78,6 +101,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
             "--seconds" => options.seconds = Some(value.parse()?),
             "--runs" => options.runs = Some(value.parse()?),
             "--results" => options.results = Some(value.into()),
+            "--loads" => options.loads = Some(value),
+            "--rates" => options.rates = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--servers" => options.servers = Some(value),
+            "--settle" => options.settle = Some(value.parse()?),
+            "--busy" => options.busy = value == "yes",
             _ => return Err(USAGE.into()),
         }
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::Outcome;
 
 /// The core of the servers.
@@ -44,39 +46,55 @@ pub(crate) struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        for id in self.tree() {
+            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
         let _ = self.child.wait();
     }
 }
 
 impl Process {
     fn path(&self, file: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
+        path(self.child.id(), file)
     }
 
-    /// Processor time so far.
-    pub(crate) fn cpu(&self) -> Outcome<Cpu> {
-        let stat = fs::read_to_string(self.path("stat"))?;
-        // The name in parentheses may hold anything; after it every field is a word.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |place: usize| -> Outcome<Duration> {
-            let ticks: u64 = fields.get(place).ok_or("a short /proc/PID/stat")?.parse()?;
-            Ok(Duration::from_millis(ticks * 1000 / TICKS))
-        };
-        let mut nanoseconds = 0;
-        for task in fs::read_dir(self.path("task"))? {
-            // A thread may end while we look.
-            let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-            nanoseconds += line.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
+    /// The process and all that descend from it: a server may be many.
+    pub(crate) fn tree(&self) -> Vec<u32> {
+        let mut tree = vec![self.child.id()];
+        let mut seen = 0;
+        while let Some(&id) = tree.get(seen) {
+            seen += 1;
+            for task in fs::read_dir(path(id, "task")).into_iter().flatten().flatten() {
+                let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+                tree.extend(children.split_whitespace().filter_map(|word| word.parse::<u32>().ok()));
+            }
         }
-        Ok(Cpu { total: Duration::from_nanos(nanoseconds), user: ticks(11)?, system: ticks(12)? })
+        tree
     }
 
-    /// Bytes of memory that this process alone accounts for (PSS).
+    /// Processor time so far, of the whole tree.
+    pub(crate) fn cpu(&self) -> Outcome<Cpu> {
+        let mut sum = Cpu::default();
+        for id in self.tree() {
+            let one = cpu(id)?;
+            sum.total += one.total;
+            sum.user += one.user;
+            sum.system += one.system;
+        }
+        Ok(sum)
+    }
+
+    /// Bytes of memory that this tree alone accounts for (PSS: what processes share counts once).
     pub(crate) fn memory(&self) -> Outcome<u64> {
-        let rollup = fs::read_to_string(self.path("smaps_rollup"))?;
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        let mut sum = 0;
+        for id in self.tree() {
+            let rollup = fs::read_to_string(path(id, "smaps_rollup"))?;
+            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+            sum += line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024;
+        }
+        Ok(sum)
     }
 
     /// Open sockets.
@@ -88,6 +106,27 @@ impl Process {
         }
         Ok(sockets)
     }
+}
+
+fn path(id: u32, file: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{id}/{file}"))
+}
+
+fn cpu(id: u32) -> Outcome<Cpu> {
+    let stat = fs::read_to_string(path(id, "stat"))?;
+    // The name in parentheses may hold anything; after it every field is a word.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |place: usize| -> Outcome<Duration> {
+        let ticks: u64 = fields.get(place).ok_or("a short /proc/PID/stat")?.parse()?;
+        Ok(Duration::from_millis(ticks * 1000 / TICKS))
+    };
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(path(id, "task"))? {
+        // A thread may end while we look.
+        let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+        nanoseconds += line.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
+    }
+    Ok(Cpu { total: Duration::from_nanos(nanoseconds), user: ticks(11)?, system: ticks(12)? })
 }
 
 /// Has a command run on the servers' core, ahead of whatever else the machine does.

@@ -17,6 +17,9 @@ const TEST_PACKAGES: [(&str, &str); 10] = [
     ("ffmpeg", "/usr/bin/ffmpeg"),
 ];
 
+/// Kamailio with all that the benchmark gives it to do.
+const KAMAILIO_PACKAGES: [&str; 3] = ["kamailio", "kamailio-websocket-modules", "kamailio-tls-modules"];
+
 /// Debian's own compiler for WebAssembly, for machines whose Rust cannot add the target.
 const DEBIAN_WASM_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 
@@ -106,6 +109,27 @@ pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
         install_packages(&missing)?;
     }
     Ok(())
+}
+
+/// What a benchmark is measured beside.
+pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
+    require_make()?;
+    let needed: &[&str] = match name {
+        "signalling" => &KAMAILIO_PACKAGES,
+        "media" => &["rtpengine-daemon"],
+        _ => &[],
+    };
+    let missing: Vec<&str> = needed.iter().filter(|package| !is_installed(package)).copied().collect();
+    if missing.is_empty() { Ok(()) } else { install_packages(&missing) }
+}
+
+/// Whether the package's files are there: as Debian knows it, or else by the program alone.
+fn is_installed(package: &str) -> bool {
+    let status = step::output(step::program("dpkg-query").args(["-W", "-f", "${Status}", package]));
+    match status {
+        Ok(status) => status.contains("install ok installed"),
+        Err(_) => !Path::new("/usr/bin/dpkg-query").exists(),
+    }
 }
 
 /// Installs Debian packages when we are root on a Debian; otherwise says what to install.

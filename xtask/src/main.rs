@@ -22,8 +22,10 @@ Usage: cargo xtask COMMAND
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
-  bench NAME        what it costs, beside others, measured on this machine (bench/ has results):
-                    media short-calls
+  bench [NAME]      what it costs, beside others, measured on this machine: signalling (beside
+                    Kamailio), media (beside rtpengine), short-calls; without NAME signalling.
+                    [--runs N] [--seconds N] [--results FILE]; for signalling also
+                    [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder]
   sizes             build, then print the sizes that ARCHITECTURE.md quotes
 ";
 
@@ -78,10 +80,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn bench(arguments: &[String]) -> Result<(), Failure> {
-    let Some((name, rest)) = arguments.split_first() else {
-        return Err(Failure("bench what? media or short-calls".to_owned()));
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) if !name.starts_with('-') => (name.as_str(), rest),
+        _ => ("signalling", arguments),
     };
-    machine::require_make()?;
+    machine::prepare_for_bench(name)?;
     step::announce("The server and the load");
     step::run(step::cargo().args([
         "build",

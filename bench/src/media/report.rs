@@ -1,11 +1,12 @@
 //! The results as a person reads them.
 
 use std::fmt::Write as _;
-use std::process::Command;
 use std::time::Duration;
 
 use super::Run;
 use crate::Outcome;
+use crate::figure::Figure;
+use crate::machine;
 use crate::rtpengine::{self, Rtpengine};
 
 /// One run in a line.
@@ -23,34 +24,15 @@ pub(crate) fn line(name: &str, run: &Run) -> String {
     )
 }
 
-/// A figure over all runs.
-struct Figure {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Figure {
-    fn of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Self {
-        let mut all: Vec<f64> = runs.iter().map(figure).collect();
-        all.sort_by(f64::total_cmp);
-        let at = |place: usize| all.get(place).copied().unwrap_or(f64::NAN);
-        Self { median: at(all.len() / 2), least: at(0), most: at(all.len().saturating_sub(1)) }
-    }
-}
-
 /// The table, with the circumstances.
 pub(crate) fn write(results: &[(&str, Vec<Run>)], calls: usize, seconds: Duration) -> Outcome<String> {
     let [(_, sipweb), (_, rtpengine)] = results else { return Err("two servers are compared".into()) };
     let mut text = String::from("| | Sipweb | rtpengine | ratio |\n|---|---|---|---|\n");
     let mut row = |name: &str, digits: usize, figure: &dyn Fn(&Run) -> f64| -> std::fmt::Result {
         let (ours, theirs) = (Figure::of(sipweb, figure), Figure::of(rtpengine, figure));
-        let cell = |figure: &Figure| {
-            format!("{:.digits$} ({:.digits$} to {:.digits$})", figure.median, figure.least, figure.most)
-        };
         let ratio = ours.median / theirs.median;
         let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".into() };
-        writeln!(text, "| {name} | {} | {} | {ratio} |", cell(&ours), cell(&theirs))
+        writeln!(text, "| {name} | {} | {} | {ratio} |", ours.cell(digits), theirs.cell(digits))
     };
     let core = |run: &Run| 1e6 / run.per_packet(run.relaying.total) / 100.0;
     row("CPU, us a relayed packet", 2, &|run| run.per_packet(run.relaying.total))?;
@@ -69,25 +51,7 @@ pub(crate) fn write(results: &[(&str, Vec<Run>)], calls: usize, seconds: Duratio
         sipweb.len(),
         seconds.as_secs()
     )?;
-    writeln!(text, "Machine: {}.", machine()?)?;
+    writeln!(text, "Machine: {}.", machine::description()?)?;
     writeln!(text, "rtpengine: {}, `{}`.", Rtpengine::version()?, rtpengine::TUNING.join(" "))?;
     Ok(text)
-}
-
-fn machine() -> Outcome<String> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    let said = |program: &str, argument: &str| -> Outcome<String> {
-        let output = Command::new(program).arg(argument).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let date = Command::new("date").arg("+%F").output()?.stdout;
-    Ok(format!(
-        "{}, {cores} cores, {} {}, {}",
-        model.map_or("unknown", |(_, model)| model),
-        said("uname", "-s")?,
-        said("uname", "-r")?,
-        String::from_utf8_lossy(&date).trim(),
-    ))
 }

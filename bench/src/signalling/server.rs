@@ -1,0 +1,272 @@
+//! The servers under test, each started fresh in a folder of its own and ended by its process id.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use sip::digest::{Algorithm, Ha1};
+use tempfile::TempDir;
+
+use super::generator::ends::Addresses;
+use super::generator::registrations::{PASSWORD, user_name};
+use crate::Outcome;
+use crate::process::{self, Process};
+
+/// The realm that both registrars ask for.
+const REALM: &str = "sipweb";
+const KAMAILIO: &str = "/usr/sbin/kamailio";
+const KAMAILIO_CONFIGURATION: &str = include_str!("../../kamailio.cfg");
+/// Where distributions keep Kamailio's modules.
+const MODULES: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/kamailio/modules",
+    "/usr/lib/aarch64-linux-gnu/kamailio/modules",
+    "/usr/lib/kamailio/modules",
+    "/usr/lib64/kamailio/modules",
+];
+/// What is told to install where Kamailio is missing.
+const PACKAGES: &str = "kamailio kamailio-websocket-modules kamailio-tls-modules";
+
+/// The options of Kamailio that the results name.
+pub(crate) const KAMAILIO_TUNING: [&str; 8] = ["-x", "fm", "-m", "2048", "-M", "16", "-b", "4194304"];
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contender {
+    /// Ours.
+    Sipweb,
+    /// Debian's.
+    Kamailio,
+    /// The bare forwarder: what the kernel alone costs.
+    Forwarder,
+}
+
+impl Contender {
+    /// All, in the order of the runs.
+    pub(crate) const ALL: [Self; 3] = [Self::Sipweb, Self::Kamailio, Self::Forwarder];
+
+    /// Its name in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sipweb => "Sipweb",
+            Self::Kamailio => "Kamailio",
+            Self::Forwarder => "forwarder",
+        }
+    }
+}
+
+/// What a server has to have for a load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    /// WebSocket listeners.
+    pub(crate) websocket: bool,
+    /// TLS.
+    pub(crate) tls: bool,
+    /// Users who may register.
+    pub(crate) users: usize,
+}
+
+/// A server that runs, until it is dropped.
+pub(crate) struct Server {
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where it listens.
+    pub(crate) addresses: Addresses,
+    /// How pages trust it, where it has TLS.
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts one. `binary` is Sipweb's.
+    pub(crate) fn start(contender: Contender, binary: &Path, needs: Needs) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        let tls = if needs.tls { Some(make_certificate(folder.path())?) } else { None };
+        let (process, addresses) = match contender {
+            Contender::Sipweb => start_sipweb(binary, folder.path(), needs)?,
+            Contender::Kamailio => start_kamailio(folder.path(), needs)?,
+            Contender::Forwarder => start_forwarder()?,
+        };
+        Ok(Self { process, addresses, tls, _folder: folder })
+    }
+}
+
+fn start_sipweb(binary: &Path, folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> {
+    let any = "[\"127.0.0.1:0\"]";
+    let mut text = format!("domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {any}\ntcp = {any}\n");
+    if needs.websocket {
+        writeln!(text, "http = {any}")?;
+    }
+    if needs.tls {
+        writeln!(text, "https = {any}\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"")?;
+    }
+    // The load comes from one machine, as a peer's does: the bounds that keep one machine from taking all are off.
+    write!(
+        text,
+        "[authentication]\nrealm = \"{REALM}\"\nalgorithms = [\"MD5\"]\n[registrar]\nmaximum_expires = \"2h\"\n\
+         [peers]\ntrusted = [\"127.0.0.0/8\"]\n[media]\ngateway = false\n\
+         [limits]\ntransactions = 100_000_000\ntransactions_per_source = 100_000_000\n\
+         connections_per_source = 100_000\n[log]\nlevel = \"error\"\n"
+    )?;
+    let path = folder.join("sipweb.toml");
+    fs::write(&path, text)?;
+    write_users(&folder.join("data"), needs.users)?;
+    let ready = ready_line(process::on_server_core(binary).args(["serve", "--config"]).arg(&path))?;
+    let (process, ready) = ready;
+    let address = |key: &str| -> Outcome<SocketAddr> {
+        let prefix = format!("{key}=");
+        let found = ready.split_whitespace().find_map(|word| word.strip_prefix(&prefix));
+        Ok(found.ok_or_else(|| format!("Sipweb has no {key} listener: {ready}"))?.parse()?)
+    };
+    let udp = address("udp")?;
+    let addresses = Addresses {
+        udp,
+        tcp: address("tcp")?,
+        ws: if needs.websocket { address("http")? } else { udp },
+        wss: if needs.tls { address("https")? } else { udp },
+    };
+    Ok((process, addresses))
+}
+
+/// The users' file, as `sipweb user add` would write it, a thousand times.
+fn write_users(data: &Path, users: usize) -> Outcome<()> {
+    fs::create_dir_all(data)?;
+    let mut text = String::new();
+    for number in 0..users {
+        let name = user_name(number);
+        let secret = Ha1::new(Algorithm::Md5, name.as_bytes(), REALM.as_bytes(), PASSWORD.as_bytes());
+        let hex = secret.hex();
+        writeln!(text, "{name}:{REALM}:{}::", String::from_utf8_lossy(hex.as_bytes()))?;
+    }
+    fs::write(data.join("users"), text)?;
+    Ok(())
+}
+
+fn start_kamailio(folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> {
+    let modules = MODULES.iter().find(|folder| Path::new(folder).join("tm.so").exists());
+    let (Some(modules), true) = (modules, Path::new(KAMAILIO).exists()) else {
+        return Err(
+            format!("Kamailio is missing. On Debian or Ubuntu: `sudo apt-get install {PACKAGES}`").into()
+        );
+    };
+    for (needed, module) in [(needs.websocket, "websocket.so"), (needs.tls, "tls.so")] {
+        if needed && !Path::new(modules).join(module).exists() {
+            return Err(format!(
+                "Kamailio has no {module}. On Debian or Ubuntu: `sudo apt-get install {PACKAGES}`"
+            )
+            .into());
+        }
+    }
+    let configuration = folder.join("kamailio.cfg");
+    fs::write(&configuration, KAMAILIO_CONFIGURATION)?;
+    fs::write(
+        folder.join("tls.cfg"),
+        format!(
+            "[server:default]\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\n\
+             private_key = {0}/key.pem\ncertificate = {0}/cert.pem\n",
+            folder.display()
+        ),
+    )?;
+    let (port, tls_port) = (free_port()?, free_port()?);
+    let plain: SocketAddr = ([127, 0, 0, 1], port).into();
+    let secure: SocketAddr = ([127, 0, 0, 1], tls_port).into();
+    let mut command = process::on_server_core(KAMAILIO);
+    command.args(["-DD", "-E"]).args(KAMAILIO_TUNING).current_dir(folder);
+    command.arg("-f").arg(&configuration).arg("-Y").arg(folder).arg("-P").arg(folder.join("pid"));
+    command
+        .arg("-L")
+        .arg(modules)
+        .arg("-l")
+        .arg(format!("udp:{plain}"))
+        .arg("-l")
+        .arg(format!("tcp:{plain}"));
+    if needs.websocket {
+        command.args(["-A", "WITH_WEBSOCKET"]);
+    }
+    if needs.tls {
+        command.args(["-A", "WITH_TLS", "-l"]).arg(format!("tls:{secure}"));
+    }
+    let log = folder.join("log");
+    let output = fs::File::create(&log)?;
+    let child = command.stdout(Stdio::null()).stderr(output).spawn()?;
+    let mut process = Process { child };
+    answers(&mut process, plain, &log)?;
+    Ok((process, Addresses { udp: plain, tcp: plain, ws: plain, wss: secure }))
+}
+
+/// Waits until a server answers an OPTIONS.
+fn answers(process: &mut Process, server: SocketAddr, log: &Path) -> Outcome<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let local = socket.local_addr()?;
+    let mut attempt = 0;
+    let waited = process::wait_for("Kamailio to start", Duration::from_secs(20), || {
+        if let Some(status) = process.child.try_wait()? {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            return Err(format!("Kamailio ended with {status}: {said}").into());
+        }
+        attempt += 1;
+        let request = format!(
+            "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKstart{attempt}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:bench@{local}>;tag=1\r\nTo: <sip:{server}>\r\n\
+             Call-ID: start{attempt}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let sent = socket.send_to(request.as_bytes(), server).is_ok();
+        Ok(sent && socket.recv(&mut [0; 2048]).is_ok())
+    });
+    waited.map_err(|error| format!("{error}\n{}", fs::read_to_string(log).unwrap_or_default()).into())
+}
+
+fn start_forwarder() -> Outcome<(Process, Addresses)> {
+    let ourselves = std::env::current_exe()?;
+    let (process, ready) = ready_line(process::on_server_core(ourselves).arg("forward"))?;
+    let udp: SocketAddr = ready.rsplit('=').next().unwrap_or_default().trim().parse()?;
+    Ok((process, Addresses { udp, tcp: udp, ws: udp, wss: udp }))
+}
+
+/// Starts a server that says `ready:` when it is.
+fn ready_line(command: &mut Command) -> Outcome<(Process, String)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = BufReader::new(child.stdout.take().ok_or("no output")?);
+    let process = Process { child };
+    let line = output.lines().map_while(Result::ok).find(|line| line.starts_with("ready:"));
+    Ok((process, line.ok_or("the server did not start")?))
+}
+
+/// A port that is free for UDP and TCP.
+fn free_port() -> Outcome<u16> {
+    loop {
+        let socket = TcpListener::bind("127.0.0.1:0")?;
+        let port = socket.local_addr()?.port();
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+}
+
+/// One certificate for both servers: ECDSA P-256, as most public ones are today. Returns who trusts it.
+fn make_certificate(folder: &Path) -> Outcome<Arc<rustls::ClientConfig>> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let place = |name: &str| -> PathBuf { folder.join(name) };
+    fs::write(place("cert.pem"), made.cert.pem())?;
+    fs::write(place("key.pem"), made.signing_key.serialize_pem())?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from(made.cert.der().to_vec()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Kamailio's version.
+pub(crate) fn kamailio_version() -> Outcome<String> {
+    let said = Command::new(KAMAILIO).arg("-v").output()?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().next().unwrap_or_default();
+    Ok(line.trim_start_matches("version:").trim().to_owned())
+}
