@@ -59,6 +59,28 @@ export function besideMovingNetworks(file) {
   if (process.env[ALONE] !== file) runInside(file, STANDING, { [ALONE]: file });
 }
 
+/** Where the server behind a NAT stands, and where the others find it. */
+export const BEHIND = '10.80.0.2';
+export const IN_FRONT = '203.0.113.7';
+
+// Each packet to the one address goes on to the other; the way back is the kernel's. Nobody outside gets to the inner one.
+const BEHIND_NAT = `
+  ip link set lo up
+  ip link add sipweb0 type bridge
+  ip link set sipweb0 up
+  ip address add ${BEHIND}/32 dev sipweb0
+  ip route add default dev sipweb0
+  iptables -t mangle -A PREROUTING -i outer+ -d ${BEHIND} -j DROP
+  iptables -t nat -A PREROUTING -d ${IN_FRONT} -j DNAT --to-destination ${BEHIND}
+  iptables -t nat -A OUTPUT -d ${IN_FRONT} -j DNAT --to-destination ${BEHIND}
+  iptables -t nat -A POSTROUTING -o outer+ -s ${BEHIND} -j SNAT --to-source ${IN_FRONT}
+  exec "$@"`;
+
+/** As `besideMovingNetworks`, but the server stands at `BEHIND`, and over the links it is found at `IN_FRONT` only. */
+export function behindNat(file) {
+  if (process.env[ALONE] !== file) runInside(file, BEHIND_NAT, { [ALONE]: file });
+}
+
 const ip = (words) => {
   const { status, stderr, error } = spawnSync('ip', words.split(' '), { encoding: 'utf8' });
   if (status !== 0) throw new Error(`ip ${words}: ${error?.message ?? stderr}`);

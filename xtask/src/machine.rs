@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::Path;
 
 /// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 10] = [
+const TEST_PACKAGES: [(&str, &str); 11] = [
     ("chromium", "/usr/bin/chromium"),
     ("firefox-esr", "/usr/bin/firefox-esr"),
     ("baresip", "/usr/bin/baresip"),
@@ -15,6 +15,7 @@ const TEST_PACKAGES: [(&str, &str); 10] = [
     ("rtpengine-daemon", "/usr/bin/rtpengine"),
     ("linphone-cli", "/usr/bin/linphonec"),
     ("ffmpeg", "/usr/bin/ffmpeg"),
+    ("iptables", "/usr/sbin/iptables"),
 ];
 
 /// Kamailio with all that the benchmark gives it to do.
