@@ -1,7 +1,10 @@
 //! What Sipweb costs, measured beside others in the same run.
 //!
 //! ```text
-//! cargo xtask bench                   # calls and registrations, beside Kamailio and a bare forwarder
+//! cargo xtask bench                   # all of the next three
+//! cargo xtask bench signalling        # calls and registrations, beside Kamailio and a bare forwarder
+//! cargo xtask bench idle              # the memory of idle pages, beside Kamailio
+//! cargo xtask bench limit             # the highest rate without a failed call, beside Kamailio
 //! cargo xtask bench media             # a relayed packet and a call, beside rtpengine
 //! cargo xtask bench short-calls       # ten thousand calls, and what is left of them
 //! ```
@@ -31,7 +34,10 @@ Usage: sipweb-bench COMMAND --sipweb PATH [--seconds N] [--runs N] [--results FI
 
   signalling    the cost of calls and registrations, beside Kamailio and a bare forwarder
                 [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder]
-                [--settle SECONDS] [--busy yes]
+                [--settle SECONDS] [--busy yes] [--server-cores 0-1]
+  idle          the memory of idle registered pages, beside Kamailio [--connections 10000,..]
+  limit         the highest rate without a failed call, beside Kamailio [--loads udp-call,..]
+  all           these three
   media         the cost of a relayed packet and of a call, beside rtpengine [--calls N]
   short-calls   what many short calls leave behind in the server [--calls N]
 ";
@@ -57,13 +63,20 @@ pub(crate) struct Options {
     pub(crate) settle: Option<u64>,
     /// Whether the load never sleeps, so that no server is charged with waking it.
     pub(crate) busy: bool,
+    /// How many connections are held, one count after the other.
+    pub(crate) connections: Vec<usize>,
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let outcome = match (command.as_str(), options(arguments)) {
-        ("signalling", Ok(options)) => signalling::measure(&options),
+        ("all", Ok(options)) => {
+            signalling::publish(&options, &[signalling::loads, signalling::idle, signalling::limit])
+        }
+        ("signalling", Ok(options)) => signalling::publish(&options, &[signalling::loads]),
+        ("idle", Ok(options)) => signalling::publish(&options, &[signalling::idle]),
+        ("limit", Ok(options)) => signalling::publish(&options, &[signalling::limit]),
         // The bare forwarder, which `signalling` starts as a process of its own.
         ("forward", Ok(_)) => signalling::forward(),
         ("media", Ok(options)) => media::measure(&options),
@@ -92,6 +105,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
         servers: None,
         settle: None,
         busy: false,
+        connections: Vec::new(),
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -106,6 +120,10 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
             "--servers" => options.servers = Some(value),
             "--settle" => options.settle = Some(value.parse()?),
             "--busy" => options.busy = value == "yes",
+            "--connections" => {
+                options.connections = value.split(',').map(str::parse).collect::<Result<_, _>>()?;
+            }
+            "--server-cores" => process::set_server_cores(value),
             _ => return Err(USAGE.into()),
         }
     }

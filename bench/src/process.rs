@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::Outcome;
 
-/// The core of the servers.
-pub(crate) const SERVER_CORE: usize = 1;
+/// The core of the servers, unless the command line says otherwise.
+const SERVER_CORE: &str = "1";
+static SERVER_CORES: OnceLock<String> = OnceLock::new();
 /// The core of the load.
 pub(crate) const LOAD_CORE: usize = 0;
 /// Ticks of `/proc/PID/stat` in a second (`sysconf(_SC_CLK_TCK)`, 100 on every Linux that matters).
@@ -132,8 +134,25 @@ fn cpu(id: u32) -> Outcome<Cpu> {
 /// Has a command run on the servers' core, ahead of whatever else the machine does.
 pub(crate) fn on_server_core(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("nice");
-    command.args(["-n", "-15", "taskset", "--cpu-list"]).arg(SERVER_CORE.to_string()).arg(program);
+    command.args(["-n", "-15", "taskset", "--cpu-list", server_cores()]).arg(program);
     command
+}
+
+/// The cores that the servers may run on.
+pub(crate) fn server_cores() -> &'static str {
+    SERVER_CORES.get().map_or(SERVER_CORE, String::as_str)
+}
+
+/// Lets the servers run on these cores, as `taskset` lists them. The first word holds.
+pub(crate) fn set_server_cores(cores: String) {
+    let _ = SERVER_CORES.set(cores);
+}
+
+/// Takes as many descriptors as this process may, and says how many: servers that it starts have as many.
+pub(crate) fn take_descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Puts this process on the core of the load, ahead of whatever else the machine does.

@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::Path;
 
 /// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 11] = [
+const TEST_PACKAGES: [(&str, &str); 12] = [
     ("chromium", "/usr/bin/chromium"),
     ("firefox-esr", "/usr/bin/firefox-esr"),
     ("baresip", "/usr/bin/baresip"),
@@ -16,6 +16,7 @@ const TEST_PACKAGES: [(&str, &str); 11] = [
     ("linphone-cli", "/usr/bin/linphonec"),
     ("ffmpeg", "/usr/bin/ffmpeg"),
     ("iptables", "/usr/sbin/iptables"),
+    ("valgrind", "/usr/bin/valgrind"),
 ];
 
 /// Kamailio with all that the benchmark gives it to do.
@@ -116,7 +117,7 @@ pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
 pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
     require_make()?;
     let needed: &[&str] = match name {
-        "signalling" => &KAMAILIO_PACKAGES,
+        "all" | "signalling" | "idle" | "limit" => &KAMAILIO_PACKAGES,
         "media" => &["rtpengine-daemon"],
         _ => &[],
     };

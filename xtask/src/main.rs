@@ -2,6 +2,7 @@
 
 mod end_to_end;
 mod floors;
+mod instructions;
 mod machine;
 mod step;
 mod suite;
@@ -18,14 +19,16 @@ Usage: cargo xtask COMMAND
                     the arguments go to `sipweb serve --demo`
   test [NAME..]     the whole test suite: lints, floors, unit tests, the library, and real
                     browsers and phones; NAME.. runs only these parts:
-                    lint floors rust web end-to-end
+                    lint floors rust instructions web end-to-end
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
-  bench [NAME]      what it costs, beside others, measured on this machine: signalling (beside
-                    Kamailio), media (beside rtpengine), short-calls; without NAME signalling.
-                    [--runs N] [--seconds N] [--results FILE]; for signalling also
+  bench [NAME]      what it costs, measured on this machine: signalling, idle and limit beside
+                    Kamailio, media beside rtpengine, short-calls; without NAME the first three.
+                    [--runs N] [--seconds N] [--results FILE]; signalling and limit also
                     [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder]
+  instructions      the instructions of the hot path, counted by valgrind, beside bench/instructions.txt;
+                    with --accept they become the new baseline
   sizes             build, then print the sizes that ARCHITECTURE.md quotes
 ";
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         "web" => web::build(),
         "setup" => machine::prepare_for_tests(),
         "bench" => bench(&rest),
+        "instructions" => instructions::command(&rest),
         "sizes" => sizes(),
         _ => {
             eprint!("{USAGE}");
@@ -82,7 +86,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
 fn bench(arguments: &[String]) -> Result<(), Failure> {
     let (name, rest) = match arguments.split_first() {
         Some((name, rest)) if !name.starts_with('-') => (name.as_str(), rest),
-        _ => ("signalling", arguments),
+        _ => ("all", arguments),
     };
     machine::prepare_for_bench(name)?;
     step::announce("The server and the load");

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     },
     /// Registrations with digest.
     Registrations { wire: Wire, manner: Manner },
+    /// Calls between phones on UDP to users with so many contacts: all ring, the first answers.
+    Forks { contacts: usize },
     /// Connections opened, up to the server's 101.
     Handshakes { wire: Wire },
 }
@@ -59,7 +61,7 @@ const RINGING: Duration = Duration::from_millis(20);
 const NONE: Duration = Duration::ZERO;
 
 /// All loads.
-pub(crate) const LOADS: [Load; 18] = [
+pub(crate) const LOADS: [Load; 20] = [
     Load {
         name: "udp-call",
         about: "calls between phones on UDP, routed by the Request-URI",
@@ -125,6 +127,18 @@ pub(crate) const LOADS: [Load; 18] = [
         about: "the same on 1,000 WebSockets over TLS",
         rates: &[1000],
         kind: Kind::Registrations { wire: Wire::Wss, manner: Manner::Refreshed },
+    },
+    Load {
+        name: "udp-fork-5",
+        about: "calls to 200 users with five phones each, routed to all five; one answers, four are cancelled",
+        rates: &[500],
+        kind: Kind::Forks { contacts: 5 },
+    },
+    Load {
+        name: "ws-storm",
+        about: "pages that come back after the server was away: a WebSocket opened, a REGISTER challenged and answered",
+        rates: &[500],
+        kind: Kind::Registrations { wire: Wire::Ws, manner: Manner::Arriving },
     },
     Load {
         name: "ws-handshake",
@@ -194,6 +208,7 @@ impl Load {
         let wires = match self.kind {
             Kind::Calls { caller, callee, .. } => [caller, callee],
             Kind::Registrations { wire, .. } | Kind::Handshakes { wire } => [wire, wire],
+            Kind::Forks { .. } => [Wire::Udp, Wire::Udp],
         };
         Needs {
             websocket: wires.iter().any(|wire| matches!(wire, Wire::Ws | Wire::Wss)),
@@ -205,7 +220,7 @@ impl Load {
     /// What is counted.
     pub(crate) const fn operation(&self) -> &'static str {
         match self.kind {
-            Kind::Calls { .. } => "call",
+            Kind::Calls { .. } | Kind::Forks { .. } => "call",
             Kind::Registrations { .. } => "registration",
             Kind::Handshakes { .. } => "connection",
         }

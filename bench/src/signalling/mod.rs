@@ -2,6 +2,8 @@
 
 mod forwarder;
 mod generator;
+mod idle;
+mod limit;
 mod loads;
 mod report;
 mod run;
@@ -13,18 +15,40 @@ use std::time::{Duration, Instant};
 use crate::process;
 use crate::{Options, Outcome};
 pub(crate) use forwarder::serve as forward;
+pub(crate) use idle::measure as idle;
+pub(crate) use limit::measure as limit;
 use loads::{LOADS, Load};
 use report::Row;
 use run::Manner;
+use server::Contender;
 
 const RUNS: usize = 5;
 const SECONDS: u64 = 10;
 /// Kamailio forgets a transaction 5 s after its end.
 const SETTLING: u64 = 6;
 
-/// Measures, prints, and writes the results down.
-pub(crate) fn measure(options: &Options) -> Outcome<()> {
+/// Does all `parts`, prints and writes down what they say.
+pub(crate) fn publish(options: &Options, parts: &[fn(&Options) -> Outcome<String>]) -> Outcome<()> {
     process::take_load_core();
+    process::take_descriptors();
+    let mut text = String::new();
+    for part in parts {
+        text.push_str(&part(options)?);
+        text.push('\n');
+        if let Some(path) = &options.results {
+            std::fs::write(path, &text)?;
+        }
+    }
+    text.push_str(&report::circumstances()?);
+    println!("\n{text}");
+    if let Some(path) = &options.results {
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Measures the loads at their rates.
+pub(crate) fn loads(options: &Options) -> Outcome<String> {
     let manner = Manner {
         sipweb: &options.sipweb,
         span: Duration::from_secs(options.seconds.unwrap_or(SECONDS)),
@@ -57,12 +81,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
             }
         }
     }
-    let text = report::write(&rows, runs, &manner)?;
-    println!("\n{text}");
-    if let Some(path) = &options.results {
-        std::fs::write(path, text)?;
-    }
-    Ok(())
+    report::write(&rows, runs, &manner)
 }
 
 /// What is to be measured, as the command line says.
@@ -75,16 +94,21 @@ fn rows(options: &Options) -> Outcome<Vec<Row>> {
     for load in loads {
         let rates = if options.rates.is_empty() { load.rates } else { options.rates.as_slice() };
         for rate in rates {
-            let wanted = |name: &str| {
-                options.servers.as_ref().is_none_or(|servers| servers.split(',').any(|it| it == name))
-            };
-            let contenders =
-                load.contenders().into_iter().filter(|contender| wanted(&contender.name().to_lowercase()));
-            let runs = contenders.map(|contender| (contender, Vec::new())).collect();
+            let runs = contenders(load, options).map(|contender| (contender, Vec::new())).collect();
             rows.push(Row { load, rate: *rate, runs });
         }
     }
     Ok(rows)
+}
+
+/// Who is measured with a load.
+fn contenders(load: &Load, options: &Options) -> impl Iterator<Item = Contender> {
+    load.contenders().into_iter().filter(|contender| is_wanted(*contender, options))
+}
+
+fn is_wanted(contender: Contender, options: &Options) -> bool {
+    let name = contender.name().to_lowercase();
+    options.servers.as_ref().is_none_or(|servers| servers.split(',').any(|it| it == name))
 }
 
 fn named(name: &str) -> Outcome<&'static Load> {

@@ -8,6 +8,7 @@ use super::server::{Contender, KAMAILIO_TUNING, kamailio_version};
 use crate::Outcome;
 use crate::figure::Figure;
 use crate::machine;
+use crate::process;
 
 /// All runs of one load at one rate.
 pub(crate) struct Row {
@@ -92,21 +93,27 @@ pub(crate) fn write(rows: &[Row], runs: usize, manner: &Manner<'_>) -> Outcome<S
     writeln!(
         text,
         "\n{runs} runs of {} s each, the servers in turn, each started afresh: median (least to most). CPU is that of all \
-         processes of the server, from the first operation until {} s after the last, less what the idle server spends. \
-         First answer: INVITE to 180, or REGISTER to 200. Last: INVITE to 200, ringing included. The load runs on core 0, \
-         the server on core 1{}.",
+         processes of the server, from the first operation until {} s after the last, less what the idle server spends; a \
+         server that keeps transactions for longer (RFC 3261 has 32 s for some over UDP) is not charged with forgetting \
+         them. First answer: INVITE to 180, or REGISTER to 200. Last: INVITE to 200, ringing included. The load runs on \
+         core {}, the server on {}{}.",
         manner.span.as_secs(),
         manner.settling.as_secs(),
+        process::LOAD_CORE,
+        process::server_cores(),
         if manner.busy { "; the load never sleeps" } else { "" },
     )?;
-    writeln!(text, "Machine: {}.", machine::description()?)?;
-    writeln!(
-        text,
-        "Kamailio: {}, `{}`, bench/kamailio.cfg.",
+    Ok(text)
+}
+
+/// Machine and versions.
+pub(crate) fn circumstances() -> Outcome<String> {
+    Ok(format!(
+        "Machine: {}.\nKamailio: {}, `{}`, bench/kamailio.cfg.\n",
+        machine::description()?,
         kamailio_version()?,
         KAMAILIO_TUNING.join(" ")
-    )?;
-    Ok(text)
+    ))
 }
 
 /// A server may leave out the 100 that it expects to be overtaken (RFC 3261 §17.2.1), and saves a message.
@@ -162,7 +169,7 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 /// The time below which so large a part of all times is, in milliseconds; the times are in order.
-fn percentile(times: &[u32], part: f64) -> f64 {
+pub(crate) fn percentile(times: &[u32], part: f64) -> f64 {
     let place = (times.len() as f64 * part) as usize;
     times.get(place.min(times.len().saturating_sub(1))).map_or(f64::NAN, |micros| f64::from(*micros) / 1e3)
 }

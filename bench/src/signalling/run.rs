@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::generator::ends::Ends;
 use super::generator::faults::Faults;
-use super::loads::Load;
+use super::loads::{Kind, Load};
 use super::server::{Contender, Server};
 use super::stage::{self, Listening, Running, Silence};
 use crate::Outcome;
@@ -49,6 +49,7 @@ pub(crate) struct Run {
     pub(crate) reordered: usize,
     pub(crate) repeated: usize,
     pub(crate) trying: usize,
+    pub(crate) cancelled: usize,
     /// To the first answer (180, or a registration's 200) and to the last, microseconds, in order.
     pub(crate) first: Vec<u32>,
     pub(crate) last: Vec<u32>,
@@ -72,7 +73,7 @@ pub(crate) fn run(
     number: u32,
 ) -> Outcome<Run> {
     let count = usize::try_from(u64::from(rate) * manner.span.as_secs())?;
-    let server = Server::start(contender, manner.sipweb, load.needs(stage::USERS))?;
+    let server = Server::start(contender, manner.sipweb, load.needs(stage::users(load, count)))?;
     let mut ends = Ends::new(manner.busy)?;
     let act = stage::set_up(load, contender, &server, &mut ends, rate, count, number)?;
 
@@ -93,6 +94,13 @@ pub(crate) fn run(
     let settled = server.process.memory()?;
 
     let mut run = figures(running);
+    // RFC 3261 §16.7: who did not answer is cancelled.
+    if let Kind::Forks { contacts } = load.kind
+        && run.cancelled != run.completed * (contacts - 1)
+    {
+        let (cancelled, completed) = (run.cancelled, run.completed);
+        run.faults.note(|| format!("{cancelled} branches were cancelled in {completed} calls"));
+    }
     if ends.closed > 0 {
         let closed = ends.closed;
         run.faults.note(|| format!("the server closed {closed} connections"));
@@ -121,6 +129,7 @@ fn figures(running: Running) -> Run {
         reordered: 0,
         repeated: 0,
         trying: 0,
+        cancelled: 0,
         first: Vec::new(),
         last: Vec::new(),
         late: Duration::ZERO,
@@ -135,6 +144,7 @@ fn figures(running: Running) -> Run {
                 reordered: figures.reordered,
                 repeated: figures.repeated,
                 trying: figures.trying,
+                cancelled: figures.cancelled,
                 first: figures.ringing,
                 last: figures.answered,
                 late: figures.late,

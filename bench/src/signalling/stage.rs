@@ -16,9 +16,13 @@ use crate::Outcome;
 /// Phones on each side; each has a socket of its own.
 const PHONES: usize = 8;
 /// Users who are called, or register.
-pub(crate) const USERS: usize = 1000;
+const USERS: usize = 1000;
+/// How long a fork rings before one answers, so that all have rung; and how long the call lasts.
+const FORK_RINGS: Duration = Duration::from_millis(50);
 /// Registrations a second before the measurement.
-const SETTING_UP: u32 = 500;
+const SETTING_UP: u32 = 1000;
+/// Users who are called by forks.
+const FORKED: usize = 200;
 
 /// What will be measured.
 pub(crate) enum Act {
@@ -28,6 +32,14 @@ pub(crate) enum Act {
     Registrations { users: Registrations, manner: Manner, rate: u32, count: usize },
     /// Connections.
     Handshakes { address: SocketAddr, tls: Option<Arc<rustls::ClientConfig>>, rate: u32, count: usize },
+}
+
+/// How many users a server must know for so many operations of a load.
+pub(crate) fn users(load: &Load, count: usize) -> usize {
+    match load.kind {
+        Kind::Registrations { manner: Manner::Arriving, .. } => count,
+        _ => USERS,
+    }
 }
 
 /// Opens what a load needs, and registers who must be.
@@ -53,6 +65,23 @@ pub(crate) fn set_up(
                 description,
                 through_proxy,
             }))
+        }
+        Kind::Forks { contacts } => {
+            let pairs = forks(contacts, server, ends, run)?;
+            let (ringing, talking) = (FORK_RINGS, FORK_RINGS);
+            Ok(Act::Calls(Plan {
+                rate,
+                count,
+                ringing,
+                talking,
+                pairs,
+                description: 250,
+                through_proxy: true,
+            }))
+        }
+        Kind::Registrations { wire, manner: manner @ Manner::Arriving } => {
+            let users = Registrations::away(count, run, page_address(wire, server), tls(wire, server));
+            Ok(Act::Registrations { users, manner, rate, count })
         }
         Kind::Registrations { wire, manner } => {
             let places = callees(wire, USERS, server, ends)?;
@@ -109,7 +138,24 @@ fn pairs(
 fn pair(user: usize, caller: usize, callee: usize, ends: &Ends) -> Pair {
     let contact = ends.get(callee).contact(&user_name(user));
     let to = contact.trim_start_matches("sip:").to_owned();
-    Pair { caller, from: outsider(&format!("c{user}")), to, callee, contact }
+    Pair { caller, from: outsider(&format!("c{user}")), to, callee, contact, others: Vec::new() }
+}
+
+/// Users with several phones, and who calls them.
+fn forks(contacts: usize, server: &Server, ends: &mut Ends, run: u32) -> Outcome<Vec<Pair>> {
+    let callers = callers(Wire::Udp, PHONES, server, ends)?;
+    let phones: Vec<usize> =
+        (0..contacts).map(|_| ends.phone(server.addresses.udp)).collect::<Outcome<_>>()?;
+    let bindings = (0..FORKED).flat_map(|user| phones.iter().map(move |end| (user_name(user), *end)));
+    register(Registrations::of(bindings, run), ends)?;
+    let pairs = (0..FORKED).map(|user| {
+        let mut pair = pair(user, callers[user % PHONES], phones[0], ends);
+        pair.to = format!("{}@{DOMAIN}", user_name(user));
+        pair.others =
+            phones[1..].iter().map(|end| (*end, ends.get(*end).contact(&user_name(user)))).collect();
+        pair
+    });
+    Ok(pairs.collect())
 }
 
 /// The ends of so many users who are called: phones share theirs, pages have their own.
@@ -131,7 +177,7 @@ fn callers(wire: Wire, count: usize, server: &Server, ends: &mut Ends) -> Outcom
     (0..count).map(one).collect()
 }
 
-fn page(wire: Wire, server: &Server, ends: &mut Ends) -> Outcome<usize> {
+pub(crate) fn page(wire: Wire, server: &Server, ends: &mut Ends) -> Outcome<usize> {
     ends.page(page_address(wire, server), tls(wire, server).as_ref())
 }
 
@@ -144,7 +190,7 @@ fn tls(wire: Wire, server: &Server) -> Option<Arc<rustls::ClientConfig>> {
 }
 
 /// Registers everybody once.
-fn register(mut users: Registrations, ends: &mut Ends) -> Outcome<Registrations> {
+pub(crate) fn register(mut users: Registrations, ends: &mut Ends) -> Outcome<Registrations> {
     let count = users.users();
     users.begin(Manner::Challenged, SETTING_UP, count);
     let patience = Duration::from_secs(10 + count as u64 / u64::from(SETTING_UP));

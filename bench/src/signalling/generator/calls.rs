@@ -40,6 +40,16 @@ pub(crate) struct Pair {
     /// The callee's end, and the Request-URI that arrives there.
     pub(crate) callee: usize,
     pub(crate) contact: String,
+    /// Further ends and contacts of the callee: they ring, and do not answer.
+    pub(crate) others: Vec<(usize, String)>,
+}
+
+impl Pair {
+    fn is_contact(&self, end: usize, uri: &[u8]) -> bool {
+        let first = std::iter::once((self.callee, &self.contact));
+        let mut all = first.chain(self.others.iter().map(|(end, contact)| (*end, contact)));
+        all.any(|(of, contact)| of == end && contact.as_bytes() == uri)
+    }
 }
 
 /// What came of all calls.
@@ -55,6 +65,8 @@ pub(crate) struct Figures {
     pub(crate) repeated: usize,
     /// 100s.
     pub(crate) trying: usize,
+    /// Branches that were cancelled, and answered 487.
+    pub(crate) cancelled: usize,
     /// INVITE to 180, and to 200, in microseconds.
     pub(crate) ringing: Vec<u32>,
     pub(crate) answered: Vec<u32>,
@@ -70,6 +82,8 @@ struct Call {
     /// The 200 that is sent when it has rung, and the BYE.
     answer: Vec<u8>,
     bye: Vec<u8>,
+    /// The 487s of those who ring in vain.
+    refusals: Vec<(usize, Vec<u8>)>,
     /// At the callee.
     invited: bool,
     acknowledged: bool,
@@ -181,6 +195,10 @@ impl Calls {
     ) -> Outcome<()> {
         self.check_request(number, ends.known_as(end), request);
         let call = &mut self.calls[number];
+        let pair = &self.plan.pairs[call.pair];
+        if !pair.others.is_empty() && ends.known_as(end) != pair.callee {
+            return self.at_other(number, end, request, ends);
+        }
         match request.method() {
             Some(Method::Invite) => {
                 if std::mem::replace(&mut call.invited, true) {
@@ -217,6 +235,34 @@ impl Calls {
         Ok(())
     }
 
+    /// At a contact that rings in vain.
+    fn at_other(&mut self, number: usize, end: usize, request: &Message, ends: &mut Ends) -> Outcome<()> {
+        let call = &mut self.calls[number];
+        let tag = format!("t{number}");
+        match request.method() {
+            Some(Method::Invite) => {
+                let contact = String::from_utf8_lossy(request.request_uri()).into_owned();
+                let refusal = messages::response(request, "487 Request Terminated", &tag, None, "");
+                call.refusals.push((end, refusal));
+                ends.send(end, &messages::response(request, "180 Ringing", &tag, Some(&contact), ""))?;
+            }
+            Some(Method::Cancel) => {
+                ends.send(end, &messages::response(request, "200 OK", &tag, None, ""))?;
+                match call.refusals.iter().position(|(of, _)| *of == end) {
+                    Some(place) => {
+                        let (_, refusal) = call.refusals.swap_remove(place);
+                        self.figures.cancelled += 1;
+                        ends.send(end, &refusal)?;
+                    }
+                    None => self.figures.repeated += 1,
+                }
+            }
+            Some(Method::Ack) => {}
+            method => self.figures.faults.note(|| format!("{method:?} at a callee that did not answer")),
+        }
+        Ok(())
+    }
+
     fn at_caller(
         &mut self,
         now: Instant,
@@ -236,9 +282,11 @@ impl Calls {
         match (is_bye, status) {
             (false, 100) => self.figures.trying += 1,
             (false, 180) => {
-                self.figures.reordered += usize::from(call.answered);
+                let forked = !self.plan.pairs[call.pair].others.is_empty();
+                self.figures.reordered += usize::from(call.answered && !forked);
                 if std::mem::replace(&mut call.rung, true) {
-                    self.figures.repeated += 1;
+                    // Each branch of a fork may ring once.
+                    self.figures.repeated += usize::from(self.plan.pairs[call.pair].others.is_empty());
                 } else {
                     self.figures.ringing.push(micros);
                 }
@@ -282,21 +330,24 @@ impl Calls {
         let call = &self.calls[number];
         let pair = &self.plan.pairs[call.pair];
         let method = request.method().unwrap_or(Method::Options);
+        // What a server says for itself: CANCEL, and the ACK of a branch that lost. It has one Via.
+        let end_to_end = method != Method::Cancel && !(method == Method::Ack && end != pair.callee);
         let sequence = request.cseq().is_ok_and(|cseq| {
             cseq.method == method && cseq.number == if method == Method::Bye { 2 } else { 1 }
         });
         let proxied = !self.plan.through_proxy
-            || (request.request_uri() == pair.contact.as_bytes()
+            || (pair.is_contact(end, request.request_uri())
                 && request.header(HeaderName::Route).is_none()
-                && request.header(HeaderName::MaxForwards) != Some(b"70")
-                && request.values(HeaderName::Via).count() >= 2);
+                && (!end_to_end || request.header(HeaderName::MaxForwards) != Some(b"70"))
+                && request.values(HeaderName::Via).count() > usize::from(end_to_end));
         let recorded = !self.plan.through_proxy
             || method != Method::Invite
             || request.header(HeaderName::RecordRoute).is_some();
         let body = if method == Method::Invite { self.offer.as_bytes() } else { b"" };
-        let tagged = method == Method::Invite || tag_is(request, HeaderName::To, 't', number);
+        let tagged =
+            matches!(method, Method::Invite | Method::Cancel) || tag_is(request, HeaderName::To, 't', number);
         let right = [
-            ("end", end == pair.callee),
+            ("end", end == pair.callee || pair.others.iter().any(|(other, _)| *other == end)),
             ("CSeq", sequence),
             ("way", proxied),
             ("Record-Route", recorded),

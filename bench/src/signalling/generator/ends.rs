@@ -125,6 +125,8 @@ pub(crate) struct Ends {
     blocked: Vec<usize>,
     /// Connections that the server closed.
     pub(crate) closed: usize,
+    /// Pings answered.
+    pub(crate) pings: usize,
     /// Never sleep: no server is charged with waking the load.
     pub(crate) busy: bool,
 }
@@ -139,6 +141,7 @@ impl Ends {
             events: Vec::with_capacity(EVENTS),
             blocked: Vec::new(),
             closed: 0,
+            pings: 0,
             busy,
         })
     }
@@ -326,6 +329,10 @@ impl Ends {
                     work.message(now, number, &rest[payload], self)?;
                 }
                 Piece::Other { length } => used += length,
+                Piece::Ping { length } => {
+                    used += length;
+                    self.pings += 1;
+                }
                 Piece::None => break,
             }
         }
@@ -362,8 +369,17 @@ impl Ends {
 
 /// What stands at the start of the received bytes.
 enum Piece {
-    Message { length: usize, payload: std::ops::Range<usize> },
-    Other { length: usize },
+    Message {
+        length: usize,
+        payload: std::ops::Range<usize>,
+    },
+    Other {
+        length: usize,
+    },
+    /// Answered already.
+    Ping {
+        length: usize,
+    },
     None,
 }
 
@@ -460,7 +476,7 @@ impl Stream {
             },
         };
         self.write(&frame(opcode, &payload))?;
-        Ok(Piece::Other { length })
+        Ok(if opcode == Opcode::Pong { Piece::Ping { length } } else { Piece::Other { length } })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Registrations, each of a user of its own.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::digest::{Attempts, Client, Side, Verdict};
@@ -26,6 +28,9 @@ pub(crate) enum Manner {
     Challenged,
     /// With credentials for a nonce that is known: one request.
     Refreshed,
+    /// As [`Manner::Challenged`], on a WebSocket that is opened just before: pages that come back after their server
+    /// was away.
+    Arriving,
 }
 
 /// A user at an end.
@@ -52,6 +57,8 @@ pub(crate) struct Figures {
 /// Registrations at a pace.
 pub(crate) struct Registrations {
     users: Vec<User>,
+    /// Where WebSockets are opened for those who arrive.
+    opens: Option<(SocketAddr, Option<Arc<rustls::ClientConfig>>)>,
     run: u32,
     manner: Manner,
     pace: Pace,
@@ -64,13 +71,28 @@ pub(crate) struct Registrations {
 impl Registrations {
     /// One user for each of `ends`: `u0`, `u1` and so on.
     pub(crate) fn new(ends: impl IntoIterator<Item = usize>, run: u32) -> Self {
-        let users = ends.into_iter().enumerate().map(|(number, end)| {
-            let name = user_name(number);
+        Self::of(ends.into_iter().enumerate().map(|(number, end)| (user_name(number), end)), run)
+    }
+
+    /// So many users whose pages are not connected yet.
+    pub(crate) fn away(
+        users: usize,
+        run: u32,
+        server: SocketAddr,
+        tls: Option<Arc<rustls::ClientConfig>>,
+    ) -> Self {
+        Self { opens: Some((server, tls)), ..Self::new(vec![0; users], run) }
+    }
+
+    /// These users at these ends.
+    pub(crate) fn of(users: impl IntoIterator<Item = (String, usize)>, run: u32) -> Self {
+        let users = users.into_iter().map(|(name, end)| {
             let client = Client::with_password(name.as_bytes(), PASSWORD.as_bytes());
             User { name, end, client, attempts: Attempts::default(), sequence: 0, sent: None }
         });
         Self {
             users: users.collect(),
+            opens: None,
             run,
             manner: Manner::Challenged,
             pace: Pace::new(1, 0),
@@ -133,6 +155,9 @@ impl Work for Registrations {
                 self.open += 1;
             }
             user.attempts = Attempts::default();
+            if let Some((server, tls)) = &self.opens {
+                user.end = ends.page(*server, tls.as_ref())?;
+            }
             self.send(number, self.manner == Manner::Refreshed, ends)?;
         }
         self.figures.late = self.pace.late;
@@ -154,7 +179,7 @@ impl Work for Registrations {
         let current = response.cseq().is_ok_and(|cseq| cseq.number == user.sequence) && user.end == end;
         match response.status() {
             Some(100) => Ok(()),
-            Some(401) if current && self.manner == Manner::Challenged => {
+            Some(401) if current && self.manner != Manner::Refreshed => {
                 self.challenged(number, &response, ends)
             }
             Some(200) if current => {

@@ -38,7 +38,7 @@ fn calls_through(
         count: COUNT,
         ringing: pause,
         talking: pause,
-        pairs: vec![Pair { caller, from: outsider("c0"), to, callee, contact }],
+        pairs: vec![Pair { caller, from: outsider("c0"), to, callee, contact, others: Vec::new() }],
         description: 250,
         through_proxy: false,
     };
