@@ -38,6 +38,8 @@ pub enum Cause {
     SdpUnexpectedAnswer,
     /// An answer whose sections are not those of its offer (RFC 3264 §6).
     SdpAnswerMismatch,
+    /// A phone wants its media at a port of ours, where it would go round for ever.
+    SdpMediaLoop,
     /// All ports for phones are in use.
     NoFreePort,
 }
@@ -58,6 +60,7 @@ impl Cause {
             Self::SdpGlare => "SDP-GLARE",
             Self::SdpUnexpectedAnswer => "SDP-UNEXPECTED-ANSWER",
             Self::SdpAnswerMismatch => "SDP-ANSWER-MISMATCH",
+            Self::SdpMediaLoop => "SDP-MEDIA-LOOP",
             Self::NoFreePort => "MEDIA-NO-FREE-PORT",
         }
     }
@@ -104,6 +107,9 @@ impl fmt::Display for Cause {
             Self::SdpGlare => f.write_str("both sides made an offer at the same time"),
             Self::SdpUnexpectedAnswer => f.write_str("an answer came without an offer"),
             Self::SdpAnswerMismatch => f.write_str("the answer's media sections are not those of its offer"),
+            Self::SdpMediaLoop => {
+                f.write_str("the session description names a media port of this server as the phone's own")
+            }
             Self::NoFreePort => f.write_str("all media ports for phones are in use: widen the port range"),
         }
     }

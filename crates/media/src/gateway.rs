@@ -4,6 +4,8 @@
 //! branches of the fork: no branch touches it before it answers, and whichever wins, the browser's transport is the
 //! one that it was told first. When browsers are called, each has its leg.
 
+mod anchored;
+mod anchoring;
 mod branch;
 mod browser_end;
 mod call;
@@ -13,6 +15,7 @@ mod picture_requests;
 mod shared;
 mod video;
 
+pub use anchored::Party;
 pub use interface::{
     BranchKey, CallKey, Event, GatewayConfig, KnownPhone, Output, PhoneAddress, SocketId, StartError,
 };
@@ -20,6 +23,7 @@ pub use interface::{
 use crate::demultiplexing::{self, BindingRequest, Class};
 use crate::relay::Relay;
 use crate::{CallReport, Cause, Conversation, Digit, Kind, Side};
+use anchored::AnchoredBranch;
 use branch::Branch;
 use browser_end::BrowserEnd;
 use call::Call;
@@ -119,6 +123,10 @@ impl Gateway {
     /// The open offer of this branch was refused: a final error response to a re-INVITE or UPDATE. What was agreed
     /// before holds on.
     pub fn withdraw(&mut self, call: &CallKey, branch: &BranchKey) {
+        if let Some((id, part)) = self.find_anchored(call, branch) {
+            let branch = self.calls.get_mut(&id).and_then(|call| call.anchored_part(part));
+            return branch.map_or((), AnchoredBranch::withdraw);
+        }
         let Some((id, branch)) = self.find(call, branch) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(branch) = call.branches.iter_mut().find(|known| known.id == branch) else { return };
@@ -146,7 +154,8 @@ impl Gateway {
 
     /// This branch won: the legs of all others are freed.
     pub fn confirm(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) {
-        let Some((id, branch)) = self.find(call, branch) else { return };
+        let part = self.find_anchored(call, branch).or_else(|| self.find(call, branch));
+        let Some((id, branch)) = part else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let others = call.confirm(now, branch);
         call.settle_video(branch, &mut self.shared);
@@ -186,9 +195,9 @@ impl Gateway {
     pub fn end(&mut self, now: Instant, call: &CallKey) {
         let Some(id) = self.names.get(call).copied() else { return };
         self.report(now, id);
-        let branches: Option<Vec<u64>> =
-            self.calls.get(&id).map(|call| call.branches.iter().map(|branch| branch.id).collect());
-        for branch in branches.unwrap_or_default() {
+        let parts: Option<Vec<u64>> =
+            self.calls.get(&id).map(|call| call.parts().map(|(id, _)| id).collect());
+        for branch in parts.unwrap_or_default() {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.remove(now, branch, &mut self.shared);
             }
@@ -201,7 +210,7 @@ impl Gateway {
         let Some(id) = self.names.get(call).copied() else { return };
         let Some(known) = self.calls.get(&id) else { return };
         // By its own name only: a late response of a branch that lost must not end the one that won.
-        let branch = known.branches.iter().find(|known| known.key == *branch).map(|branch| branch.id);
+        let branch = known.parts().find(|(_, key)| *key == branch).map(|(id, _)| id);
         if let Some(branch) = branch {
             self.remove(now, id, branch);
         }
@@ -211,9 +220,11 @@ impl Gateway {
     /// the branch was new and is forgotten: make the offer again, and it is made on other ports.
     pub fn unopened(&mut self, now: Instant, call: &CallKey, branch: &BranchKey) -> bool {
         let Some(id) = self.names.get(call).copied() else { return false };
-        let known =
-            self.calls.get(&id).and_then(|call| call.branches.iter().find(|known| known.key == *branch));
-        let Some(new) = known.filter(|known| known.is_new()).map(|known| known.id) else { return false };
+        let Some(call) = self.calls.get(&id) else { return false };
+        let joined = call.branches.iter().find(|known| known.key == *branch && known.is_new());
+        let anchored = call.anchored.iter().find(|known| known.key == *branch && !known.agreed);
+        let new = joined.map(|branch| branch.id).or_else(|| anchored.map(|branch| branch.id));
+        let Some(new) = new else { return false };
         self.remove(now, id, new);
         true
     }
@@ -328,7 +339,7 @@ impl Gateway {
         let leg = match shared.phone_leg(own.or(phone.reached_at)) {
             Ok(leg) => leg,
             Err(cause) => {
-                if call.branches.is_empty() {
+                if call.parts().next().is_none() {
                     self.report(now, id);
                     self.forget(id);
                 }
@@ -419,7 +430,7 @@ impl Gateway {
 
     /// Frees a branch, and with the last one the call.
     fn remove(&mut self, now: Instant, id: u64, branch: u64) {
-        let last = self.calls.get(&id).is_some_and(|call| call.branches.len() == 1);
+        let last = self.calls.get(&id).is_some_and(|call| call.parts().count() == 1);
         if last {
             self.report(now, id);
         }

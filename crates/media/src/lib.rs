@@ -38,7 +38,8 @@ pub use class::MediaClass;
 pub use conversion::{Conversation, Side};
 pub use format::{Codec, Format};
 pub use gateway::{
-    BranchKey, CallKey, Event, Gateway, GatewayConfig, KnownPhone, Output, PhoneAddress, SocketId, StartError,
+    BranchKey, CallKey, Event, Gateway, GatewayConfig, KnownPhone, Output, Party, PhoneAddress, SocketId,
+    StartError,
 };
 pub use plan::{
     BrowserTransport, Candidate, DtlsRole, EventPair, Feedback, FormatPair, IceTransport, Kind, Negotiated,

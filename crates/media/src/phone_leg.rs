@@ -25,6 +25,17 @@ pub(crate) struct Datagram {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// What a datagram is that goes on as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// RTP, with so many octets of payload.
+    Media(usize),
+    /// RTCP, or what else comes on its port.
+    Control,
+    /// Something else on the port of RTP.
+    Other,
+}
+
 /// The leg toward a phone.
 #[derive(Debug)]
 pub(crate) struct PhoneLeg {
@@ -173,6 +184,93 @@ impl PhoneLeg {
         }
         self.media.learn(from);
         Some(packet)
+    }
+
+    /// A datagram of a phone whose packets go on as they are: what it is, or `None` when it goes nowhere. `clock` knows
+    /// the payload types of the descriptions, and for `one_source` a second one beside the first is a stranger's.
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        port: u16,
+        from: SocketAddr,
+        bytes: &[u8],
+        one_source: bool,
+        clock: impl Fn(u8) -> Option<u32>,
+    ) -> Option<Taken> {
+        if !self.is_admitted(now, port, from) {
+            return None;
+        }
+        let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
+        if bytes.first().is_some_and(|first| (16..64).contains(first)) {
+            // ZRTP, and DTLS: how the two make their keys (RFC 7983 §7).
+            let path = if port == self.port { &mut self.media } else { &mut self.control };
+            path.learn(from);
+            return Some(if port == self.port { Taken::Other } else { Taken::Control });
+        }
+        if control {
+            if !rtp::is_rtcp(bytes) || bytes.first().is_none_or(|first| first >> 6 != 2) {
+                self.unread = self.unread.saturating_add(1);
+                return None;
+            }
+            if port == self.control_port() {
+                self.control.learn(from);
+            }
+            self.control_heard = Some(now);
+            return Some(Taken::Control);
+        }
+        let fits =
+            |packet: &Packet<'_>| clock(packet.payload_type).is_some() || self.media.latched() == Some(from);
+        let Some(packet) = Packet::parse(bytes).or_else(|| Packet::protected(bytes)).filter(fits) else {
+            self.unread = self.unread.saturating_add(1);
+            return None;
+        };
+        if self.media.signalled() == Some(from) && self.media.latched() != Some(from) {
+            self.source.describe();
+        }
+        if one_source && !self.source.admits(now, packet.ssrc) {
+            self.strangers = self.strangers.saturating_add(1);
+            return None;
+        }
+        self.media.learn(from);
+        self.reception.record(now, &packet, clock(packet.payload_type).unwrap_or(8000));
+        Some(Taken::Media(packet.payload.len()))
+    }
+
+    /// The same where nothing is known of what it carries.
+    pub(crate) fn take_any(&mut self, now: Instant, port: u16, from: SocketAddr) -> Option<Taken> {
+        if !self.is_admitted(now, port, from) {
+            return None;
+        }
+        let path = if port == self.port { &mut self.media } else { &mut self.control };
+        path.learn(from);
+        Some(if port == self.port { Taken::Other } else { Taken::Control })
+    }
+
+    /// Whether a datagram may be the phone's; others are counted.
+    fn is_admitted(&mut self, now: Instant, port: u16, from: SocketAddr) -> bool {
+        let path = if port == self.port { &self.media } else { &self.control };
+        if !path.is_described() {
+            self.early = self.early.saturating_add(1);
+            return false;
+        }
+        let admitted = path.admits(now, from, self.second);
+        if !admitted {
+            self.strangers = self.strangers.saturating_add(1);
+        }
+        admitted
+    }
+
+    /// The datagram that takes on what another leg took, as it is; `None` while it is not known where to.
+    pub(crate) fn pass(&mut self, bytes: &[u8], taken: Taken) -> Option<Datagram> {
+        let control = taken == Taken::Control && !self.mux;
+        let (port, path) =
+            if control { (self.control_port(), &self.control) } else { (self.port, &self.media) };
+        let to = path.destination()?;
+        if let Taken::Media(octets) = taken {
+            self.sent.packets = self.sent.packets.saturating_add(1);
+            self.sent.octets = self.sent.octets.saturating_add(u64::try_from(octets).unwrap_or(0));
+        }
+        Some(Datagram { socket: SocketId::Phone(port), to, bytes: bytes.to_vec() })
     }
 
     /// Counts a packet that is relayed; `clock` is that of its payload type.

@@ -132,6 +132,8 @@ pub struct CallReport {
     pub browser: BrowserFigures,
     /// The leg toward the phone that won, or the first.
     pub phone: PhoneFigures,
+    /// In an anchored call, the leg toward the phone that called: then `phone` is the called one, and `browser` nobody.
+    pub caller: Option<PhoneFigures>,
     /// The codec, by its name in descriptions.
     pub codec: Option<&'static str>,
     /// Its pictures, when it has any at the end.
@@ -158,6 +160,14 @@ pub enum MediaCause {
     NoneFromPhone,
     /// No sound from either side.
     NoneAtAll,
+    /// No sound from the caller of an anchored call.
+    NoneFromCaller,
+    /// No sound from the callee of an anchored call.
+    NoneFromCallee,
+    /// No sound from either party of an anchored call.
+    NoneFromParties,
+    /// Nothing from either party of an anchored call for an hour.
+    PartiesGone,
     /// Only strangers sent to the phone's port: its packets come from another address than it signalled.
     PhoneElsewhere,
     /// What the phone sent was not protected with the key that its description gave.
@@ -178,7 +188,10 @@ impl MediaCause {
             Self::DtlsFingerprint => "DTLS-FINGERPRINT",
             Self::NoneFromBrowser => "MEDIA-NONE-FROM-BROWSER",
             Self::NoneFromPhone => "MEDIA-NONE-FROM-PHONE",
-            Self::NoneAtAll => "MEDIA-NONE",
+            Self::NoneAtAll | Self::NoneFromParties => "MEDIA-NONE",
+            Self::PartiesGone => "MEDIA-PARTIES-GONE",
+            Self::NoneFromCaller => "MEDIA-NONE-FROM-CALLER",
+            Self::NoneFromCallee => "MEDIA-NONE-FROM-CALLEE",
             Self::PhoneElsewhere => "MEDIA-PHONE-ELSEWHERE",
             Self::PhoneKeys => "MEDIA-KEYS-MISSING",
             Self::NoDigits => "DTMF-NONE",
@@ -214,6 +227,21 @@ impl fmt::Display for MediaCause {
             Self::NoneAtAll => {
                 "no sound came from either side, though the browser is connected: look at its microphone and at the \
                  firewall between phone and media.ports"
+            }
+            Self::PartiesGone => {
+                "neither party sent anything for an hour: both are gone, or have lost their network"
+            }
+            Self::NoneFromCaller => {
+                "no sound came from the caller: open the media.ports toward it in every firewall on the way, and \
+                 see that the advertised address is reachable from it (media.public_address)"
+            }
+            Self::NoneFromCallee => {
+                "no sound came from the callee: open the media.ports toward it in every firewall on the way, \
+                 and see that the advertised address is reachable from it (media.public_address)"
+            }
+            Self::NoneFromParties => {
+                "no sound came from either party: open the media.ports in every firewall on the way, and see that the \
+                 advertised address is reachable from both (media.public_address)"
             }
             Self::PhoneKeys => {
                 "the phone's packets are not protected with the key that its session description gave, and were dropped: \

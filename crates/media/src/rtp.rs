@@ -52,6 +52,16 @@ impl<'p> Packet<'p> {
         })
     }
 
+    /// Reads a packet of which nothing but the fixed header may be readable, as under SRTP: all after it counts as payload.
+    pub(crate) fn protected(bytes: &'p [u8]) -> Option<Self> {
+        let (header, payload) = bytes.split_first_chunk::<HEADER>()?;
+        let mut plain = *header;
+        plain[0] &= 0xc0;
+        let read = Packet::parse(&plain)?;
+        let Packet { marker, payload_type, sequence, timestamp, ssrc, .. } = read;
+        Some(Self { marker, payload_type, sequence, timestamp, ssrc, payload })
+    }
+
     /// Writes it with a plain header.
     pub(crate) fn write(&self) -> Vec<u8> {
         // With room for its protection.

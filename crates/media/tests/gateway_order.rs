@@ -2,7 +2,7 @@
 
 mod peers;
 
-use media::{Gateway, Side, SocketId};
+use media::{Gateway, Party, Side, SocketId};
 use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, rtp};
 use sip::{Entropy, SeededEntropy};
 use std::time::Duration;
@@ -23,17 +23,21 @@ fn step(world: &mut World, entropy: &mut SeededEntropy, kept: &mut Vec<Vec<u8>>)
     let call = call(&(entropy.number() % 3).to_string());
     let branch = branch(&(entropy.number() % 3).to_string());
     let side = if entropy.number().is_multiple_of(2) { Side::Browser } else { Side::Phone };
+    let party = if side == Side::Phone { Party::Caller } else { Party::Callee };
     let now = world.now;
     let place = entropy.number() as usize % kept.len();
     let description = mutilated(entropy, &kept[place]);
     let gateway: &mut Gateway = &mut world.gateway;
-    match entropy.number() % 12 {
+    match entropy.number() % 17 {
         0..=2 => kept.extend(gateway.offer(now, &call, &branch, side, &description).ok()),
         3..=5 => kept.extend(gateway.answer(now, &call, &branch, side, &description).ok()),
         6 => gateway.confirm(now, &call, &branch),
         7 => gateway.end_branch(now, &call, &branch),
         8 => gateway.withdraw(&call, &branch),
         9 => gateway.expect_phone_at(&call, &branch, address(PHONE).ip()),
+        12 | 13 => kept.extend(gateway.anchor_offer(now, &call, &branch, party, &description, None).ok()),
+        14 | 15 => kept.extend(gateway.anchor_answer(now, &call, &branch, party, &description).ok()),
+        16 => gateway.expect_party_at(&call, &branch, party, address(PHONE).ip()),
         10 if entropy.number().is_multiple_of(4) => gateway.end(now, &call),
         _ => {
             let port = 30_000 + (entropy.number() % 100) as u16;

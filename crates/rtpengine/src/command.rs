@@ -15,6 +15,8 @@ pub enum Peer {
     Phone,
     /// RTP with keys in the description (RFC 4568).
     SecurePhone,
+    /// A phone that talks to another: profile, keys and formats stay what the two make of them.
+    Alike,
 }
 
 /// Which call, and which branch of it.
@@ -137,7 +139,9 @@ fn write_leg<'a>(leg: &'a Leg, entries: &mut Entries<'a>) {
 fn write_offer<'a>(description: &'a Description, entries: &mut Entries<'a>) {
     let (from_browser, to_browser) =
         (description.writer == Peer::Browser, description.reader == Peer::Browser);
-    entries.push((b"transport-protocol", protocol(description.reader).into()));
+    if let Some(protocol) = protocol(description.reader) {
+        entries.push((b"transport-protocol", protocol.into()));
+    }
     // ICE-lite: rtpengine has the address that others are told, and checks nobody. Above all not the caller's
     // browser, which may be talking to another browser at that time, when a page and a phone ring together.
     match (from_browser, to_browser) {
@@ -153,7 +157,7 @@ fn write_offer<'a>(description: &'a Description, entries: &mut Entries<'a>) {
     if to_browser {
         entries.push((b"rtcp-mux", strings(&["offer", "require"])));
         entries.push((b"SDES", strings(&["off"])));
-    } else {
+    } else if description.reader != Peer::Alike {
         entries.push((b"DTLS", "off".into()));
         entries.push((b"rtcp-mux", strings(&["demux"])));
         let secured = description.reader == Peer::SecurePhone;
@@ -179,7 +183,9 @@ fn write_common<'a>(description: &'a Description, entries: &mut Entries<'a>) {
         flags.extend(["generate-mid", "no-rtcp-attribute"]);
     } else {
         entries.push((b"ICE", "remove".into()));
-        flags.push("strip-extmap");
+        if description.reader != Peer::Alike {
+            flags.push("strip-extmap");
+        }
     }
     if description.writer != Peer::Browser {
         // Once the phone was heard, nobody else is. A browser is told by ICE and DTLS.
@@ -189,10 +195,12 @@ fn write_common<'a>(description: &'a Description, entries: &mut Entries<'a>) {
     entries.push((b"replace", strings(&REPLACE)));
 }
 
-const fn protocol(reader: Peer) -> &'static str {
+/// The profile that its reader must have; `None` where it stays as it was written.
+const fn protocol(reader: Peer) -> Option<&'static str> {
     match reader {
-        Peer::Browser => "UDP/TLS/RTP/SAVPF",
-        Peer::Phone => "RTP/AVP",
-        Peer::SecurePhone => "RTP/SAVP",
+        Peer::Browser => Some("UDP/TLS/RTP/SAVPF"),
+        Peer::Phone => Some("RTP/AVP"),
+        Peer::SecurePhone => Some("RTP/SAVP"),
+        Peer::Alike => None,
     }
 }

@@ -30,7 +30,7 @@ const OF_BROWSERS: [&[u8]; 18] = [
 
 /// The description without what its reader has no use for. What is no description comes back as it is.
 pub(crate) fn tidied(description: &[u8], reader: Peer) -> Vec<u8> {
-    if reader == Peer::Browser {
+    if matches!(reader, Peer::Browser | Peer::Alike) {
         return description.to_vec();
     }
     let Ok(mut parsed) = Description::parse(description) else { return description.to_vec() };

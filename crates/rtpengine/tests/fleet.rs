@@ -198,6 +198,23 @@ fn a_phone_sees_nothing_of_webrtc_and_a_browser_is_not_touched_first() {
     assert_eq!(question.get("ICE"), Some("force"));
 }
 
+#[test]
+fn what_two_phones_write_to_each_other_keeps_its_profile_and_its_attributes() {
+    let mut world = World::new(&[1]);
+    world.run(1);
+    let translation = b"v=0\r\nm=audio 9 RTP/SAVP 0\r\na=mid:0\r\na=rtcp-fb:* nack\r\n".to_vec();
+    world.nodes[0].behaviour.translation = translation.clone();
+    let mut between = offer("one", "b1");
+    (between.writer, between.reader) = (Peer::Alike, Peer::Alike);
+    let ticket = world.offer(between);
+    assert_eq!(world.outcome(ticket), Ok(Done::Description(translation)));
+    let question = world.last_question("offer");
+    for name in ["transport-protocol", "DTLS", "SDES", "rtcp-mux", "ICE-lite", "codec"] {
+        assert_eq!(question.get(name), None, "{name}");
+    }
+    assert_eq!(question.get("ICE"), Some("remove"), "no candidates that lead past it");
+}
+
 /// Many calls on bad lines: each question is answered once, and nothing is left.
 #[test]
 fn whatever_the_network_does_each_question_has_one_outcome() {

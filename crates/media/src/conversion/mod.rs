@@ -10,6 +10,7 @@
 //!                                        +---> Plan, for the relay
 //! ```
 
+pub(crate) mod anchored;
 mod browser_end;
 mod description;
 mod exchange;

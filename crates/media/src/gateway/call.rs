@@ -1,5 +1,6 @@
 //! One call: its browser legs, its branches, and what goes from one to the other.
 
+use super::anchored::AnchoredBranch;
 use super::branch::{Branch, SILENT, keep, transmit};
 use super::browser_end::BrowserEnd;
 use super::shared::{Place, Shared};
@@ -21,6 +22,8 @@ pub(super) struct Call {
     pub(super) seed: u64,
     pub(super) browsers: Vec<BrowserEnd>,
     pub(super) branches: Vec<Branch>,
+    /// The branches to phones whose caller is a phone, too.
+    pub(super) anchored: Vec<AnchoredBranch>,
     pub(super) confirmed: Option<u64>,
     pub(super) confirmed_at: Option<Instant>,
     /// The moment for which the call is noted in the gateway's calendar.
@@ -36,6 +39,7 @@ impl Call {
             seed,
             browsers: Vec::new(),
             branches: Vec::new(),
+            anchored: Vec::new(),
             confirmed: None,
             confirmed_at: None,
             noted: Instant::NEVER,
@@ -49,6 +53,23 @@ impl Call {
         let won = || self.branches.iter().position(|branch| Some(branch.id) == self.confirmed);
         let place = known.or_else(won)?;
         self.branches.get_mut(place)
+    }
+
+    /// The anchored branch of that name, or the one that won.
+    pub(super) fn anchored(&self, key: &BranchKey) -> Option<&AnchoredBranch> {
+        let known = self.anchored.iter().find(|branch| branch.key == *key);
+        known.or_else(|| self.anchored.iter().find(|branch| Some(branch.id) == self.confirmed))
+    }
+
+    /// The anchored branch of that number.
+    pub(super) fn anchored_part(&mut self, id: u64) -> Option<&mut AnchoredBranch> {
+        self.anchored.iter_mut().find(|branch| branch.id == id)
+    }
+
+    /// All branches.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (u64, &BranchKey)> {
+        let joined = self.branches.iter().map(|branch| (branch.id, &branch.key));
+        joined.chain(self.anchored.iter().map(|branch| (branch.id, &branch.key)))
     }
 
     pub(super) fn browser(&mut self, id: u64) -> Option<&mut BrowserEnd> {
@@ -103,19 +124,23 @@ impl Call {
     pub(super) fn confirm(&mut self, now: Instant, branch: u64) -> Vec<u64> {
         self.confirmed = Some(branch);
         self.confirmed_at.get_or_insert(now);
-        let Some(won) = self.branches.iter().find(|known| known.id == branch) else { return Vec::new() };
-        let browser = won.browser;
-        if let Some(end) = self.browser(browser) {
+        let won = self.branches.iter().find(|known| known.id == branch);
+        if let Some(end) = won.map(|won| won.browser).and_then(|browser| self.browser(browser)) {
             end.active = Some(branch);
             if let Some(leg) = &mut end.leg {
                 leg.await_browser(now);
             }
         }
-        self.branches.iter().map(|known| known.id).filter(|known| *known != branch).collect()
+        self.parts().map(|(known, _)| known).filter(|known| *known != branch).collect()
     }
 
     /// Frees a branch, and the browser leg that only it used.
     pub(super) fn remove(&mut self, now: Instant, branch: u64, shared: &mut Shared) {
+        if let Some(position) = self.anchored.iter().position(|known| known.id == branch) {
+            self.anchored.remove(position).free(shared);
+            self.confirmed = self.confirmed.filter(|confirmed| *confirmed != branch);
+            return;
+        }
         let Some(position) = self.branches.iter().position(|known| known.id == branch) else { return };
         let mut branch = self.branches.remove(position);
         free_video(&mut branch, shared);
@@ -242,6 +267,9 @@ impl Call {
         bytes: &[u8],
         shared: &mut Shared,
     ) {
+        if let Some(anchored) = self.anchored_part(branch) {
+            return anchored.receive(now, port, from, bytes, shared);
+        }
         let Some(known) = self.branches.iter_mut().find(|known| known.id == branch) else { return };
         if known.video.as_ref().is_some_and(|video| video.phone.port() == port & !1) {
             return self.receive_picture(now, branch, port, from, bytes, shared);
@@ -307,13 +335,20 @@ impl Call {
     /// The next moment at which something is due.
     pub(super) fn next(&self) -> Instant {
         let legs = self.browsers.iter().filter_map(|end| end.leg.as_ref()).map(BrowserLeg::next_timeout);
-        legs.chain(self.branches.iter().map(Branch::next)).min().unwrap_or(Instant::NEVER)
+        let anchored = self.anchored.iter().map(AnchoredBranch::next);
+        legs.chain(self.branches.iter().map(Branch::next)).chain(anchored).min().unwrap_or(Instant::NEVER)
     }
 
     /// Does what is due.
     pub(super) fn timeout(&mut self, now: Instant, shared: &mut Shared) {
         for branch in &mut self.branches {
             keep(now, branch, shared);
+        }
+        for branch in self.anchored.iter_mut() {
+            if branch.is_gone(now) {
+                let (call, branch) = (self.key.clone(), branch.key.clone());
+                shared.event(Event::Failed { call, branch, cause: MediaCause::PartiesGone });
+            }
         }
         let ends: Vec<u64> = self.browsers.iter().map(|end| end.id).collect();
         for end in ends {

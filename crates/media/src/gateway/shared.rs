@@ -134,6 +134,13 @@ impl Shared {
         self.outputs.push_back(Output::Close { port: port.saturating_add(1) });
     }
 
+    /// Whose port this is, if it is one of ours for phones.
+    pub(super) fn place_of(&self, address: SocketAddr) -> Option<Place> {
+        let ip = address.ip().to_canonical();
+        let ours = self.phone_addresses.iter().any(|phones| [phones.bound, phones.advertised].contains(&ip));
+        self.phones.get(&(address.port() & !1)).copied().filter(|_| ours)
+    }
+
     pub(super) fn browser_transport(&self, credentials: &Credentials) -> BrowserTransport {
         BrowserTransport {
             ufrag: credentials.fragment.clone(),

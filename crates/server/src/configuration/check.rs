@@ -11,6 +11,7 @@ use super::error::Problem;
 use super::file::{File, Placed};
 use super::{Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
 use crate::log::Level;
+use crate::media_joining::Anchor;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -208,6 +209,19 @@ fn media(file: &mut File<'_>) -> Media {
             }
         }
         media.rtpengine = nodes.into_iter().map(|node| node.value).collect();
+    }
+    if let Some(anchor) = file.parsed("media", "anchor", values::anchor) {
+        let needs_fleet = anchor.value == Anchor::Always && media.rtpengine.is_empty();
+        if needs_fleet {
+            let message = "always needs rtpengine: the built-in gateway anchors calls between phones only; write phones";
+            file.report(anchor.span, message.to_owned());
+        } else if anchor.value != Anchor::Never && !media.gateway {
+            file.report(
+                anchor.span,
+                "nothing goes through a gateway that is switched off (gateway)".to_owned(),
+            );
+        }
+        media.anchor = anchor.value;
     }
     media
 }
@@ -475,6 +489,20 @@ mod tests {
             problems("[registrar]\nminimum_expires = \"1h\"\n")[0].starts_with("2:19: the times must rise")
         );
         assert!(problems("[registrar]\nminimum_expires = \"1h\"\ndefault_expires = \"1h\"").is_empty());
+    }
+
+    #[test]
+    fn which_calls_are_anchored_is_one_of_three_words_and_always_needs_rtpengine() {
+        let anchored = |text: &str| check(text, Path::new("")).unwrap().media.anchor;
+        assert_eq!(anchored(""), Anchor::Never);
+        assert_eq!(anchored("[media]\nanchor = \"phones\""), Anchor::Phones);
+        assert_eq!(
+            anchored("[media]\nanchor = \"always\"\nrtpengine = [\"udp:10.0.0.5:2223\"]"),
+            Anchor::Always
+        );
+        assert!(problems("[media]\nanchor = \"sometimes\"")[0].contains("never, phones and always"));
+        assert!(problems("[media]\nanchor = \"always\"")[0].contains("needs rtpengine"));
+        assert!(problems("[media]\ngateway = false\nanchor = \"phones\"")[0].contains("switched off"));
     }
 
     #[test]

@@ -201,7 +201,11 @@ const TABLE: [Section; 10] = [
                 Default("true"),
                 "Whether browsers from which no UDP gets through may connect over TCP (RFC 6544).",
             ),
-            key("ports", Default("\"16384-32767\""), "The UDP ports for phones, two for each call."),
+            key(
+                "ports",
+                Default("\"16384-32767\""),
+                "The UDP ports for phones, two for each call; four for one between two phones (anchor).",
+            ),
             key(
                 "sdes",
                 Default("\"tls\""),
@@ -226,6 +230,13 @@ const TABLE: [Section; 10] = [
                 Default("true"),
                 "Whether a page is told by INFO which keys a phone presses: its script learns nothing of telephone events\n\
                  in the sound.",
+            ),
+            key(
+                "anchor",
+                Default("\"never\""),
+                "Which calls go through the gateway although their two sides could talk directly: never any; phones, those\n\
+                 between two phones, which behind NAT often do not reach each other; or always, those between two browsers,\n\
+                 too, for which rtpengine is needed. What two phones send each other passes as it is.",
             ),
             key(
                 "public_address",

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
-use crate::media_joining::Sdes;
+use crate::media_joining::{Anchor, Sdes};
 pub(crate) use error::ConfigurationError;
 pub(crate) use keys::example;
 
@@ -77,6 +77,8 @@ pub(crate) struct Media {
     pub(crate) transcoding: bool,
     /// Whether pages are told by INFO which keys phones press.
     pub(crate) digits_to_pages: bool,
+    /// Which calls between two of a kind go through us.
+    pub(crate) anchor: Anchor,
     /// The addresses that browsers and phones are told, if they are not the machine's own: one of each family.
     pub(crate) advertise: Vec<IpAddr>,
     /// The rtpengine nodes that join instead of this process.
@@ -106,6 +108,7 @@ impl Default for Media {
             suites: SdesSuite::ALL.to_vec(),
             transcoding: true,
             digits_to_pages: true,
+            anchor: Anchor::default(),
             advertise: Vec::new(),
             rtpengine: Vec::new(),
         }

@@ -7,7 +7,7 @@ use media::SdesSuite;
 use sip::Transport;
 
 use super::MediaNode;
-use crate::media_joining::Sdes;
+use crate::media_joining::{Anchor, Sdes};
 
 /// A range of ports: `16384-32767`, at least two.
 pub(crate) fn port_range(text: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
@@ -25,6 +25,16 @@ pub(crate) fn sdes(text: &str) -> Result<Sdes, String> {
         "always" => Ok(Sdes::Anywhere),
         "never" => Ok(Sdes::Nowhere),
         _ => Err(format!("{text} is none of tls, always and never")),
+    }
+}
+
+/// `never`, `phones` or `always`.
+pub(crate) fn anchor(text: &str) -> Result<Anchor, String> {
+    match text {
+        "never" => Ok(Anchor::Never),
+        "phones" => Ok(Anchor::Phones),
+        "always" => Ok(Anchor::Always),
+        _ => Err(format!("{text} is none of never, phones and always")),
     }
 }
 

@@ -116,14 +116,36 @@ impl BuiltIn {
                 if matches!(step, Step::Offer { replaces: true, .. }) {
                     gateway.withdraw(call, branch);
                 }
-                let translated = match step {
-                    Step::Offer { .. } => {
-                        gateway.offer_knowing(now, call, branch, from, description, &phone.known)?
+                match phone.anchored {
+                    Some(anchored) => {
+                        let party = anchored.writer;
+                        let translated = match step {
+                            Step::Offer { .. } => gateway.anchor_offer(
+                                now,
+                                call,
+                                branch,
+                                party,
+                                description,
+                                phone.known.reached_at,
+                            )?,
+                            _ => gateway.anchor_answer(now, call, branch, party, description)?,
+                        };
+                        if let Some(address) = phone.writes_from {
+                            gateway.expect_party_at(call, branch, party, address);
+                        }
+                        translated
                     }
-                    _ => gateway.answer(now, call, branch, from, description)?,
-                };
-                expect_phone(&mut gateway, call, branch, from, phone.writes_from);
-                translated
+                    None => {
+                        let translated = match step {
+                            Step::Offer { .. } => {
+                                gateway.offer_knowing(now, call, branch, from, description, &phone.known)?
+                            }
+                            _ => gateway.answer(now, call, branch, from, description)?,
+                        };
+                        expect_phone(&mut gateway, call, branch, from, phone.writes_from);
+                        translated
+                    }
+                }
             };
             // Ports must be open before anybody is told of them: where another program has one, others are tried.
             self.unopened.set(false);

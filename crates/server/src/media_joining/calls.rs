@@ -1,8 +1,9 @@
 //! The calls between browsers and phones: what the messages of each mean to those who must translate them.
 //!
 //! A call is joined where a description that a browser wrote goes to a phone, or the other way round. What goes
-//! from browser to browser or from phone to phone passes untouched and is not remembered here. Each branch of a
-//! forked INVITE is known by the branch parameter that the proxy wrote into Via: it comes back on top of every
+//! from browser to browser or from phone to phone passes untouched and is not remembered here, unless the
+//! configuration wants it anchored: then its description is rewritten where it passes. In such a branch the callee is
+//! said to be of the other side, for the two must be told apart; it is not. Each branch of a forked INVITE is known by the branch parameter that the proxy wrote into Via: it comes back on top of every
 //! response (RFC 3261 §16.7).
 //!
 //! An INVITE without a description says nothing of its caller, and its answer rides in an ACK that belongs to no
@@ -13,8 +14,9 @@ use core::time::Duration;
 use std::collections::HashMap;
 
 use media::{BranchKey, CallKey, Side};
-use sip::{Instant, Message, Method, Transport};
+use sip::{HeaderName, Instant, Message, Method, Transport, Via};
 
+use super::anchor::Anchor;
 use super::negotiation::{Meaning, Negotiation, Request};
 use super::reading::{has_description, other, side_before, side_of, tag, transaction, writer};
 
@@ -61,6 +63,8 @@ struct Branch {
     negotiation: Negotiation,
     /// Between which sides it stands is known: its media goes through the gateway.
     joined: bool,
+    /// Both of its sides are what the caller is, and its media goes through us as it is.
+    anchored: bool,
     /// The kind of the hop to which the INVITE went: requests of the callee come back from there.
     beyond: Option<Side>,
 }
@@ -86,10 +90,23 @@ struct Call {
 /// page. Each passage is joined by itself. They are told apart by the hop from which a message came.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
+    anchor: Anchor,
     by_call_id: HashMap<Vec<u8>, Vec<Call>>,
 }
 
 impl Calls {
+    /// No calls yet. `anchor`: which of those between two of a kind will be remembered here, too.
+    pub(crate) fn new(anchor: Anchor) -> Self {
+        Self { anchor, ..Self::default() }
+    }
+
+    /// The caller's kind where a branch is anchored: the callee's is the same.
+    pub(crate) fn anchored(&self, key: &CallKey, branch: &BranchKey) -> Option<Side> {
+        let call_id = key.as_bytes().split(|octet| *octet == 0).next()?;
+        let call = self.by_call_id.get(call_id)?.iter().find(|call| call.key == *key)?;
+        call.branches.get(branch).filter(|branch| branch.anchored).map(|_| call.caller)
+    }
+
     /// Whether nothing is joined.
     pub(crate) fn is_empty(&self) -> bool {
         self.by_call_id.is_empty()
@@ -108,7 +125,7 @@ impl Calls {
         }
         let passages = self.by_call_id.get_mut(&call_id)?;
         let (call, from, key) = passages.iter_mut().find_map(|call| {
-            let (from, key) = call.sender(request)?;
+            let (from, key) = call.sender(request).filter(|_| !call.comes_again(request))?;
             Some((call, from, key))
         })?;
         let meaning = call.branches.get_mut(&key)?.negotiation.request(now, read(request, from)?);
@@ -119,7 +136,8 @@ impl Calls {
         let described = has_description(request);
         let caller = if described { writer(request)? } else { side_before(request)? };
         let full = self.by_call_id.len() >= LIMIT && !self.by_call_id.contains_key(&call_id);
-        if (described && caller == side_of(to)) || full {
+        let alike = described && caller == side_of(to);
+        if (alike && !self.anchor.covers(caller)) || full {
             return None;
         }
         let caller_tag = tag(request.from());
@@ -131,7 +149,14 @@ impl Calls {
         if passages.iter().any(|call| call.caller_tag != caller_tag) {
             return None;
         }
-        let known = passages.iter().position(|call| call.caller == caller && call.before == before);
+        // A proxy beyond us sent it back to us: it is anchored once.
+        let again = passages.iter().any(|call| call.comes_again(request));
+        if alike && again {
+            return None;
+        }
+        let known = passages
+            .iter()
+            .position(|call| call.caller == caller && call.before == before && !call.comes_again(request));
         let place = known.unwrap_or(passages.len());
         if known.is_none() {
             if place == MOST_PASSAGES {
@@ -143,6 +168,7 @@ impl Calls {
         let call = passages.get_mut(place)?;
         let branch = call.branches.entry(key.clone()).or_default();
         branch.joined |= described;
+        branch.anchored |= alike;
         let callee = tag(request.to());
         if !callee.is_empty() && branch.tags.is_empty() {
             branch.tags.push(callee);
@@ -157,7 +183,7 @@ impl Calls {
         let call_id = response.call_id().ok()?;
         let via = transaction(response)?;
         let call = self.by_call_id.get_mut(call_id)?.iter_mut().find(|call| call.knows(&via))?;
-        let step = call.response(now, response);
+        let step = call.response(now, response, self.anchor);
         if call.branches.is_empty() {
             call.consequences = vec![Consequence::CallOver(call.key.clone())];
         }
@@ -267,6 +293,17 @@ impl Call {
         self.branches.values().any(|branch| branch.negotiation.knows(via))
     }
 
+    /// Whether a request has passed an anchored branch of this call on its way: a proxy beyond us sent it back to us, and
+    /// here it is on the next stretch.
+    fn comes_again(&self, request: &Message) -> bool {
+        let anchored = || self.branches.values().filter(|branch| branch.anchored);
+        anchored().next().is_some()
+            && request.values(HeaderName::Via).skip(1).any(|via| {
+                let branch = Via::parse(via).ok().and_then(|via| via.branch().map(BranchKey::new));
+                branch.is_some_and(|via| anchored().any(|branch| branch.negotiation.knows(&via)))
+            })
+    }
+
     fn step(&mut self, branch: BranchKey, meaning: Meaning) -> Option<Step> {
         let call = self.key.clone();
         match meaning {
@@ -282,7 +319,7 @@ impl Call {
         }
     }
 
-    fn response(&mut self, now: Instant, response: &Message) -> Option<Step> {
+    fn response(&mut self, now: Instant, response: &Message, anchor: Anchor) -> Option<Step> {
         if response.cseq().ok()?.method == Method::Cancel {
             // It has the Via of the request that is cancelled (RFC 3261 §9.1), and answers nothing of it.
             return None;
@@ -298,7 +335,9 @@ impl Call {
             return self.branch_refused(key);
         }
         if !branch.joined && has_description(response) {
-            if writer(response) != Some(other(self.caller)) {
+            let alike = writer(response) != Some(other(self.caller));
+            branch.anchored = alike && anchor.covers(self.caller);
+            if alike && !branch.anchored {
                 // Both speak the same: they need nobody between them.
                 self.branches.remove(&key);
                 return None;

@@ -312,3 +312,81 @@ fn a_request_that_passes_again_on_its_way_to_a_phone_is_translated_once() {
     let step = calls.request(Instant::ZERO, &from_hop(&reinvite("z6", PHONE), "UDP"), Transport::Udp);
     assert_eq!(step, None);
 }
+
+#[test]
+fn between_two_phones_a_call_is_anchored_if_that_is_wanted_and_between_two_pages_only_if_always() {
+    for (anchor, phones, pages) in
+        [(Anchor::Never, false, false), (Anchor::Phones, true, false), (Anchor::Always, true, true)]
+    {
+        for (description, to, wanted, kind) in
+            [(PHONE, Transport::Udp, phones, Side::Phone), (BROWSER, Transport::Wss, pages, Side::Browser)]
+        {
+            let mut calls = Calls::new(anchor);
+            let step = calls.request(Instant::ZERO, &invite("z1", description), to);
+            assert_eq!(step, wanted.then(|| offer("z1", kind)));
+            assert_eq!(calls.anchored(&call(), &key("z1")), wanted.then_some(kind));
+            let step = calls.response(Instant::ZERO, &ok("z1", description));
+            let answer = Step::Answer { call: call(), branch: key("z1"), from: other(kind) };
+            assert_eq!(step, wanted.then_some(answer));
+        }
+    }
+}
+
+#[test]
+fn an_anchored_call_goes_on_and_ends_as_a_joined_one_does() {
+    let mut calls = Calls::new(Anchor::Phones);
+    calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Udp).unwrap();
+    calls.response(Instant::ZERO, &ok("z1", PHONE)).unwrap();
+    assert_eq!(calls.after_response(&ok("z1", PHONE)), [Consequence::BranchWon(call(), key("z1"))]);
+    let reinvite = message("INVITE sip:x@example.com SIP/2.0", "z2", "b", "a", "7 INVITE", PHONE);
+    assert_eq!(calls.request(Instant::ZERO, &reinvite, Transport::Udp), Some(offer("z1", Side::Browser)));
+    let refusal = message("SIP/2.0 488 No", "z2", "b", "a", "7 INVITE", "");
+    assert_eq!(calls.response(Instant::ZERO, &refusal), None);
+    assert_eq!(calls.after_response(&refusal), [Consequence::OfferRefused(call(), key("z1"))]);
+    let bye = message("BYE sip:x@example.com SIP/2.0", "z3", "a", "b", "2 BYE", "");
+    assert_eq!(calls.after_request(&bye), Some(Consequence::CallOver(call())));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn a_late_offer_of_the_callers_own_kind_is_anchored_if_that_is_wanted() {
+    let late = |anchor| {
+        let mut calls = Calls::new(anchor);
+        let bare = "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z1\r\n\
+                    Via: SIP/2.0/UDP 192.0.2.7;branch=x\r\nFrom: <sip:x@example.com>;tag=a\r\n\
+                    To: <sip:y@example.com>\r\nCall-ID: one\r\nCSeq: 1 INVITE\r\n\r\n";
+        calls.request(Instant::ZERO, &Message::parse(bare.as_bytes()).unwrap(), Transport::Udp);
+        calls.response(Instant::ZERO, &ok("z1", PHONE))
+    };
+    assert_eq!(late(Anchor::Never), None);
+    assert_eq!(late(Anchor::Phones), Some(offer("z1", Side::Browser)));
+}
+
+/// The INVITE to bob's phone, sent back to us by a proxy beyond: our Via of the first time is below.
+fn sent_back(body: &str) -> Message {
+    let text = String::from_utf8(invite("z2", body).as_bytes().to_vec()).unwrap();
+    let vias = "Via: SIP/2.0/UDP 192.0.2.5;branch=beyond\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z1\r\nFrom:";
+    Message::parse(text.replacen("From:", vias, 1).as_bytes()).unwrap()
+}
+
+#[test]
+fn a_call_that_a_proxy_beyond_us_sends_back_is_anchored_once() {
+    let mut calls = Calls::new(Anchor::Phones);
+    calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Udp).unwrap();
+    assert_eq!(calls.request(Instant::ZERO, &sent_back(PHONE), Transport::Udp), None);
+    assert_eq!(calls.response(Instant::ZERO, &ok("z2", PHONE)), None);
+    let answer = Step::Answer { call: call(), branch: key("z1"), from: Side::Browser };
+    assert_eq!(calls.response(Instant::ZERO, &ok("z1", PHONE)), Some(answer));
+}
+
+#[test]
+fn if_it_then_goes_to_a_page_that_stretch_is_joined_by_itself() {
+    let mut calls = Calls::new(Anchor::Phones);
+    calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Udp).unwrap();
+    let step = calls.request(Instant::ZERO, &sent_back(PHONE), Transport::Wss);
+    let Some(Step::Offer { call: stretch, from: Side::Phone, .. }) = step else { panic!("{step:?}") };
+    assert_ne!(stretch, call());
+    calls.response(Instant::ZERO, &ok("z2", BROWSER)).unwrap();
+    calls.after_response(&ok("z2", BROWSER));
+    assert!(calls.response(Instant::ZERO, &ok("z1", PHONE)).is_some(), "the first stretch stands");
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
 
-use media::{BranchKey, CallKey, CallReport, Codec, Event, MediaCause, PhoneKeying, Side};
+use media::{BranchKey, CallKey, CallReport, Codec, Event, MediaCause, PhoneFigures, PhoneKeying, Side};
 use rtpengine::{
     CallFigures, Description, Done, Fleet, Health, Leg, Limits, NodeConfig, Output, Peer, Ticket,
 };
@@ -17,7 +17,7 @@ use super::joiner::Translation;
 use super::reading::{other, tag};
 use super::refusal::Refusal;
 use super::sockets;
-use super::{MediaJoining, Phone};
+use super::{Anchored, MediaJoining, Phone};
 use crate::Failure;
 use crate::clock::Clock;
 use crate::configuration::MediaNode;
@@ -35,6 +35,8 @@ struct Known {
     browser_tag: Vec<u8>,
     phone_tag: Vec<u8>,
     codec: Option<&'static str>,
+    /// What both sides are, where they are of a kind; the callee has then the other one's tag.
+    anchored: Option<Side>,
 }
 
 /// The fleet, and the sockets toward it.
@@ -122,11 +124,16 @@ impl FleetJoiner {
             }
         };
         let mut description = asked(message, call, branch, from, is_answer);
+        if let Some(anchored) = phone.anchored {
+            let peer = if anchored.kind == Side::Browser { Peer::Browser } else { Peer::Alike };
+            (description.writer, description.reader) = (peer, peer);
+        }
         // A phone that demands keys, or whose signalling is encrypted; what it answers rtpengine sees itself.
         if description.reader == Peer::Phone && matches!(phone.known.keying, PhoneKeying::Demanded(_)) {
             description.reader = Peer::SecurePhone;
         }
         self.note(now, call, from, &description, is_answer);
+        self.note_anchored(call, phone.anchored);
         let ticket = if is_answer {
             self.fleet.borrow_mut().answer(now, description)
         } else {
@@ -170,6 +177,12 @@ impl FleetJoiner {
         if is_answer {
             known.answered.get_or_insert(now);
             known.codec = codec_of(&asked.sdp);
+        }
+    }
+
+    fn note_anchored(&self, call: &CallKey, anchored: Option<Anchored>) {
+        if let (Some(anchored), Some(known)) = (anchored, self.calls.borrow_mut().get_mut(call)) {
+            known.anchored = Some(anchored.kind);
         }
     }
 
@@ -326,10 +339,32 @@ fn codec_of(answer: &[u8]) -> Option<&'static str> {
 }
 
 fn report(known: &Known, answered: Instant, now: Instant, figures: &CallFigures) -> CallReport {
+    let report = joined(known, answered, now, figures);
+    let Some(kind) = known.anchored else { return report };
+    // The caller has the side of its kind, and the callee the other.
+    let of_browser = PhoneFigures {
+        received: report.browser.received,
+        sent: report.browser.sent,
+        ..PhoneFigures::default()
+    };
+    let (caller, callee) =
+        if kind == Side::Browser { (of_browser, report.phone) } else { (report.phone, of_browser) };
+    let heard = |figures: &PhoneFigures| figures.received.traffic.packets > 0;
+    let cause = match (heard(&caller), heard(&callee)) {
+        (true, true) => None,
+        (false, true) => Some(MediaCause::NoneFromCaller),
+        (true, false) => Some(MediaCause::NoneFromCallee),
+        (false, false) => Some(MediaCause::NoneFromParties),
+    };
+    CallReport { browser: Default::default(), phone: callee, caller: Some(caller), cause, ..report }
+}
+
+fn joined(known: &Known, answered: Instant, now: Instant, figures: &CallFigures) -> CallReport {
     let mut report = CallReport {
         duration: now.saturating_since(answered),
         browser: Default::default(),
         phone: Default::default(),
+        caller: None,
         codec: known.codec,
         video: None,
         cause: None,

@@ -8,6 +8,7 @@
 //! The gateway of this process translates at once. A fleet of rtpengine needs a moment: the messages of that call wait
 //! meanwhile, in their order, and go on through the [`Outlet`].
 
+mod anchor;
 mod built_in;
 mod calls;
 mod codec_lists;
@@ -38,13 +39,14 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use media::{CallKey, CallReport, Cause, Event, KnownPhone, MediaCause, Side};
+use media::{CallKey, CallReport, Cause, Event, KnownPhone, MediaCause, Party, PhoneKeying, Side};
 use sip::{Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
 use crate::Failure;
 use crate::clock::Clock;
 use crate::log;
+pub(crate) use anchor::Anchor;
 use built_in::BuiltIn;
 use calls::{Calls, Consequence, Step};
 use codec_lists::{codecs, no_common_codec, refuses_description};
@@ -77,6 +79,17 @@ struct Phone {
     /// Where its signalling comes from, if it wrote the message.
     writes_from: Option<IpAddr>,
     known: KnownPhone,
+    /// In an anchored branch what both sides are; the message is then that of either.
+    anchored: Option<Anchored>,
+}
+
+/// An anchored branch: its media goes through us, though its two sides speak the same.
+#[derive(Clone, Copy)]
+struct Anchored {
+    /// What both are.
+    kind: Side,
+    /// Who wrote the message.
+    writer: Party,
 }
 
 /// What becomes of a message that leaves.
@@ -170,7 +183,7 @@ impl MediaJoining {
             me: Weak::clone(me),
             clock,
             joiner,
-            calls: RefCell::default(),
+            calls: RefCell::new(Calls::new(place.anchor)),
             held: RefCell::default(),
             outlet: RefCell::default(),
             refused: RefCell::default(),
@@ -283,7 +296,8 @@ impl MediaJoining {
         if let Some(call) = self.calls.borrow().begun_by(&request) {
             self.dialogs.borrow_mut().begin(self.clock.now(), &call, &request);
         }
-        if let Some(Step::Offer { call, from, .. }) = &step
+        let anchored = step.as_ref().and_then(|step| self.anchored(step));
+        if let Some(Step::Offer { call, from, .. }) = step.as_ref().filter(|_| anchored.is_none())
             && let Some(dialog) = self.dialogs.borrow_mut().get_mut(call)
         {
             dialog.offered = codecs(request.body());
@@ -294,7 +308,7 @@ impl MediaJoining {
             Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
             Some(Step::Crossing { own }) => refusal::crossing(&request, own),
             Some(step) => {
-                let phone = self.phone_of(&request, hop);
+                let phone = self.phone_of(&request, hop, anchored);
                 match self.joiner.translate(self, &step, &request, &phone) {
                     Translation::Now(outcome) => return self.translated_request(&request, outcome),
                     Translation::Later(ticket) => {
@@ -412,12 +426,15 @@ impl MediaJoining {
         let step = self.calls.borrow_mut().response(self.clock.now(), &response);
         self.dialogs.borrow_mut().response(self.clock.now(), &response);
         self.say_what_waits(&response);
+        let anchored = step.as_ref().and_then(|step| self.anchored(step));
         let remote = Some(flow.remote.ip());
+        // The one who will read it: the caller, where that is a phone.
+        let to_caller = flow.transport.is_websocket() || anchored.is_some();
         let known = KnownPhone {
             keying: self.keying.borrow().of_response(&response, flow.transport),
-            reached_at: if flow.transport.is_websocket() { caller_address(&response) } else { remote },
+            reached_at: if to_caller { caller_address(&response) } else { remote },
         };
-        let phone = Phone { writes_from: remote, known };
+        let phone = Phone { writes_from: remote, known, anchored };
         let inward = match step {
             None => self.explained(&response).map_or(Inward::AsItIs, Inward::Instead),
             Some(Step::Overtaken) => without_description(&response).map_or(Inward::AsItIs, Inward::Instead),
@@ -481,11 +498,25 @@ impl MediaJoining {
     }
 
     /// What is known of the phone to which, or from which, this request goes.
-    fn phone_of(&self, request: &Message, to: &Hop) -> Phone {
-        let keying = self.keying.borrow_mut().of_request(self.clock.now(), request, to.transport());
+    fn phone_of(&self, request: &Message, to: &Hop, anchored: Option<Anchored>) -> Phone {
+        // Two phones agree on their keys by themselves: there is nothing to learn of them.
+        let keying = match anchored {
+            Some(_) => PhoneKeying::Clear,
+            None => self.keying.borrow_mut().of_request(self.clock.now(), request, to.transport()),
+        };
         let writes_from = caller_address(request);
         let reached_at = if to.transport().is_websocket() { writes_from } else { Some(to.address().ip()) };
-        Phone { writes_from, known: KnownPhone { keying, reached_at } }
+        Phone { writes_from, known: KnownPhone { keying, reached_at }, anchored }
+    }
+
+    /// What a step's branch is, if it is anchored.
+    fn anchored(&self, step: &Step) -> Option<Anchored> {
+        let (Step::Offer { call, branch, from, .. } | Step::Answer { call, branch, from }) = step else {
+            return None;
+        };
+        let kind = self.calls.borrow().anchored(call, branch)?;
+        let writer = if *from == kind { Party::Caller } else { Party::Callee };
+        Some(Anchored { kind, writer })
     }
 
     /// The refusal of a description by a party, with both lists of codecs.

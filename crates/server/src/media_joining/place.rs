@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use media::{IceTransport, PhoneAddress, SdesSuite};
 use net::ListenerConfig;
 
-use super::Sdes;
+use super::{Anchor, Sdes};
 use crate::configuration::{Media, MediaNode};
 
 /// The addresses of the gateway's sockets, and what others are told.
@@ -26,6 +26,8 @@ pub(crate) struct MediaPlace {
     pub(crate) transcoding: bool,
     /// Whether pages are told by INFO which keys phones press.
     pub(crate) digits_to_pages: bool,
+    /// Which calls go through us without need.
+    pub(crate) anchor: Anchor,
     /// What the sockets for browsers are.
     pub(crate) transports: Vec<IceTransport>,
     /// The rtpengine nodes that join instead; none, and this process does.
@@ -62,6 +64,7 @@ impl MediaPlace {
             suites: media.suites.clone(),
             transcoding: media.transcoding,
             digits_to_pages: media.digits_to_pages,
+            anchor: media.anchor,
             transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
             fleet: media.rtpengine.clone(),
             advertise: media.advertise.clone(),

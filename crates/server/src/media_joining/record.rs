@@ -44,6 +44,9 @@ pub(super) struct Record<'a> {
     cause: Option<Told<'a>>,
     browser: Option<BrowserSide>,
     phone: Option<PhoneSide>,
+    /// The two of an anchored call, in which there is neither `browser` nor `phone`.
+    caller: Option<PhoneSide>,
+    callee: Option<PhoneSide>,
 }
 
 /// What was wrong.
@@ -131,6 +134,8 @@ impl<'a> Record<'a> {
         cause: Option<(&'a str, String)>,
     ) -> Self {
         let [from, to] = dialog.parties().map(text);
+        let joined = report.filter(|report| report.caller.is_none());
+        let anchored = report.filter(|report| report.caller.is_some());
         Self {
             start: time(dialog.begun),
             answer: dialog.answered.map(time),
@@ -142,8 +147,10 @@ impl<'a> Record<'a> {
             ended_by: dialog.ended_by,
             codec: report.and_then(|report| report.codec),
             cause: cause.map(|(code, sentence)| Told { code, sentence }),
-            browser: report.map(|report| BrowserSide::of(&report.browser)),
-            phone: report.map(|report| PhoneSide::of(&report.phone)),
+            browser: joined.map(|report| BrowserSide::of(&report.browser)),
+            phone: joined.map(|report| PhoneSide::of(&report.phone)),
+            caller: anchored.and_then(|report| report.caller.as_ref()).map(PhoneSide::of),
+            callee: anchored.map(|report| PhoneSide::of(&report.phone)),
         }
     }
 }

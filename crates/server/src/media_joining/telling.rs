@@ -63,6 +63,18 @@ fn sentence(report: &media::CallReport) -> String {
         )
     };
     let over = if report.browser.transport == Some(media::IceTransport::Tcp) { " over TCP" } else { "" };
+    if let Some(caller) = &report.caller {
+        let mut sentence = format!(
+            "{codec} for {} s; caller {}; callee {}",
+            report.duration.as_secs(),
+            leg(&caller.received, &caller.sent, caller.dropped),
+            leg(&report.phone.received, &report.phone.sent, report.phone.dropped)
+        );
+        if let Some(cause) = report.cause {
+            sentence.push_str(&format!("; {}: {cause}", cause.code()));
+        }
+        return sentence;
+    }
     let mut sentence = format!(
         "{codec} for {} s; browser{over} {}; phone {}",
         report.duration.as_secs(),

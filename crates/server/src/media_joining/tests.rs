@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use sip::{Hop, Message, Transport};
 
-use super::{MediaJoining, MediaPlace, Onward};
+use super::{Anchor, MediaJoining, MediaPlace, Onward};
 use crate::clock::Clock;
 use crate::configuration::Media;
 
@@ -17,18 +17,26 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 
 
 /// A server for this machine with these ports for phones.
 fn joining(ports: RangeInclusive<u16>) -> std::rc::Rc<MediaJoining> {
-    let place = MediaPlace::of(&Media { ports, ..Media::default() }, &[]);
+    joining_with(Media { ports, ..Media::default() })
+}
+
+fn joining_with(media: Media) -> std::rc::Rc<MediaJoining> {
+    let place = MediaPlace::of(&media, &[]);
     MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"))
 }
 
 /// The port that a phone is told when a browser's INVITE leaves for it, or `None` when it is refused.
 fn port_told(joining: &MediaJoining, call: &str) -> Option<u16> {
+    told(joining, call, OFFER)
+}
+
+fn told(joining: &MediaJoining, call: &str, offer: &str) -> Option<u16> {
     let invite = format!(
         "INVITE sip:bob@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{call}\r\n\
          Via: SIP/2.0/WS x.invalid;branch=z9hG4bKpage;received=127.0.0.1\r\nFrom: <sip:a@example.com>;tag=a\r\n\
          To: <sip:b@example.com>\r\nCall-ID: {call}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
-         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{OFFER}",
-        OFFER.len()
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{offer}",
+        offer.len()
     );
     let hop = Hop::Address {
         transport: Transport::Udp,
@@ -84,5 +92,22 @@ fn ports_that_were_passed_over_are_not_lost() {
         let told: Vec<_> = ["two", "three", "four", "five"].map(|call| port_told(&joining, call)).into();
         assert!(told.iter().all(Option::is_some), "{told:?}");
         assert_eq!(port_told(&joining, "six"), None, "there are four pairs");
+    });
+}
+
+#[test]
+fn an_anchored_call_passes_over_ports_of_others_too_and_an_unanchored_one_is_left_alone() {
+    on_loop(async {
+        const PHONE: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+                             m=audio 4000 RTP/AVP 0\r\n";
+        let first = eight_free_ports(28_000);
+        // Of the four pairs three are whole, and a call takes two.
+        let _other = UdpSocket::bind((LOCALHOST, first)).expect("free");
+        let media = |anchor| Media { ports: first..=first + 7, anchor, ..Media::default() };
+        assert_eq!(told(&joining_with(media(Anchor::Never)), "one", PHONE), None, "it leaves as it is");
+        let joining = joining_with(media(Anchor::Phones));
+        let port = told(&joining, "two", PHONE).expect("a port");
+        assert!([first + 2, first + 4, first + 6].contains(&port));
+        assert_eq!(told(&joining, "three", PHONE), None, "nothing is left, and that is said");
     });
 }
