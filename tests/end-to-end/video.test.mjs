@@ -1,4 +1,5 @@
 // Two pages with cameras see each other: the server passes their descriptions untouched.
+import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FilmPage } from '../harness/film_page.mjs';
 import { Server } from '../harness/server.mjs';
@@ -12,6 +13,10 @@ describe('two pages with cameras', () => {
     await bob.logged('session remote');
     await bob.answer();
     await alice.logged('confirmed');
+    const [offer, answer] = [await alice.description('local'), await bob.description('local')];
+    assert.deepEqual([offer.type, answer.type], ['offer', 'answer']);
+    assert.equal((await bob.description('remote')).sdp, offer.sdp, 'the offer as it was written');
+    assert.equal((await alice.description('remote')).sdp, answer.sdp, 'the answer as it was written');
     await alice.sees();
     await bob.sees();
     await alice.hears(660);

@@ -40,6 +40,11 @@ export class FilmPage {
     return this.page.evaluate(() => void window.phone.hangUp());
   }
 
+  /** The first description that this page wrote (`local`) or got (`remote`), octet for octet. */
+  description(originator) {
+    return this.page.evaluate((which) => window.phone.descriptions.find((one) => one.originator === which), originator);
+  }
+
   look() {
     return this.page.evaluate(() => window.phone.look());
   }

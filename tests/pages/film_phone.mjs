@@ -1,7 +1,7 @@
 // A small telephone with a camera, over any library of JsSIP's shape. What it is shown can be looked at.
 export function filmPhone({ UA, WebSocketInterface }) {
   const log = [];
-  const phone = (window.phone = { log, session: null });
+  const phone = (window.phone = { log, session: null, descriptions: [] });
   const screen = document.createElement('video');
   Object.assign(screen, { autoplay: true, muted: true, playsInline: true });
   document.body.append(screen);
@@ -19,6 +19,7 @@ export function filmPhone({ UA, WebSocketInterface }) {
       phone.session = session;
       log.push(`session ${originator}`);
       for (const name of ['confirmed', 'ended', 'failed', 'reinvite']) session.on(name, note(name));
+      session.on('sdp', ({ originator, type, sdp }) => phone.descriptions.push({ originator, type, sdp }));
       if (session.connection) look(session.connection);
       else session.on('peerconnection', ({ peerconnection }) => look(peerconnection));
     });
