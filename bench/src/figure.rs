@@ -23,6 +23,11 @@ impl Figure {
         Self { median, least: at(0), most: at(all.len().saturating_sub(1)) }
     }
 
+    /// As a table shows it where all runs mostly agree.
+    pub(crate) fn short(&self, digits: usize) -> String {
+        if self.least == self.most { format!("{:.digits$}", self.median) } else { self.cell(digits) }
+    }
+
     /// As a table shows it.
     pub(crate) fn cell(&self, digits: usize) -> String {
         format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)

@@ -28,20 +28,36 @@ impl Time {
     }
 }
 
-/// Processor, cores, system, date.
+/// Processor, cores, system.
 pub(crate) fn description() -> Outcome<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    let said = |program: &str, argument: &str| -> Outcome<String> {
-        let output = Command::new(program).arg(argument).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
     Ok(format!(
-        "{}, {cores} cores, {} {}, {}",
+        "{}, {cores} cores, {} {}",
         model.map_or("unknown", |(_, model)| model),
-        said("uname", "-s")?,
-        said("uname", "-r")?,
-        said("date", "+%F")?,
+        said("uname", &["-s"])?,
+        said("uname", &["-r"])?,
     ))
+}
+
+/// Today.
+pub(crate) fn date() -> Outcome<String> {
+    said("date", &["+%F"])
+}
+
+/// The revision of the source that is measured, as far as git knows; with a plus if the crates were changed since.
+pub(crate) fn revision() -> String {
+    let revision = said("git", &["rev-parse", "--short=10", "HEAD"]).unwrap_or_default();
+    let changed = said("git", &["status", "--porcelain", "--", "crates"]).is_ok_and(|list| !list.is_empty());
+    match (revision.as_str(), changed) {
+        ("", _) => "unknown".to_owned(),
+        (_, true) => format!("{revision}+"),
+        (_, false) => revision,
+    }
+}
+
+fn said(program: &str, arguments: &[&str]) -> Outcome<String> {
+    let output = Command::new(program).args(arguments).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

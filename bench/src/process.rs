@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
@@ -11,8 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use crate::Outcome;
 
 /// The core of the servers, unless the command line says otherwise.
-const SERVER_CORE: &str = "1";
-static SERVER_CORES: OnceLock<String> = OnceLock::new();
+pub(crate) const SERVER_CORE: &str = "1";
 /// The core of the load.
 pub(crate) const LOAD_CORE: usize = 0;
 /// Ticks of `/proc/PID/stat` in a second (`sysconf(_SC_CLK_TCK)`, 100 on every Linux that matters).
@@ -131,21 +129,16 @@ fn cpu(id: u32) -> Outcome<Cpu> {
     Ok(Cpu { total: Duration::from_nanos(nanoseconds), user: ticks(11)?, system: ticks(12)? })
 }
 
-/// Has a command run on the servers' core, ahead of whatever else the machine does.
-pub(crate) fn on_server_core(program: impl AsRef<std::ffi::OsStr>) -> Command {
+/// Has a command run on these cores, as `taskset` lists them, ahead of whatever else the machine does.
+pub(crate) fn on_cores(cores: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("nice");
-    command.args(["-n", "-15", "taskset", "--cpu-list", server_cores()]).arg(program);
+    command.args(["-n", "-15", "taskset", "--cpu-list", cores]).arg(program);
     command
 }
 
-/// The cores that the servers may run on.
-pub(crate) fn server_cores() -> &'static str {
-    SERVER_CORES.get().map_or(SERVER_CORE, String::as_str)
-}
-
-/// Lets the servers run on these cores, as `taskset` lists them. The first word holds.
-pub(crate) fn set_server_cores(cores: String) {
-    let _ = SERVER_CORES.set(cores);
+/// Processor time of this process so far: of the load.
+pub(crate) fn own_cpu() -> Outcome<Duration> {
+    Ok(cpu(std::process::id())?.total)
 }
 
 /// Takes as many descriptors as this process may, and says how many: servers that it starts have as many.

@@ -35,7 +35,7 @@ impl Rtpengine {
         let free = UdpSocket::bind("127.0.0.1:0")?;
         let listen = free.local_addr()?;
         drop(free);
-        let child = process::on_server_core("rtpengine")
+        let child = process::on_cores(process::SERVER_CORE, "rtpengine")
             .args(["--config-file=none", "--foreground", "--log-stderr", "--interface=127.0.0.1"])
             .arg(format!("--listen-ng={listen}"))
             .args(TUNING)

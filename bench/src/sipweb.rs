@@ -40,7 +40,7 @@ impl Sipweb {
         for user in ["alice", "bob"] {
             add_user(binary, &path, user)?;
         }
-        let mut child = process::on_server_core(binary)
+        let mut child = process::on_cores(process::SERVER_CORE, binary)
             .args(["serve", "--config"])
             .arg(&path)
             .stdout(Stdio::piped())

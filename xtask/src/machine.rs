@@ -22,6 +22,10 @@ const TEST_PACKAGES: [(&str, &str); 12] = [
 /// Kamailio with all that the benchmark gives it to do.
 const KAMAILIO_PACKAGES: [&str; 3] = ["kamailio", "kamailio-websocket-modules", "kamailio-tls-modules"];
 
+/// The same with the other load, by which ours is checked.
+const KAMAILIO_AND_SIPP_PACKAGES: [&str; 4] =
+    ["kamailio", "kamailio-websocket-modules", "kamailio-tls-modules", "sip-tester"];
+
 /// Debian's own compiler for WebAssembly, for machines whose Rust cannot add the target.
 const DEBIAN_WASM_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 
@@ -117,7 +121,8 @@ pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
 pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
     require_make()?;
     let needed: &[&str] = match name {
-        "all" | "signalling" | "idle" | "limit" => &KAMAILIO_PACKAGES,
+        "signalling" | "idle" | "limit" | "memory" | "tuning" => &KAMAILIO_PACKAGES,
+        "all" | "slice" | "sipp" => &KAMAILIO_AND_SIPP_PACKAGES,
         "media" => &["rtpengine-daemon"],
         _ => &[],
     };

@@ -23,10 +23,13 @@ Usage: cargo xtask COMMAND
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
-  bench [NAME]      what it costs, measured on this machine: signalling, idle and limit beside
-                    Kamailio, media beside rtpengine, short-calls; without NAME the first three.
-                    [--runs N] [--seconds N] [--results FILE]; signalling and limit also
-                    [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder]
+  bench [NAME]      what it costs, measured on this machine, beside Kamailio and rtpengine:
+                    signalling idle memory limit bindings cores sipp tuning media short-calls;
+                    [--runs N] [--seconds N] [--results FILE], signalling and limit also
+                    [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder].
+                    Without NAME all of signalling, in the slices that `bench slices` names;
+                    `bench slice NAME..` makes some of them, and `bench report` makes
+                    bench/RESULTS.md of what was kept with --results bench/results.txt
   instructions      the instructions of the hot path, counted by valgrind, beside bench/instructions.txt;
                     with --accept they become the new baseline
   sizes             build, then print the sizes that ARCHITECTURE.md quotes
@@ -90,21 +93,19 @@ fn bench(arguments: &[String]) -> Result<(), Failure> {
     };
     machine::prepare_for_bench(name)?;
     step::announce("The server and the load");
-    step::run(step::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "sipweb",
-        "--package",
-        "sipweb-bench",
-    ]))?;
+    let packages: &[&str] = match name {
+        "report" | "slices" => &["--package", "sipweb-bench"],
+        _ => &["--package", "sipweb", "--package", "sipweb-bench"],
+    };
+    step::run(step::cargo().args(["build", "--release"]).args(packages))?;
     step::announce("The measurement");
     let release = target().join("release");
     step::run(
         step::program(release.join("sipweb-bench"))
             .arg(name)
+            .args(rest)
             .args(["--sipweb".as_ref(), release.join("sipweb").as_os_str()])
-            .args(rest),
+            .current_dir(root()),
     )
 }
 

@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 
 pub(crate) use browser::Browser;
 pub(crate) use phone::Phone;
+pub(crate) use report::table;
 
 use crate::process::{self, Cpu, Process};
+use crate::results::Record;
 use crate::rtpengine::Rtpengine;
 use crate::sipweb::Sipweb;
-use crate::{Options, Outcome};
+use crate::{Options, Outcome, machine};
 use traffic::Traffic;
 
+const PART: &str = "media";
 const CALLS: usize = 200;
 const SECONDS: u64 = 10;
 const RUNS: usize = 5;
@@ -55,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) set_up: Duration,
     /// Memory of a call with media flowing.
     pub(crate) memory: u64,
+    /// Share of the machine's time that the hypervisor took while the packets were counted.
+    pub(crate) stolen: f64,
 }
 
 impl Run {
@@ -64,29 +69,27 @@ impl Run {
     }
 }
 
-/// Measures, prints, and writes the results down.
-pub(crate) fn measure(options: &Options) -> Outcome<()> {
-    process::take_load_core();
+/// Measures.
+pub(crate) fn measure(options: &Options) -> Outcome<Vec<Record>> {
     let calls = options.calls.unwrap_or(CALLS);
     let seconds = Duration::from_secs(options.seconds.unwrap_or(SECONDS));
-    let mut results = [("Sipweb", Vec::new()), ("rtpengine", Vec::new())];
+    let mut records = Vec::new();
     for number in 1..=options.runs.unwrap_or(RUNS) {
-        for (name, runs) in &mut results {
-            let mut contender: Box<dyn Contender> = match *name {
+        for name in ["Sipweb", "rtpengine"] {
+            let mut contender: Box<dyn Contender> = match name {
                 "Sipweb" => Box::new(Sipweb::start(&options.sipweb)?),
                 _ => Box::new(Rtpengine::start()?),
             };
             let run = run(contender.as_mut(), calls, seconds)?;
-            println!("run {number}, {}", report::line(name, &run));
-            runs.push(run);
+            let record = report::record(PART, name, &run)
+                .with("connections", calls)
+                .with("seconds", seconds.as_secs())
+                .with("run", number);
+            println!("run {number}, {}", report::line(&record));
+            records.push(record);
         }
     }
-    let text = report::write(&results, calls, seconds)?;
-    println!("\n{text}");
-    if let Some(path) = &options.results {
-        std::fs::write(path, text)?;
-    }
-    Ok(())
+    Ok(records)
 }
 
 fn run(server: &mut dyn Contender, calls: usize, seconds: Duration) -> Outcome<Run> {
@@ -99,10 +102,12 @@ fn run(server: &mut dyn Contender, calls: usize, seconds: Duration) -> Outcome<R
     times.sort_unstable();
 
     traffic.flow(server, WARM_UP)?;
+    let stolen = machine::Time::now()?;
     let (cpu, heard) = (server.process().cpu()?, traffic.heard());
     traffic.flow(server, seconds)?;
     let relaying = server.process().cpu()?.since(&cpu);
     let packets = traffic.heard().intact - heard.intact;
+    let stolen = machine::Time::now()?.stolen_since(&stolen);
     let memory = server.process().memory()?.saturating_sub(memory) / u64::try_from(calls - 4)?;
     traffic.settle(server)?;
     let all = traffic.heard();
@@ -114,6 +119,7 @@ fn run(server: &mut dyn Contender, calls: usize, seconds: Duration) -> Outcome<R
         setting_up,
         set_up: times[times.len() / 2],
         memory,
+        stolen,
     };
     server.hang_up()?;
     Ok(run)

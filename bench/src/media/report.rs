@@ -1,57 +1,84 @@
 //! The results as a person reads them.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::Run;
 use crate::Outcome;
 use crate::figure::Figure;
-use crate::machine;
-use crate::rtpengine::{self, Rtpengine};
+use crate::results::{Record, groups};
+use crate::rtpengine;
+
+/// One run as it is kept.
+pub(crate) fn record(part: &str, name: &str, run: &Run) -> Record {
+    Record::new(part, name)
+        .with_number("packet", run.per_packet(run.relaying.total))
+        .with_number("user", run.per_packet(run.relaying.user))
+        .with_number("system", run.per_packet(run.relaying.system))
+        .with_number("memory", run.memory as f64)
+        .with_number("set_up_cpu", run.setting_up.as_secs_f64() * 1e3)
+        .with_number("set_up_time", run.set_up.as_secs_f64() * 1e3)
+        .with("packets", run.packets)
+        .with_number("loss", run.loss * 100.0)
+        .with("wrong", run.wrong)
+        .with_number("stolen", run.stolen * 100.0)
+}
 
 /// One run in a line.
-pub(crate) fn line(name: &str, run: &Run) -> String {
+pub(crate) fn line(run: &Record) -> String {
     format!(
-        "{name:<10} {:6.2} us a packet ({:.2} user, {:.2} system), {} packets, loss {:.4} %, {} wrong, {} kB and {:.2} ms a call",
-        run.per_packet(run.relaying.total),
-        run.per_packet(run.relaying.user),
-        run.per_packet(run.relaying.system),
-        run.packets,
-        run.loss * 100.0,
-        run.wrong,
-        run.memory / 1024,
-        run.setting_up.as_secs_f64() * 1e3,
+        "{:<10} {:6.2} us a packet ({:.2} user, {:.2} system), {} packets, loss {:.4} %, {} wrong, {:.0} kB and {:.2} ms a \
+         call, {:.1} % stolen",
+        run.text("server"),
+        run.number("packet"),
+        run.number("user"),
+        run.number("system"),
+        run.text("packets"),
+        run.number("loss"),
+        run.text("wrong"),
+        run.number("memory") / 1024.0,
+        run.number("set_up_cpu"),
+        run.number("stolen"),
     )
 }
 
-/// The table, with the circumstances.
-pub(crate) fn write(results: &[(&str, Vec<Run>)], calls: usize, seconds: Duration) -> Outcome<String> {
-    let [(_, sipweb), (_, rtpengine)] = results else { return Err("two servers are compared".into()) };
-    let mut text = String::from("| | Sipweb | rtpengine | ratio |\n|---|---|---|---|\n");
-    let mut row = |name: &str, digits: usize, figure: &dyn Fn(&Run) -> f64| -> std::fmt::Result {
-        let (ours, theirs) = (Figure::of(sipweb, figure), Figure::of(rtpengine, figure));
-        let ratio = ours.median / theirs.median;
-        let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".into() };
-        writeln!(text, "| {name} | {} | {} | {ratio} |", ours.cell(digits), theirs.cell(digits))
-    };
-    let core = |run: &Run| 1e6 / run.per_packet(run.relaying.total) / 100.0;
-    row("CPU, us a relayed packet", 2, &|run| run.per_packet(run.relaying.total))?;
-    row("of it in user mode", 2, &|run| run.per_packet(run.relaying.user))?;
-    row("of it in the kernel", 2, &|run| run.per_packet(run.relaying.system))?;
-    row("calls a core (derived: 100 packets a second each)", 0, &core)?;
-    row("memory, kB a call", 0, &|run| run.memory as f64 / 1024.0)?;
-    row("CPU, ms to set a call up", 2, &|run| run.setting_up.as_secs_f64() * 1e3)?;
-    row("time, ms to set a call up", 1, &|run| run.set_up.as_secs_f64() * 1e3)?;
-    row("packets relayed in a run", 0, &|run| run.packets as f64)?;
-    row("loss, %", 4, &|run| run.loss * 100.0)?;
-    row("packets harmed", 0, &|run| run.wrong as f64)?;
-    writeln!(
-        text,
-        "\n{calls} calls at a time, {} runs of {} s each, the servers in turn: median (least to most).",
-        sipweb.len(),
-        seconds.as_secs()
-    )?;
-    writeln!(text, "Machine: {}.", machine::description()?)?;
-    writeln!(text, "rtpengine: {}, `{}`.", Rtpengine::version()?, rtpengine::TUNING.join(" "))?;
+/// A figure of a run.
+type Of = fn(&Record) -> f64;
+/// What the table has: its name, digits, and where it comes from.
+const ROWS: [(&str, usize, Of); 11] = [
+    ("CPU, us a relayed packet", 2, |run| run.number("packet")),
+    ("of it in user mode", 2, |run| run.number("user")),
+    ("of it in the kernel", 2, |run| run.number("system")),
+    ("calls a core (derived: 100 packets a second each)", 0, |run| 1e6 / run.number("packet") / 100.0),
+    ("memory, kB a call", 0, |run| run.number("memory") / 1024.0),
+    ("CPU, ms to set a call up", 2, |run| run.number("set_up_cpu")),
+    ("time, ms to set a call up", 1, |run| run.number("set_up_time")),
+    ("packets relayed in a run", 0, |run| run.number("packets")),
+    ("loss, %", 4, |run| run.number("loss")),
+    ("packets harmed", 0, |run| run.number("wrong")),
+    ("stolen, %", 1, |run| run.number("stolen")),
+];
+
+/// The tables, one for each number of calls.
+pub(crate) fn table(records: &[Record]) -> Outcome<String> {
+    let mut text = String::new();
+    for group in groups(records, super::PART) {
+        let (sipweb, rtpengine) = (group.of("Sipweb"), group.of("rtpengine"));
+        text.push_str("| | Sipweb | rtpengine | ratio |\n|---|---|---|---|\n");
+        for (name, digits, of) in ROWS {
+            let (ours, theirs) = (Figure::of(&sipweb, |run| of(run)), Figure::of(&rtpengine, |run| of(run)));
+            let ratio = ours.median / theirs.median;
+            let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".into() };
+            writeln!(text, "| {name} | {} | {} | {ratio} |", ours.cell(digits), theirs.cell(digits))?;
+        }
+        writeln!(
+            text,
+            "\n{} calls at a time, {} runs of {} s each, the servers in turn: median (least to most). rtpengine runs with \
+             `{}`.\n",
+            group.text("connections"),
+            sipweb.len(),
+            group.text("seconds"),
+            rtpengine::TUNING.join(" ")
+        )?;
+    }
     Ok(text)
 }

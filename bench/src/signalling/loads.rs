@@ -7,8 +7,11 @@ use super::generator::registrations::Manner;
 use super::server::{Contender, Needs};
 
 /// Octets of a phone's session description, and of a browser's.
-const PHONES: usize = 250;
+pub(crate) const PHONES: usize = 250;
 const BROWSERS: usize = 2000;
+
+/// Phones on each side; each has a socket of its own.
+pub(crate) const SOCKETS: usize = 8;
 
 /// One load.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,8 @@ pub(crate) enum Kind {
         pause: Duration,
         /// Octets of the session descriptions.
         description: usize,
+        /// Sockets of the phones on each side.
+        phones: usize,
     },
     /// Registrations with digest.
     Registrations { wire: Wire, manner: Manner },
@@ -185,7 +190,7 @@ pub(crate) const LOADS: [Load; 20] = [
 ];
 
 const fn calls(caller: Wire, callee: Wire, dialled: Dialled, pause: Duration, description: usize) -> Kind {
-    Kind::Calls { caller, callee, dialled, pause, description }
+    Kind::Calls { caller, callee, dialled, pause, description, phones: SOCKETS }
 }
 
 impl Load {

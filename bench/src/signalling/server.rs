@@ -32,8 +32,10 @@ const MODULES: [&str; 4] = [
 /// What is told to install where Kamailio is missing.
 const PACKAGES: &str = "kamailio kamailio-websocket-modules kamailio-tls-modules";
 
-/// The options of Kamailio that the results name.
-pub(crate) const KAMAILIO_TUNING: [&str; 8] = ["-x", "fm", "-m", "2048", "-M", "16", "-b", "4194304"];
+/// The options of Kamailio that the results name: its allocator, workers for UDP and for TCP, megabytes for all and for
+/// each, octets of its UDP buffer. A later option of the same name takes the place of an earlier one.
+pub(crate) const KAMAILIO_TUNING: [&str; 12] =
+    ["-x", "fm", "-n", "2", "-N", "2", "-m", "4096", "-M", "16", "-b", "4194304"];
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,14 @@ pub(crate) struct Needs {
     pub(crate) users: usize,
 }
 
+/// The cores of a server, and what it is told beside the usual.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    folder: &'a Path,
+    cores: &'a str,
+    more: &'a [&'a str],
+}
+
 /// A server that runs, until it is dropped.
 pub(crate) struct Server {
     /// Its process.
@@ -79,24 +89,49 @@ pub(crate) struct Server {
     pub(crate) addresses: Addresses,
     /// How pages trust it, where it has TLS.
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
-    /// Starts one. `binary` is Sipweb's.
-    pub(crate) fn start(contender: Contender, binary: &Path, needs: Needs) -> Outcome<Self> {
-        let folder = tempfile::tempdir()?;
+    /// Starts one on these cores. `binary` is Sipweb's; `kamailio` are further options of that.
+    pub(crate) fn start(
+        contender: Contender,
+        binary: &Path,
+        needs: Needs,
+        cores: &str,
+        kamailio: &[&str],
+    ) -> Outcome<Self> {
+        Self::start_in(tempfile::tempdir()?, contender, binary, needs, cores, kamailio)
+    }
+
+    /// Ends the server, and leaves what it has written. Its folder is gone with the value.
+    pub(crate) fn stop(self) -> TempDir {
+        drop(self.process);
+        self.folder
+    }
+
+    /// Starts one in a folder in which there may be something already.
+    pub(crate) fn start_in(
+        folder: TempDir,
+        contender: Contender,
+        binary: &Path,
+        needs: Needs,
+        cores: &str,
+        kamailio: &[&str],
+    ) -> Outcome<Self> {
+        let place = Place { folder: folder.path(), cores, more: kamailio };
         let tls = if needs.tls { Some(make_certificate(folder.path())?) } else { None };
         let (process, addresses) = match contender {
-            Contender::Sipweb => start_sipweb(binary, folder.path(), needs)?,
-            Contender::Kamailio => start_kamailio(folder.path(), needs)?,
-            Contender::Forwarder => start_forwarder()?,
+            Contender::Sipweb => start_sipweb(binary, place, needs)?,
+            Contender::Kamailio => start_kamailio(place, needs)?,
+            Contender::Forwarder => start_forwarder(place)?,
         };
-        Ok(Self { process, addresses, tls, _folder: folder })
+        Ok(Self { process, addresses, tls, folder })
     }
 }
 
-fn start_sipweb(binary: &Path, folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> {
+fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Process, Addresses)> {
+    let folder = place.folder;
     let any = "[\"127.0.0.1:0\"]";
     let mut text = format!("domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {any}\ntcp = {any}\n");
     if needs.websocket {
@@ -116,7 +151,7 @@ fn start_sipweb(binary: &Path, folder: &Path, needs: Needs) -> Outcome<(Process,
     let path = folder.join("sipweb.toml");
     fs::write(&path, text)?;
     write_users(&folder.join("data"), needs.users)?;
-    let ready = ready_line(process::on_server_core(binary).args(["serve", "--config"]).arg(&path))?;
+    let ready = ready_line(process::on_cores(place.cores, binary).args(["serve", "--config"]).arg(&path))?;
     let (process, ready) = ready;
     let address = |key: &str| -> Outcome<SocketAddr> {
         let prefix = format!("{key}=");
@@ -135,6 +170,9 @@ fn start_sipweb(binary: &Path, folder: &Path, needs: Needs) -> Outcome<(Process,
 
 /// The users' file, as `sipweb user add` would write it, a thousand times.
 fn write_users(data: &Path, users: usize) -> Outcome<()> {
+    if data.join("users").exists() {
+        return Ok(());
+    }
     fs::create_dir_all(data)?;
     let mut text = String::new();
     for number in 0..users {
@@ -147,7 +185,7 @@ fn write_users(data: &Path, users: usize) -> Outcome<()> {
     Ok(())
 }
 
-fn start_kamailio(folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> {
+fn start_kamailio(place: Place<'_>, needs: Needs) -> Outcome<(Process, Addresses)> {
     let modules = MODULES.iter().find(|folder| Path::new(folder).join("tm.so").exists());
     let (Some(modules), true) = (modules, Path::new(KAMAILIO).exists()) else {
         return Err(
@@ -162,6 +200,7 @@ fn start_kamailio(folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> 
             .into());
         }
     }
+    let folder = place.folder;
     let configuration = folder.join("kamailio.cfg");
     fs::write(&configuration, KAMAILIO_CONFIGURATION)?;
     fs::write(
@@ -175,8 +214,8 @@ fn start_kamailio(folder: &Path, needs: Needs) -> Outcome<(Process, Addresses)> 
     let (port, tls_port) = (free_port()?, free_port()?);
     let plain: SocketAddr = ([127, 0, 0, 1], port).into();
     let secure: SocketAddr = ([127, 0, 0, 1], tls_port).into();
-    let mut command = process::on_server_core(KAMAILIO);
-    command.args(["-DD", "-E"]).args(KAMAILIO_TUNING).current_dir(folder);
+    let mut command = process::on_cores(place.cores, KAMAILIO);
+    command.args(["-DD", "-E"]).args(KAMAILIO_TUNING).args(place.more).current_dir(folder);
     command.arg("-f").arg(&configuration).arg("-Y").arg(folder).arg("-P").arg(folder.join("pid"));
     command
         .arg("-L")
@@ -222,9 +261,9 @@ fn answers(process: &mut Process, server: SocketAddr, log: &Path) -> Outcome<()>
     waited.map_err(|error| format!("{error}\n{}", fs::read_to_string(log).unwrap_or_default()).into())
 }
 
-fn start_forwarder() -> Outcome<(Process, Addresses)> {
+fn start_forwarder(place: Place<'_>) -> Outcome<(Process, Addresses)> {
     let ourselves = std::env::current_exe()?;
-    let (process, ready) = ready_line(process::on_server_core(ourselves).arg("forward"))?;
+    let (process, ready) = ready_line(process::on_cores(place.cores, ourselves).arg("forward"))?;
     let udp: SocketAddr = ready.rsplit('=').next().unwrap_or_default().trim().parse()?;
     Ok((process, Addresses { udp, tcp: udp, ws: udp, wss: udp }))
 }
@@ -239,7 +278,7 @@ fn ready_line(command: &mut Command) -> Outcome<(Process, String)> {
 }
 
 /// A port that is free for UDP and TCP.
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     loop {
         let socket = TcpListener::bind("127.0.0.1:0")?;
         let port = socket.local_addr()?.port();

@@ -9,18 +9,16 @@ use super::generator::ends::{Ends, Wire, Work};
 use super::generator::handshakes::Handshakes;
 use super::generator::messages::DOMAIN;
 use super::generator::registrations::{Manner, Registrations, user_name};
-use super::loads::{Dialled, Kind, Load};
+use super::loads::{Dialled, Kind, Load, SOCKETS};
 use super::server::{Contender, Server};
 use crate::Outcome;
 
-/// Phones on each side; each has a socket of its own.
-const PHONES: usize = 8;
 /// Users who are called, or register.
 const USERS: usize = 1000;
 /// How long a fork rings before one answers, so that all have rung; and how long the call lasts.
 const FORK_RINGS: Duration = Duration::from_millis(50);
 /// Registrations a second before the measurement.
-const SETTING_UP: u32 = 1000;
+const SETTING_UP: u32 = 2000;
 /// Users who are called by forks.
 const FORKED: usize = 200;
 
@@ -53,8 +51,11 @@ pub(crate) fn set_up(
     run: u32,
 ) -> Outcome<Act> {
     match load.kind {
-        Kind::Calls { caller, callee, dialled, pause, description } => {
-            let pairs = pairs(caller, callee, dialled, server, ends, run)?;
+        Kind::Calls { caller, callee, dialled, pause, description, phones } => {
+            let mut pairs = pairs(caller, callee, dialled, server, ends, run)?;
+            if dialled == Dialled::Address {
+                pairs.truncate(phones);
+            }
             let through_proxy = contender != Contender::Forwarder;
             Ok(Act::Calls(Plan {
                 rate,
@@ -105,17 +106,17 @@ fn pairs(
 ) -> Outcome<Vec<Pair>> {
     if (caller, callee, dialled) == (Wire::Udp, Wire::Udp, Dialled::Address) {
         let phones: Vec<(usize, usize)> =
-            (0..PHONES).map(|_| ends.pair(server.addresses.udp)).collect::<Outcome<_>>()?;
+            (0..SOCKETS).map(|_| ends.pair(server.addresses.udp)).collect::<Outcome<_>>()?;
         return Ok(phones.into_iter().enumerate().map(|(user, (a, b))| pair(user, a, b, ends)).collect());
     }
     let from_pages = matches!(caller, Wire::Ws | Wire::Wss);
     let called = match dialled {
-        Dialled::Address => PHONES,
+        Dialled::Address => SOCKETS,
         Dialled::User if from_pages || callee != Wire::Udp => USERS / 2,
         Dialled::User => USERS,
     };
     let callees = callees(callee, called, server, ends)?;
-    let callers = callers(caller, if from_pages { USERS / 2 } else { PHONES }, server, ends)?;
+    let callers = callers(caller, if from_pages { USERS / 2 } else { SOCKETS }, server, ends)?;
     if dialled == Dialled::User {
         let pages = callers.iter().filter(|_| from_pages);
         register(Registrations::new(callees.iter().chain(pages).copied(), run), ends)?;
@@ -135,7 +136,7 @@ fn pairs(
 }
 
 /// A stranger calls a user by the address of its contact.
-fn pair(user: usize, caller: usize, callee: usize, ends: &Ends) -> Pair {
+pub(crate) fn pair(user: usize, caller: usize, callee: usize, ends: &Ends) -> Pair {
     let contact = ends.get(callee).contact(&user_name(user));
     let to = contact.trim_start_matches("sip:").to_owned();
     Pair { caller, from: outsider(&format!("c{user}")), to, callee, contact, others: Vec::new() }
@@ -143,13 +144,13 @@ fn pair(user: usize, caller: usize, callee: usize, ends: &Ends) -> Pair {
 
 /// Users with several phones, and who calls them.
 fn forks(contacts: usize, server: &Server, ends: &mut Ends, run: u32) -> Outcome<Vec<Pair>> {
-    let callers = callers(Wire::Udp, PHONES, server, ends)?;
+    let callers = callers(Wire::Udp, SOCKETS, server, ends)?;
     let phones: Vec<usize> =
         (0..contacts).map(|_| ends.phone(server.addresses.udp)).collect::<Outcome<_>>()?;
     let bindings = (0..FORKED).flat_map(|user| phones.iter().map(move |end| (user_name(user), *end)));
     register(Registrations::of(bindings, run), ends)?;
     let pairs = (0..FORKED).map(|user| {
-        let mut pair = pair(user, callers[user % PHONES], phones[0], ends);
+        let mut pair = pair(user, callers[user % SOCKETS], phones[0], ends);
         pair.to = format!("{}@{DOMAIN}", user_name(user));
         pair.others =
             phones[1..].iter().map(|end| (*end, ends.get(*end).contact(&user_name(user)))).collect();
@@ -159,16 +160,16 @@ fn forks(contacts: usize, server: &Server, ends: &mut Ends, run: u32) -> Outcome
 }
 
 /// The ends of so many users who are called: phones share theirs, pages have their own.
-fn callees(wire: Wire, users: usize, server: &Server, ends: &mut Ends) -> Outcome<Vec<usize>> {
+pub(crate) fn callees(wire: Wire, users: usize, server: &Server, ends: &mut Ends) -> Outcome<Vec<usize>> {
     let own: Vec<usize> = match wire {
-        Wire::Udp => (0..PHONES).map(|_| ends.phone(server.addresses.udp)).collect::<Outcome<_>>()?,
-        Wire::Tcp => (0..PHONES).map(|_| ends.listener()).collect::<Outcome<_>>()?,
+        Wire::Udp => (0..SOCKETS).map(|_| ends.phone(server.addresses.udp)).collect::<Outcome<_>>()?,
+        Wire::Tcp => (0..SOCKETS).map(|_| ends.listener()).collect::<Outcome<_>>()?,
         Wire::Ws | Wire::Wss => (0..users).map(|_| page(wire, server, ends)).collect::<Outcome<_>>()?,
     };
     Ok((0..users).map(|user| own[user % own.len()]).collect())
 }
 
-fn callers(wire: Wire, count: usize, server: &Server, ends: &mut Ends) -> Outcome<Vec<usize>> {
+pub(crate) fn callers(wire: Wire, count: usize, server: &Server, ends: &mut Ends) -> Outcome<Vec<usize>> {
     let one = |_| match wire {
         Wire::Udp => ends.phone(server.addresses.udp),
         Wire::Tcp => ends.connection(server.addresses.tcp),
@@ -193,7 +194,7 @@ fn tls(wire: Wire, server: &Server) -> Option<Arc<rustls::ClientConfig>> {
 pub(crate) fn register(mut users: Registrations, ends: &mut Ends) -> Outcome<Registrations> {
     let count = users.users();
     users.begin(Manner::Challenged, SETTING_UP, count);
-    let patience = Duration::from_secs(10 + count as u64 / u64::from(SETTING_UP));
+    let patience = Duration::from_secs(10 + 2 * count as u64 / u64::from(SETTING_UP));
     ends.run(&mut users, Instant::now() + patience)?;
     let figures = &users.figures;
     if figures.completed < count {
