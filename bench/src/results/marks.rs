@@ -160,8 +160,9 @@ impl Table {
         mark: f64,
         aim: f64,
     ) -> Outcome<()> {
+        let than = if better == Better::Less { "at most" } else { "at least" };
         let Some(measured) = measured.filter(|it| it.is_finite()) else {
-            writeln!(self.text, "| {what} | - | {mark} | {aim} | not measured |")?;
+            writeln!(self.text, "| {what} | - | {than} {mark} | {aim} | not measured |")?;
             return Ok(());
         };
         let reaches = |goal: f64| match better {
@@ -177,7 +178,6 @@ impl Table {
         } else {
             format!("**missed by {:.0} %**", (measured / mark - 1.0).abs() * 100.0)
         };
-        let than = if better == Better::Less { "at most" } else { "at least" };
         writeln!(self.text, "| {what} | {measured:.digits$} | {than} {mark} | {aim} | {word} |")?;
         Ok(())
     }

@@ -164,7 +164,7 @@ fn ticks(logarithmic: bool, points: &[&(f64, f64, f64, f64)], high: f64) -> Vec<
     all.sort_by(f64::total_cmp);
     let mut ticks: Vec<f64> = Vec::new();
     for x in all {
-        let far = |last: &f64| if logarithmic { x / last > 1.3 } else { (x - last) / high > 0.08 };
+        let far = |last: &f64| if logarithmic { x / last > 1.2 } else { (x - last) / high > 0.08 };
         if ticks.last().is_none_or(far) {
             ticks.push(x);
         }

@@ -117,7 +117,7 @@ fn pictures(records: &[Record]) -> [(&'static str, Chart<'static>); 3] {
         ["Sipweb", "Kamailio", "forwarder"].into_iter().map(|server| line(server, scale)).collect()
     };
     let idle = groups(records, "idle");
-    let memory = ["Kamailio", "Sipweb"].into_iter().flat_map(|server| {
+    let memory = ["Sipweb", "Kamailio"].into_iter().flat_map(|server| {
         idle.iter().map(move |group| Series {
             name: format!("{server}, {}", group.text("wire")),
             points: signalling::idle_points(group, server).into_iter().map(|(x, y)| (x, y, y, y)).collect(),
