@@ -1,8 +1,10 @@
 //! A server's process as `/proc` shows it: processor time, memory, sockets.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
@@ -129,11 +131,32 @@ fn cpu(id: u32) -> Outcome<Cpu> {
     Ok(Cpu { total: Duration::from_nanos(nanoseconds), user: ticks(11)?, system: ticks(12)? })
 }
 
-/// Has a command run on these cores, as `taskset` lists them, ahead of whatever else the machine does.
+/// Has a command run on these cores, as `taskset` lists them, ahead of whatever else the machine does. It ends with this
+/// process, however this ends.
 pub(crate) fn on_cores(cores: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", "-15", "taskset", "--cpu-list", cores]).arg(program);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "nice", "-n", "-15", "taskset", "--cpu-list", cores]).arg(program);
     command
+}
+
+/// How long a server may take to start.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// Starts a server that says `ready:` when it is; returns that line.
+pub(crate) fn ready_line(command: &mut Command) -> Outcome<(Process, String)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = BufReader::new(child.stdout.take().ok_or("no output")?);
+    let process = Process { child };
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let line = output.lines().map_while(Result::ok).find(|line| line.starts_with("ready:"));
+        // Nobody waits any more if it took too long.
+        let _ = tell.send(line);
+    });
+    match told.recv_timeout(STARTING) {
+        Ok(line) => Ok((process, line.ok_or("the server ended instead of starting")?)),
+        Err(_) => Err(format!("the server did not start within {} s", STARTING.as_secs()).into()),
+    }
 }
 
 /// Processor time of this process so far: of the load.

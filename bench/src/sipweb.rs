@@ -1,6 +1,6 @@
 //! The server under test: its process, a page and a desk phone on it, and calls from one to the other.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -40,15 +40,8 @@ impl Sipweb {
         for user in ["alice", "bob"] {
             add_user(binary, &path, user)?;
         }
-        let mut child = process::on_cores(process::SERVER_CORE, binary)
-            .args(["serve", "--config"])
-            .arg(&path)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = BufReader::new(child.stdout.take().ok_or("no output")?);
-        let process = Process { child };
-        let ready = output.lines().map_while(Result::ok).find(|line| line.starts_with("ready:"));
-        let ready = ready.ok_or("the server did not start")?;
+        let mut command = process::on_cores(process::SERVER_CORE, binary);
+        let (process, ready) = process::ready_line(command.args(["serve", "--config"]).arg(&path))?;
         let address = |key: &str| -> Outcome<SocketAddr> {
             let prefix = format!("{key}=");
             let found = ready.split_whitespace().find_map(|word| word.strip_prefix(&prefix));

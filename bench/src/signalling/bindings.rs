@@ -1,10 +1,12 @@
 //! Whether a call costs the same among a thousand bindings and among a million.
 //!
 //! A million registrations would take minutes. So eight phones register, the server is ended, and what its store has of
-//! them is written there again under as many names as are wanted: a million users who share eight phones. Then the server
+//! them is written there again under as many names as are wanted: a million users who share eight phones, each with a
+//! contact of its own. Then the server
 //! is started again, and all of them are called, one after the other.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::generator::calls::Plan;
@@ -24,6 +26,8 @@ const RUNS: usize = 3;
 const SECONDS: u64 = 3;
 const RATE: u32 = 2000;
 const BINDINGS: [usize; 4] = [1000, 10_000, 100_000, 1_000_000];
+/// The number of the first user: with it, all names are of the same length, so that one can stand in another's place.
+const FIRST: usize = 1_000_000;
 /// How long it rings, and how long a call lasts.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Far from each other among the users, whatever their number: the calls go all over the table.
@@ -51,14 +55,17 @@ pub(crate) fn measure(options: &Options) -> Outcome<Vec<Record>> {
 }
 
 fn one(manner: Manner<'_>, bindings: usize, serial: u32) -> Outcome<(run::Run, Duration, u64)> {
-    let needs = Needs { users: SOCKETS, ..Needs::default() };
+    let needs = Needs { users: SOCKETS, first_user: FIRST, ..Needs::default() };
     let server = manner.start(Contender::Sipweb, needs)?;
     let empty = server.process.memory()?;
     let mut ends = Ends::new(manner.busy)?;
     let phones = stage::callees(Wire::Udp, SOCKETS, &server, &mut ends)?;
     let callers = stage::callers(Wire::Udp, SOCKETS, &server, &mut ends)?;
-    stage::register(Registrations::new(phones.iter().copied(), 1_000_000 + serial), &mut ends)?;
+    let users = phones.iter().enumerate().map(|(user, end)| (user_name(FIRST + user), *end));
+    stage::register(Registrations::of(users, 1_000_000 + serial), &mut ends)?;
 
+    // The flow of a binding has the server's address in it.
+    let needs = Needs { udp: Some(server.addresses.udp), ..needs };
     let folder = server.stop();
     write_bindings(&folder.path().join("data"), bindings)?;
     let begun = Instant::now();
@@ -66,16 +73,12 @@ fn one(manner: Manner<'_>, bindings: usize, serial: u32) -> Outcome<(run::Run, D
         Server::start_in(folder, Contender::Sipweb, manner.sipweb, needs, manner.cores, manner.kamailio)?;
     let started = begun.elapsed();
     let memory = server.process.memory()?.saturating_sub(empty);
-    for end in phones.iter().chain(&callers) {
-        ends.turn_to(*end, server.addresses.udp)?;
-    }
 
     let calls = usize::try_from(u64::from(RATE) * manner.span.as_secs())?;
     let pairs = (0..calls.min(bindings)).map(|call| {
         let user = (call * STRIDE) % bindings;
-        let phone = user % SOCKETS;
-        let mut pair = stage::pair(phone, callers[call % SOCKETS], phones[phone], &ends);
-        pair.to = format!("{}@{DOMAIN}", user_name(user));
+        let mut pair = stage::pair(FIRST + user, callers[call % SOCKETS], phones[user % SOCKETS], &ends);
+        pair.to = format!("{}@{DOMAIN}", user_name(FIRST + user));
         pair
     });
     let plan = Plan {
@@ -91,24 +94,32 @@ fn one(manner: Manner<'_>, bindings: usize, serial: u32) -> Outcome<(run::Run, D
     Ok((run, started, memory))
 }
 
-/// Writes what the store has of the first users again, under as many names.
-fn write_bindings(data: &std::path::Path, count: usize) -> Outcome<()> {
+/// Writes what the store has of the first users again, under as many names, each with a contact of its own.
+fn write_bindings(data: &Path, count: usize) -> Outcome<()> {
     let directory = store::Directory::open(data)?;
     let mut bindings = store::Bindings::open(&directory)?;
     let known = bindings.load();
-    let record = |user: usize| {
-        let name = format!("{}@{DOMAIN}", user_name(user % SOCKETS));
-        let found = known.iter().find(|(aor, _)| aor.ends_with(name.as_bytes()));
-        found.ok_or_else(|| format!("{name} has no binding in the store"))
-    };
     for user in SOCKETS..count {
-        let (aor, value) = record(user)?;
-        let (before, name) = (user_name(user % SOCKETS), user_name(user));
-        let aor = String::from_utf8(aor.clone())?.replacen(&before, &name, 1);
-        bindings.put(aor.as_bytes(), value)?;
+        let (before, name) = (user_name(FIRST + user % SOCKETS), user_name(FIRST + user));
+        let found = known.iter().find(|(aor, _)| find(aor, before.as_bytes()).is_some());
+        let (aor, record) = found.ok_or_else(|| format!("{before} has no binding in the store"))?;
+        bindings.put(&renamed(aor, before.as_bytes(), &name), &renamed(record, before.as_bytes(), &name))?;
     }
     bindings.flush()?;
     Ok(())
+}
+
+/// The same bytes with another name in them, which is as long.
+fn renamed(bytes: &[u8], before: &[u8], name: &str) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    while let Some(place) = find(&bytes, before) {
+        bytes[place..place + before.len()].copy_from_slice(name.as_bytes());
+    }
+    bytes
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
 }
 
 /// Says what was found.

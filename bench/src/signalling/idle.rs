@@ -146,7 +146,7 @@ fn run(
 ) -> Outcome<Record> {
     let took = Instant::now();
     let count = steps.last().copied().unwrap_or_default();
-    let needs = Needs { websocket: true, tls: wire == Wire::Wss, users: count + FIRST };
+    let needs = Needs { websocket: true, tls: wire == Wire::Wss, users: count + FIRST, ..Needs::default() };
     let server = manner.start(contender, needs)?;
     let mut ends = Ends::new(false)?;
     let memory = |ends: &mut Ends| -> Outcome<f64> {

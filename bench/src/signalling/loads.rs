@@ -219,6 +219,7 @@ impl Load {
             websocket: wires.iter().any(|wire| matches!(wire, Wire::Ws | Wire::Wss)),
             tls: wires.contains(&Wire::Wss),
             users,
+            ..Needs::default()
         }
     }
 

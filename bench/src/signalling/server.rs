@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -69,8 +68,11 @@ pub(crate) struct Needs {
     pub(crate) websocket: bool,
     /// TLS.
     pub(crate) tls: bool,
-    /// Users who may register.
+    /// Users who may register, and the number of the first.
     pub(crate) users: usize,
+    pub(crate) first_user: usize,
+    /// Where it listens for datagrams, if that matters.
+    pub(crate) udp: Option<SocketAddr>,
 }
 
 /// The cores of a server, and what it is told beside the usual.
@@ -133,7 +135,8 @@ impl Server {
 fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Process, Addresses)> {
     let folder = place.folder;
     let any = "[\"127.0.0.1:0\"]";
-    let mut text = format!("domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {any}\ntcp = {any}\n");
+    let udp = needs.udp.map_or_else(|| any.to_owned(), |address| format!("[\"{address}\"]"));
+    let mut text = format!("domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {udp}\ntcp = {any}\n");
     if needs.websocket {
         writeln!(text, "http = {any}")?;
     }
@@ -150,8 +153,9 @@ fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Proce
     )?;
     let path = folder.join("sipweb.toml");
     fs::write(&path, text)?;
-    write_users(&folder.join("data"), needs.users)?;
-    let ready = ready_line(process::on_cores(place.cores, binary).args(["serve", "--config"]).arg(&path))?;
+    write_users(&folder.join("data"), needs)?;
+    let ready =
+        process::ready_line(process::on_cores(place.cores, binary).args(["serve", "--config"]).arg(&path))?;
     let (process, ready) = ready;
     let address = |key: &str| -> Outcome<SocketAddr> {
         let prefix = format!("{key}=");
@@ -169,13 +173,13 @@ fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Proce
 }
 
 /// The users' file, as `sipweb user add` would write it, a thousand times.
-fn write_users(data: &Path, users: usize) -> Outcome<()> {
+fn write_users(data: &Path, needs: Needs) -> Outcome<()> {
     if data.join("users").exists() {
         return Ok(());
     }
     fs::create_dir_all(data)?;
     let mut text = String::new();
-    for number in 0..users {
+    for number in needs.first_user..needs.first_user + needs.users {
         let name = user_name(number);
         let secret = Ha1::new(Algorithm::Md5, name.as_bytes(), REALM.as_bytes(), PASSWORD.as_bytes());
         let hex = secret.hex();
@@ -263,18 +267,9 @@ fn answers(process: &mut Process, server: SocketAddr, log: &Path) -> Outcome<()>
 
 fn start_forwarder(place: Place<'_>) -> Outcome<(Process, Addresses)> {
     let ourselves = std::env::current_exe()?;
-    let (process, ready) = ready_line(process::on_cores(place.cores, ourselves).arg("forward"))?;
+    let (process, ready) = process::ready_line(process::on_cores(place.cores, ourselves).arg("forward"))?;
     let udp: SocketAddr = ready.rsplit('=').next().unwrap_or_default().trim().parse()?;
     Ok((process, Addresses { udp, tcp: udp, ws: udp, wss: udp }))
-}
-
-/// Starts a server that says `ready:` when it is.
-fn ready_line(command: &mut Command) -> Outcome<(Process, String)> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let output = BufReader::new(child.stdout.take().ok_or("no output")?);
-    let process = Process { child };
-    let line = output.lines().map_while(Result::ok).find(|line| line.starts_with("ready:"));
-    Ok((process, line.ok_or("the server did not start")?))
 }
 
 /// A port that is free for UDP and TCP.

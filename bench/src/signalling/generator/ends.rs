@@ -180,14 +180,6 @@ impl Ends {
         self.add(Wire::Udp, sent_by, Link::Udp(socket))
     }
 
-    /// A phone turns to another server.
-    pub(crate) fn turn_to(&self, end: usize, server: SocketAddr) -> Outcome<()> {
-        match &self.ends[end].link {
-            Link::Udp(socket) => Ok(socket.connect(server)?),
-            _ => Err("only a phone on UDP can turn to another server".into()),
-        }
-    }
-
     /// A phone that connects to the server.
     pub(crate) fn connection(&mut self, server: SocketAddr) -> Outcome<usize> {
         let socket = connect(server)?;
