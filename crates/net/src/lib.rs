@@ -82,5 +82,5 @@ pub use handler::{
 };
 pub use network::{Counters, Listener, Network};
 pub use resolver::{ResolveError, Resolver};
-pub use tls::{Identity, TlsConfig, TlsError, TrustRoots};
+pub use tls::{CertificateTrouble, Identity, TlsConfig, TlsError, TrustRoots};
 pub use websocket::CloseCode;

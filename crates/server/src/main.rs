@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod clock;
 mod command_line;
 mod configuration;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use certificate::Certificate;
 use command_line::{Command, CommandLine};
 use configuration::{Configuration, ConfigurationError};
 
@@ -59,7 +61,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             run::serve_configured(Configuration::read(&path)?).map(|()| ExitCode::SUCCESS)
         }
         Command::Check { file } => {
-            Configuration::read(&file)?;
+            Certificate::of(&Configuration::read(&file)?).tell_trouble();
             print(&format!("{}: all is well\n", file.display()));
             Ok(ExitCode::SUCCESS)
         }

@@ -9,6 +9,7 @@ use store::{Bindings, Directory, Users};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
+use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::log;
@@ -57,7 +58,8 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         .map_err(|error| Failure::Failed(format!("cannot start the event loop: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
-        let tls = configuration.tls.clone();
+        let certificate = Certificate::of(&configuration);
+        certificate.tell_trouble();
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
         let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
@@ -68,7 +70,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
             async move { network.run(server).await }
         });
         (manner.ready)(network.listeners());
-        signals.wait_and_stop(&server, &network, &tls).await;
+        signals.wait_and_stop(&server, &network, &certificate).await;
         timekeeper.abort();
         caretaker.abort();
         hanging_up.abort();
@@ -194,10 +196,13 @@ impl Signals {
 
     /// Waits for the order to stop, and stops: requests in progress may end, WebSockets are told that we go
     /// away. A second order ends the waiting.
-    async fn wait_and_stop(mut self, server: &Server, network: &Network, tls: &net::TlsConfig) {
+    async fn wait_and_stop(mut self, server: &Server, network: &Network, certificate: &Certificate) {
         while !self.stop_or_reload().await {
-            match network.replace_tls(tls) {
-                Ok(()) => log::info("the certificate files were read again"),
+            match network.replace_tls(certificate.files()) {
+                Ok(()) => {
+                    log::info("the certificate files were read again");
+                    certificate.tell_trouble();
+                }
                 Err(error) => log::error(format!("{error}; the certificates stay as they were")),
             }
         }

@@ -128,6 +128,28 @@ fn certificates_are_looked_at_before_a_server_needs_them() {
 }
 
 #[test]
+fn a_certificate_that_clients_will_refuse_is_told_before_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "one");
+    let said_for = |domain: &str| {
+        let configuration = format!(
+            "domain = \"{domain}\"\n[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\ncertificate = \"one.pem\"\nkey = \"one.key\"\n"
+        );
+        let (code, said) = check(folder.path(), &configuration);
+        assert_eq!(code, Some(0), "{said}");
+        said
+    };
+    let said = said_for("pbx.example.com");
+    assert!(
+        said.contains("TLS-CERT-NAME: ")
+            && said.contains("for localhost")
+            && said.contains("pbx.example.com"),
+        "{said}"
+    );
+    assert!(!said_for("localhost").contains("TLS-CERT"));
+}
+
+#[test]
 fn a_taken_port_is_told_with_its_owner_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

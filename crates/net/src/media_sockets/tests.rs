@@ -107,3 +107,39 @@ fn a_closed_socket_frees_its_port_and_is_heard_no_more() {
         drop(again);
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_peer_sent_as_one_is_heard_packet_by_packet_and_answered_in_order() {
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+    use std::os::fd::AsRawFd as _;
+    const AT: &str = "127.0.0.1:27306";
+    with_echoes(&[(7, AT, Peers::Many)], async |_, heard| {
+        let peer = peer(AT, "127.0.0.1:0").await;
+        // Nine packets of six octets and a shorter one.
+        let picture: Vec<u8> = (0..9u8).flat_map(|number| [number; 6]).chain([9, 9]).collect();
+        let cut = [ControlMessage::UdpGsoSegments(&6)];
+        let slices = [std::io::IoSlice::new(&picture)];
+        sendmsg::<()>(peer.as_raw_fd(), &slices, &cut, MsgFlags::empty(), None).expect("sent");
+        for number in 0..9u8 {
+            assert_eq!(answer(&peer).await, Some(vec![number, number, number, number, number, number, 7]));
+        }
+        assert_eq!(answer(&peer).await, Some(vec![9, 9, 7]));
+        assert_eq!(*heard.borrow(), 10);
+    });
+}
+
+#[test]
+fn packets_of_all_lengths_to_one_peer_keep_their_order() {
+    const AT: &str = "127.0.0.1:27307";
+    with_echoes(&[(7, AT, Peers::Many)], async |_, _| {
+        let peer = peer(AT, "127.0.0.1:0").await;
+        let lengths = [5, 5, 5, 3, 3, 9, 9, 9, 1, 1, 9, 5, 60, 60, 2, 60];
+        for (number, length) in (0u8..).zip(lengths) {
+            peer.send(&vec![number; length]).await.expect("sent");
+        }
+        for (number, length) in (0u8..).zip(lengths) {
+            assert_eq!(answer(&peer).await, Some([vec![number; length], vec![7]].concat()), "{number}");
+        }
+    });
+}

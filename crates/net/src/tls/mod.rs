@@ -2,6 +2,7 @@
 //!
 //! TLS 1.2 and 1.3 by rustls with aws-lc-rs; rustls has no older version and no weak suite.
 
+mod examination;
 mod identity;
 mod session;
 
@@ -13,6 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+pub use examination::CertificateTrouble;
 pub(crate) use session::{Session, SessionError};
 
 /// Our certificate and the certificates that we trust.

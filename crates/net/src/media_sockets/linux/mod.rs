@@ -1,23 +1,27 @@
-//! With `epoll`, `recvmmsg` and `sendmmsg`.
+//! With `epoll`, `recvmmsg` and `sendmmsg`, and with packets of one peer joined.
+
+mod reading;
+mod sending;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::rc::Rc;
 
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt};
+use nix::sys::socket::{SockaddrStorage, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{PACKET, Peers, Receive, TURN};
+use super::{Peers, Receive, TURN};
+use reading::Reading;
+use sending::{Sending, Waiting};
 
-/// Sockets looked at in a turn, and packets read from one of many peers.
+/// Sockets looked at in a turn.
 const BATCH: usize = 64;
 /// Packets in a turn that make a relay busy.
 const BUSY: usize = 2;
@@ -38,16 +42,7 @@ pub struct MediaSockets {
 #[derive(Clone)]
 struct Open {
     socket: Rc<UdpSocket>,
-    /// For a socket of many peers, what the system writes about their packets. Each has its own, since addresses of one
-    /// family leave room for no others.
-    batch: Option<Rc<RefCell<MultiHeaders<SockaddrStorage>>>>,
-}
-
-/// What leaves when the turn is over.
-struct Waiting {
-    key: u64,
-    to: SocketAddr,
-    bytes: Vec<u8>,
+    peers: Peers,
 }
 
 /// The queue of sockets on which something has arrived, as the event loop watches it.
@@ -71,9 +66,8 @@ impl AsRawFd for Alarm {
 /// What is used again in every turn.
 struct Room {
     events: Vec<EpollEvent>,
-    packets: Vec<[u8; PACKET]>,
-    /// What the system reads about the packets of a batch. Never used for reading: it keeps the addresses of others.
-    outgoing: MultiHeaders<SockaddrStorage>,
+    reading: Reading,
+    sending: Sending,
 }
 
 impl MediaSockets {
@@ -95,14 +89,15 @@ impl MediaSockets {
     /// # Errors
     /// When the system cannot watch it.
     pub fn open(&self, key: u64, socket: UdpSocket, peers: Peers) -> io::Result<()> {
-        if peers == Peers::Many && setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
-            // Not allowed to pass the system's bound: as much as it lets everybody have.
-            let _ = setsockopt(&socket, sockopt::RcvBuf, &ROOM);
+        if peers == Peers::Many {
+            reading::allow_joined(&socket);
+            if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
+                // Not allowed to pass the system's bound: as much as it lets everybody have.
+                let _ = setsockopt(&socket, sockopt::RcvBuf, &ROOM);
+            }
         }
         self.queue.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
-        let batch = || Rc::new(RefCell::new(MultiHeaders::preallocate(BATCH, None)));
-        let batch = (peers == Peers::Many).then(batch);
-        self.open.borrow_mut().insert(key, Open { socket: Rc::new(socket), batch });
+        self.open.borrow_mut().insert(key, Open { socket: Rc::new(socket), peers });
         Ok(())
     }
 
@@ -114,12 +109,10 @@ impl MediaSockets {
 
     /// Sends a packet, or drops it when the system has no room: media does not wait.
     pub fn send(&self, key: u64, to: SocketAddr, bytes: Vec<u8>) {
-        let open = self.open.borrow();
-        let Some(Open { socket, batch }) = open.get(&key) else { return };
-        if batch.is_some() && self.in_turn.get() {
+        if self.in_turn.get() {
             self.waiting.borrow_mut().push(Waiting { key, to, bytes });
-        } else {
-            let _ = socket.send_to(&bytes, to);
+        } else if let Some(open) = self.open.borrow().get(&key) {
+            let _ = open.socket.send_to(&bytes, to);
         }
     }
 
@@ -175,21 +168,19 @@ impl MediaSockets {
         let mut packets = 0;
         self.in_turn.set(true);
         loop {
-            let Room { events, packets: buffers, outgoing } = room;
+            let Room { events, reading, sending } = room;
             let ready = self.queue.wait(events, EpollTimeout::ZERO).unwrap_or(0);
             let before = packets;
             for event in events.iter().take(ready) {
                 let open = self.open.borrow().get(&event.data()).cloned();
                 // Closed by what came before it.
                 let Some(open) = open else { continue };
-                packets += match &open.batch {
-                    None => one(event.data(), &open.socket, buffers, receive),
-                    Some(batch) => {
-                        many(event.data(), &open.socket, buffers, &mut batch.borrow_mut(), receive)
-                    }
+                packets += match open.peers {
+                    Peers::One => reading.one(event.data(), &open.socket, receive),
+                    Peers::Many => reading.many(event.data(), &open.socket, receive),
                 };
             }
-            self.flush(outgoing);
+            self.flush(sending);
             // More may be there only if a bound was met.
             if packets - before < BATCH || packets >= 8 * BATCH {
                 break;
@@ -199,16 +190,15 @@ impl MediaSockets {
         packets
     }
 
-    /// Sends what waits, by socket.
-    fn flush(&self, outgoing: &mut MultiHeaders<SockaddrStorage>) {
+    /// Sends what waits, by socket and peer: what one peer gets stays in its order.
+    fn flush(&self, sending: &mut Sending) {
         let mut waiting = std::mem::take(&mut *self.waiting.borrow_mut());
-        let mut rest = waiting.as_slice();
-        while let Some(first) = rest.first() {
-            let same = rest.iter().take(BATCH).take_while(|other| other.key == first.key).count();
-            let (batch, after) = rest.split_at(same);
-            rest = after;
-            if let Some(Open { socket, .. }) = self.open.borrow().get(&first.key) {
-                send_all(socket, batch, outgoing);
+        waiting.sort_by_key(|packet| (packet.key, packet.to));
+        for packets in waiting.chunk_by(|one, other| one.key == other.key) {
+            let socket =
+                packets.first().and_then(|first| Some(self.open.borrow().get(&first.key)?.socket.clone()));
+            if let Some(socket) = socket {
+                sending.send(&socket, packets);
             }
         }
         waiting.clear();
@@ -230,63 +220,7 @@ fn watched<T: AsRawFd>(what: T) -> io::Result<AsyncFd<T>> {
 
 impl Room {
     fn new() -> Self {
-        Self {
-            events: vec![EpollEvent::empty(); BATCH],
-            packets: vec![[0; PACKET]; BATCH],
-            outgoing: MultiHeaders::preallocate(BATCH, None),
-        }
-    }
-}
-
-/// Reads one packet: of one peer another is rarely there.
-fn one(key: u64, socket: &UdpSocket, buffers: &mut [[u8; PACKET]], receive: &mut impl Receive) -> usize {
-    // A refusal that came back for what was sent (ICMP) is an error of the next read, and no reason to stop.
-    let Some(buffer) = buffers.first_mut() else { return 0 };
-    let Ok((length, from)) = socket.recv_from(buffer) else { return 0 };
-    receive(key, from, buffer.get(..length).unwrap_or_default());
-    1
-}
-
-/// Reads all packets that are there, up to a bound.
-fn many(
-    key: u64,
-    socket: &UdpSocket,
-    buffers: &mut [[u8; PACKET]],
-    headers: &mut MultiHeaders<SockaddrStorage>,
-    receive: &mut impl Receive,
-) -> usize {
-    let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-        buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-    let flags = MsgFlags::MSG_DONTWAIT;
-    let Ok(messages) = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) else {
-        return 0;
-    };
-    let mut packets = 0;
-    for message in messages {
-        packets += 1;
-        if let (Some(from), Some(bytes)) = (message.address.and_then(address), message.iovs().next()) {
-            receive(key, from, bytes);
-        }
-    }
-    packets
-}
-
-/// Sends packets from one socket in as few calls as the system allows.
-fn send_all(socket: &UdpSocket, batch: &[Waiting], headers: &mut MultiHeaders<SockaddrStorage>) {
-    let mut rest = batch;
-    while !rest.is_empty() {
-        let slices: Vec<[IoSlice<'_>; 1]> = rest.iter().map(|packet| [IoSlice::new(&packet.bytes)]).collect();
-        let to: Vec<Option<SockaddrStorage>> = rest.iter().map(|packet| Some(packet.to.into())).collect();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let sent = match sendmmsg(socket.as_raw_fd(), headers, &slices, &to, [], flags) {
-            Ok(sent) => sent.count(),
-            // No room: what does not leave now is late anyway.
-            Err(Errno::EAGAIN | Errno::ENOBUFS) => return,
-            Err(_) => 0,
-        };
-        // The one after those that left cannot be sent: its own fault or that of its peer.
-        let done = if sent < rest.len() { sent + 1 } else { sent };
-        rest = rest.get(done..).unwrap_or_default();
+        Self { events: vec![EpollEvent::empty(); BATCH], reading: Reading::new(), sending: Sending::new() }
     }
 }
 
