@@ -50,7 +50,7 @@ impl Proxy {
             Some(Method::Cancel) => self.stateless_cancel_branch(job),
             _ => {
                 let received = job.received.first_value(HeaderName::Via).unwrap_or_default();
-                self.key.text(b"ack branch", &[received], 12)
+                self.key.mark(b"ack branch", [received]).to_vec()
             }
         };
         branch.push(b'.');
@@ -66,8 +66,8 @@ impl Proxy {
             adds_path: false,
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
-        if let Ok(bytes) = forward(&forwarding, &means) {
-            self.outbox.transmit(hop, bytes.into());
+        if let Ok(copy) = forward(&forwarding, &means) {
+            self.outbox.transmit(hop, copy.into_bytes().into());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
-use sip::{Hop, Instant, Message, Method};
+use sip::{Builder, Hop, Instant, Message, Method};
 
 use crate::authorization::Reach;
 use crate::config::Role;
@@ -15,7 +15,7 @@ use crate::listeners::is_sendable;
 use crate::output::{Question, ResolveError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
-use crate::response_context::{Branch, BranchState, ContextId, Outcome, ResponseContext};
+use crate::response_context::{Branch, BranchState, ContextId, Outcome, ResponseContext, Sent};
 use crate::target::{Target, Way};
 
 /// What the losers of a fork are told, and show (RFC 3326 §2).
@@ -47,7 +47,7 @@ impl Proxy {
             received: Arc::clone(&job.received),
             flow: job.flow,
             sender: job.sender.clone(),
-            loop_mark: job.loop_mark.clone(),
+            loop_mark: job.loop_mark,
             branches: by_instance(targets, self.config.limits.branches),
             answered: false,
             cancelled: false,
@@ -70,10 +70,8 @@ impl Proxy {
                 transport: job.flow.transport,
             });
         }
-        self.last_context += 1;
-        let id = ContextId(self.last_context);
         let count = context.branches.len();
-        self.contexts.insert(id, context);
+        let id = ContextId(self.contexts.insert(context));
         self.by_server.insert(server, id);
         for branch in 0..count {
             self.begin(now, id, branch);
@@ -83,7 +81,7 @@ impl Proxy {
 
     /// Sets a branch on its way to its target.
     fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         match place.target.way.clone() {
             Way::Flow(flow) => {
@@ -107,7 +105,7 @@ impl Proxy {
         branch: usize,
         result: Result<Vec<Hop>, ResolveError>,
     ) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let length = context.request.as_bytes().len();
         let Some(place) = context.branches.get_mut(branch) else { return };
         match result {
@@ -138,7 +136,7 @@ impl Proxy {
         let hop = self.listeners.pin(hop);
         let token = self.entropy.token(16);
         let adds_path = matches!(self.config.role, Role::Edge { .. });
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         if !is_sendable(hop.address()) {
             return self.end(id, branch, Outcome::Local(404, "the address is none that one may send to"));
@@ -155,8 +153,7 @@ impl Proxy {
             adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
-        let copy = forward(&forwarding, &means).ok().and_then(|bytes| Message::parse(&bytes).ok());
-        let Some(copy) = copy else {
+        let Ok(copy) = forward(&forwarding, &means) else {
             return self.end(id, branch, Outcome::Local(513, "the request is too large to be passed on"));
         };
         if context.is_invite {
@@ -166,22 +163,32 @@ impl Proxy {
         place.hop = Some(hop.clone());
         let key = self.transactions.request(now, hop, copy);
         place.state = BranchState::Trying { key, proceeding: false };
-        self.by_client.insert(key, (id, branch));
+        place.key = Some(key);
+        self.by_client.insert(key, Sent::Branch(id, branch));
         self.watch(id);
     }
 
     /// A response of a branch (RFC 3261 §16.7).
     pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: &Message) {
-        let Some((id, branch)) = self.by_client.get(&key).copied() else { return };
+        let Some(sent) = self.by_client.get(key).copied() else { return };
         let Some(status) = response.status() else { return };
         // Item 3: our Via off.
         let mut edit = response.edit();
         edit.remove_first_value(HeaderName::Via);
         edit.ensure_content_length();
-        let Some(stripped) = edit.finish().ok().and_then(|bytes| Message::parse(&bytes).ok()) else { return };
+        let Ok(stripped) = edit.message() else { return };
         if stripped.header(HeaderName::Via).is_none() {
             return;
         }
+        let (id, branch) = match sent {
+            Sent::Branch(id, branch) => (id, branch),
+            Sent::Answered(server) => {
+                if (200..300).contains(&status) {
+                    self.transactions.respond(now, server, stripped.into_bytes());
+                }
+                return;
+            }
+        };
         let stripped = Arc::new(stripped);
         match status {
             100 => self.provisional(now, id, branch, None),
@@ -193,7 +200,7 @@ impl Proxy {
 
     /// Items 2 and 5: Timer C anew, and on to the caller at once.
     fn provisional(&mut self, now: Instant, id: ContextId, branch: usize, response: Option<&Arc<Message>>) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         if let BranchState::Trying { proceeding, .. } = &mut place.state {
             *proceeding = true;
@@ -218,7 +225,7 @@ impl Proxy {
 
     /// Items 5 and 10: a 2xx goes to the caller, whatever came before it; the other branches are cancelled.
     fn success(&mut self, now: Instant, id: ContextId, branch: usize, response: &Arc<Message>) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         let first = !matches!(place.state, BranchState::Accepted);
         place.state = BranchState::Accepted;
@@ -246,6 +253,7 @@ impl Proxy {
             self.learn_from_success(now, id, response);
         }
         self.watch(id);
+        self.settle(id);
     }
 
     /// A final response other than 2xx: the next address, the next flow, or the end of the branch.
@@ -278,14 +286,14 @@ impl Proxy {
     /// No final response came (§16.7 item 10 by way of §8.1.3.1: as if it were 408), or the request could not be
     /// sent (§16.9: as if it were 503).
     pub(crate) fn branch_failed(&mut self, now: Instant, key: ClientKey, status: u16) {
-        let Some((id, branch)) = self.by_client.get(&key).copied() else { return };
+        let Some(Sent::Branch(id, branch)) = self.by_client.get(key).copied() else { return };
         if self.has_given_up(id, branch) {
             return self.conclude(now, id);
         }
         if self.try_next(now, id, branch, Next::Address) || self.try_next(now, id, branch, Next::Flow) {
             return;
         }
-        let own = self.contexts.get(&id).is_some_and(|context| context.to_own_user);
+        let own = self.contexts.get(id.0).is_some_and(|context| context.to_own_user);
         let outcome = match status {
             408 => Outcome::Local(408, "the called side did not answer in time"),
             _ if own => Outcome::Local(480, "the called phone cannot be reached"),
@@ -297,13 +305,13 @@ impl Proxy {
 
     /// Whether the branch was ended before it said its last word.
     fn has_given_up(&self, id: ContextId, branch: usize) -> bool {
-        let place = self.contexts.get(&id).and_then(|context| context.branches.get(branch));
+        let place = self.contexts.get(id.0).and_then(|context| context.branches.get(branch));
         place.is_none_or(|place| place.given_up || place.has_ended())
     }
 
     /// Sends the branch to its next address, or over another flow of the same instance.
     fn try_next(&mut self, now: Instant, id: ContextId, branch: usize, next: Next) -> bool {
-        let Some(context) = self.contexts.get_mut(&id) else { return false };
+        let Some(context) = self.contexts.get_mut(id.0) else { return false };
         if context.answered || context.cancelled {
             return false;
         }
@@ -328,7 +336,8 @@ impl Proxy {
     }
 
     fn end(&mut self, id: ContextId, branch: usize, outcome: Outcome) {
-        if let Some(place) = self.contexts.get_mut(&id).and_then(|context| context.branches.get_mut(branch)) {
+        if let Some(place) = self.contexts.get_mut(id.0).and_then(|context| context.branches.get_mut(branch))
+        {
             place.state = BranchState::Ended(outcome);
             place.timer_c = None;
         }
@@ -337,7 +346,7 @@ impl Proxy {
 
     /// Cancels every branch that has not ended (§16.10, §9.1).
     pub(crate) fn cancel_branches(&mut self, now: Instant, id: ContextId, reason: Option<&[u8]>) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         for place in &mut context.branches {
             match place.state {
                 BranchState::Trying { key, .. } => self.transactions.cancel(now, key, reason),
@@ -356,13 +365,13 @@ impl Proxy {
     /// Timer C (§16.8), and the end of the patience with a caller whose connection is closed: nobody is there to
     /// answer to, so the phones stop ringing.
     pub(crate) fn timer_c(&mut self, now: Instant, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         if context.abandoned.is_some_and(|at| at <= now) && !context.answered {
             context.abandoned = None;
             context.cancelled = true;
             self.cancel_branches(now, id, Some(CALLER_GONE));
         }
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         for place in &mut context.branches {
             if place.timer_c.is_some_and(|at| at <= now) {
                 place.timer_c = None;
@@ -380,8 +389,11 @@ impl Proxy {
 
     /// Answers the caller once every branch has said its last word (§16.7 items 6 to 9).
     pub(crate) fn conclude(&mut self, now: Instant, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
-        if context.answered || !context.has_ended() {
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
+        if context.answered {
+            return self.settle(id);
+        }
+        if !context.has_ended() {
             return;
         }
         context.answered = true;
@@ -417,6 +429,34 @@ impl Proxy {
                 why,
             });
         }
+        self.settle(id);
+    }
+
+    /// The caller has got its answer and no branch will say anything new: what a finished request is remembered by
+    /// for half a minute is small. One that came over a connection is still found by it: if that breaks before the
+    /// answer is through, the next 2xx goes another way.
+    fn settle(&mut self, id: ContextId) {
+        let Some(context) = self.contexts.get_mut(id.0).filter(|it| it.answered && it.has_ended()) else {
+            return;
+        };
+        let (server, is_invite) = (context.server, context.is_invite);
+        for key in context.branches.iter().filter_map(|branch| branch.key) {
+            if !is_invite {
+                self.by_client.remove(key);
+            } else if let Some(sent) = self.by_client.get_mut(key) {
+                // It may have ended before.
+                *sent = Sent::Answered(server);
+            }
+        }
+        if is_invite && context.flow.transport.is_reliable() {
+            context.branches = Vec::new();
+            if let Some(outline) = outline(&context.received) {
+                context.received = Arc::new(outline);
+                context.request = Arc::clone(&context.received);
+            }
+        } else {
+            self.drop_context(id);
+        }
     }
 
     pub(crate) fn finish(&mut self, now: Instant, key: ServerKey, request: &Message, status: u16) {
@@ -427,53 +467,55 @@ impl Proxy {
 
     /// Keeps the table of Timer C in step with a context.
     pub(crate) fn watch(&mut self, id: ContextId) {
-        let next = self.contexts.get(&id).and_then(ResponseContext::next_timeout);
-        match next {
-            Some(at) => {
-                if let Some(before) = self.timers.insert(id, at) {
-                    self.timer_order.remove(&(before, id));
-                }
-                self.timer_order.insert((at, id));
-            }
-            None => {
-                if let Some(before) = self.timers.remove(&id) {
-                    self.timer_order.remove(&(before, id));
-                }
-            }
-        }
+        let Some(context) = self.contexts.get(id.0) else { return };
+        self.timers.set(id.0.index(), context.next_timeout().unwrap_or(Instant::NEVER));
     }
 
     /// The transaction layer has forgotten a client transaction.
     pub(crate) fn client_ended(&mut self, key: ClientKey) {
-        self.by_client.remove(&key);
+        self.by_client.remove(key);
     }
 
     /// The transaction layer has forgotten the server transaction: nothing more can be answered.
     pub(crate) fn server_ended(&mut self, key: ServerKey) {
-        if let Some(id) = self.by_server.get(&key).copied() {
+        if let Some(id) = self.by_server.get(key).copied() {
             self.drop_context(id);
         }
     }
 
     fn drop_context(&mut self, id: ContextId) {
-        if let Some(at) = self.timers.remove(&id) {
-            self.timer_order.remove(&(at, id));
-        }
-        if let Some(context) = self.contexts.remove(&id) {
-            self.by_server.remove(&context.server);
+        if let Some(context) = self.contexts.remove(id.0) {
+            self.timers.cancel(id.0.index());
+            self.by_server.remove(context.server);
             for place in &context.branches {
                 match place.state {
                     BranchState::Resolving(ask) => {
                         self.waiting.remove(&ask);
                     }
                     BranchState::Trying { key, .. } => {
-                        self.by_client.remove(&key);
+                        self.by_client.remove(key);
                     }
                     BranchState::Resting(_) | BranchState::Accepted | BranchState::Ended(_) => {}
                 }
             }
         }
     }
+}
+
+/// What tells whose request it was, without the rest of it.
+fn outline(request: &Message) -> Option<Message> {
+    const TELLING: [HeaderName; 6] = [
+        HeaderName::Via,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+        HeaderName::Contact,
+    ];
+    let telling = TELLING.into_iter().filter_map(|name| Some((name, request.header(name)?)));
+    let builder = Builder::request(request.method()?, request.request_uri());
+    let builder = telling.fold(builder, |builder, (name, value)| builder.header(name, value));
+    Message::parse(&builder.finish().ok()?).ok()
 }
 
 /// One branch for each instance, its other flows held back (RFC 5626 §7); no more branches than allowed.

@@ -33,10 +33,10 @@ impl Proxy {
         let Ok(job) = job else { return self.finish(now, key, request, 481) };
         let Some(invite) = invite else { return self.unknown_cancelled(now, key, &job) };
         self.respond(now, &job, 200, &[]);
-        let Some(id) = self.by_server.get(&invite).copied() else {
+        let Some(id) = self.by_server.get(invite).copied() else {
             return self.abandon_waiting(now, invite);
         };
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         context.cancelled = true;
         let reason = request.header(HeaderName::Reason);
         self.cancel_branches(now, id, reason);

@@ -168,7 +168,7 @@ impl Proxy {
         if self.upstream().is_none() {
             return;
         }
-        let Some(context) = self.contexts.get(&id) else { return };
+        let Some(context) = self.contexts.get(id.0) else { return };
         let (request, flow) = (context.received.clone(), context.flow);
         if !matches!(request.method(), Some(Method::Register)) {
             return;

@@ -35,7 +35,7 @@ pub(crate) enum Opened {
 
 impl FlowTokens {
     /// Tokens under `key`, for the run of the process that `boot` names.
-    pub(crate) const fn new(key: Key, boot: [u8; 8]) -> Self {
+    pub(crate) fn new(key: Key, boot: [u8; 8]) -> Self {
         Self { key, boot }
     }
 

@@ -40,8 +40,8 @@ pub(crate) struct Means<'a> {
     pub(crate) key: &'a Key,
 }
 
-/// Writes the copy.
-pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Vec<u8>, BuildError> {
+/// Makes the copy.
+pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Message, BuildError> {
     let request = forwarding.request;
     let mut edit = request.edit();
     let incoming = means.listeners.side_of_flow(forwarding.flow);
@@ -75,11 +75,11 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
     edit.prepend(HeaderName::Via, &via(&outgoing, forwarding.branch));
     // RFC 7118 §5: on a WebSocket it may be missing; on a stream it must not.
     edit.ensure_content_length();
-    edit.finish()
+    edit.message()
 }
 
 /// Our Via.
-pub(crate) fn via(side: &Side, branch: &[u8]) -> Vec<u8> {
+pub(crate) fn via(side: &Side<'_>, branch: &[u8]) -> Vec<u8> {
     let mut via = b"SIP/2.0/".to_vec();
     via.extend_from_slice(side.transport.via_token().as_bytes());
     via.push(b' ');
@@ -108,8 +108,8 @@ pub(crate) fn is_dialog_forming(request: &Message) -> bool {
 fn record_routes(
     forwarding: &Forwarding<'_>,
     means: &Means<'_>,
-    incoming: &Side,
-    outgoing: &Side,
+    incoming: &Side<'_>,
+    outgoing: &Side<'_>,
 ) -> Vec<Vec<u8>> {
     let call_id = forwarding.request.header(HeaderName::CallId).unwrap_or_default();
     let is_stranger = *forwarding.sender == Sender::Stranger;
@@ -133,7 +133,12 @@ fn record_routes(
 }
 
 /// The Paths of an edge, the client's side first (RFC 5626 §5.1; two where the transport changes).
-fn paths(forwarding: &Forwarding<'_>, means: &Means<'_>, incoming: &Side, outgoing: &Side) -> Vec<Vec<u8>> {
+fn paths(
+    forwarding: &Forwarding<'_>,
+    means: &Means<'_>,
+    incoming: &Side<'_>,
+    outgoing: &Side<'_>,
+) -> Vec<Vec<u8>> {
     let token = means.tokens.seal(forwarding.flow);
     // §5.1: `ob` only where the client is our neighbour.
     let first_hop = forwarding.request.values(HeaderName::Via).nth(1).is_none();
@@ -173,7 +178,13 @@ fn contact_is_source(request: &Message, flow: &Flow) -> bool {
     address.to_canonical() == flow.remote.ip().to_canonical() && port == flow.remote.port()
 }
 
-fn own_uri(side: &Side, token: Option<&[u8]>, seal: Option<&[u8]>, secure: bool, flags: &[&[u8]]) -> Vec<u8> {
+fn own_uri(
+    side: &Side<'_>,
+    token: Option<&[u8]>,
+    seal: Option<&[u8]>,
+    secure: bool,
+    flags: &[&[u8]],
+) -> Vec<u8> {
     // RFC 3261 §16.6 item 4: with a sips Request-URI the Record-Route is a sips URI too.
     let secure = secure && side.transport.is_secure();
     let mut uri = if secure { b"<sips:".to_vec() } else { b"<sip:".to_vec() };

@@ -11,6 +11,7 @@ use crate::authentication::{Claim, Proof};
 use crate::authorization::{Reach, Sender, Verdict, verdict};
 use crate::config::Role;
 use crate::event::Event;
+use crate::keyed_hash::MARK;
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::key;
@@ -31,7 +32,7 @@ pub(crate) struct Job {
     pub(crate) received: Arc<Message>,
     pub(crate) onward: Preprocessed,
     pub(crate) sender: Sender,
-    pub(crate) loop_mark: Vec<u8>,
+    pub(crate) loop_mark: [u8; MARK],
     /// Whether it has brought credentials that were looked at.
     pub(crate) has_tried: bool,
 }

@@ -1,30 +1,39 @@
 //! Which of our sockets a message goes through, and the name that others are told for it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sip::text::write_decimal;
 use sip::{ConnectionId, Flow, Hop, Transport};
 
 use crate::config::{Config, Listener};
+use crate::registrar::address_of_record::write_address;
 
 /// Our sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Listeners {
-    listeners: Vec<Listener>,
+    listeners: Vec<Named>,
     fallback: String,
+}
+
+/// A socket, and the host that others are told for it, if that does not depend on who they are.
+#[derive(Clone, Debug)]
+struct Named {
+    listener: Listener,
+    host: Option<Vec<u8>>,
 }
 
 /// One side of the proxy, as a Via or a Record-Route names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Side {
+pub(crate) struct Side<'a> {
     /// The host, IPv6 in brackets.
-    pub(crate) host: Vec<u8>,
+    pub(crate) host: Cow<'a, [u8]>,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
     pub(crate) is_ipv6: bool,
 }
 
-impl Side {
+impl Side<'_> {
     /// `host:port`, as in a Via or a URI.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.host);
@@ -36,11 +45,19 @@ impl Side {
 impl Listeners {
     pub(crate) fn new(config: &Config) -> Self {
         let fallback = config.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
-        Self { listeners: config.listeners.clone(), fallback }
+        let named = |listener: &Listener| {
+            let bound = listener.bound.ip();
+            let host = match &listener.advertised_host {
+                Some(name) => Some(in_brackets(name.as_bytes().to_vec())),
+                None => (!bound.is_unspecified()).then(|| address_text(bound)),
+            };
+            Named { listener: listener.clone(), host }
+        };
+        Self { listeners: config.listeners.iter().map(named).collect(), fallback }
     }
 
     /// Our side of a flow.
-    pub(crate) fn side_of_flow(&self, flow: &Flow) -> Side {
+    pub(crate) fn side_of_flow(&self, flow: &Flow) -> Side<'_> {
         let listener = self.listener(flow.transport, |listener| {
             let same_port = listener.bound.port() == flow.local.port();
             let same_address = listener.bound.ip() == flow.local.ip();
@@ -54,17 +71,18 @@ impl Listeners {
     }
 
     /// Our side towards a hop.
-    pub(crate) fn side_of_hop(&self, hop: &Hop) -> Side {
+    pub(crate) fn side_of_hop(&self, hop: &Hop) -> Side<'_> {
         match hop {
             Hop::Flow(flow) => self.side_of_flow(flow),
             Hop::Address { transport, address, .. } => {
                 let listener = self.towards(*transport, address.ip());
                 // Without a socket of that transport the answer comes back over the connection; any name of ours will do.
-                let any = || self.listeners.iter().find(|it| it.bound.is_ipv4() == address.is_ipv4());
+                let any =
+                    || self.listeners.iter().find(|it| it.listener.bound.is_ipv4() == address.is_ipv4());
                 let listener = listener.or_else(any).or(self.listeners.first());
                 let unspecified =
                     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), transport.default_port());
-                let local = listener.map_or(unspecified, |listener| listener.bound);
+                let local = listener.map_or(unspecified, |named| named.listener.bound);
                 self.side(listener, *transport, local, address.ip())
             }
         }
@@ -74,10 +92,10 @@ impl Listeners {
     pub(crate) fn pin(&self, hop: Hop) -> Hop {
         let Hop::Address { transport: Transport::Udp, address, .. } = &hop else { return hop };
         match self.towards(Transport::Udp, address.ip()) {
-            Some(listener) if listener.bound.is_ipv4() == address.is_ipv4() => Hop::Flow(Flow {
+            Some(named) if named.listener.bound.is_ipv4() == address.is_ipv4() => Hop::Flow(Flow {
                 transport: Transport::Udp,
                 connection: ConnectionId(0),
-                local: listener.bound,
+                local: named.listener.bound,
                 remote: *address,
             }),
             _ => hop,
@@ -87,12 +105,12 @@ impl Listeners {
     /// Whether the peer opened this connection: it came in through a listener of ours.
     pub(crate) fn accepted(&self, flow: &Flow) -> bool {
         flow.transport.is_reliable()
-            && self.listeners.iter().any(|listener| {
+            && self.listeners.iter().any(|Named { listener, .. }| {
                 listener.transport == flow.transport && listener.bound.port() == flow.local.port()
             })
     }
 
-    fn towards(&self, transport: Transport, remote: IpAddr) -> Option<&Listener> {
+    fn towards(&self, transport: Transport, remote: IpAddr) -> Option<&Named> {
         self.listener(transport, |listener| {
             let bound = listener.bound.ip();
             u8::from(listener.bound.is_ipv4() == remote.is_ipv4()) * 4
@@ -101,38 +119,50 @@ impl Listeners {
         })
     }
 
-    fn listener(&self, transport: Transport, score: impl Fn(&Listener) -> u8) -> Option<&Listener> {
+    fn listener(&self, transport: Transport, score: impl Fn(&Listener) -> u8) -> Option<&Named> {
         // The first of the best; `max_by_key` would take the last.
         self.listeners
             .iter()
-            .filter(|listener| listener.transport == transport)
+            .filter(|named| named.listener.transport == transport)
             .rev()
-            .max_by_key(|it| score(it))
+            .max_by_key(|named| score(&named.listener))
     }
 
-    fn side(
-        &self,
-        listener: Option<&Listener>,
+    fn side<'a>(
+        &'a self,
+        named: Option<&'a Named>,
         transport: Transport,
         local: SocketAddr,
         remote: IpAddr,
-    ) -> Side {
-        let name = listener.and_then(|listener| listener.advertised_host.as_deref());
-        let bound = listener.map(|listener| listener.bound.ip());
-        let address = [Some(local.ip()), bound].into_iter().flatten().find(|ip| !ip.is_unspecified());
-        let host = match (name, address) {
-            (Some(name), _) => name.to_owned(),
-            (None, Some(address)) => address.to_canonical().to_string(),
-            (None, None) => self.fallback.clone(),
+    ) -> Side<'a> {
+        let bound = named.map(|named| named.listener.bound.ip());
+        let advertised = named.is_some_and(|named| named.listener.advertised_host.is_some());
+        let host = match named.and_then(|named| named.host.as_deref()) {
+            Some(host) if advertised || local.ip().is_unspecified() || bound == Some(local.ip()) => {
+                Cow::Borrowed(host)
+            }
+            _ if !local.ip().is_unspecified() => Cow::Owned(address_text(local.ip())),
+            _ => Cow::Owned(in_brackets(self.fallback.clone().into_bytes())),
         };
-        let host = if host.contains(':') { ["[", &host, "]"].concat() } else { host };
         Side {
-            host: host.into_bytes(),
-            port: listener.map_or_else(|| local.port(), Listener::port),
+            host,
+            port: named.map_or_else(|| local.port(), |named| named.listener.port()),
             transport,
             is_ipv6: remote.to_canonical().is_ipv6(),
         }
     }
+}
+
+/// An address as it stands in a URI.
+fn address_text(address: IpAddr) -> Vec<u8> {
+    let mut text = Vec::with_capacity(16);
+    write_address(&mut text, address.to_canonical());
+    in_brackets(text)
+}
+
+/// RFC 3261 §25.1: IPv6 in brackets.
+fn in_brackets(host: Vec<u8>) -> Vec<u8> {
+    if host.contains(&b':') { [b"[".as_slice(), &host, b"]"].concat() } else { host }
 }
 
 /// Whether a message may be sent there at all: to one host, and to a port (RFC 4475 §3.3.10).

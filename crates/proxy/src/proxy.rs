@@ -1,10 +1,10 @@
 //! The machine: what is handed in, what is given out, and the tables in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use sip::transaction::{ClientKey, Received, ServerKey, Timers, Transactions};
-use sip::{ConnectionId, Entropy, Flow, Hop, Instant, Message, Method};
+use sip::transaction::{Received, ServerKey, Timers, Transactions};
+use sip::{ConnectionId, Deadlines, Entropy, Flow, Hop, Instant, Message, Method, SlotMap, Slots};
 
 use crate::authentication::Authenticator;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
-use crate::response_context::{ContextId, ResponseContext};
+use crate::response_context::{ContextId, ResponseContext, Sent};
 use crate::sources::Sources;
 use crate::target::Target;
 
@@ -43,20 +43,20 @@ pub struct Proxy {
     /// Users whose record the store refused when bindings ran out, and when to offer it again.
     pub(crate) unstored: BTreeSet<Vec<u8>>,
     pub(crate) store_again: Instant,
-    /// In order, so that whatever concerns several of them happens in the same order in every run.
-    pub(crate) contexts: BTreeMap<ContextId, ResponseContext>,
-    pub(crate) last_context: u64,
-    pub(crate) by_server: HashMap<ServerKey, ContextId>,
-    pub(crate) by_client: HashMap<ClientKey, (ContextId, usize)>,
-    /// Timer C of each context, and the contexts in its order.
-    pub(crate) timers: HashMap<ContextId, Instant>,
-    pub(crate) timer_order: BTreeSet<(Instant, ContextId)>,
+    pub(crate) contexts: Slots<ResponseContext>,
+    /// The context of each server transaction that has one.
+    pub(crate) by_server: SlotMap<ContextId>,
+    /// What each client transaction was made for.
+    pub(crate) by_client: SlotMap<Sent>,
+    /// Timer C of each context.
+    pub(crate) timers: Deadlines,
     pub(crate) waiting: HashMap<AskId, Waiting>,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
     pub(crate) outbox: Outbox,
     /// A refusal that is being received leads to a second attempt.
     pub(crate) second_attempt: bool,
-    servers: HashMap<ServerKey, IpAddr>,
+    /// Where the requests in progress came from.
+    servers: SlotMap<IpAddr>,
     sources: Sources,
     pub(crate) now: Instant,
 }
@@ -113,17 +113,15 @@ impl Proxy {
             registering: HashMap::new(),
             unstored: BTreeSet::new(),
             store_again: Instant::NEVER,
-            contexts: BTreeMap::new(),
-            last_context: 0,
-            by_server: HashMap::new(),
-            by_client: HashMap::new(),
-            timers: HashMap::new(),
-            timer_order: BTreeSet::new(),
+            contexts: Slots::new(),
+            by_server: SlotMap::new(),
+            by_client: SlotMap::new(),
+            timers: Deadlines::new(),
             waiting: HashMap::new(),
             upstream_addresses: Vec::new(),
             outbox: Outbox::default(),
             second_attempt: false,
-            servers: HashMap::new(),
+            servers: SlotMap::new(),
             sources: Sources::default(),
             now: Instant::ZERO,
         };
@@ -262,10 +260,14 @@ impl Proxy {
         }
         let calling =
             |context: &ResponseContext| context.flow == *flow && context.is_invite && !context.answered;
-        let calls: Vec<ContextId> =
-            self.contexts.iter().filter(|(_, context)| calling(context)).map(|(id, _)| *id).collect();
+        let calls: Vec<ContextId> = self
+            .contexts
+            .iter()
+            .filter(|(_, context)| calling(context))
+            .map(|(id, _)| ContextId(id))
+            .collect();
         for id in calls {
-            if let Some(context) = self.contexts.get_mut(&id) {
+            if let Some(context) = self.contexts.get_mut(id.0) {
                 context.abandoned = Some(now + self.config.registrar.flow_grace);
             }
             self.watch(id);
@@ -278,7 +280,7 @@ impl Proxy {
         if flow.transport.is_websocket() {
             return;
         }
-        for context in self.contexts.values().filter(|context| context.flow == *flow) {
+        for (_, context) in self.contexts.iter().filter(|(_, context)| context.flow == *flow) {
             let Ok(via) = context.received.top_via() else { continue };
             let port = via.port().unwrap_or_else(|| flow.transport.default_port());
             let address = SocketAddr::new(flow.remote.ip(), port);
@@ -298,7 +300,7 @@ impl Proxy {
         self.now = now;
         match self.take_waiting(id) {
             Some(Waiting::Hops { context, branch }) => {
-                let target = self.contexts.get(&context).and_then(|context| context.branches.get(branch));
+                let target = self.contexts.get(context.0).and_then(|context| context.branches.get(branch));
                 let is_upstream = target.is_some_and(|branch| self.is_upstream_target(&branch.target));
                 if let (true, Ok(hops)) = (is_upstream, &result) {
                     self.upstream_found(hops);
@@ -352,12 +354,8 @@ impl Proxy {
         self.transactions.timeout(now);
         self.expire_bindings(now);
         self.store_remainders_again(now);
-        while let Some((at, id)) = self.timer_order.first().copied()
-            && at <= now
-        {
-            self.timer_order.remove(&(at, id));
-            self.timers.remove(&id);
-            self.timer_c(now, id);
+        while let Some(id) = self.timers.pop(now).and_then(|index| self.contexts.slot_at(index)) {
+            self.timer_c(now, ContextId(id));
         }
     }
 
@@ -371,7 +369,7 @@ impl Proxy {
                 sip::Output::Unreachable { key } => self.branch_failed(self.now, key, 503),
                 sip::Output::ClientEnded { key } => self.client_ended(key),
                 sip::Output::ServerEnded { key } => {
-                    if let Some(address) = self.servers.remove(&key) {
+                    if let Some(address) = self.servers.remove(key) {
                         self.sources.leave(address);
                     }
                     self.server_ended(key);
@@ -383,8 +381,7 @@ impl Proxy {
     }
 
     fn next_timeout(&self) -> Instant {
-        let timers = self.timer_order.first().map(|(at, _)| *at);
-        [self.transactions.next_timeout(), self.location.next_deadline(), timers]
+        [self.transactions.next_timeout(), self.location.next_deadline(), self.timers.next()]
             .into_iter()
             .flatten()
             .min()
@@ -409,7 +406,6 @@ impl Proxy {
             && self.by_server.is_empty()
             && self.by_client.is_empty()
             && self.timers.is_empty()
-            && self.timer_order.is_empty()
             && self.waiting.is_empty()
             && self.servers.is_empty()
             && self.sources.is_empty()

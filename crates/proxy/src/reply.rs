@@ -5,7 +5,7 @@ use sip::header::HeaderName;
 use sip::text::write_quoted;
 use sip::{Flow, Hop, Message};
 
-use crate::keyed_hash::Key;
+use crate::keyed_hash::{Key, MARK};
 
 /// A response that says no, or that says what we know ourselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +70,12 @@ impl Replies {
     }
 
     /// The To tag of our responses to `request`.
-    fn tag(&self, request: &Message) -> Vec<u8> {
+    fn tag(&self, request: &Message) -> [u8; MARK] {
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
         let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
         let call_id = request.header(HeaderName::CallId).unwrap_or_default();
         let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-        self.key.text(b"to tag", &[branch, from, call_id, &number], 12)
+        self.key.mark(b"to tag", [branch, from, call_id, &number])
     }
 
     /// Whether this ACK acknowledges a response of our own.

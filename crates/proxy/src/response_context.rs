@@ -13,15 +13,26 @@ use std::sync::Arc;
 
 use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
-use sip::{Flow, Hop, Instant, Message};
+use sip::{Flow, Hop, Instant, Message, Slot};
 
 use crate::authorization::Sender;
+use crate::keyed_hash::MARK;
 use crate::output::AskId;
 use crate::target::Target;
 
 /// The number of a response context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ContextId(pub(crate) u64);
+pub(crate) struct ContextId(pub(crate) Slot);
+
+/// What a client transaction was made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sent {
+    /// For this branch.
+    Branch(ContextId, usize),
+    /// For a branch of an INVITE that was answered by 2xx on every branch that could: its further 2xx go to the
+    /// caller's transaction (RFC 6026 §7.2), and nothing else that it says matters.
+    Answered(ServerKey),
+}
 
 /// A request that was forwarded, and what became of it so far.
 #[derive(Debug)]
@@ -37,7 +48,7 @@ pub(crate) struct ResponseContext {
     /// Who sent it.
     pub(crate) sender: Sender,
     /// What stands at the end of its branches, so that a loop is noticed.
-    pub(crate) loop_mark: Vec<u8>,
+    pub(crate) loop_mark: [u8; MARK],
     /// One for each place that it went to.
     pub(crate) branches: Vec<Branch>,
     /// Whether the caller has got its final response.
@@ -71,6 +82,8 @@ pub(crate) struct Branch {
     pub(crate) alternatives: VecDeque<Target>,
     /// What it is doing.
     pub(crate) state: BranchState,
+    /// The transaction of the request that it sent last.
+    pub(crate) key: Option<ClientKey>,
     /// Timer C.
     pub(crate) timer_c: Option<Instant>,
     /// The last Timer C, or the caller's CANCEL, has ended it for us, whatever it says later.
@@ -126,6 +139,7 @@ impl Branch {
             hops: VecDeque::new(),
             alternatives: VecDeque::new(),
             state: BranchState::Ended(Outcome::Local(500, "not begun")),
+            key: None,
             timer_c: None,
             given_up: false,
         }

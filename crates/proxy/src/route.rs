@@ -105,8 +105,7 @@ pub(crate) fn preprocess(
     } else {
         edit.replace(HeaderName::Route, &rest);
     }
-    let onward = edit.finish().ok().and_then(|bytes| Message::parse(&bytes).ok());
-    let onward = onward.ok_or(Refusal::new(400, "the request cannot be written"))?;
+    let onward = edit.message().map_err(|_| Refusal::new(400, "the request cannot be written"))?;
     let destination = reading.destination(own_routes);
     let sealed = match reading.seal {
         Some(Seal::Open) => true,
@@ -188,8 +187,5 @@ fn undo_strict_routing(request: &Arc<Message>, own: &OwnHosts, tokens: &FlowToke
     let mut edit = request.edit();
     edit.request_uri(target.address().uri_bytes());
     edit.replace(HeaderName::Route, &routes);
-    edit.finish()
-        .ok()
-        .and_then(|bytes| Message::parse(&bytes).ok())
-        .map_or_else(|| Arc::clone(request), Arc::new)
+    edit.message().map_or_else(|_| Arc::clone(request), Arc::new)
 }

@@ -29,7 +29,7 @@ impl Proxy {
     /// The second request came to a target that takes it for a copy of the first, which reached it by another way
     /// (RFC 3261 §8.2.2.2): over UDP it remembers that one for some seconds. It goes out again after them.
     pub(crate) fn rest(&mut self, now: Instant, id: ContextId, branch: usize) -> bool {
-        let Some(context) = self.contexts.get_mut(&id) else { return false };
+        let Some(context) = self.contexts.get_mut(id.0) else { return false };
         if context.answered || context.cancelled {
             return false;
         }
@@ -46,7 +46,7 @@ impl Proxy {
 
     /// Sends what has rested long enough.
     pub(crate) fn rested(&mut self, now: Instant, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let mut due = Vec::new();
         for (branch, place) in context.branches.iter_mut().enumerate() {
             if matches!(place.state, BranchState::Resting(until) if until <= now)

@@ -4,12 +4,9 @@ use sip::header::HeaderName;
 use sip::uri::{Scheme, Uri};
 use sip::{Message, Method};
 
-use crate::keyed_hash::Key;
+use crate::keyed_hash::{Key, MARK};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::reply::Refusal;
-
-/// The octets of the loop mark in a branch, as text.
-pub(crate) const LOOP_MARK: usize = 12;
 
 /// Verifies the scheme of the Request-URI, Max-Forwards, and that the request has not been here before.
 pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> Result<(), Refusal> {
@@ -39,13 +36,13 @@ pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> R
 
 /// What all requests have in common that would be routed alike: everything that routing looks at (RFC 3261
 /// §16.6 item 8). It stands at the end of our branches.
-pub(crate) fn loop_mark(key: &Key, request: &Message) -> Vec<u8> {
-    let routes = join(request.values(HeaderName::Route));
+pub(crate) fn loop_mark(key: &Key, request: &Message) -> [u8; MARK] {
     let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
     let to = request.to().ok().and_then(|to| to.tag()).unwrap_or_default();
     let call_id = request.header(HeaderName::CallId).unwrap_or_default();
     let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-    key.text(b"loop", &[request.request_uri(), &routes, from, to, call_id, &number], LOOP_MARK / 4 * 3)
+    let fixed = [request.request_uri(), from, to, call_id, &number];
+    key.mark(b"loop", fixed.into_iter().chain(request.values(HeaderName::Route)))
 }
 
 fn is_loop(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> bool {

@@ -1,20 +1,19 @@
 //! What a server writes into the top Via of a request it received: `received` and `rport` (RFC 3261 §18.2.1,
 //! RFC 3581 §4).
 
-use std::net::IpAddr;
-
 use sip::header::{HeaderName, Via};
 use sip::text::write_decimal;
 use sip::{Flow, Message};
 
-use crate::registrar::address_of_record::address_of;
+use crate::registrar::address_of_record::{address_of, write_address};
 
 /// The request with its top Via completed; the request itself where nothing is to be added.
 pub(crate) fn complete(request: Message, flow: &Flow) -> Message {
     let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) else { return request };
     let mut edit = request.edit();
     edit.replace_first_value(HeaderName::Via, &value);
-    edit.finish().ok().and_then(|bytes| Message::parse(&bytes).ok()).unwrap_or(request)
+    let completed = edit.message().ok();
+    completed.unwrap_or(request)
 }
 
 fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {
@@ -49,16 +48,12 @@ fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {
     }
     if wants_address {
         value.extend_from_slice(b";received=");
-        value.extend_from_slice(address(source).as_bytes());
+        // RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
+        write_address(&mut value, source);
     }
     if wants_port {
         value.extend_from_slice(b";rport=");
         write_decimal(&mut value, u64::from(flow.remote.port()));
     }
     Some(value)
-}
-
-/// RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
-fn address(address: IpAddr) -> String {
-    address.to_string()
 }

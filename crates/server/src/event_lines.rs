@@ -7,7 +7,7 @@ use net::Event as NetEvent;
 use proxy::Event;
 use proxy::event::Unregistration;
 
-use crate::log::{self, Escaped, Pass, RateLimit};
+use crate::log::{self, Escaped, Level, Pass, RateLimit};
 
 /// Refusals that are told in one second; the rest is counted.
 const REFUSALS: u32 = 10;
@@ -29,6 +29,9 @@ impl EventLines {
 
     /// A refusal, a malformed message, a failed handshake: a warning, unless there are too many.
     pub(crate) fn refused(&self, sentence: &str) {
+        if !log::writes(Level::Warning) {
+            return;
+        }
         match self.refusals.borrow_mut().pass(Instant::now()) {
             Pass::Yes { held_back: 0 } => log::warning(sentence),
             Pass::Yes { held_back } => {
@@ -38,12 +41,16 @@ impl EventLines {
         }
     }
 
-    /// What a server does all day: an information, unless there are too many.
-    fn news(&self, sentence: &str) {
+    /// What a server does all day: an information, unless there are too many. The sentence is made only for a log
+    /// that has a place for it.
+    fn news(&self, sentence: impl FnOnce() -> String) {
+        if !log::writes(Level::Info) {
+            return;
+        }
         match self.news.borrow_mut().pass(Instant::now()) {
-            Pass::Yes { held_back: 0 } => log::info(sentence),
+            Pass::Yes { held_back: 0 } => log::info(sentence()),
             Pass::Yes { held_back } => {
-                log::info(format!("{sentence} (and {held_back} such lines were held back)"))
+                log::info(format!("{} (and {held_back} such lines were held back)", sentence()))
             }
             Pass::No => {}
         }
@@ -85,7 +92,7 @@ impl EventLines {
                     Escaped(aor)
                 ));
             }
-            other => log::debug(format!("{other:?}")),
+            other => log::debug(format_args!("{other:?}")),
         }
     }
 
@@ -120,7 +127,7 @@ impl EventLines {
             NetEvent::ConnectFailed { remote, reason } => {
                 self.refused(&format!("cannot connect to {remote}: {reason}"));
             }
-            other => log::debug(format!("{other:?}")),
+            other => log::debug(format_args!("{other:?}")),
         }
     }
 
@@ -129,14 +136,16 @@ impl EventLines {
             Event::Registered { aor, contact, transport, source, user_agent, expires, refresh } => {
                 let (aor, transport) = (Escaped(aor), transport.via_token());
                 if *refresh {
-                    return log::debug(format!("{aor} refreshed {} for {expires} s", Escaped(contact)));
+                    return log::debug(format_args!("{aor} refreshed {} for {expires} s", Escaped(contact)));
                 }
                 let agent = if user_agent.is_empty() {
                     String::new()
                 } else {
                     format!(" with {}", Escaped(user_agent))
                 };
-                self.news(&format!("{aor} registered from {source} over {transport}{agent} for {expires} s"));
+                self.news(|| {
+                    format!("{aor} registered from {source} over {transport}{agent} for {expires} s")
+                });
             }
             Event::Unregistered { aor, contact, why } => {
                 let why = match why {
@@ -147,11 +156,9 @@ impl EventLines {
                         return log::debug(format!("{} moved to a new contact", Escaped(aor)));
                     }
                 };
-                self.news(&format!(
-                    "{} is no longer registered at {}: {why}",
-                    Escaped(aor),
-                    Escaped(contact)
-                ));
+                self.news(|| {
+                    format!("{} is no longer registered at {}: {why}", Escaped(aor), Escaped(contact))
+                });
             }
             _ => {}
         }
@@ -161,23 +168,22 @@ impl EventLines {
         match event {
             Event::CallStarted { call_id, from, to, source, transport } => {
                 let (from, to, transport) = (Escaped(from), Escaped(to), transport.via_token());
-                self.news(&format!(
-                    "call {}: {from} calls {to}, from {source} over {transport}",
-                    short(call_id)
-                ));
+                self.news(|| {
+                    format!("call {}: {from} calls {to}, from {source} over {transport}", short(call_id))
+                });
             }
             Event::CallRinging { call_id, status } => {
                 let what = if *status == 183 { "progress" } else { "ringing" };
-                self.news(&format!("call {}: {what}", short(call_id)));
+                self.news(|| format!("call {}: {what}", short(call_id)));
             }
             Event::CallAnswered { call_id, contact } => {
-                self.news(&format!("call {}: answered by {}", short(call_id), Escaped(contact)));
+                self.news(|| format!("call {}: answered by {}", short(call_id), Escaped(contact)));
             }
             Event::CallFailed { call_id, from, to, status, why } => {
                 let (from, to) = (Escaped(from), Escaped(to));
-                self.news(&format!("call {}: {from} did not reach {to}: {status}, {why}", short(call_id)));
+                self.news(|| format!("call {}: {from} did not reach {to}: {status}, {why}", short(call_id)));
             }
-            Event::CallEnded { call_id } => self.news(&format!("call {}: ended", short(call_id))),
+            Event::CallEnded { call_id } => self.news(|| format!("call {}: ended", short(call_id))),
             _ => {}
         }
     }

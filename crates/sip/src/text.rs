@@ -12,6 +12,8 @@ const DIGIT: u8 = 4;
 const HOST: u8 = 8;
 const CONTROL: u8 = 16;
 const URI_STOP: u8 = 32;
+const PARAMETER_NAME: u8 = 64;
+const VALUE_STOP: u8 = 128;
 
 /// One byte of classes for each octet.
 static CLASSES: [u8; 256] = classes();
@@ -42,6 +44,12 @@ const fn classes() -> [u8; 256] {
         }
         if byte <= 0x20 || byte == 0x7f || matches!(byte, b'<' | b'>' | b'"') {
             class |= URI_STOP;
+        }
+        if class & CONTROL == 0 && !matches!(byte, b' ' | b'=' | b';' | b',' | b'"' | b'<' | b'>') {
+            class |= PARAMETER_NAME;
+        }
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b',' | b'"') {
+            class |= VALUE_STOP;
         }
         table[octet] = class;
         octet += 1;
@@ -87,6 +95,17 @@ pub fn is_control(byte: u8) -> bool {
 /// Whether `byte` may stand in a host name as peers write them: letters, digits, `-`, `.` and `_`.
 pub(crate) fn is_host_byte(byte: u8) -> bool {
     has_class(byte, HOST)
+}
+
+/// Whether `byte` may stand in the name of a parameter: tokens, and what peers write beside them: brackets, slashes,
+/// colons.
+pub(crate) fn is_parameter_name_byte(byte: u8) -> bool {
+    has_class(byte, PARAMETER_NAME)
+}
+
+/// Whether `byte` ends the value of a parameter that is not quoted.
+pub(crate) fn ends_parameter_value(byte: u8) -> bool {
+    has_class(byte, VALUE_STOP)
 }
 
 /// Whether `byte` can never stand in a URI: controls, space, angle brackets, the double quote.

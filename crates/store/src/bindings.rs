@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
@@ -43,6 +45,8 @@ pub struct Bindings {
     /// `None` only while the value is dropped.
     work: Option<Sender<Work>>,
     done: Receiver<Done>,
+    /// The worker knows that something is to be brought to the disk. It is not woken for every record.
+    awaited: Arc<AtomicBool>,
 }
 
 impl Bindings {
@@ -85,9 +89,11 @@ impl Bindings {
         let (done_out, done) = mpsc::channel();
         let copy = file.try_clone().map_err(StoreError::file("open", &path))?;
         let worker_path = path.clone();
+        let awaited = Arc::new(AtomicBool::new(false));
+        let workers_awaited = Arc::clone(&awaited);
         let worker = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || compaction::run(&worker_path, copy, &work_in, &done_out))
+            .spawn(move || compaction::run(&worker_path, copy, &work_in, &done_out, &workers_awaited))
             .map_err(StoreError::file("start the worker for", &path))?;
         Ok(Self {
             path,
@@ -101,6 +107,7 @@ impl Bindings {
             worker: Some(worker),
             work: Some(work),
             done,
+            awaited,
         })
     }
 
@@ -161,7 +168,9 @@ impl Bindings {
         }
         self.attend();
         self.log.append(record).map_err(StoreError::file("write", &self.path))?;
-        self.ask(Work::Written);
+        if !self.awaited.swap(true, Ordering::SeqCst) {
+            self.ask(Work::Written);
+        }
         if self.log.length() > self.compact_at && !self.compacting {
             self.compacting = true;
             self.ask(Work::Compact { end: self.log.length() });

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const SYNC_WITHIN: Duration = Duration::from_millis(900);
 
 /// What the owner of the log asks for.
 pub(crate) enum Work {
-    /// Records were written: bring them to the disk soon.
+    /// Records were written, the first since the log was last brought to the disk: do so soon.
     Written,
     /// Bring everything to the disk now, and say so.
     Flush(Sender<io::Result<()>>),
@@ -38,8 +39,15 @@ pub(crate) enum Done {
     Failed(StoreError),
 }
 
-/// The worker's loop. It ends when the owner of the log is gone.
-pub(crate) fn run(path: &Path, mut file: File, work: &Receiver<Work>, done: &Sender<Done>) {
+/// The worker's loop. It ends when the owner of the log is gone. `awaited` is true from [`Work::Written`] until the log
+/// is about to be brought to the disk.
+pub(crate) fn run(
+    path: &Path,
+    mut file: File,
+    work: &Receiver<Work>,
+    done: &Sender<Done>,
+    awaited: &AtomicBool,
+) {
     let mut sync_at: Option<Instant> = None;
     loop {
         let next = match sync_at {
@@ -58,6 +66,8 @@ pub(crate) fn run(path: &Path, mut file: File, work: &Receiver<Work>, done: &Sen
             Ok(Work::Moved(moved)) => file = moved,
             Err(RecvTimeoutError::Timeout) => {
                 sync_at = None;
+                // Before the disk is asked: what is written meanwhile needs another time.
+                awaited.store(false, Ordering::SeqCst);
                 if let Err(error) = file.sync_data() {
                     let _ = done.send(Done::Failed(StoreError::file("write", path)(error)));
                 }

@@ -9,22 +9,40 @@ use crate::config::{Config, Listener, Role};
 /// The names and addresses that mean this server.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnHosts {
-    domains: Vec<Vec<u8>>,
-    aliases: Vec<Vec<u8>>,
+    domains: Vec<Name>,
+    aliases: Vec<Name>,
     listeners: Vec<Listener>,
     /// Addresses of the machine that connections came in on, where a socket is bound to all of them.
     addresses: Vec<IpAddr>,
     is_edge: bool,
 }
 
+/// One of our names: in lower case, and as the address that it may be.
+#[derive(Clone, Debug)]
+struct Name {
+    text: Vec<u8>,
+    address: Option<IpAddr>,
+}
+
+impl Name {
+    fn new(name: &String) -> Self {
+        let text = name.to_ascii_lowercase();
+        Self { address: text.parse().ok(), text: text.into_bytes() }
+    }
+
+    fn is(&self, host: Host<'_>) -> bool {
+        match host {
+            Host::Name(name) => self.text.eq_ignore_ascii_case(name),
+            address => self.address.is_some() && self.address == address_of(address),
+        }
+    }
+}
+
 impl OwnHosts {
     pub(crate) fn new(config: &Config) -> Self {
-        let lower = |names: &[String]| -> Vec<Vec<u8>> {
-            names.iter().map(|name| name.to_ascii_lowercase().into_bytes()).collect()
-        };
         Self {
-            domains: lower(&config.domains),
-            aliases: lower(&config.aliases),
+            domains: config.domains.iter().map(Name::new).collect(),
+            aliases: config.aliases.iter().map(Name::new).collect(),
             listeners: config.listeners.clone(),
             addresses: Vec::new(),
             is_edge: matches!(config.role, Role::Edge { .. }),
@@ -45,19 +63,17 @@ impl OwnHosts {
     /// A port that is written must be one that we listen on, or a phone beside us on the same machine would be
     /// taken for us.
     pub(crate) fn domain_of(&self, uri: &Uri<'_>) -> Option<&[u8]> {
-        let host = host_text(uri.host());
+        let host = uri.host();
         if let Some(port) = uri.port()
             && !self.listens_on(port)
         {
             return None;
         }
-        if let Some(domain) = self.domains.iter().find(|domain| **domain == host) {
-            return Some(domain);
+        if let Some(domain) = self.domains.iter().find(|domain| domain.is(host)) {
+            return Some(&domain.text);
         }
-        if self.aliases.contains(&host) || self.is_listener(uri.host(), &host) {
-            return Some(self.primary(&host));
-        }
-        None
+        let alias = self.aliases.iter().find(|alias| alias.is(host));
+        (alias.is_some() || self.is_listener(host)).then(|| self.primary(alias))
     }
 
     /// Whether `uri` names one of our sockets or domains, as a Route does.
@@ -65,7 +81,7 @@ impl OwnHosts {
         if self.is_edge {
             // The domains are the upstream's; its Routes may name them.
             let port = uri.port().unwrap_or(if uri.scheme() == Scheme::Sips { 5061 } else { 5060 });
-            return self.listens_on(port) && self.is_listener(uri.host(), &host_text(uri.host()));
+            return self.listens_on(port) && self.is_listener(uri.host());
         }
         self.domain_of(uri).is_some()
     }
@@ -73,40 +89,42 @@ impl OwnHosts {
     /// Whether a Via's sent-by is one of ours.
     pub(crate) fn is_sent_by(&self, host: Host<'_>, port: Option<u16>) -> bool {
         let address = address_of(host);
-        let text = host_text(host);
         self.listeners.iter().any(|listener| {
             let port = port.unwrap_or_else(|| listener.transport.default_port());
             let our_port = listener.port() == port || listener.bound.port() == port;
             // An unspecified address stands for every address of the machine, also those we have no list of.
-            let our_host = is_name_of(listener, &text)
+            let our_host = is_name_of(listener, host)
                 || address.is_some_and(|address| {
                     listener.bound.ip() == address || listener.bound.ip().is_unspecified()
                 })
-                || self.domains.contains(&text);
+                || self.domains.iter().any(|domain| domain.is(host));
             our_port && our_host
         })
     }
 
-    fn primary(&self, fallback: &[u8]) -> &[u8] {
-        let by_name = self.aliases.iter().find(|alias| alias.as_slice() == fallback);
-        self.domains.first().or(by_name).or(self.aliases.first()).map_or(b"localhost", Vec::as_slice)
+    fn primary<'a>(&'a self, fallback: Option<&'a Name>) -> &'a [u8] {
+        let name = self.domains.first().or(fallback).or(self.aliases.first());
+        name.map_or(b"localhost", |name| name.text.as_slice())
     }
 
     fn listens_on(&self, port: u16) -> bool {
         self.listeners.iter().any(|listener| listener.port() == port || listener.bound.port() == port)
     }
 
-    fn is_listener(&self, host: Host<'_>, text: &[u8]) -> bool {
+    fn is_listener(&self, host: Host<'_>) -> bool {
         let address = address_of(host).map(|address| address.to_canonical());
         address.is_some_and(|address| self.addresses.contains(&address))
             || self.listeners.iter().any(|listener| {
-                is_name_of(listener, text) || address.is_some_and(|address| listener.bound.ip() == address)
+                is_name_of(listener, host) || address.is_some_and(|address| listener.bound.ip() == address)
             })
     }
 }
 
-fn is_name_of(listener: &Listener, host: &[u8]) -> bool {
-    listener.advertised_host.as_ref().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(host))
+fn is_name_of(listener: &Listener, host: Host<'_>) -> bool {
+    listener.advertised_host.as_ref().is_some_and(|name| match host {
+        Host::Name(host) => name.as_bytes().eq_ignore_ascii_case(host),
+        address => name.parse().ok().is_some_and(|name: IpAddr| address_of(address) == Some(name)),
+    })
 }
 
 /// The address that a host is, if it is one.
@@ -118,11 +136,30 @@ pub(crate) fn address_of(host: Host<'_>) -> Option<IpAddr> {
     }
 }
 
+/// Writes an address, IPv6 without brackets.
+pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                sip::text::write_decimal(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+    }
+}
+
 /// A host as text in lower case, IPv6 in its canonical form without brackets.
 pub(crate) fn host_text(host: Host<'_>) -> Vec<u8> {
     match host {
         Host::Name(name) => name.to_ascii_lowercase(),
-        Host::V4(address) => address.to_string().into_bytes(),
+        Host::V4(address) => {
+            let mut text = Vec::with_capacity(16);
+            write_address(&mut text, address.into());
+            text
+        }
         Host::V6(address) => address.to_string().into_bytes(),
     }
 }

@@ -157,10 +157,14 @@ impl Proxy {
                 })
                 && self.speaker(&context.received).is_some_and(|user| user == aor)
         };
-        let its: Vec<ContextId> =
-            self.contexts.iter().filter(|(_, context)| is_its(context)).map(|(id, _)| *id).collect();
+        let its: Vec<ContextId> = self
+            .contexts
+            .iter()
+            .filter(|(_, context)| is_its(context))
+            .map(|(id, _)| ContextId(id))
+            .collect();
         for id in its {
-            let Some(context) = self.contexts.get_mut(&id) else { continue };
+            let Some(context) = self.contexts.get_mut(id.0) else { continue };
             context.flow = binding.flow;
             context.abandoned = None;
             self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));

@@ -6,28 +6,52 @@ use sha2::digest::Digest as _;
 /// The block of SHA-256, in bytes.
 const BLOCK: usize = 64;
 
+/// HMAC-SHA-256 (RFC 2104 §2) under one key, which is worked in once for all codes (§4).
+#[derive(Clone)]
+pub struct HmacSha256 {
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl HmacSha256 {
+    /// Under `key`.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        let mut block = [0u8; BLOCK];
+        let short: [u8; 32];
+        let key = if key.len() > BLOCK {
+            short = Sha256::digest(key).into();
+            &short
+        } else {
+            key
+        };
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+        Self {
+            inner: Sha256::new_with_prefix(block.map(|byte| byte ^ 0x36)),
+            outer: Sha256::new_with_prefix(block.map(|byte| byte ^ 0x5c)),
+        }
+    }
+
+    /// The code of `parts` written one after another. The caller makes the joint unambiguous where parts vary in length.
+    #[must_use]
+    pub fn code<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+        let mut inner = self.inner.clone();
+        for part in parts {
+            inner.update(part);
+        }
+        let mut outer = self.outer.clone();
+        outer.update(inner.finalize());
+        outer.finalize().into()
+    }
+}
+
 /// HMAC-SHA-256 (RFC 2104 §2) of `parts` written one after another. The caller makes the joint unambiguous where
 /// parts vary in length.
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = [0u8; BLOCK];
-    let short: [u8; 32];
-    let key = if key.len() > BLOCK {
-        short = Sha256::digest(key).into();
-        &short
-    } else {
-        key
-    };
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    let mut inner = Sha256::new_with_prefix(block.map(|byte| byte ^ 0x36));
-    for part in parts {
-        inner.update(part);
-    }
-    let mut outer = Sha256::new_with_prefix(block.map(|byte| byte ^ 0x5c));
-    outer.update(inner.finalize());
-    outer.finalize().into()
+    HmacSha256::new(key).code(parts.iter().copied())
 }
 
 /// Whether both are the same bytes, in a time that depends on their length only.

@@ -26,7 +26,7 @@ pub use challenge::{Challenge, ChallengeText};
 pub use client::{Attempts, Client, Side, Verdict};
 pub use credentials::Credentials;
 pub use ha1::Ha1;
-pub use hmac::{constant_time_equal, hmac_sha256};
+pub use hmac::{HmacSha256, constant_time_equal, hmac_sha256};
 pub use nonces::{NonceState, Nonces};
 pub use parameters::DigestError;
 pub use replay::{ReplayWindow, Use};

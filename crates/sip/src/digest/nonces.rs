@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::hmac::{constant_time_equal, hmac_sha256};
+use super::hmac::{HmacSha256, constant_time_equal};
 use crate::entropy::Entropy;
 use crate::time::Instant;
 
@@ -21,7 +21,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Makes nonces and knows its own again, without remembering any.
 #[derive(Clone)]
 pub struct Nonces {
-    secret: [u8; 32],
+    secret: HmacSha256,
     lifetime: Duration,
 }
 
@@ -42,8 +42,8 @@ pub enum NonceState {
 impl Nonces {
     /// Nonces that only the holders of `secret` can make, good for `lifetime`.
     #[must_use]
-    pub const fn new(secret: [u8; 32], lifetime: Duration) -> Self {
-        Self { secret, lifetime }
+    pub fn new(secret: [u8; 32], lifetime: Duration) -> Self {
+        Self { secret: HmacSha256::new(&secret), lifetime }
     }
 
     /// A new nonce of 32 characters, all of them letters, digits, `-` and `_`.
@@ -83,7 +83,7 @@ impl Nonces {
 
     fn proof(&self, head: &[u8], binding: &[u8]) -> [u8; PROOF] {
         // `head` has a fixed length, so the joint is unambiguous.
-        let whole = hmac_sha256(&self.secret, &[b"nonce", head, binding]);
+        let whole = self.secret.code([b"nonce".as_slice(), head, binding]);
         let mut proof = [0; PROOF];
         for (to, from) in proof.iter_mut().zip(whole) {
             *to = from;

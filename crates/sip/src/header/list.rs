@@ -40,14 +40,12 @@ impl<'a> Iterator for Elements<'a> {
 #[must_use]
 pub fn find_outside(value: &[u8], wanted: u8) -> usize {
     let mut at = 0;
-    while let Some(&byte) = value.get(at) {
-        if byte == wanted {
-            return at;
-        }
-        at = match byte {
-            b'"' => at + 1 + quoted_length(text::from(value, at + 1)),
-            b'<' => memchr::memchr(b'>', text::from(value, at)).map_or(value.len(), |end| at + end + 1),
-            _ => at + 1,
+    while let Some(found) = memchr::memchr3(wanted, b'"', b'<', text::from(value, at)) {
+        at += found;
+        at = match value.get(at) {
+            Some(b'"') => at + 1 + quoted_length(text::from(value, at + 1)),
+            Some(b'<') => memchr::memchr(b'>', text::from(value, at)).map_or(value.len(), |end| at + end + 1),
+            _ => return at,
         };
     }
     value.len()

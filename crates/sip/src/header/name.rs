@@ -157,7 +157,9 @@ impl HeaderName {
         while let Some(&variant) = TABLE.get(slot).filter(|&&variant| variant != EMPTY) {
             let index = usize::from(variant);
             let text = if name.len() == 1 { COMPACT.get(index) } else { NAMES.get(index) };
-            if text.is_some_and(|text| text.as_bytes().eq_ignore_ascii_case(name)) {
+            // Nearly everybody writes them as the RFC does.
+            if text.is_some_and(|text| text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name))
+            {
                 return VARIANTS.get(index).copied().unwrap_or(Self::Other);
             }
             slot = (slot + 1) % SLOTS;

@@ -90,7 +90,7 @@ fn next_parameter(text: &[u8]) -> Result<Option<(Parameter<'_>, &[u8])>, HeaderE
 
 /// `name`, `name=value` or `name="value"` at the beginning of `text`, and what follows it.
 pub(super) fn one_parameter(text: &[u8]) -> Result<(Parameter<'_>, &[u8]), HeaderError> {
-    let length = text.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(text.len());
+    let length = text.iter().position(|&byte| !text::is_parameter_name_byte(byte)).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(length).unwrap_or_default();
     if name.is_empty() {
         return Err(malformed("a parameter has no name"));
@@ -108,18 +108,9 @@ pub(super) fn one_parameter(text: &[u8]) -> Result<(Parameter<'_>, &[u8]), Heade
         };
         return Ok((Parameter { name, value: Some(value), quoted: true }, text::trim_start(after)));
     }
-    let length = rest.iter().position(|&byte| ends_value(byte)).unwrap_or(rest.len());
+    let length = rest.iter().position(|&byte| text::ends_parameter_value(byte)).unwrap_or(rest.len());
     let (value, after) = rest.split_at_checked(length).unwrap_or_default();
     Ok((Parameter { name, value: Some(value), quoted: false }, text::trim_start(after)))
-}
-
-/// Tokens, and what peers write beside them: brackets, slashes, colons.
-fn is_name_byte(byte: u8) -> bool {
-    !text::is_control(byte) && !matches!(byte, b' ' | b'=' | b';' | b',' | b'"' | b'<' | b'>')
-}
-
-fn ends_value(byte: u8) -> bool {
-    text::is_linear_space(byte) || matches!(byte, b';' | b',' | b'"')
 }
 
 #[cfg(test)]

@@ -212,6 +212,12 @@ impl Message {
         &self.bytes
     }
 
+    /// The whole message, as [`Message::as_bytes`] gives it.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Where `part`, a slice that this message gave out, starts in [`Message::as_bytes`].
     #[must_use]
     pub fn offset_of(&self, part: &[u8]) -> usize {

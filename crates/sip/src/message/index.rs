@@ -52,7 +52,7 @@ impl Message {
         };
         let after = next_line(bytes, headers_end, &mut Flaws::default()).next;
         let mut message = Self {
-            bytes: Box::default(),
+            bytes: Vec::new(),
             entries,
             first,
             start_line,
@@ -64,8 +64,39 @@ impl Message {
         };
         let end = message.body_end(bytes);
         message.body = Span::new(after, end);
-        message.bytes = text::part(bytes, 0, end).into();
+        message.bytes = text::part(bytes, 0, end).to_vec();
         Ok(message)
+    }
+
+    /// The message that these bytes are, whose fields are known, and in which no flaw was seen. The empty line stands
+    /// at `headers_end`.
+    pub(super) fn indexed(
+        bytes: Vec<u8>,
+        entries: Vec<Entry>,
+        start_line: StartLine,
+        version: Span,
+        headers_start: u32,
+        headers_end: u32,
+    ) -> Self {
+        let mut first = [NONE; HeaderName::COUNT + 1];
+        for (place, entry) in entries.iter().enumerate() {
+            if let Some(slot) = first.get_mut(entry.name as usize).filter(|slot| **slot == NONE) {
+                *slot = u8::try_from(place).unwrap_or(NONE);
+            }
+        }
+        let body = Span::new((headers_end as usize + 2).min(bytes.len()), bytes.len());
+        let flaws = Flaws::default();
+        let mut message =
+            Self { bytes, entries, first, start_line, version, headers_start, headers_end, body, flaws };
+        let end = message.body_end(&message.bytes);
+        message.body.end = end as u32;
+        message.bytes.truncate(end);
+        message
+    }
+
+    /// Whether it has fields beyond those that the index finds by name at once.
+    pub(super) fn fills_its_index(&self) -> bool {
+        self.entries.len() >= usize::from(NONE)
     }
 
     /// Where the body ends: what `Content-Length` says if it can be believed, else the end of the bytes.

@@ -40,6 +40,13 @@ impl Span {
     fn of(self, bytes: &[u8]) -> &[u8] {
         crate::text::part(bytes, self.start as usize, self.end as usize)
     }
+
+    /// Without linear white space at both ends.
+    fn trimmed(self, bytes: &[u8]) -> Self {
+        let value = crate::text::trim_start(self.of(bytes));
+        let start = self.end as usize - value.len();
+        Self::new(start, start + crate::text::trim_end(value).len())
+    }
 }
 
 /// One header field: 16 bytes. The field ends where the next one starts.
@@ -75,7 +82,7 @@ struct Flaws {
 /// A SIP message: its bytes and where everything is in them.
 #[derive(Clone, Debug)]
 pub struct Message {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     entries: Vec<Entry>,
     /// The first entry of each name; 255: none, or beyond entry 254.
     first: [u8; HeaderName::COUNT + 1],

@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::slots::{ClientKey, ServerKey, Slot};
+use super::names::{ClientKey, ServerKey};
 use super::timers::Timers;
 use super::{NextHop, Output};
+use crate::slots::Slot;
 use crate::time::Instant;
 
 /// The three alarms of a transaction. Each machine gives them the letters of the RFC.

@@ -51,14 +51,14 @@ mod derived;
 mod invite_client;
 mod invite_server;
 mod key;
+mod names;
 mod non_invite_client;
 mod non_invite_server;
-mod slots;
 mod table;
 
 use std::sync::Arc;
 
-pub use slots::{ClientKey, ServerKey};
+pub use names::{ClientKey, ServerKey};
 pub use table::Transactions;
 pub use timers::Timers;
 

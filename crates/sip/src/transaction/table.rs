@@ -7,15 +7,16 @@ use super::context::{Alarm, Alarms, Context, Handing};
 use super::invite_client::InviteClient;
 use super::invite_server::InviteServer;
 use super::key::{Fingerprint, FingerprintMap, Fingerprints, Generation};
+use super::names::{ClientKey, ServerKey};
 use super::non_invite_client::NonInviteClient;
 use super::non_invite_server::NonInviteServer;
-use super::slots::{ClientKey, ServerKey, Slot, Slots};
 use super::timers::Timers;
 use super::{NextHop, Output, Received};
 use crate::deadlines::Deadlines;
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::method::Method;
+use crate::slots::{Slot, Slots};
 use crate::time::Instant;
 
 /// The transaction layer: all transactions of one element.
@@ -213,15 +214,21 @@ impl<H: NextHop> Transactions<H> {
     /// (RFC 3261 §13.2.2.4). If one is given all the same, it is sent once and its transaction has ended.
     pub fn request(&mut self, now: Instant, to: H, request: Message) -> ClientKey {
         let fingerprint = self.fingerprints.client(&request);
-        let method = request.method();
-        let bytes: Arc<[u8]> = request.as_bytes().into();
-        let slot = self.create(now, to, fingerprint, false, |context| match method {
-            Some(Method::Invite) => Machine::InviteClient(InviteClient::start(bytes, context)),
-            Some(Method::Ack) | None => {
+        let (is_invite, has_transaction) = match request.method() {
+            Some(Method::Invite) => (true, true),
+            Some(Method::Ack) | None => (false, false),
+            Some(_) => (false, true),
+        };
+        let bytes: Arc<[u8]> = request.into_bytes().into();
+        let slot = self.create(now, to, fingerprint, false, |context| {
+            if is_invite {
+                Machine::InviteClient(InviteClient::start(bytes, context))
+            } else if has_transaction {
+                Machine::NonInviteClient(NonInviteClient::start(bytes, context))
+            } else {
                 context.transmit(&bytes);
                 Machine::Starting
             }
-            Some(_) => Machine::NonInviteClient(NonInviteClient::start(bytes, context)),
         });
         ClientKey(slot)
     }
@@ -319,7 +326,7 @@ impl<H: NextHop> Transactions<H> {
         };
         let slot = self.slots.insert(entry);
         if let Some(fingerprint) = fingerprint {
-            self.index.insert(fingerprint, slot.index);
+            self.index.insert(fingerprint, slot.index());
         }
         self.step(slot, now, |machine, context| *machine = start(context));
         slot
@@ -348,8 +355,8 @@ impl<H: NextHop> Transactions<H> {
             self.end(slot);
         } else {
             let next = entry.alarms.next();
-            if self.deadlines.get(slot.index).unwrap_or(Instant::NEVER) != next {
-                self.deadlines.set(slot.index, next);
+            if self.deadlines.get(slot.index()).unwrap_or(Instant::NEVER) != next {
+                self.deadlines.set(slot.index(), next);
             }
         }
         Some(result)
@@ -357,10 +364,10 @@ impl<H: NextHop> Transactions<H> {
 
     fn end(&mut self, slot: Slot) {
         let Some(entry) = self.slots.remove(slot) else { return };
-        self.deadlines.cancel(slot.index);
+        self.deadlines.cancel(slot.index());
         // A later transaction may have taken the name: it keeps it.
         if let Some(fingerprint) = entry.fingerprint
-            && self.index.get(&fingerprint) == Some(&slot.index)
+            && self.index.get(&fingerprint) == Some(&slot.index())
         {
             self.index.remove(&fingerprint);
         }

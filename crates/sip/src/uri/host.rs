@@ -25,7 +25,7 @@ impl<'a> Host<'a> {
             return if *last == b']' { bare_v6(inside).map(Self::V6) } else { None };
         }
         if text.last()?.is_ascii_digit()
-            && let Some(address) = core::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+            && let Some(address) = v4(text)
         {
             return Some(Self::V4(address));
         }
@@ -66,6 +66,19 @@ impl<'a> Host<'a> {
     }
 }
 
+/// An IPv4 address: four numbers up to 255 without leading zeros (RFC 6943 §3.1.1 says what comes of others).
+fn v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let mut parts = text.split(|&byte| byte == b'.');
+    for octet in &mut octets {
+        *octet = match parts.next()? {
+            [] | [b'0', _, ..] | [_, _, _, _, ..] => return None,
+            digits => text::parse_decimal(digits).and_then(|number| u8::try_from(number).ok())?,
+        };
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
 /// Labels of host octets with single dots between them; one dot may end the name.
 fn is_name(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
@@ -95,6 +108,29 @@ pub(crate) fn parse_port(text: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv4_address_is_read_as_the_standard_library_reads_it() {
+        for text in [
+            "192.0.2.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "256.0.0.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "1..2.3",
+            "1.2.3.",
+            ".1.2.3",
+            "1.2.3.0004",
+            "1.2.3.a",
+            "+1.2.3.4",
+            "1234.1.1.1",
+            "",
+        ] {
+            assert_eq!(v4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_and_names_are_told_apart() {
