@@ -57,8 +57,8 @@ impl Proxy {
             is_call,
             to_own_user: reach == Reach::OwnUser,
         };
-        if is_invite {
-            // §16.2: at once, so that the caller stops retransmitting.
+        if is_invite && self.config.trying_after.is_zero() {
+            // §16.2: so that the caller stops retransmitting.
             self.respond(now, &job, 100, &[]);
         }
         if is_call {

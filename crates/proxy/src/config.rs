@@ -35,6 +35,9 @@ pub struct Config {
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
     pub timer_c: Duration,
+    /// How long an INVITE may wait for another response before it gets 100 (Trying): at most 200 ms (RFC 3261 §17.2.1).
+    /// Zero: it gets one at once.
+    pub trying_after: Duration,
     /// The value of `Server` in responses of our own; empty for none.
     pub server_name: String,
 }
@@ -52,6 +55,7 @@ impl Default for Config {
             accept_from_strangers: true,
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
+            trying_after: Duration::ZERO,
             server_name: "Sipweb".to_owned(),
         }
     }

@@ -97,6 +97,8 @@ impl Proxy {
         let mut boot = [0; 8];
         entropy.fill(&mut boot);
         let nonce_secret = key.sign(b"nonces", &[]);
+        let trying_after = Some(config.trying_after).filter(|span| !span.is_zero());
+        let timers = Timers { trying_after, ..Timers::default() };
         let mut proxy = Self {
             own: OwnHosts::new(&config),
             listeners: Listeners::new(&config),
@@ -104,7 +106,7 @@ impl Proxy {
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
             failures: Failures::new(key.clone()),
-            transactions: Transactions::new(Timers::default(), &mut *entropy),
+            transactions: Transactions::new(timers, &mut *entropy),
             location: Location::new(config.registrar.flow_grace),
             key,
             config,

@@ -582,3 +582,33 @@ fn a_sips_request_takes_no_open_way() {
     let routes = values(&invite, HeaderName::RecordRoute);
     assert!(routes.iter().all(|route| route.starts_with("<sip")), "{routes:?}");
 }
+
+/// A proxy that lets a caller wait for 180 ms before it says 100, and a call that has reached its callee.
+fn unhurried_call() -> (House, Phone, Phone, Message) {
+    let mut house = house(proxy::Config { trying_after: Duration::from_millis(180), ..open_config() });
+    let (alice, bob) = (page("alice", 1), desk_phone("bob", "192.0.2.20:5060"));
+    house.register(&alice);
+    house.register(&bob);
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "call"));
+    let invite = house.one(&bob.flow);
+    (house, alice, bob, invite)
+}
+
+#[test]
+fn a_caller_whose_callee_rings_soon_gets_no_trying() {
+    let (mut house, alice, bob, invite) = unhurried_call();
+    house.wait(Duration::from_millis(100));
+    assert!(house.take(&alice.flow).is_empty(), "nothing yet");
+    house.receive(&bob.flow, &bob.respond(&invite, 180, ""));
+    house.wait(Duration::from_millis(300));
+    let got: Vec<_> = house.take(&alice.flow).iter().filter_map(Message::status).collect();
+    assert_eq!(got, [180]);
+}
+
+#[test]
+fn a_caller_who_hears_nothing_gets_trying_within_200_milliseconds() {
+    let (mut house, alice, ..) = unhurried_call();
+    house.wait(Duration::from_millis(200));
+    let got: Vec<_> = house.take(&alice.flow).iter().filter_map(Message::status).collect();
+    assert_eq!(got, [100]);
+}

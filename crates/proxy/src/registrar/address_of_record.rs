@@ -25,7 +25,7 @@ struct Name {
 }
 
 impl Name {
-    fn new(name: &String) -> Self {
+    fn new(name: &str) -> Self {
         let text = name.to_ascii_lowercase();
         Self { address: text.parse().ok(), text: text.into_bytes() }
     }
@@ -41,8 +41,8 @@ impl Name {
 impl OwnHosts {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            domains: config.domains.iter().map(Name::new).collect(),
-            aliases: config.aliases.iter().map(Name::new).collect(),
+            domains: config.domains.iter().map(|name| Name::new(name)).collect(),
+            aliases: config.aliases.iter().map(|name| Name::new(name)).collect(),
             listeners: config.listeners.clone(),
             addresses: Vec::new(),
             is_edge: matches!(config.role, Role::Edge { .. }),

@@ -257,6 +257,10 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
     let trusted = file.all_parsed("peers", "trusted", values::network).unwrap_or_default();
     config.trusted_peers = trusted.into_iter().map(|peer| peer.value).collect();
     config.accept_from_strangers = file.truth("peers", "strangers").unwrap_or(config.accept_from_strangers);
+    // The loop rings alarms up to 16 ms late (RFC 3261 §17.2.1 allows 200 ms in all).
+    let trying = values::duration_within(Duration::ZERO, Duration::from_millis(200));
+    let trying = file.parsed("timers", "trying_after", trying);
+    config.trying_after = trying.map_or(Duration::from_millis(180), |found| found.value);
     let limits = &mut config.limits;
     for (key, limit) in [
         ("transactions", &mut limits.transactions),

@@ -34,7 +34,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 10] = [
+const TABLE: [Section; 11] = [
     Section {
         name: "",
         about: "",
@@ -251,6 +251,16 @@ const TABLE: [Section; 10] = [
                  The keys above for ports, transcoding and the address are without effect then: rtpengine has its own.",
             ),
         ],
+    },
+    Section {
+        name: "timers",
+        about: "Waits of the transaction layer.",
+        keys: &[key(
+            "trying_after",
+            Default("\"180ms\""),
+            "How long a call may wait for another response before the caller gets 100 (Trying): up to 200ms, which\n\
+             RFC 3261 allows where another response may come sooner. \"0ms\": it gets one at once.",
+        )],
     },
     Section {
         name: "limits",

@@ -73,6 +73,9 @@ pub(crate) fn duration_within(least: Duration, most: Duration) -> impl Fn(&str) 
         if (least..=most).contains(&value) {
             return Ok(value);
         }
+        if most < Duration::from_secs(1) {
+            return Err(format!("{text} is outside of what is allowed here: {least:?} to {most:?}"));
+        }
         Err(format!(
             "{text} is outside of what is allowed here: {} s to {} s",
             least.as_secs(),
