@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use proxy::Event;
-use sip::{HeaderName, Message, Transport};
+use sip::{HeaderName, Hop, Message, Transport};
 use support::*;
 
 /// Two phones that are registered, and the call between them up to the ACK.
@@ -611,4 +611,22 @@ fn a_caller_who_hears_nothing_gets_trying_within_200_milliseconds() {
     house.wait(Duration::from_millis(200));
     let got: Vec<_> = house.take(&alice.flow).iter().filter_map(Message::status).collect();
     assert_eq!(got, [100]);
+}
+
+#[test]
+fn all_requests_to_a_server_that_is_away_go_to_its_next_address_even_if_they_fail_together() {
+    let mut house = house(open_config());
+    let alice = desk_phone("alice", "192.0.2.10:5060");
+    house.register(&alice);
+    let address = "192.0.2.30:5060".parse().unwrap();
+    let first = Hop::Address { transport: Transport::Tcp, address, server_name: None };
+    house.hosts.insert("elsewhere.example.net".to_owned(), vec![first.clone(), udp_hop(address)]);
+    for call in ["one", "two", "three"] {
+        house.receive(&alice.flow, &alice.invite("sip:carol@elsewhere.example.net", call));
+    }
+    house.sent.clear();
+    house.proxy.unreachable(house.now, &first);
+    house.drain();
+    let calls: Vec<_> = house.sent.iter().map(|(_, message)| header(message, HeaderName::CallId)).collect();
+    assert_eq!(calls, ["one", "two", "three"]);
 }

@@ -20,6 +20,7 @@ impl Slot {
 pub struct Slots<T> {
     places: Vec<Place<T>>,
     vacant: Vec<u32>,
+    count: usize,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl<T> Slots<T> {
     /// Nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { places: Vec::new(), vacant: Vec::new() }
+        Self { places: Vec::new(), vacant: Vec::new(), count: 0 }
     }
 
     /// Whether nothing is there.
@@ -50,7 +51,7 @@ impl<T> Slots<T> {
     /// How many are there.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.places.len() - self.vacant.len()
+        self.count
     }
 
     /// The key that the next [`Slots::insert`] gives.
@@ -68,6 +69,7 @@ impl<T> Slots<T> {
     /// Takes a tenant in.
     pub fn insert(&mut self, tenant: T) -> Slot {
         let slot = self.next_slot();
+        self.count += 1;
         match self.vacant.pop().and_then(|index| self.places.get_mut(index as usize)) {
             Some(place) => place.tenant = Some(tenant),
             None => self.places.push(Place { generation: slot.generation, tenant: Some(tenant) }),
@@ -77,12 +79,24 @@ impl<T> Slots<T> {
 
     /// Takes a tenant out. Its key means nothing any more.
     pub fn remove(&mut self, slot: Slot) -> Option<T> {
+        let tenant = self.retire(slot)?;
+        self.release(slot);
+        Some(tenant)
+    }
+
+    /// Takes a tenant out whose key others still know: nobody gets its place until [`Slots::release`].
+    pub fn retire(&mut self, slot: Slot) -> Option<T> {
         let place =
             self.places.get_mut(slot.index as usize).filter(|place| place.generation == slot.generation)?;
         let tenant = place.tenant.take()?;
         place.generation = place.generation.wrapping_add(1);
-        self.vacant.push(slot.index);
+        self.count -= 1;
         Some(tenant)
+    }
+
+    /// Lets others have the place of a tenant that was retired. To be called once for each.
+    pub fn release(&mut self, slot: Slot) {
+        self.vacant.push(slot.index);
     }
 
     /// The tenant of that key.

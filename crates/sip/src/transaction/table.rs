@@ -295,7 +295,14 @@ impl<H: NextHop> Transactions<H> {
 
     /// The next output, in the order in which they arose.
     pub fn poll(&mut self) -> Option<Output<H>> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        match &output {
+            Output::ClientEnded { key: ClientKey(slot) } | Output::ServerEnded { key: ServerKey(slot) } => {
+                self.slots.release(*slot);
+            }
+            _ => {}
+        }
+        Some(output)
     }
 
     /// When [`Transactions::timeout`] is to be called next.
@@ -363,7 +370,8 @@ impl<H: NextHop> Transactions<H> {
     }
 
     fn end(&mut self, slot: Slot) {
-        let Some(entry) = self.slots.remove(slot) else { return };
+        // The user may know it beside others until it has heard of its end: until then no other takes its place.
+        let Some(entry) = self.slots.retire(slot) else { return };
         self.deadlines.cancel(slot.index());
         // A later transaction may have taken the name: it keeps it.
         if let Some(fingerprint) = entry.fingerprint
@@ -373,7 +381,9 @@ impl<H: NextHop> Transactions<H> {
         }
         if entry.is_server() {
             self.outputs.push_back(Output::ServerEnded { key: ServerKey(slot) });
-        } else if !entry.private {
+        } else if entry.private {
+            self.slots.release(slot);
+        } else {
             self.outputs.push_back(Output::ClientEnded { key: ClientKey(slot) });
         }
     }
