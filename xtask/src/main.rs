@@ -4,6 +4,7 @@ mod end_to_end;
 mod floors;
 mod instructions;
 mod machine;
+mod matrix;
 mod step;
 mod suite;
 mod web;
@@ -19,7 +20,7 @@ Usage: cargo xtask COMMAND
                     the arguments go to `sipweb serve --demo`
   test [NAME..]     the whole test suite: lints, floors, unit tests, the library, and real
                     browsers and phones; NAME.. runs only these parts:
-                    lint floors rust instructions web end-to-end
+                    lint floors matrix rust instructions web end-to-end
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
