@@ -32,6 +32,7 @@ use crate::config::Protocol;
 use crate::deadlines::Deadlines;
 use crate::handler::Event;
 use crate::shared::Shared;
+use crate::stream;
 use crate::tls::{Session, SessionError};
 
 /// How long a peer may be connected without having said anything (A6).
@@ -292,7 +293,7 @@ impl Connection {
     /// Reads what the peer said, without TLS; 0 at its end.
     pub(crate) fn read_plain(&self, net: &Rc<Shared>, into: &mut [u8]) -> io::Result<usize> {
         let Some(session) = &self.session else {
-            return self.stream.try_read(into);
+            return stream::read(&self.stream, into);
         };
         if !self.is_open() && self.stage.get() == Stage::Handshake {
             // The peer speaks no TLS, or has spoken it wrongly: its bytes are only taken off the wire.
@@ -305,7 +306,11 @@ impl Connection {
                 self.handshake_over(net);
             }
             match outcome {
-                Ok(length) => return Ok(length),
+                Ok(length) => {
+                    // TLS may hold more than was asked for, and the socket does not tell.
+                    self.eager.set(length > 0);
+                    return Ok(length);
+                }
                 Err(SessionError::Socket(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(SessionError::Socket(error)) => return Err(error),
                 Err(SessionError::Tls(reason)) => {

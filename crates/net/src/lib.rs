@@ -71,6 +71,7 @@ mod outgoing;
 mod outlet;
 pub mod resolver;
 mod shared;
+mod stream;
 pub mod tls;
 mod upgrade;
 

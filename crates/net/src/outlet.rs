@@ -34,10 +34,7 @@ impl Connection {
             return;
         }
         if let Some(session) = &self.session {
-            let written = {
-                let mut session = session.borrow_mut();
-                session.write(head).and_then(|()| session.write(payload))
-            };
+            let written = session.borrow_mut().write(head, payload);
             if written.is_err() {
                 return self.end(net, ClosedFor::SlowReader);
             }
@@ -52,7 +49,12 @@ impl Connection {
         let mut queue = self.queue.borrow_mut();
         let mut sent = 0;
         if queue.is_empty() {
-            match self.stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
+            let outcome = if head.is_empty() {
+                self.stream.try_write(payload)
+            } else {
+                self.stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)])
+            };
+            match outcome {
                 Ok(length) => sent = length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {

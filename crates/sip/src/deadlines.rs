@@ -8,7 +8,6 @@
 //! were set, so that a run under virtual time always replays.
 
 use core::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use crate::time::Instant;
 
@@ -28,8 +27,9 @@ pub struct Deadlines {
     entries: Vec<Entry>,
     /// The slots whose deadlines are in piles before `horizon`, as a binary heap.
     heap: Vec<u32>,
-    /// The others, by the number of their pile.
-    piles: BTreeMap<u64, Pile>,
+    /// The others, by the number of their pile: a few hundred at the most, for nobody waits much longer than that many
+    /// seconds.
+    piles: Vec<(u64, Pile)>,
     /// The first pile that is not in the heap.
     horizon: u64,
     /// How many slots have a deadline.
@@ -67,14 +67,7 @@ impl Deadlines {
     /// No deadlines.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            heap: Vec::new(),
-            piles: BTreeMap::new(),
-            horizon: 0,
-            count: 0,
-            sequence: 0,
-        }
+        Self { entries: Vec::new(), heap: Vec::new(), piles: Vec::new(), horizon: 0, count: 0, sequence: 0 }
     }
 
     /// Sets the deadline of `slot`, in place of the one it may have. [`Instant::NEVER`] cancels.
@@ -107,11 +100,16 @@ impl Deadlines {
         if is_near {
             self.put_in(slot);
         } else {
-            let pile = self.piles.entry(pile_of(at));
-            let pile = pile.or_insert_with(|| Pile { slots: Vec::new(), live: 0, earliest: at });
-            pile.slots.push(slot);
-            pile.live += 1;
-            pile.earliest = pile.earliest.min(at);
+            let place = self.find_pile(at).unwrap_or_else(|place| {
+                let pile = Pile { slots: Vec::new(), live: 0, earliest: at };
+                self.piles.insert(place, (pile_of(at), pile));
+                place
+            });
+            if let Some((_, pile)) = self.piles.get_mut(place) {
+                pile.slots.push(slot);
+                pile.live += 1;
+                pile.earliest = pile.earliest.min(at);
+            }
         }
     }
 
@@ -138,7 +136,7 @@ impl Deadlines {
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
         let near = self.heap.first().and_then(|slot| self.get(*slot));
-        near.or_else(|| self.piles.first_key_value().map(|(_, pile)| pile.earliest))
+        near.or_else(|| self.piles.first().map(|(_, pile)| pile.earliest))
     }
 
     /// Takes the earliest deadline if it is due at `now`, and gives its slot.
@@ -166,8 +164,8 @@ impl Deadlines {
 
     /// Sorts the piles whose second has come.
     fn look_ahead(&mut self, now: Instant) {
-        while let Some(first) = self.piles.first_entry().filter(|first| *first.key() <= pile_of(now)) {
-            let (number, pile) = first.remove_entry();
+        while self.piles.first().is_some_and(|(number, _)| *number <= pile_of(now)) {
+            let (number, pile) = self.piles.remove(0);
             self.horizon = number + 1;
             for slot in pile.slots {
                 // It may have been cancelled or moved; or stand here twice, if it was set anew.
@@ -181,16 +179,22 @@ impl Deadlines {
 
     /// A deadline that lay in a pile has gone.
     fn leave_pile(&mut self, at: Instant) {
-        let number = pile_of(at);
-        let Some(pile) = self.piles.get_mut(&number) else { return };
+        let Ok(place) = self.find_pile(at) else { return };
+        let Some((number, pile)) = self.piles.get_mut(place) else { return };
+        let number = *number;
         pile.live -= 1;
         if pile.live == 0 {
-            self.piles.remove(&number);
+            self.piles.remove(place);
         } else if at == pile.earliest && pile.slots.len() <= SMALL_PILE {
             let entries = pile.slots.iter().filter_map(|slot| self.entries.get(*slot as usize));
             let here = entries.filter(|entry| entry.place == PILED && pile_of(entry.at) == number);
             pile.earliest = here.map(|entry| entry.at).min().unwrap_or(at);
         }
+    }
+
+    /// Where the pile of a deadline is, or would be.
+    fn find_pile(&self, at: Instant) -> Result<usize, usize> {
+        self.piles.binary_search_by_key(&pile_of(at), |(number, _)| *number)
     }
 
     /// Puts a slot into the heap.

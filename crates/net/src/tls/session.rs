@@ -8,6 +8,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 
+use crate::stream;
+
 /// A TLS connection's state.
 pub(crate) struct Session(rustls::Connection);
 
@@ -80,9 +82,15 @@ impl Session {
         }
     }
 
-    /// Encrypts `bytes`, or keeps them until the handshake is over. Fails if too many wait.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.writer().write_all(bytes)
+    /// Encrypts `head` and `payload` together, in one record if they fit in one, or keeps them until the handshake is
+    /// over. Fails if too many wait.
+    pub(crate) fn write(&mut self, head: &[u8], payload: &[u8]) -> io::Result<()> {
+        let length = head.len().saturating_add(payload.len());
+        let parts = [io::IoSlice::new(head), io::IoSlice::new(payload)];
+        if self.0.writer().write_vectored(&parts)? < length {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        Ok(())
     }
 
     /// Says that nothing more will be written.
@@ -111,7 +119,7 @@ struct Socket<'a>(&'a TcpStream);
 
 impl io::Read for Socket<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(into)
+        stream::read(self.0, into)
     }
 }
 
