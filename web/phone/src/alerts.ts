@@ -10,10 +10,11 @@ import type { Phone } from './model/phone.ts';
 
 const TITLE = 'Sipweb';
 
-/** Plays the other side. It stays in the document when the page is built anew, so that the sound never stops. */
+/** Plays the other sides. It stays in the document when the page is built anew, so that the sound never stops. */
 export class RemoteSound {
-  readonly element = h('audio', { 'data-testid': 'remote-audio', 'autoplay': true });
+  readonly element = h('div', { hidden: true });
   readonly #phone: Phone;
+  readonly #players = new Map<Call, HTMLAudioElement>();
   #sink: string | undefined;
 
   constructor(phone: Phone) {
@@ -21,22 +22,38 @@ export class RemoteSound {
   }
 
   update(): void {
-    const { call, devices } = this.#phone;
-    const stream = call && !call.over && call.remote.getAudioTracks().length > 0 ? call.remote : null;
+    const { calls, devices } = this.#phone;
+    const audible = calls.audible.filter((call) => call.remote.getAudioTracks().length > 0);
+    for (const [call, player] of this.#players) if (!audible.includes(call)) this.#end(call, player);
+    for (const call of audible) if (!this.#players.has(call)) this.#begin(call);
     if (this.#sink !== devices.choice.speaker) {
       this.#sink = devices.choice.speaker;
-      void sendTo(this.element, this.#sink);
+      for (const player of this.#players.values()) void sendTo(player, this.#sink);
     }
-    if (this.element.srcObject === stream) return;
-    this.element.srcObject = stream;
-    if (stream) this.play();
-    else this.#blocked(false);
+    if (audible.length === 0) this.#blocked(false);
   }
 
   play(): void {
-    this.element.play().then(() => this.#blocked(false), (error: unknown) => {
-      if (error instanceof Error && error.name === 'NotAllowedError') this.#blocked(true);
-    });
+    for (const player of this.#players.values()) {
+      player.play().then(() => this.#blocked(false), (error: unknown) => {
+        if (error instanceof Error && error.name === 'NotAllowedError') this.#blocked(true);
+      });
+    }
+  }
+
+  #begin(call: Call): void {
+    const player = h('audio', { 'data-testid': 'remote-audio', 'autoplay': true });
+    player.srcObject = call.remote;
+    void sendTo(player, this.#sink);
+    this.#players.set(call, player);
+    this.element.append(player);
+    this.play();
+  }
+
+  #end(call: Call, player: HTMLAudioElement): void {
+    player.srcObject = null;
+    player.remove();
+    this.#players.delete(call);
   }
 
   #blocked(blocked: boolean): void {
@@ -61,8 +78,9 @@ export class Alerts {
   }
 
   update(): void {
-    const { call, waiting, devices } = this.#phone;
-    if (call?.phase === 'incoming') this.#sounds.ring(devices.choice.ringer);
+    const { call, calls: { waiting }, devices } = this.#phone;
+    if (call?.phase === 'incoming') this.#sounds.ring(devices.choice.ringer, devices.choice.ringerVolume);
+    else if (waiting) this.#sounds.knock(devices.choice.speaker);
     else if (call?.phase === 'ringing') this.#sounds.ringback(devices.choice.speaker);
     else if (this.#lastCall !== undefined) this.#quiet(call);
     this.#lastCall = call;
@@ -72,7 +90,7 @@ export class Alerts {
 
   /** Once a second: the title blinks while somebody calls. */
   title(): void {
-    const { call, waiting, conversations } = this.#phone;
+    const { call, calls: { waiting }, conversations } = this.#phone;
     const caller = call?.phase === 'incoming' ? call : waiting;
     this.#flash = !this.#flash;
     const count = conversations.unread;

@@ -39,6 +39,16 @@ const DRAWINGS = {
   signOut: { line: 'M14 4.5H6A1.5 1.5 0 0 0 4.5 6v12A1.5 1.5 0 0 0 6 19.5h8M10 12h10.5M17 8.5l3.5 3.5-3.5 3.5' },
   eye: { line: 'M2.5 12C4.5 8 8 6 12 6s7.5 2 9.5 6c-2 4-5.5 6-9.5 6s-7.5-2-9.5-6zM12 9.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6z' },
   trash: { line: 'M4.5 6.5h15M9.5 6.5v-2h5v2M6.5 6.5l1 13h9l1-13M10 10.5v5M14 10.5v5' },
+  check: { line: 'M5 12.5l4.5 4.5L19 7' },
+  more: { solid: [5.5, 12, 18.5].map((x) => `M${x - 1.8} 12a1.8 1.8 0 1 0 3.6 0a1.8 1.8 0 1 0-3.6 0z`).join('') },
+  addCall: { solid: HANDSET, turn: -135, line: 'M18.5 1.8v6M15.5 4.8h6' },
+  swap: { line: 'M7 4v15M3.5 15.5L7 19l3.5-3.5M17 20V5M13.5 8.5L17 5l3.5 3.5' },
+  people: { line: 'M9 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6zM3 19c0-3.2 2.4-5 6-5s6 1.8 6 5M16 5.4a3 3 0 0 1 0 5.4M17.5 14.3c2.2.6 3.5 2.2 3.5 4.7' },
+  person: { line: 'M12 4.5a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4zM4.5 20c0-3.7 2.9-5.6 7.5-5.6s7.5 1.9 7.5 5.6' },
+  screen: { line: 'M4.5 5h15A1.5 1.5 0 0 1 21 6.5v9a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 15.5v-9A1.5 1.5 0 0 1 4.5 5zM9 20.5h6M12 14V8.5M9.5 10.8L12 8.3l2.5 2.5' },
+  pulse: { line: 'M2.5 12.5h4l2.5-7 5 13 2.5-6h5' },
+  star: { line: 'M12 3.8l2.5 5.2 5.7.8-4.1 4 1 5.7-5.1-2.7-5.1 2.7 1-5.7-4.1-4 5.7-.8z' },
+  pencil: { line: 'M4 20l1-4.5L16 4.5l3.5 3.5L8.5 19zM13.5 7l3.5 3.5' },
   chevron: { line: 'M6 9.5l6 6 6-6' },
 } satisfies Record<string, Drawing>;
 
@@ -54,7 +64,7 @@ export function icon(name: IconName): SVGSVGElement {
   svg.setAttribute('aria-hidden', 'true');
   svg.setAttribute('class', 'icon');
   if (drawing.solid) svg.append(shape(drawing.solid, 'solid', drawing.turn));
-  if (drawing.line) svg.append(shape(drawing.line, 'line', drawing.turn));
+  if (drawing.line) svg.append(shape(drawing.line, 'line', undefined));
   return svg;
 }
 

@@ -25,7 +25,7 @@ function escape(phone: Phone, event: KeyboardEvent, call: CallView): void {
   if (inField && phone.inCall) {
     event.target.blur(); // The first Escape leaves what one is writing; only the next one hangs up.
   } else if (phone.inCall) {
-    phone.call?.hangUp();
+    phone.calls.hangUp();
   } else if (phone.call) {
     phone.closeCall();
   } else if (phone.dialled && (phone.wide || phone.tab === 'keypad')) {

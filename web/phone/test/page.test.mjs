@@ -1,60 +1,7 @@
 // The page in a real browser, over a double of the library. What users do, and what they see.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launchBrowser, servePage } from './fake/server.mjs';
-
-let browser;
-let server;
-
-before(async () => {
-  server = await servePage();
-  browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-/** Opens the page in a browser profile of its own; whatever the browser complains about fails the test. */
-async function open(t, { hash = '', prepare, viewport = { width: 1100, height: 800 } } = {}) {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(complaints, [], 'errors in the console');
-  });
-  await page.setViewport(viewport);
-  await page.evaluateOnNewDocument(() => localStorage.getItem('sipweb.language') ?? localStorage.setItem('sipweb.language', '"en"'));
-  if (prepare) await page.evaluateOnNewDocument(prepare);
-  await page.goto(server.url + hash);
-  await page.evaluate(() => window.ready);
-  return page;
-}
-
-const id = (name) => `[data-testid="${name}"]`;
-const signIn = async (t, more) => {
-  const page = await open(t, { hash: '#alice:secret', ...more });
-  await page.waitForSelector(`${id('registration')}[data-state=registered]`);
-  return page;
-};
-const see = (page, name, words) => page.waitForFunction((selector, wanted) => {
-  const element = document.querySelector(selector);
-  return element?.checkVisibility() && element.textContent.includes(wanted);
-}, {}, id(name), words);
-const gone = (page, name) => page.waitForFunction((selector) => !document.querySelector(selector)?.checkVisibility(), {}, id(name));
-const inSession = (page, act, ...values) => page.evaluate(`((...values) => (${act})(fake.agent.sessions.at(-1), ...values))(${values.map((each) => JSON.stringify(each)).join()})`);
-
-async function talk(page) {
-  await page.keyboard.type('bob');
-  await page.keyboard.press('Enter');
-  await page.waitForFunction(() => fake.agent.sessions.length > 0);
-  await inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
-  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
-}
+import { test } from 'node:test';
+import { gone, id, inSession, open, see, server, signIn, talk } from './support/page.mjs';
 
 test('signing in by the form, with the defaults that the server tells', async (t) => {
   const page = await open(t);
@@ -63,12 +10,12 @@ test('signing in by the form, with the defaults that the server tells', async (t
   await page.keyboard.press('Enter');
   await see(page, 'registration', 'Ready');
   const { server: address, uri, password } = await page.evaluate(() => fake.agent.options);
-  assert.deepEqual([address, uri, password], [`${server.url.replace('http', 'ws')}sip`, 'sip:alice@example.com', 'secret']);
+  assert.deepEqual([address, uri, password], [`${server().url.replace('http', 'ws')}sip`, 'sip:alice@example.com', 'secret']);
 });
 
 test('a sign-in link leaves no password in the address bar', async (t) => {
   const page = await signIn(t);
-  assert.equal(page.url(), server.url);
+  assert.equal(page.url(), server().url);
   assert.equal(await page.evaluate(() => fake.agent.options.password), 'secret');
 });
 
@@ -77,7 +24,7 @@ test('a reload in the same tab stays signed in; another tab does not', async (t)
   await page.reload();
   await see(page, 'registration', 'Ready');
   const other = await page.browserContext().newPage();
-  await other.goto(server.url);
+  await other.goto(server().url);
   await see(other, 'sign-in-form', 'User name');
 });
 
@@ -89,7 +36,7 @@ test('"stay signed in" keeps the account for other tabs, and signing out forgets
   await page.click(id('sign-in-submit'));
   await see(page, 'registration', 'Ready');
   const other = await page.browserContext().newPage();
-  await other.goto(server.url);
+  await other.goto(server().url);
   await see(other, 'registration', 'Ready');
   await other.click(id('tab-settings'));
   await other.click(id('sign-out'));
@@ -294,18 +241,6 @@ test('why a call failed is said in words, with the code below, and in Spanish to
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
   await page.click(id('call-again'));
   await page.waitForFunction(() => fake.agent.sessions.length === 2);
-});
-
-test('a second caller is shown; answering ends the first call, a third caller hears busy', async (t) => {
-  const page = await signIn(t);
-  await talk(page);
-  await page.evaluate(() => { fake.agent.ring('sip:dora@example.com', 'Dora'); fake.agent.ring('sip:eve@example.com'); });
-  await see(page, 'waiting', 'Dora is calling');
-  assert.deepEqual(await page.evaluate(() => fake.agent.sessions.map((session) => session.ended)), [false, false, true]);
-  await page.click(id('waiting-answer'));
-  await see(page, 'call-peer', 'Dora');
-  await page.waitForSelector(`${id('call')}[data-phase=talking]`);
-  assert.deepEqual(await page.evaluate(() => fake.agent.sessions.map((session) => session.ended)), [true, false, true]);
 });
 
 test('messages go out, come in, are counted, and failed ones can be sent again', async (t) => {

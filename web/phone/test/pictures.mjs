@@ -42,6 +42,13 @@ const STATES = {
   'in-call-audio': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-audio]'); } },
   'in-call-transfer': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-transfer]'); await page.keyboard.type('two words'); await page.keyboard.press('Enter'); } },
   'in-call-waiting': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.ring('sip:dora@office.example.org', 'Dora Lindqvist'); }); } },
+  'two-calls': { ...signedIn, run: (page) => two(page) },
+  'two-calls-waiting': { ...signedIn, run: async (page) => { await two(page); await page.evaluate(() => { fake.agent.ring('sip:dora@office.example.org', 'Dora Lindqvist'); }); } },
+  'conference': { ...signedIn, run: async (page) => { await two(page); await page.click('[data-testid=others-merge]'); await page.waitForSelector('[data-testid=conference-member]'); } },
+  'in-call-add': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-add]'); } },
+  'in-call-more': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-more]'); } },
+  'in-call-diagnosis': { ...signedIn, run: async (page) => { await heard(page, { trouble: 'nothingIn', received: { packets: 0, lost: 0, jitter: 0 } }, 3); await page.evaluate(() => { phone.call.local.getAudioTracks()[0].enabled = true; }); await page.click('[data-testid=call-more]'); await page.click('[data-testid=call-diagnosis]'); } },
+  'ended-diagnosis': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(488, 'Not Acceptable Here', 'Incompatible SDP', { Warning: ['399 sipweb "SDP-NO-COMMON-CODEC: no codec in common"'] }); }); await page.click('[data-testid=call-end-diagnosis]'); } },
   'in-call-video': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => new Promise((done) => {
     const canvas = document.createElement('canvas');
     const brush = canvas.getContext('2d');
@@ -58,7 +65,7 @@ const STATES = {
   'ended-silent': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).bye({ Reason: ['sipweb;text="MEDIA-NONE-FROM-PHONE: no sound came from the phone"'] }); }); } },
   'ended-lost': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).bye({ Reason: ['SIP;cause=503;text="SERVER-STOPPED: the server stops; call again"'] }); }); } },
   'failed-codecs': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(488, 'Not Acceptable Here', 'Incompatible SDP', { Warning: ['399 sipweb "SDP-NO-COMMON-CODEC: the browser and the phone have no codec in common: the browser has opus, PCMU, the phone has G729"'] }); }); } },
-  'call-elsewhere': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=call-message]'); } },
+  'call-elsewhere': { ...signedIn, run: async (page) => { await talk(page); await page.click('[data-testid=tab-messages]'); } },
   'ended': { ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { fake.agent.sessions.at(-1).emit('ended', { originator: 'remote', cause: 'Terminated' }); }); } },
   'failed-busy': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(486, 'Busy Here', 'Busy'); }); } },
   'failed-not-found': { ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(404, 'Not Found', 'Not Found'); }); } },
@@ -80,6 +87,17 @@ async function talk(page) {
   await out(page, 'accepted', {});
   await page.evaluate(() => { fake.agent.sessions.at(-1).emit('confirmed', {}); phone.call.talkingSince -= 83_000; phone.change.signal(); });
   await page.waitForSelector('[data-phase=talking]');
+}
+
+/** Bob is on hold, Carmen is talked to. */
+async function two(page) {
+  await talk(page);
+  await page.click('[data-testid=call-add]');
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await page.evaluate(() => { fake.agent.sessions.at(-1).emit('accepted', {}); fake.agent.sessions.at(-1).emit('confirmed', {}); });
+  await page.waitForSelector('[data-testid=other-call]');
 }
 
 /** A call whose sound was looked at. */

@@ -2,12 +2,15 @@
 import { read, write } from '../model/storage.ts';
 
 export type MediaProblem = 'insecure' | 'refused' | 'missing' | 'busy';
-export type DeviceKind = 'microphone' | 'speaker' | 'ringer';
+export type DeviceKind = 'microphone' | 'speaker' | 'ringer' | 'camera';
 
 export interface DeviceChoice {
   microphone?: string;
   speaker?: string;
   ringer?: string;
+  camera?: string;
+  /** How loud the ringtone is, from 0 to 1. */
+  ringerVolume?: number;
   /** Echo cancellation, noise suppression and gain control. */
   processing: boolean;
 }
@@ -53,13 +56,18 @@ export class Devices {
   }
 
   of(kind: DeviceKind): readonly MediaDeviceInfo[] {
-    const wanted = kind === 'microphone' ? 'audioinput' : 'audiooutput';
+    const wanted = kind === 'microphone' ? 'audioinput' : kind === 'camera' ? 'videoinput' : 'audiooutput';
     return this.list.filter((device) => device.kind === wanted && device.deviceId && device.deviceId !== 'default');
   }
 
   choose(kind: DeviceKind, id: string): void {
     if (id) this.choice[kind] = id;
     else delete this.choice[kind];
+    this.#keep();
+  }
+
+  setRingerVolume(volume: number): void {
+    this.choice.ringerVolume = volume;
     this.#keep();
   }
 
@@ -84,6 +92,23 @@ export class Devices {
     }
   }
 
+  /** The chosen camera alone. A chosen one that is gone gives way to any. */
+  async openCamera(): Promise<MediaStreamTrack | undefined> {
+    if (!this.available) throw new MediaError('insecure');
+    try {
+      const stream = await this.#media!.getUserMedia({ video: this.#camera });
+      return stream.getVideoTracks()[0];
+    } catch (error) {
+      throw new MediaError(problemOf(error));
+    } finally {
+      void this.refresh();
+    }
+  }
+
+  get #camera(): MediaTrackConstraints {
+    return { width: { ideal: 1280 }, height: { ideal: 720 }, ...(this.choice.camera ? { deviceId: this.choice.camera } : {}) };
+  }
+
   #request(video: boolean, microphone: string | undefined): Promise<MediaStream> {
     const { processing } = this.choice;
     const audio: MediaTrackConstraints = {
@@ -92,7 +117,7 @@ export class Devices {
       autoGainControl: processing,
       ...(microphone ? { deviceId: { exact: microphone } } : {}),
     };
-    return this.#media!.getUserMedia({ audio, video });
+    return this.#media!.getUserMedia({ audio, video: video && this.#camera });
   }
 
   #keep(): void {

@@ -16,6 +16,8 @@ const RINGTONE: readonly Beat[] = [
   { tones: [988, 1480], on: 0.32, off: 0.3 }, { tones: [784, 1175], on: 0.18, off: 0.04 },
   { tones: [988, 1480], on: 0.4, off: 1.8 },
 ];
+// A second caller: two short tones every ten seconds, under the conversation (ITU-T E.180: call waiting).
+const KNOCK: readonly Beat[] = [{ tones: [425], on: 0.2, off: 0.2 }, { tones: [425], on: 0.2, off: 9.4 }];
 const MESSAGE: readonly Beat[] = [{ tones: [880], on: 0.09, off: 0.03 }, { tones: [1175], on: 0.14, off: 0 }];
 // RFC 4733 §3.2, table 3: the two frequencies of every key.
 const ROWS = [697, 770, 852, 941];
@@ -25,7 +27,7 @@ const KEYS = '123456789*0#';
 export class Sounds {
   #context: AudioContext | undefined;
   #repeat: ReturnType<typeof setInterval> | undefined;
-  #playing: 'ringtone' | 'ringback' | undefined;
+  #playing: 'ringtone' | 'ringback' | 'knock' | undefined;
   #output: GainNode | undefined;
 
   /** Call from a click or a key press: only then may the browser start sound. */
@@ -33,8 +35,13 @@ export class Sounds {
     if (this.#context?.state === 'suspended') void this.#context.resume();
   }
 
-  ring(sink: string | undefined): void {
-    this.#loop('ringtone', RINGTONE, 0.22, sink);
+  /** `volume` from 0 to 1. */
+  ring(sink: string | undefined, volume = 0.7): void {
+    this.#loop('ringtone', RINGTONE, 0.32 * volume, sink);
+  }
+
+  knock(sink: string | undefined): void {
+    this.#loop('knock', KNOCK, 0.05, sink);
   }
 
   ringback(sink: string | undefined): void {
@@ -63,7 +70,7 @@ export class Sounds {
     this.#output = undefined;
   }
 
-  #loop(name: 'ringtone' | 'ringback', beats: readonly Beat[], volume: number, sink: string | undefined): void {
+  #loop(name: 'ringtone' | 'ringback' | 'knock', beats: readonly Beat[], volume: number, sink: string | undefined): void {
     if (this.#playing === name) return;
     this.stop();
     this.#playing = name;

@@ -6,6 +6,7 @@
  */
 import { MediaError, type Devices, type MediaProblem } from '../media/devices.ts';
 import type { Agent, CallOptions, Payload, Quality, Session } from './library.ts';
+import { CallVideo, type VideoSource } from './call_video.ts';
 import { plainUri, type Peer } from './peer.ts';
 import type { Trouble } from './quality.ts';
 import { callOutcome, type Outcome } from './reason.ts';
@@ -18,9 +19,15 @@ export interface CallEvents {
   ended(call: Call): void;
   /** The other side asks us to call somebody else in its place: `follow` makes that call. */
   referred(call: Call, follow: () => Call, refuse: () => void): void;
+  /** Somebody who may take the place of the other side calls (RFC 3891). */
+  replaced(call: Call, event: Payload): void;
   /** The microphone or camera could not be had. */
   media(problem: MediaProblem): void;
 }
+
+/** How often, and how many milliseconds apart, a hold is tried while another offer is under way. */
+const HOLD_ATTEMPTS = 20;
+const HOLD_PAUSE = 250;
 
 /** All ICE candidates are the host's own and the server's: no public STUN server learns who calls. */
 const PEER_CONNECTION: RTCConfiguration = { iceServers: [] };
@@ -48,6 +55,8 @@ export class Call {
   /** What has been wrong with the sound for a while. */
   trouble: Trouble | undefined;
 
+  readonly picture: CallVideo;
+
   private constructor(
     readonly peer: Peer,
     readonly incoming: boolean,
@@ -55,19 +64,22 @@ export class Call {
     readonly video: boolean,
     private readonly devices: Devices,
     private readonly events: CallEvents,
+    /** The call for which this one asks, before a transfer. */
+    readonly consultFor?: Call,
   ) {
     this.phase = incoming ? 'incoming' : 'microphone';
+    this.picture = new CallVideo(devices, () => this.session, () => this.local, events.changed);
   }
 
-  static outgoing(agent: Agent, peer: Peer, video: boolean, devices: Devices, events: CallEvents): Call {
-    const call = new Call(peer, false, video, devices, events);
+  static outgoing(agent: Agent, peer: Peer, video: boolean, devices: Devices, events: CallEvents, consultFor?: Call): Call {
+    const call = new Call(peer, false, video, devices, events, consultFor);
     void call.#dial(agent);
     return call;
   }
 
-  static incoming(session: Session, request: Payload | undefined, devices: Devices, events: CallEvents): Call {
+  static incoming(session: Session, request: Payload | undefined, devices: Devices, events: CallEvents, known: (peer: Peer) => Peer): Call {
     const name = session.remote_identity?.display_name;
-    const peer = { uri: plainUri(session.remote_identity?.uri), ...(name ? { name } : {}) };
+    const peer = known({ uri: plainUri(session.remote_identity?.uri), ...(name ? { name } : {}) });
     const video = /^m=video [1-9]/m.test(String(request?.body ?? ''));
     const call = new Call(peer, true, video, devices, events);
     call.session = session;
@@ -133,27 +145,58 @@ export class Call {
   }
 
   toggleHold(): void {
-    if (this.phase !== 'talking') return;
-    if (this.held.local) this.session?.unhold();
-    else this.session?.hold();
+    this.setHold(!this.held.local);
+  }
+
+  /** Holds the other side or takes it back, as soon as the call can. */
+  setHold(on: boolean): void {
+    this.#wantsHold = on;
+    this.#tryHold(HOLD_ATTEMPTS);
+  }
+
+  #wantsHold = false;
+
+  #tryHold(attempts: number): void {
+    const wanted = this.#wantsHold;
+    if (this.phase !== 'talking' || this.held.local === wanted || attempts === 0) return;
+    const begun = wanted ? this.session?.hold() : this.session?.unhold();
+    if (!begun) setTimeout(() => { if (this.#wantsHold === wanted) this.#tryHold(attempts - 1); }, HOLD_PAUSE);
   }
 
   /** Asks the other side to call `peer` in our place; our call ends when that call stands. */
   transferTo(peer: Peer): void {
+    this.#transfer(peer, undefined);
+  }
+
+  /** Asks the other side to take our place in `call` (RFC 5589 §7); both our calls end when the two talk. */
+  transferToCall(call: Call): void {
+    if (call.phase !== 'talking' || call === this) return;
+    call.#passedOn = true;
+    this.#transfer(call.peer, call);
+  }
+
+  /** The call in which somebody else has taken our place. */
+  #passedOn = false;
+
+  #transfer(peer: Peer, place: Call | undefined): void {
     if (this.phase !== 'talking' || !this.session || this.transfer?.state === 'asked') return;
     const transfer = new Transfer(peer, () => {
-      if (transfer.state === 'done') this.hangUp();
+      if (transfer.state === 'done') {
+        place?.hangUp();
+        this.hangUp();
+      } else if (place) {
+        place.#passedOn = false;
+      }
       this.events.changed();
     });
     this.transfer = transfer;
-    if (!transfer.ask(this.session)) transfer.state = 'failed';
+    if (!transfer.ask(this.session, place?.session)) transfer.fail();
     this.events.changed();
   }
 
   /** Sends a key as RFC 4733 telephone-event, or by INFO where the other side did not agree to that. */
   sendDigit(key: string): void {
-    const sender = this.session?.connection?.getSenders().find((each) => each.track?.kind === 'audio');
-    const transportType = sender?.dtmf?.canInsertDTMF ? 'RFC2833' : 'INFO';
+    const transportType = this.#soundSender?.dtmf?.canInsertDTMF ? 'RFC2833' : 'INFO';
     try {
       this.session?.sendDTMF(key, { transportType });
       this.digits += key;
@@ -163,16 +206,26 @@ export class Call {
     this.events.changed();
   }
 
+  /** Begins or ends sending the camera or the screen. */
+  async toggleVideo(source: VideoSource): Promise<void> {
+    if (this.phase !== 'talking') return;
+    try {
+      await this.picture.toggle(source);
+    } catch (error) {
+      this.events.media(error instanceof MediaError ? error.problem : 'busy');
+    }
+  }
+
   /** Changes the microphone while talking. */
   async changeMicrophone(): Promise<void> {
     const old = this.local?.getAudioTracks()[0];
-    const sender = this.session?.connection?.getSenders().find((each) => each.track === old);
+    const sender = this.#soundSender;
     if (!old || !sender || !this.local) return;
     try {
       const fresh = (await this.devices.open(false)).getAudioTracks()[0];
       if (!fresh) return;
       fresh.enabled = old.enabled;
-      await sender.replaceTrack(fresh);
+      if (sender.track === old) await sender.replaceTrack(fresh);
       this.local.removeTrack(old);
       this.local.addTrack(fresh);
       old.stop();
@@ -180,6 +233,20 @@ export class Call {
       if (error instanceof MediaError) this.events.media(error.problem);
     }
     this.events.changed();
+  }
+
+  /** Sends `track` in place of the microphone; `undefined` brings the microphone back. */
+  async sendSound(track: MediaStreamTrack | undefined): Promise<void> {
+    const sender = this.#soundSender;
+    const own = this.local?.getAudioTracks()[0];
+    const next = track ?? own;
+    if (!sender || !next) return;
+    next.enabled = sender.track?.enabled ?? true; // On hold nobody is heard, whatever is sent.
+    await sender.replaceTrack(next).catch(() => undefined); // The call ended just now.
+  }
+
+  get #soundSender(): RTCRtpSender | undefined {
+    return this.session?.connection?.getSenders().find((each) => each.track?.kind === 'audio');
   }
 
   async #dial(agent: Agent): Promise<void> {
@@ -210,6 +277,7 @@ export class Call {
   async #openMedia(video: boolean): Promise<CallOptions | undefined> {
     try {
       this.local = await this.devices.open(video);
+      this.picture.adopt(this.local.getVideoTracks()[0]);
     } catch (error) {
       this.events.media(error instanceof MediaError ? error.problem : 'busy');
       return undefined;
@@ -227,6 +295,7 @@ export class Call {
       unhold: (event) => this.#hold(event, false),
       newDTMF: (event) => this.#pressed(event),
       refer: (event) => this.#refer(event),
+      replaces: (event) => this.events.replaced(this, event),
       ended: (event) => this.#finish(event),
       failed: (event) => this.#finish(event),
     };
@@ -300,13 +369,16 @@ export class Call {
     this.outcome = callOutcome(event ?? {}, this.incoming, this.trouble);
     // Who was passed on may hang up before it has said that it talks.
     const passedOn = this.transfer && this.transfer.state !== 'failed' && this.outcome.normal;
-    if (passedOn && (this.transfer?.state === 'done' || event?.originator === 'remote')) this.outcome = { key: 'endedTransferred', normal: true };
+    if ((passedOn && (this.transfer?.state === 'done' || event?.originator === 'remote')) || (this.#passedOn && this.outcome.normal)) {
+      this.outcome = { key: 'endedTransferred', normal: true };
+    }
     this.#releaseMedia();
     this.#enter('ended');
     this.events.ended(this);
   }
 
   #releaseMedia(): void {
+    this.picture.stop();
     for (const track of this.local?.getTracks() ?? []) track.stop();
     this.local = undefined;
   }

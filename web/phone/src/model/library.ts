@@ -61,9 +61,11 @@ export interface Session {
   answer(options: CallOptions): void;
   terminate(options?: { status_code?: number; reason_phrase?: string }): void;
   /** Asks the other side to call `target` in our place; false if that is not possible now. */
-  refer(target: string, options: { eventHandlers: Handlers }): unknown;
+  refer(target: string, options: { eventHandlers: Handlers; replaces?: Session }): unknown;
   sendDTMF(tone: string, options?: { transportType?: 'INFO' | 'RFC2833'; duration?: number; interToneGap?: number }): void;
   hold(): boolean;
+  /** Offers the present state of the peer connection; false if that is not possible now. */
+  renegotiate(options: object): boolean;
   unhold(): boolean;
   mute(options?: { audio?: boolean; video?: boolean }): void;
   unmute(options?: { audio?: boolean; video?: boolean }): void;

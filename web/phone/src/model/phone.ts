@@ -1,10 +1,11 @@
 /** The phone behind the page: the account's line, the calls, the messages and what stands in their way. */
 import { Change } from './change.ts';
-import { Call } from './call.ts';
+import type { Call } from './call.ts';
+import { Calls } from './calls.ts';
 import { Conversations } from './conversations.ts';
 import { History, type RecentKind } from './history.ts';
 import { Line, type LineState } from './line.ts';
-import { dial, plainUri, type Peer } from './peer.ts';
+import { addressLine, dial, nameOf, plainUri, sameUri, type Peer } from './peer.ts';
 import type { Agent, Library, Payload } from './library.ts';
 import { QualityWatch } from './quality.ts';
 import { forgetAccount, remember, uriOf, type Account, type Defaults } from './account.ts';
@@ -17,15 +18,12 @@ export class Phone {
   readonly change = new Change();
   readonly line: Line;
   readonly devices: Devices;
+  readonly calls: Calls;
   readonly history: History;
   readonly conversations: Conversations;
   readonly quality: QualityWatch;
   defaults: Defaults;
 
-  /** The call on the screen, also after its end until it is closed. */
-  call: Call | undefined;
-  /** A second caller, while the first call goes on. */
-  waiting: Call | undefined;
   /** Which part of the page is in front. */
   tab: Tab = 'keypad';
   /** The screen has room for a panel beside the call, so a call need not take the panel away. */
@@ -44,6 +42,16 @@ export class Phone {
     this.defaults = defaults;
     this.line = new Line(library, () => this.#lineChanged(), (agent) => this.#attach(agent));
     this.devices = new Devices(signal);
+    this.calls = new Calls(this.devices, {
+      changed: signal,
+      shown: () => this.#bringForward(),
+      ended: (call) => this.#record(call),
+      media: (problem) => {
+        this.mediaProblem = problem;
+        signal();
+      },
+      known: (peer) => this.#named(peer),
+    });
     this.history = new History(signal);
     this.conversations = new Conversations(signal);
     this.quality = new QualityWatch(library.quality, signal);
@@ -59,12 +67,24 @@ export class Phone {
     return this.line.account?.domain ?? this.defaults.domain;
   }
 
+  /** The call on the screen, also after its end until it is closed. */
+  get call(): Call | undefined {
+    return this.calls.current;
+  }
+
   get inCall(): boolean {
-    return this.call !== undefined && !this.call.over;
+    return this.calls.running;
   }
 
   get known(): readonly Peer[] {
     return [...this.history.peers, ...this.conversations.list.map((each) => each.peer)];
+  }
+
+  /** People that we know, each once, whose name or address contains `typed` (lower case). */
+  people(typed: string): readonly Peer[] {
+    return this.known
+      .filter((peer, place, all) => all.findIndex((each) => each.uri === peer.uri) === place)
+      .filter((peer) => `${nameOf(peer)} ${addressLine(peer, this.domain)}`.toLowerCase().includes(typed));
   }
 
   signIn(account: Account, stay: boolean, restored = false): void {
@@ -74,11 +94,7 @@ export class Phone {
   }
 
   signOut(): void {
-    this.call?.hangUp();
-    this.#left?.hangUp();
-    this.waiting?.reject();
-    this.call = undefined;
-    this.waiting = undefined;
+    this.calls.hangUpAll();
     this.line.stop();
     this.line.established = false;
     this.line.problem = undefined;
@@ -111,9 +127,10 @@ export class Phone {
     this.callPeer(found.peer, video);
   }
 
-  callPeer(peer: Peer, video = false): void {
+  /** Calls `peer`; a call that stands already is held meanwhile. `consultFor` is the call about which we ask. */
+  callPeer(peer: Peer, video = false, consultFor?: Call): void {
     const { agent, state } = this.line;
-    if (this.inCall) return;
+    if (!this.calls.canAdd) return;
     this.#bringForward();
     if (!agent || state !== 'registered') {
       this.dialError = 'errorNotReady';
@@ -123,33 +140,26 @@ export class Phone {
     this.dialError = undefined;
     this.dialled = '';
     this.mediaProblem = undefined;
-    this.call = Call.outgoing(agent, peer, video, this.devices, this.#callEvents);
-    this.change.signal();
+    this.calls.dial(agent, peer, video, consultFor);
+  }
+
+  /** Calls whom `typed` means besides the running call. Returns what is wrong with that. */
+  add(typed: string): TextKey | undefined {
+    return this.#whom(typed, (peer) => this.callPeer(peer));
+  }
+
+  /** Asks whom `typed` means, before the other side of the call is passed on. Returns what is wrong with that. */
+  consult(typed: string): TextKey | undefined {
+    return this.#whom(typed, (peer) => this.callPeer(peer, false, this.call));
   }
 
   /** Asks the other side of the call to call whom `typed` means. Returns what is wrong with that. */
   transfer(typed: string): TextKey | undefined {
-    const found = dial(typed, this.domain, this.known, this.#self);
-    if ('error' in found) return found.error;
-    this.call?.transferTo(found.peer);
-    return undefined;
+    return this.#whom(typed, (peer) => this.call?.transferTo(peer));
   }
 
   closeCall(): void {
-    if (this.call?.over) this.call = undefined;
-    this.change.signal();
-  }
-
-  /** Ends the call on the screen for the one that waits. */
-  async answerWaiting(): Promise<void> {
-    const next = this.waiting;
-    if (!next) return;
-    this.waiting = undefined;
-    const old = this.call;
-    this.call = next;
-    old?.hangUp();
-    this.change.signal();
-    await next.answer(false);
+    this.calls.closeCurrent();
   }
 
   writeTo(peer: Peer): void {
@@ -157,18 +167,11 @@ export class Phone {
     this.show('messages');
   }
 
-  /** The call whose other side sent us to the one on the screen: it ends when that one stands, and is back if it fails. */
-  #left: Call | undefined;
-
-  /** Follows the other side's wish that we call somebody else: telephones do so without a question. */
-  #follow(call: Call, follow: () => Call, refuse: () => void): void {
-    if (call !== this.call || this.#left) {
-      refuse();
-      return;
-    }
-    this.#left = call;
-    this.call = follow();
-    this.change.signal();
+  #whom(typed: string, found: (peer: Peer) => void): TextKey | undefined {
+    const whom = dial(typed, this.domain, this.known, this.#self);
+    if ('error' in whom) return whom.error;
+    found(whom.peer);
+    return undefined;
   }
 
   get #self(): string | undefined {
@@ -193,7 +196,7 @@ export class Phone {
 
   #attach(agent: Agent): void {
     agent.on('newRTCSession', (event: Payload) => {
-      if (event.originator === 'remote') this.#ring(event);
+      if (event.originator === 'remote') this.calls.ring(event);
     });
     agent.on('newMessage', (event: Payload) => this.conversations.receive(event));
   }
@@ -203,51 +206,10 @@ export class Phone {
     if (!this.wide) this.tab = 'keypad';
   }
 
-  #ring(event: Payload): void {
-    const call = Call.incoming(event.session, event.request, this.devices, this.#callEvents);
-    if (!this.inCall) {
-      this.call = call;
-      this.#bringForward();
-    } else if (!this.waiting) {
-      this.waiting = call;
-    } else {
-      call.reject(); // One call to talk, one to choose about: a third is busy.
-    }
-    this.change.signal();
-  }
-
-  readonly #callEvents = {
-    changed: (): void => this.#changed(),
-    media: (problem: MediaProblem): void => {
-      this.mediaProblem = problem;
-      this.change.signal();
-    },
-    ended: (call: Call): void => this.#ended(call),
-    referred: (call: Call, follow: () => Call, refuse: () => void): void => this.#follow(call, follow, refuse),
-  };
-
-  #changed(): void {
-    const left = this.#left;
-    if (left && this.call?.phase === 'talking') {
-      this.#left = undefined;
-      left.hangUp();
-    }
-    this.change.signal();
-  }
-
-  #ended(call: Call): void {
-    this.#record(call);
-    if (call === this.#left) this.#left = undefined;
-    if (call === this.call && this.#left) {
-      this.call = this.#left;
-      this.#left = undefined;
-    }
-    if (call === this.waiting) this.waiting = undefined;
-    if (call === this.call && this.waiting) {
-      this.call = this.waiting;
-      this.waiting = undefined;
-    }
-    this.change.signal();
+  /** With the name under which we know somebody. */
+  #named(peer: Peer): Peer {
+    const name = peer.name ?? this.known.find((each) => each.name && sameUri(each.uri, peer.uri))?.name;
+    return name ? { ...peer, name } : peer;
   }
 
   #record(call: Call): void {

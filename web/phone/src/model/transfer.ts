@@ -1,5 +1,6 @@
 /**
- * A blind transfer: one side of a call asks the other to call somebody else in its place (RFC 3515, RFC 5589 §6).
+ * A transfer: one side of a call asks the other to call somebody else in its place (RFC 3515, RFC 5589 §6), or to take its
+ * place in another call (RFC 5589 §7).
  *
  *     asked -> done       the other side talks to the target
  *           -> failed     it said why not; the call goes on
@@ -15,15 +16,19 @@ export class Transfer {
 
   constructor(readonly peer: Peer, private readonly settled: () => void) {}
 
-  /** Asks. Returns false if the call cannot do it now. */
-  ask(session: Session): boolean {
+  /** Asks; `place` is the call to take over. Returns false if the call cannot do it now. */
+  ask(session: Session, place?: Session): boolean {
     const failed = (): void => this.#settle('failed');
     const eventHandlers = { accepted: () => this.#settle('done'), failed, requestFailed: failed };
     try {
-      return session.refer(this.peer.uri, { eventHandlers }) !== false;
+      return session.refer(this.peer.uri, { eventHandlers, ...(place ? { replaces: place } : {}) }) !== false;
     } catch {
       return false;
     }
+  }
+
+  fail(): void {
+    this.#settle('failed');
   }
 
   #settle(state: TransferState): void {

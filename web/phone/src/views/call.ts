@@ -7,90 +7,133 @@ import type { Phone } from '../model/phone.ts';
 import { LevelMeter } from '../media/level.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { deviceView } from './devices.ts';
-import { transferView } from './transfer.ts';
+import { endControls, moreView, ringControls, talkControls, type Sheet } from './call_controls.ts';
+import { othersView, waitingView } from './call_others.ts';
+import { videosView } from './call_videos.ts';
+import { diagnosisView } from './diagnosis.ts';
+import { pickerView, type PickerView } from './picker.ts';
 import { qualityView } from './quality.ts';
-import { avatar, clock, iconButton, keypad, relabel, type View } from './view.ts';
+import { avatar, clock, keypad, type View } from './view.ts';
 
 const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
   microphone: 'phaseMicrophone', calling: 'phaseCalling', ringing: 'phaseRinging', early: 'phaseEarly', incoming: 'phaseIncoming',
   connecting: 'phaseConnecting', talking: 'phaseTalking', ending: 'phaseEnding',
 };
 
-/** What lies over the controls of a running call. */
-export type Sheet = 'none' | 'keypad' | 'audio' | 'transfer';
-
 export interface CallView extends View {
   /** Closes what lies over the controls; says whether something did. */
   closeSheet(): boolean;
-  /** Once a second: the timer. */
+  /** Once a second: the timers. */
   tick(): void;
 }
+
+/** What a sheet shows, by its name. */
+type Sheets = Record<Exclude<Sheet, 'none'>, View & { open?(): void }>;
 
 export function callView(phone: Phone, sounds: Sounds): CallView {
   let sheet: Sheet = 'none';
   let shown: Call | undefined;
+  const toggle = (wanted: Sheet): void => {
+    sheet = sheet === wanted ? 'none' : wanted;
+    phone.change.signal();
+  };
+  const done = (): void => toggle('none');
   const who = whoView(phone);
-  const remoteVideo = videoElement('remote-video', 'call-video');
-  const localVideo = videoElement('local-video', 'call-preview');
-  localVideo.setAttribute('aria-label', text('yourVideo'));
-
-  const controls = talkControls(phone, (wanted) => { sheet = sheet === wanted ? 'none' : wanted; phone.change.signal(); });
-  const ringing = ringControls(phone);
-  const ended = endControls(phone);
-  const keys = digitsView(phone, sounds);
-  const devices = deviceView(phone, ['microphone', 'speaker'], 'call');
-  const audio = h('div', { class: 'sheet' }, devices.element);
-  const transfer = transferView(phone, () => { sheet = 'none'; phone.change.signal(); });
+  const others = othersView(phone);
   const waiting = waitingView(phone);
-
+  const videos = videosView(phone);
+  const controls = talkControls(phone, toggle);
+  const ringing = ringControls(phone);
+  const ended = endControls(phone, toggle);
+  const devices = deviceView(phone, ['microphone', 'speaker', 'camera'], 'call');
+  const sheets: Sheets = {
+    keypad: digitsView(phone, sounds),
+    audio: { element: h('div', { class: 'sheet' }, devices.element), update: devices.update },
+    transfer: transferView(phone, done),
+    add: addView(phone, done),
+    more: moreView(phone, toggle),
+    diagnosis: diagnosisView(phone),
+  };
   const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('call') },
-    remoteVideo, localVideo, waiting.element,
+    ...videos.elements, others.element, waiting.element,
     who.element,
-    keys.element, audio, transfer.element, controls.element, ringing, ended.element);
+    ...Object.values(sheets).map((each) => each.element), controls.element, ringing, ended.element);
 
   function update(): void {
     const { call } = phone;
     who.update();
+    videos.update();
     if (!call) return;
     if (call !== shown) sheet = 'none';
     shown = call;
-    if (call.phase !== 'talking' && call.phase !== 'early') sheet = 'none';
+    if (!mayOpen(call, sheet)) sheet = 'none';
     element.dataset.phase = call.phase;
+    element.dataset.sheet = sheet;
     setAttribute(element, 'data-ringing', ['incoming', 'ringing', 'calling'].includes(call.phase));
     setAttribute(element, 'data-held', call.held.local || call.held.remote);
-    element.style.setProperty('--hue', String(hueOf(call.peer)));
     setAttribute(element, 'data-failed', call.over && !call.outcome?.normal);
-    show(keys.element, sheet === 'keypad');
-    keys.update();
-    show(audio, sheet === 'audio');
-    const opened = sheet === 'transfer' && transfer.element.hidden;
-    show(transfer.element, sheet === 'transfer');
-    if (sheet === 'transfer') transfer.update();
-    if (opened) transfer.open();
+    setAttribute(element, 'data-conference', phone.calls.inConference);
+    setAttribute(element, 'data-video', videos.shown);
+    element.style.setProperty('--hue', String(hueOf(call.peer)));
+    updateSheets();
     show(ringing, call.phase === 'incoming');
     show(controls.element, !call.over && call.phase !== 'incoming');
     show(ended.element, call.over);
     show(ringing.querySelector<HTMLElement>('[data-testid="call-answer-video"]')!, call.video);
-    element.dataset.sheet = sheet;
     controls.update(call, sheet);
-    if (sheet === 'audio') devices.update();
+    others.update();
     waiting.update();
     ended.update();
-    attach(remoteVideo, call.remoteHasVideo && !call.over ? call.remote : undefined);
-    attach(localVideo, call.localHasVideo ? call.local : undefined);
-    setAttribute(element, 'data-video', !remoteVideo.hidden);
   }
 
+  function updateSheets(): void {
+    for (const [name, view] of Object.entries(sheets)) {
+      const opened = name === sheet && view.element.hidden;
+      show(view.element, name === sheet);
+      if (name === sheet) view.update();
+      if (opened) view.open?.();
+    }
+  }
+
+  updateSheets();
   return {
     element, update,
-    tick: who.tick,
+    tick() {
+      who.tick();
+      others.tick();
+    },
     closeSheet() {
       if (sheet === 'none') return false;
-      sheet = 'none';
-      phone.change.signal();
+      done();
       return true;
     },
   };
+}
+
+function mayOpen(call: Call, sheet: Sheet): boolean {
+  if (sheet === 'diagnosis') return call.phase !== 'incoming';
+  if (sheet === 'more') return !call.over && call.phase !== 'incoming';
+  return call.phase === 'talking' || (call.phase === 'early' && sheet === 'keypad');
+}
+
+/** Passing the other side on: at once, or after a question to whom it is passed on. */
+function transferView(phone: Phone, done: () => void): PickerView {
+  return pickerView(phone, {
+    id: 'transfer', done,
+    label: () => text('transferTo', { peer: phone.call ? nameOf(phone.call.peer) : '' }),
+    actions: [
+      { id: 'transfer-go', label: text('transferNow'), style: 'green', run: (typed) => phone.transfer(typed) },
+      { id: 'transfer-ask', label: text('transferAsk'), style: '', run: (typed) => phone.consult(typed) },
+    ],
+  });
+}
+
+function addView(phone: Phone, done: () => void): PickerView {
+  return pickerView(phone, {
+    id: 'add', done,
+    label: () => text('addWhom', { peer: phone.call ? nameOf(phone.call.peer) : '' }),
+    actions: [{ id: 'add-go', label: text('call'), style: 'green', run: (typed) => phone.add(typed) }],
+  });
 }
 
 /** The keypad of a running call, and what has been sent with it. */
@@ -117,7 +160,7 @@ function whoView(phone: Phone): View & { tick(): void } {
   const pressed = h('p', { 'class': 'call-detail', 'data-testid': 'call-received', 'role': 'status' });
   const quality = qualityView(phone);
   const level = h('span', { class: 'level', role: 'img', 'aria-label': text('yourLevel') }, h('span', { class: 'level-bar' }));
-  const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.call.muted ? phone.call.local : undefined));
+  const meter = levelMeter(level, () => (phone.call?.phase === 'talking' && !phone.calls.muted ? phone.call.local : undefined));
   let shown: Call | undefined;
 
   function begin(call: Call): void {
@@ -144,7 +187,8 @@ function whoView(phone: Phone): View & { tick(): void } {
       quality.update();
       if (!call) return;
       if (call !== shown) begin(call);
-      setText(state, stateText(call));
+      setText(name, phone.calls.inConference ? text('conference') : nameOf(call.peer));
+      setText(state, stateText(phone, call));
       setText(pressed, call.received ? text('digitsReceived', { digits: call.received.slice(-18) }) : '');
       show(pressed, call.received !== '' && !call.over);
       setText(detail, detailText(call));
@@ -153,19 +197,22 @@ function whoView(phone: Phone): View & { tick(): void } {
   };
 }
 
-function stateText(call: Call): string {
+function stateText(phone: Phone, call: Call): string {
   const peer = nameOf(call.peer);
   if (call.phase === 'ended') return call.outcome ? text(call.outcome.key, { peer }) : '';
   if (call.phase === 'incoming' && call.video) return text('phaseIncomingVideo');
   if (call.phase === 'talking') {
     const { transfer } = call;
+    const { calls } = phone;
+    if (calls.inConference && !calls.muted) return text('inConference', { count: (calls.conference?.members.length ?? 0) + 1 });
     const target = transfer ? nameOf(transfer.peer) : '';
     if (transfer?.state === 'asked') return text('transferring', { peer, target });
     if (transfer?.state === 'failed') return text('transferFailed', { peer, target });
     if (call.held.local && call.held.remote) return text('heldByBoth');
     if (call.held.local) return text('heldByYou');
     if (call.held.remote) return text('heldByPeer', { peer });
-    if (call.muted) return text('youAreMuted');
+    if (calls.muted) return text('youAreMuted');
+    if (call.picture.source === 'screen') return text('sharingScreen');
   }
   return text(PHASES[call.phase]);
 }
@@ -178,76 +225,6 @@ function detailText(call: Call): string {
   // Our own sentence stands above, and the server's only where it says more.
   const words = outcome.media?.key ? outcome.media.words : undefined;
   return [status, status && !outcome.media && outcome.phrase, outcome.media?.code, words].filter(Boolean).join(' · ');
-}
-
-function talkControls(phone: Phone, toggle: (sheet: Sheet) => void): { element: HTMLElement; update(call: Call, sheet: Sheet): void } {
-  const pressed = { 'aria-pressed': 'false' };
-  const mute = iconButton({ icon: 'microphone', label: text('mute'), id: 'call-mute', style: 'round glass', caption: true, attributes: pressed, press: () => phone.call?.toggleMute() });
-  const keys = iconButton({ icon: 'keypad', label: text('keypad'), id: 'call-keypad', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => toggle('keypad') });
-  const audio = iconButton({ icon: 'speaker', label: text('audio'), id: 'call-audio', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => { void phone.devices.refresh(); toggle('audio'); } });
-  const hold = iconButton({ icon: 'pause', label: text('hold'), id: 'call-hold', style: 'round glass', caption: true, attributes: pressed, press: () => phone.call?.toggleHold() });
-  const transfer = iconButton({ icon: 'transfer', label: text('transfer'), id: 'call-transfer', style: 'round glass', caption: true, attributes: { 'aria-expanded': 'false' }, press: () => toggle('transfer') });
-  const hangUp = iconButton({ icon: 'hangUp', label: text('hangUp'), id: 'call-hangup', style: 'round red', caption: true, press: () => phone.call?.hangUp() });
-  const write = iconButton({ icon: 'message', label: text('message'), id: 'call-message', style: 'round glass', caption: true, press: () => phone.call && phone.writeTo(phone.call.peer) });
-  return {
-    element: h('div', { class: 'controls' }, mute, keys, audio, hold, transfer, hangUp, write),
-    update(call, sheet) {
-      const talking = call.phase === 'talking';
-      for (const button of [mute, keys, audio, hold, transfer]) button.disabled = !talking && !(button === keys && call.phase === 'early');
-      hangUp.disabled = call.phase === 'ending';
-      relabel(mute, call.muted ? 'microphoneOff' : 'microphone', text(call.muted ? 'unmute' : 'mute'));
-      relabel(hold, call.held.local ? 'resume' : 'pause', text(call.held.local ? 'resume' : 'hold'));
-      mute.setAttribute('aria-pressed', String(call.muted));
-      hold.setAttribute('aria-pressed', String(call.held.local));
-      keys.setAttribute('aria-expanded', String(sheet === 'keypad'));
-      audio.setAttribute('aria-expanded', String(sheet === 'audio'));
-      transfer.setAttribute('aria-expanded', String(sheet === 'transfer'));
-    },
-  };
-}
-
-function ringControls(phone: Phone): HTMLElement {
-  return h('div', { class: 'controls ring-controls' },
-    iconButton({ icon: 'hangUp', label: text('reject'), id: 'call-reject', style: 'round red', caption: true, press: () => phone.call?.reject() }),
-    iconButton({ icon: 'video', label: text('answerVideo'), id: 'call-answer-video', style: 'round green', caption: true, press: () => void phone.call?.answer(true) }),
-    iconButton({ icon: 'call', label: text('answer'), id: 'call-answer', style: 'round green answer', caption: true, press: () => void phone.call?.answer(false) }));
-}
-
-function endControls(phone: Phone): { element: HTMLElement; update(): void } {
-  const again = iconButton({ icon: 'call', label: text('callAgain'), id: 'call-again', style: 'round green', caption: true, press: () => phone.call && phone.callPeer(phone.call.peer, phone.call.video) });
-  return {
-    element: h('div', { class: 'controls end-controls' },
-      iconButton({ icon: 'message', label: text('message'), id: 'call-end-message', style: 'round glass', caption: true, press: () => phone.call && phone.writeTo(phone.call.peer) }),
-      again,
-      iconButton({ icon: 'close', label: text('close'), id: 'call-close', style: 'round glass', caption: true, press: () => phone.closeCall() })),
-    update() { again.disabled = phone.line.state !== 'registered'; },
-  };
-}
-
-function waitingView(phone: Phone): View {
-  const words = h('strong', {});
-  const element = h('div', { 'class': 'waiting', 'role': 'alert', 'data-testid': 'waiting' }, words,
-    h('div', { class: 'waiting-actions' },
-      h('button', { 'type': 'button', 'class': 'pill red', 'data-testid': 'waiting-reject', 'on': { click: () => phone.waiting?.reject() } }, text('reject')),
-      h('button', { 'type': 'button', 'class': 'pill green', 'data-testid': 'waiting-answer', 'on': { click: () => void phone.answerWaiting() } }, text('waitingAnswer'))));
-  return {
-    element,
-    update() {
-      show(element, phone.waiting !== undefined);
-      if (phone.waiting) setText(words, text('waitingCall', { peer: nameOf(phone.waiting.peer) }));
-    },
-  };
-}
-
-function videoElement(id: string, style: string): HTMLVideoElement {
-  const element = h('video', { 'class': style, 'data-testid': id, 'playsinline': true, 'autoplay': true, 'hidden': true });
-  element.muted = true; // The sound of the call comes from the page's audio element.
-  return element;
-}
-
-function attach(element: HTMLVideoElement, stream: MediaStream | undefined): void {
-  if (element.srcObject !== (stream ?? null)) element.srcObject = stream ?? null;
-  show(element, stream !== undefined);
 }
 
 /** Shows the loudness of `source()` a few times a second while there is one. */

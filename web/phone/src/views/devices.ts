@@ -16,7 +16,8 @@ export function deviceView(phone: Phone, kinds: readonly DeviceKind[], place: st
 
   function choose(kind: DeviceKind, id: string): void {
     phone.devices.choose(kind, id);
-    if (kind === 'microphone') void phone.call?.changeMicrophone();
+    if (kind === 'microphone') void phone.calls.changeMicrophone();
+    if (kind === 'camera') void phone.call?.picture.changeCamera();
   }
 
   return {
@@ -25,7 +26,7 @@ export function deviceView(phone: Phone, kinds: readonly DeviceKind[], place: st
       const { devices } = phone;
       show(noSpeaker, !devices.canChooseSpeaker);
       for (const row of rows) {
-        show(row.element, row.kind === 'microphone' || devices.canChooseSpeaker);
+        show(row.element, row.kind === 'microphone' || (row.kind === 'camera' ? devices.of('camera').length > 0 : devices.canChooseSpeaker));
         const options = devices.of(row.kind).map((device, at) => [
           device.deviceId,
           device.label || text('deviceNumber', { kind: text(row.kind), number: at + 1 }),

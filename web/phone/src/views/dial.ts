@@ -61,14 +61,6 @@ function suggestionsView(phone: Phone): View {
   const element = h('div', { class: 'suggestions' });
   let shown = '';
 
-  function matching(typed: string): readonly Peer[] {
-    if (!typed) return [];
-    return phone.known
-      .filter((peer, place, all) => all.findIndex((each) => each.uri === peer.uri) === place)
-      .filter((peer) => `${nameOf(peer)} ${addressLine(peer, phone.domain)}`.toLowerCase().includes(typed))
-      .slice(0, SUGGESTIONS);
-  }
-
   function row(peer: Peer): HTMLElement {
     return h('button',
       { 'type': 'button', 'class': 'suggestion', 'data-testid': 'dial-suggestion', 'aria-label': text('callPeer', { peer: nameOf(peer) }), 'on': { click: () => phone.callPeer(peer) } },
@@ -78,7 +70,8 @@ function suggestionsView(phone: Phone): View {
   return {
     element,
     update() {
-      const found = matching(phone.dialled.trim().toLowerCase());
+      const typed = phone.dialled.trim().toLowerCase();
+      const found = typed ? phone.people(typed).slice(0, SUGGESTIONS) : [];
       const key = found.map((peer) => peer.uri).join();
       if (key === shown) return;
       shown = key;

@@ -60,21 +60,32 @@ export class FakeSession extends Emitter implements Session {
     this.digits.push([tone, options?.transportType]);
   }
 
+  held = false;
+
   hold(): boolean {
+    this.held = true;
     this.emit('hold', { originator: 'local' });
     return true;
   }
 
   unhold(): boolean {
+    this.held = false;
     this.emit('unhold', { originator: 'local' });
     return true;
   }
 
-  /** Where the other side was asked to call, and who hears how that goes. */
-  referred: { target: string; handlers: Handlers } | undefined;
+  offers = 0;
 
-  refer(target: string, { eventHandlers }: { eventHandlers: Handlers }): boolean {
-    this.referred = { target, handlers: eventHandlers };
+  renegotiate(): boolean {
+    this.offers += 1;
+    return true;
+  }
+
+  /** Where the other side was asked to call, and who hears how that goes. */
+  referred: { target: string; handlers: Handlers; replaces: Session | undefined } | undefined;
+
+  refer(target: string, { eventHandlers, replaces }: { eventHandlers: Handlers; replaces?: Session }): boolean {
+    this.referred = { target, handlers: eventHandlers, replaces };
     return true;
   }
 
@@ -151,6 +162,20 @@ export class FakeAgent extends Emitter implements Agent {
     this.sessions.push(session);
     this.emit('newRTCSession', { originator: 'remote', session, request: { body: sdp } });
     return session;
+  }
+
+  /** Somebody calls in order to take the place of the other side of `session` (RFC 3891). */
+  replace(session: FakeSession, uri: string, name: string): void {
+    const successor = new FakeSession(true, uri, name);
+    successor.on('confirmed', () => { if (!session.ended) session.terminate(); });
+    session.emit('replaces', {
+      accept: (init: (session: FakeSession) => void) => {
+        init(successor);
+        this.sessions.push(successor);
+        this.emit('newRTCSession', { originator: 'remote', session: successor, request: { body: 'm=audio 9 RTP/SAVPF 111' } });
+      },
+      reject: () => undefined,
+    });
   }
 
   message(uri: string, name: string | null, body: string, type = 'text/plain'): void {

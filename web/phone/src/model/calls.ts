@@ -1,0 +1,273 @@
+/**
+ * Several calls at once: one is on the screen, others are on hold, one may ring.
+ *
+ *     dial, answer: the call that was on the screen goes on hold
+ *     switchTo:     the two change places
+ *     merge:        all calls that stand hear each other (conference); split: they are single calls again
+ */
+import type { Devices, MediaProblem } from '../media/devices.ts';
+import { Call, type CallEvents } from './call.ts';
+import { Conference } from './conference.ts';
+import type { Agent, Payload, Session } from './library.ts';
+import type { Peer } from './peer.ts';
+
+export interface CallsEvents {
+  changed(): void;
+  /** A call came to the screen. */
+  shown(): void;
+  ended(call: Call): void;
+  media(problem: MediaProblem): void;
+  /** What we know of somebody who calls, for instance the name in our contacts. */
+  known(peer: Peer): Peer;
+}
+
+export class Calls {
+  /** The one on the screen, also after its end until it is closed. */
+  current: Call | undefined;
+  conference: Conference | undefined;
+  /** A call that ended while another one took its place on the screen. */
+  news: Call | undefined;
+
+  #list: readonly Call[] = [];
+  /** The call whose other side sent us to the one on the screen: it ends when that one stands, and is back if it fails. */
+  #left: Call | undefined;
+  /** Sessions that take the place of a call (RFC 3891). */
+  readonly #successors = new Map<Session, Call>();
+  readonly #devices: Devices;
+  readonly #events: CallsEvents;
+
+  constructor(devices: Devices, events: CallsEvents) {
+    this.#devices = devices;
+    this.#events = events;
+  }
+
+  get running(): boolean {
+    return this.current !== undefined && !this.current.over;
+  }
+
+  /** A second caller, while the first call goes on. */
+  get waiting(): Call | undefined {
+    return this.#list.find((call) => call.phase === 'incoming' && call !== this.current);
+  }
+
+  /** Calls besides the one on the screen; nobody who only rings, and nobody of the same conference. */
+  get others(): readonly Call[] {
+    const together = this.inConference ? this.conference?.members : undefined;
+    return this.#list.filter((call) => call !== this.current && call !== this.#left && call.phase !== 'incoming' && !together?.includes(call));
+  }
+
+  get inConference(): boolean {
+    return this.current !== undefined && this.conference?.members.includes(this.current) === true;
+  }
+
+  /** The calls that are to be heard now. */
+  get audible(): readonly Call[] {
+    if (this.inConference) return this.conference?.members ?? [];
+    return this.current && !this.current.over ? [this.current] : [];
+  }
+
+  /** Whether the call on the screen and another one stand, so that they can be joined. */
+  get canJoin(): boolean {
+    return this.current?.phase === 'talking' && this.others.some((call) => call.phase === 'talking');
+  }
+
+  /** A second call can be made once the first one stands and can be held. */
+  get canAdd(): boolean {
+    return !this.running || this.current?.phase === 'talking';
+  }
+
+  get muted(): boolean {
+    return (this.inConference ? this.conference?.muted : this.current?.muted) ?? false;
+  }
+
+  dial(agent: Agent, peer: Peer, video: boolean, consultFor?: Call): void {
+    this.#leave();
+    this.#show(this.#add(Call.outgoing(agent, this.#events.known(peer), video, this.#devices, this.#callEvents, consultFor)));
+  }
+
+  /** Takes the payload of the agent's `newRTCSession` event. */
+  ring(event: Payload): void {
+    const call = Call.incoming(event.session, event.request, this.#devices, this.#callEvents, this.#events.known);
+    const replaced = this.#successors.get(event.session);
+    if (replaced) {
+      this.#successors.delete(event.session);
+      this.#replace(replaced, call);
+      return;
+    }
+    const busy = this.running && this.waiting !== undefined;
+    this.#add(call);
+    if (busy) call.reject(); // One call to talk, one to choose about: a third is busy.
+    else if (!this.running) this.#show(call);
+    this.#events.changed();
+  }
+
+  /** Answers the caller that waits; the call on the screen is held, or ended. */
+  async answerWaiting(end: boolean): Promise<void> {
+    const { waiting: next, current: old } = this;
+    if (!next) return;
+    if (end || old?.phase !== 'talking') {
+      this.current = next;
+      old?.hangUp();
+    } else {
+      this.#leave();
+    }
+    this.#show(next);
+    await next.answer(false);
+  }
+
+  switchTo(call: Call): void {
+    if (call === this.current || !this.#list.includes(call)) return;
+    this.#leave();
+    this.#return(call);
+  }
+
+  toggleMute(): void {
+    if (this.inConference) this.conference?.setMuted(!this.conference.muted);
+    else this.current?.toggleMute();
+    this.#events.changed();
+  }
+
+  /** Everybody who is in a call with us hears everybody else. */
+  async merge(): Promise<void> {
+    const calls = [this.current, ...this.others].filter((call) => call?.phase === 'talking') as Call[];
+    if (calls.length < 2) return;
+    try {
+      this.conference ??= new Conference(await this.#devices.open(false), this.#events.changed);
+    } catch {
+      this.#events.media('busy');
+      return;
+    }
+    this.conference.setAway(false);
+    for (const call of calls) {
+      call.setHold(false);
+      this.conference.add(call);
+    }
+    this.#events.changed();
+  }
+
+  /** Ends the conference; the call on the screen goes on, the others are held. */
+  split(): void {
+    const { conference } = this;
+    this.conference = undefined;
+    for (const call of conference?.members ?? []) if (call !== this.current) call.setHold(true);
+    conference?.close();
+    this.#events.changed();
+  }
+
+  /** Brings the other side of `other` together with the other side of the call on the screen, and leaves both. */
+  connect(other: Call): void {
+    if (this.current) other.transferToCall(this.current);
+  }
+
+  /** Uses the chosen microphone from now on. */
+  async changeMicrophone(): Promise<void> {
+    await Promise.all(this.#list.map((call) => call.changeMicrophone()));
+    if (this.conference) this.conference.changeMicrophone(await this.#devices.open(false));
+  }
+
+  /** Leaves the call on the screen; of a conference, all of it. */
+  hangUp(): void {
+    const calls = this.inConference ? this.conference?.members ?? [] : [this.current];
+    for (const call of calls) call?.hangUp();
+  }
+
+  hangUpAll(): void {
+    for (const call of [...this.#list]) call.hangUp();
+    this.current = undefined;
+  }
+
+  closeCurrent(): void {
+    if (this.current?.over) this.current = undefined;
+    this.#events.changed();
+  }
+
+  readonly #callEvents: CallEvents = {
+    changed: () => this.#changed(),
+    media: (problem) => this.#events.media(problem),
+    ended: (call) => this.#ended(call),
+    referred: (call, follow, refuse) => this.#follow(call, follow, refuse),
+    replaced: (call, event) => {
+      // RFC 3891 §3: who may take the place of a call is let in without a question, the user has answered already.
+      if (call.phase === 'talking') event.accept((session: Session) => this.#successors.set(session, call));
+      else event.reject();
+    },
+  };
+
+  #add(call: Call): Call {
+    this.#list = [...this.#list, call];
+    return call;
+  }
+
+  #show(call: Call): void {
+    this.current = call;
+    this.news = undefined;
+    this.#events.shown();
+    this.#events.changed();
+  }
+
+  /** The call on the screen makes room. */
+  #leave(): void {
+    if (this.inConference) this.conference?.setAway(true);
+    else this.current?.setHold(true);
+  }
+
+  /** A call comes back to the screen, and is heard again. */
+  #return(call: Call): void {
+    this.current = call;
+    if (this.inConference) this.conference?.setAway(false);
+    else call.setHold(false);
+    this.#events.changed();
+  }
+
+  #replace(old: Call, call: Call): void {
+    this.#add(call);
+    if (this.current === old) this.#show(call);
+    else if (this.#left === old) this.#left = undefined;
+    void call.answer(false);
+  }
+
+  /** Follows the other side's wish that we call somebody else: telephones do so without a question. */
+  #follow(call: Call, follow: () => Call, refuse: () => void): void {
+    if (call !== this.current || this.#left || this.inConference) {
+      refuse();
+      return;
+    }
+    this.#left = call;
+    this.#show(this.#add(follow()));
+  }
+
+  #changed(): void {
+    const left = this.#left;
+    if (left && this.current?.phase === 'talking') {
+      this.#left = undefined;
+      left.hangUp();
+    }
+    this.conference?.refresh();
+    this.#events.changed();
+  }
+
+  #ended(call: Call): void {
+    this.#list = this.#list.filter((each) => each !== call);
+    this.#events.ended(call);
+    this.conference?.remove(call);
+    if (this.conference && this.conference.members.length < 2) {
+      this.conference.close();
+      this.conference = undefined;
+    }
+    const left = this.#left;
+    if (call === left) this.#left = undefined;
+    if (call === this.current) this.#next(call, left);
+    this.#events.changed();
+  }
+
+  /** What comes to the screen after a call has ended, if there is anything. */
+  #next(call: Call, left: Call | undefined): void {
+    const next = left ?? this.conference?.members[0] ?? this.waiting ?? call.consultFor ?? this.others.at(-1);
+    if (!next || next.over) return;
+    this.#left = undefined;
+    this.current = next;
+    this.news = call.outcome?.key === 'endedByYou' ? undefined : call;
+    // Whom we only asked is gone: back to the one who waits for the answer.
+    if (next === call.consultFor && next.transfer?.state !== 'asked') next.setHold(false);
+  }
+}
