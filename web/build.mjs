@@ -1,5 +1,5 @@
 // Builds what the web part ships:
-//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb), types/
+//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb), sipweb-phone.js (the element <sipweb-phone>), types/
 //   dist/page     index.html and its assets, named by their content so that they can be cached for ever
 //
 //   node build.mjs [--wasm PATH] [--library] [--sizes]
@@ -10,9 +10,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { serviceWorker } from './service_worker.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(HERE, 'dist');
@@ -104,6 +105,7 @@ async function buildLibrary() {
   await esbuild.build({ ...COMMON, entryPoints, plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb.js') });
   // A classic script is read in the page's encoding, whatever that is: here only ASCII is safe, so base64.
   await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', loader: { '.wasm': 'binary' }, format: 'iife', globalName: 'Sipweb', outfile: join(out, 'sipweb.global.js') });
+  await esbuild.build({ ...COMMON, entryPoints: ['element/src/main.ts'], plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb-phone.js') });
   run('tsc', ['-p', 'tsconfig.types.json']);
 }
 
@@ -126,11 +128,14 @@ async function buildPage() {
     .replace('assets/phone.css', asset(/^style-.*\.css$/));
   await writeFile(join(out, 'index.html'), html);
   await cp(join(HERE, 'phone/static'), out, { recursive: true });
+  // Pictures for the home screen are the system's business, not the page's.
+  const files = (await filesBelow(out)).filter((file) => !file.endsWith('.png')).sort().map(async (file) => [relative(out, file).replaceAll('\\', '/'), await readFile(file)]);
+  await writeFile(join(out, 'sw.js'), serviceWorker(await Promise.all(files)));
 }
 
 async function printSizes() {
-  const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]]];
-  if (!options.libraryOnly) rows.push(['page, all files', await filesBelow(join(DIST, 'page'))]);
+  const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]], ['<sipweb-phone>', [join(DIST, 'library/sipweb-phone.js')]]];
+  if (!options.libraryOnly) rows.push(['page as loaded', (await filesBelow(join(DIST, 'page'))).filter((file) => !file.endsWith('.png') && !file.endsWith('sw.js'))]);
   console.log(`${''.padEnd(16)}${['raw', 'gzip', 'brotli'].map((word) => word.padStart(10)).join('')}`);
   for (const [name, files] of rows) {
     const sums = [0, 0, 0];

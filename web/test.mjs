@@ -1,4 +1,4 @@
-// Runs every `*.test.ts` and `*.test.mjs` of the library and of the page with node's own test runner.
+// Runs every `*.test.ts` and `*.test.mjs` of the library, the page and the element with node's own test runner.
 // `node test.mjs PART` runs only the files whose path contains PART.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const wanted = process.argv[2] ?? '';
-const files = ['library/test', 'phone/test'].flatMap(tests).filter((file) => file.includes(wanted));
+const files = ['library/test', 'phone/test', 'element/test'].flatMap(tests).filter((file) => file.includes(wanted));
 if (files.length === 0) {
-  console.error(`no test file${wanted && ` with "${wanted}" in its path`} in library/test or phone/test`);
+  console.error(`no test file${wanted && ` with "${wanted}" in its path`} in library/test, phone/test or element/test`);
   process.exit(1);
 }
 const run = spawnSync(process.execPath, ['--import', './typescript-loader.mjs', '--test', ...files], { cwd: here, stdio: 'inherit' });

@@ -1,9 +1,11 @@
 /** What calls for attention while the user looks elsewhere: ringing, the page's title, notifications, words for screen readers. */
 import { h } from './dom.ts';
+import { showBadge } from './install.ts';
 import { text } from './text/index.ts';
 import { sendTo } from './media/devices.ts';
 import type { Sounds } from './media/sounds.ts';
 import type { Call } from './model/call.ts';
+import type { Recent } from './model/history.ts';
 import type { Conversation, TextMessage } from './model/conversations.ts';
 import { nameOf } from './model/peer.ts';
 import type { Phone } from './model/phone.ts';
@@ -85,6 +87,8 @@ export class Alerts {
     else if (this.#lastCall !== undefined) this.#quiet(call);
     this.#lastCall = call;
     this.#callNotification(call?.phase === 'incoming' ? call : waiting);
+    this.#missed();
+    showBadge(this.#phone.history.missed + this.#phone.conversations.unread);
     this.title();
   }
 
@@ -93,7 +97,7 @@ export class Alerts {
     const { call, calls: { waiting }, conversations } = this.#phone;
     const caller = call?.phase === 'incoming' ? call : waiting;
     this.#flash = !this.#flash;
-    const count = conversations.unread;
+    const count = conversations.unread + this.#phone.history.missed;
     const plain = count > 0 ? `(${count}) ${TITLE}` : TITLE;
     const wanted = caller
       ? (this.#flash ? `📞 ${text('titleRinging', { peer: nameOf(caller.peer) })}` : TITLE)
@@ -118,6 +122,19 @@ export class Alerts {
     this.#notification = undefined;
     if (!caller || !document.hidden) return;
     this.#notification = notify(text('titleRinging', { peer: nameOf(caller.peer) }), '', 'sipweb-call', true);
+  }
+
+  #known: readonly Recent[] | undefined;
+
+  /** Who called while nobody looked is told of afterwards, too. */
+  #missed(): void {
+    const { entries } = this.#phone.history;
+    const [latest] = entries;
+    const fresh = this.#known !== undefined && entries !== this.#known && latest?.kind === 'missed' && latest !== this.#known[0];
+    this.#known = entries;
+    if (!fresh || !document.hidden) return;
+    const note = notify(text('titleMissed', { peer: nameOf(latest.peer) }), '', `sipweb-missed-${latest.peer.uri}`, false);
+    note?.addEventListener('click', () => this.#phone.show('recents'));
   }
 
   #message(conversation: Conversation, message: TextMessage): void {

@@ -6,6 +6,7 @@ import { accountFrom, fragmentCredentials, loadDefaults, remembered } from './mo
 import type { Agent, Library, Session } from './model/library.ts';
 import type { Call } from './model/call.ts';
 import { Phone } from './model/phone.ts';
+import { linkTarget, withoutLink } from './model/links.ts';
 import { read, write } from './model/storage.ts';
 import { language, preferredLanguage, setLanguage, type Language } from './text/index.ts';
 import { emptyDraft } from './views/sign_in.ts';
@@ -26,7 +27,10 @@ export async function start(library: Library): Promise<Phone> {
   const link = takeFragment();
   setLanguage(read<Language>('language') ?? preferredLanguage(navigator.languages));
   const page = new URL(location.href);
+  const proposed = linkTarget(page);
+  if (proposed) history.replaceState(history.state, '', withoutLink(page));
   const phone = new Phone(library, { domain: page.hostname, server: '' });
+  phone.linkTarget = proposed;
   const look = applyLook(() => rebuild());
   const sounds = new Sounds();
   const sound = new RemoteSound(phone);
@@ -48,6 +52,10 @@ export async function start(library: Library): Promise<Phone> {
   }
 
   function update(): void {
+    if (phone.seat.state === 'elsewhere' && phone.linkTarget) {
+      phone.seat.pass(phone.linkTarget);
+      phone.linkTarget = undefined;
+    }
     current.update();
     sound.update();
     alerts.update();

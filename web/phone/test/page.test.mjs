@@ -37,6 +37,8 @@ test('"stay signed in" keeps the account for other tabs, and signing out forgets
   await see(page, 'registration', 'Ready');
   const other = await page.browserContext().newPage();
   await other.goto(server().url);
+  await other.waitForSelector(id('other-tab'));
+  await other.click(id('use-here'));
   await see(other, 'registration', 'Ready');
   await other.click(id('tab-settings'));
   await other.click(id('sign-out'));

@@ -27,6 +27,12 @@ const STATES = {
   'dial-typed': { ...signedIn, run: (page) => page.keyboard.type('ar') },
   'dial-error': { ...signedIn, run: async (page) => { await page.keyboard.type('two words'); await page.keyboard.press('Enter'); } },
   'recents': { ...signedIn, run: (page) => page.click('[data-testid=tab-recents]') },
+  'contacts': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.waitForFunction(() => fake.agent.subscriptions.length > 2); await page.evaluate(() => { for (const [at, state] of ['confirmed', 'terminated', 'early'].entries()) fake.agent.subscriptions[at].notify(`<state>${state}</state>`); }); } },
+  'contact-edit': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.click('[data-testid=contact-edit]'); } },
+  'no-contacts': { ...signedIn, empty: true, run: (page) => page.click('[data-testid=tab-contacts]') },
+  'link': { ...signedIn, query: '?call=tel:%2B34911234567' },
+  'other-tab': { ...signedIn, run: async (page) => { await page.evaluate(() => { phone.seat.state = 'elsewhere'; phone.change.signal(); }); } },
+  'settings-end': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-settings]'); await page.$eval('.settings', (list) => { list.scrollTop = 10_000; }); } },
   'messages': { ...signedIn, run: (page) => page.click('[data-testid=tab-messages]') },
   'conversation': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-messages]'); await page.click('[data-testid=conversation-row]'); } },
   'settings': { ...signedIn, run: (page) => page.click('[data-testid=tab-settings]') },
@@ -131,7 +137,7 @@ async function picture(name, state, size, viewport) {
     await page.setViewport({ ...viewport, deviceScaleFactor: Number(process.env.SCALE ?? 1) });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }]);
     await page.evaluateOnNewDocument(prepare, { language, kept: state.empty ? undefined : stored(), refused: state.refused, insecure: state.insecure });
-    await page.goto(server.url + (state.signedIn ? '#alice:secret' : ''));
+    await page.goto(server.url + (state.query ?? '') + (state.signedIn ? '#alice:secret' : ''));
     await page.evaluate(() => window.ready);
     await state.run?.(page);
     await new Promise((resolve) => setTimeout(resolve, 350));

@@ -14,6 +14,7 @@ export function stored() {
   const recent = (peer, kind, hours, seconds = 0) => ({ peer, kind, at: now - hours * HOUR, seconds, video: false });
   const line = (id, own, body, minutes, state = 'done', outcome = undefined) => ({ id, own, body, at: now - minutes * 60_000, state, outcome });
   return {
+    contacts: [PEERS.bob, PEERS.carmen, PEERS.desk, PEERS.dora],
     recents: [recent(PEERS.carmen, 'incoming', 0.4, 754), recent(PEERS.bob, 'missed', 1.2), recent(PEERS.number, 'outgoing', 2.1, 63),
       recent(PEERS.dora, 'notReached', 26), recent(PEERS.bob, 'outgoing', 27, 1890), recent(PEERS.desk, 'incoming', 29, 45), recent(PEERS.carmen, 'outgoing', 75, 312)],
     conversations: [
@@ -29,6 +30,7 @@ export function prepare({ language, kept, refused, insecure }) {
   localStorage.setItem('sipweb.language', JSON.stringify(language));
   if (kept) {
     localStorage.setItem('sipweb.recents.sip:alice@example.com', JSON.stringify(kept.recents));
+    localStorage.setItem('sipweb.contacts.sip:alice@example.com', JSON.stringify(kept.contacts));
     localStorage.setItem('sipweb.conversations.sip:alice@example.com', JSON.stringify(kept.conversations));
   }
   if (refused) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));

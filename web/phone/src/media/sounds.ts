@@ -57,6 +57,11 @@ export class Sounds {
     if (!this.#playing) this.#play(MESSAGE, 0.12);
   }
 
+  /** Three rising tones, to hear which speaker it is. */
+  test(sink: string | undefined): void {
+    if (!this.#playing) this.#play([523, 659, 784].map((tone) => ({ tones: [tone], on: 0.25, off: 0.05 })), 0.2, sink);
+  }
+
   key(key: string): void {
     const place = KEYS.indexOf(key);
     if (place < 0 || this.#playing) return;

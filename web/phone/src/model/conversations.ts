@@ -75,6 +75,12 @@ export class Conversations {
     this.#keep();
   }
 
+  remove(conversation: Conversation): void {
+    this.list = this.list.filter((each) => each !== conversation);
+    this.open = undefined;
+    this.#keep();
+  }
+
   send(agent: Agent | undefined, conversation: Conversation, body: string): void {
     const message = this.#add(conversation, { own: true, body, state: 'sending' });
     this.#transmit(agent, conversation, message);

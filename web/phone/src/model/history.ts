@@ -32,28 +32,45 @@ export class History {
   open(account: string): void {
     this.#account = account;
     this.entries = read<Recent[]>(`recents.${account}`) ?? [];
-    this.missed = 0;
+    this.missed = read<number>(`missed.${account}`) ?? 0;
     this.#changed();
   }
 
   add(recent: Recent): void {
     this.entries = [recent, ...this.entries].slice(0, KEPT);
-    if (recent.kind === 'missed') this.missed += 1;
+    this.#count(this.missed + (recent.kind === 'missed' ? 1 : 0));
     write(`recents.${this.#account}`, this.entries);
     this.#changed();
   }
 
   seen(): void {
     if (this.missed === 0) return;
-    this.missed = 0;
+    this.#count(0);
+    this.#changed();
+  }
+
+  remove(recent: Recent): void {
+    this.entries = this.entries.filter((each) => each !== recent);
+    write(`recents.${this.#account}`, this.entries);
     this.#changed();
   }
 
   clear(): void {
     this.entries = [];
-    this.missed = 0;
+    this.#count(0);
     forget(`recents.${this.#account}`);
     this.#changed();
+  }
+
+  /** Whom the user called last, for redialling. */
+  get lastCalled(): Peer | undefined {
+    return this.entries.find((each) => each.kind === 'outgoing' || each.kind === 'notReached')?.peer;
+  }
+
+  /** The count outlives the page: who closes it has still missed the calls. */
+  #count(missed: number): void {
+    this.missed = missed;
+    write(`missed.${this.#account}`, missed);
   }
 
   /** Everybody in the list, once, latest first. */

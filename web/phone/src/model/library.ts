@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly uri: string;
   readonly password: string;
   readonly displayName?: string;
+  /** Whether to be reachable; true if it is not said. */
+  readonly register?: boolean;
 }
 
 // Payloads differ from event to event; each is read with care where it arrives.
@@ -39,7 +41,15 @@ export interface Agent {
   register(): void;
   call(target: string, options: CallOptions): Session;
   sendMessage(target: string, body: string, options?: MessageOptions): unknown;
+  /** Prepares a subscription; its `subscribe()` sends it. */
+  subscribe(target: string, event: string, accept: string): Subscription;
   on(event: string, listener: (event: any) => void): unknown;
+}
+
+export interface Subscription {
+  subscribe(): void;
+  terminate(): void;
+  on(event: string, listener: (...values: any[]) => void): unknown;
 }
 
 export interface CallOptions {

@@ -1,5 +1,9 @@
 /** The phone behind the page: the account's line, the calls, the messages and what stands in their way. */
 import { Change } from './change.ts';
+import { Contacts } from './contacts.ts';
+import { Lamps } from './lamps.ts';
+import { Seat } from './seat.ts';
+import { read, write } from './storage.ts';
 import type { Call } from './call.ts';
 import { Calls } from './calls.ts';
 import { Conversations } from './conversations.ts';
@@ -12,7 +16,7 @@ import { forgetAccount, remember, uriOf, type Account, type Defaults } from './a
 import { Devices, type MediaProblem } from '../media/devices.ts';
 import type { TextKey } from '../text/index.ts';
 
-export type Tab = 'keypad' | 'recents' | 'messages' | 'settings';
+export type Tab = 'keypad' | 'recents' | 'contacts' | 'messages' | 'settings';
 
 export class Phone {
   readonly change = new Change();
@@ -21,6 +25,9 @@ export class Phone {
   readonly calls: Calls;
   readonly history: History;
   readonly conversations: Conversations;
+  readonly contacts: Contacts;
+  readonly lamps: Lamps;
+  readonly seat: Seat;
   readonly quality: QualityWatch;
   defaults: Defaults;
 
@@ -31,7 +38,10 @@ export class Phone {
   /** What stands in the dial field. */
   dialled = '';
   dialError: TextKey | undefined;
-  lastDialled = '';
+  /** Whom a link wants to call; the user decides. */
+  linkTarget: string | undefined;
+  /** Who is being added to the contacts or changed there. */
+  editing: Peer | undefined;
   mediaProblem: MediaProblem | undefined;
   /** The browser refused to play sound before a click. */
   soundBlocked = false;
@@ -54,6 +64,23 @@ export class Phone {
     });
     this.history = new History(signal);
     this.conversations = new Conversations(signal);
+    this.contacts = new Contacts(signal);
+    this.lamps = new Lamps(signal);
+    this.seat = new Seat({
+      taken: () => this.#seated(),
+      lost: () => this.#standUp(),
+      signedOut: () => this.signOut(),
+      busy: () => this.inCall || this.calls.others.length > 0,
+      call: (target) => {
+        this.linkTarget = target;
+        signal();
+      },
+      changed: signal,
+    });
+    this.change.listen(() => {
+      const ready = this.line.state === 'registered';
+      if (ready || this.line.state === 'off') this.lamps.follow(ready ? this.line.agent : undefined, this.contacts.list, this.voicemail ? this.#self : undefined);
+    });
     this.quality = new QualityWatch(library.quality, signal);
     this.change.listen(() => this.quality.follow(this.call));
   }
@@ -77,7 +104,7 @@ export class Phone {
   }
 
   get known(): readonly Peer[] {
-    return [...this.history.peers, ...this.conversations.list.map((each) => each.peer)];
+    return [...this.contacts.list, ...this.history.peers, ...this.conversations.list.map((each) => each.peer)];
   }
 
   /** People that we know, each once, whose name or address contains `typed` (lower case). */
@@ -90,11 +117,30 @@ export class Phone {
   signIn(account: Account, stay: boolean, restored = false): void {
     this.staySignedIn = stay;
     this.#opened = undefined;
-    this.line.signIn(account, restored);
+    this.#wanted = { account, restored };
+    void this.seat.take(uriOf(account));
+  }
+
+  #wanted: { account: Account; restored: boolean } | undefined;
+
+  /** Our tab is the phone now. */
+  #seated(): void {
+    if (this.#wanted) this.line.signIn(this.#wanted.account, this.#wanted.restored);
+  }
+
+  /** Another tab is the phone now. */
+  #standUp(): void {
+    if (this.#wanted) this.#wanted = { ...this.#wanted, restored: true };
+    this.calls.hangUpAll();
+    this.line.stop();
+    this.#opened = undefined;
+    this.change.signal();
   }
 
   signOut(): void {
     this.calls.hangUpAll();
+    this.seat.signOut();
+    this.#wanted = undefined;
     this.line.stop();
     this.line.established = false;
     this.line.problem = undefined;
@@ -105,6 +151,7 @@ export class Phone {
 
   show(tab: Tab): void {
     this.tab = tab;
+    if (tab !== 'contacts') this.editing = undefined;
     if (tab === 'recents') this.history.seen();
     if (tab === 'settings') void this.devices.refresh();
     this.change.signal();
@@ -113,7 +160,8 @@ export class Phone {
   /** Calls what stands in the dial field, or brings back the last number when it is empty. */
   dial(video = false): void {
     if (!this.dialled.trim()) {
-      this.dialled = this.lastDialled;
+      const last = this.history.lastCalled;
+      if (last) this.dialled = addressLine(last, this.domain);
       this.change.signal();
       return;
     }
@@ -123,8 +171,29 @@ export class Phone {
       this.change.signal();
       return;
     }
-    this.lastDialled = this.dialled.trim();
     this.callPeer(found.peer, video);
+  }
+
+  /** Does what a link proposed, once the user agrees. */
+  callLinked(): void {
+    const target = this.linkTarget ?? '';
+    this.linkTarget = undefined;
+    this.callTyped(target);
+  }
+
+  callTyped(target: string): void {
+    this.dialled = target;
+    this.dial();
+  }
+
+  /** The number of the voicemail; set, its lamp is asked for. */
+  get voicemail(): string | undefined {
+    return read<string>('voicemail') || undefined;
+  }
+
+  set voicemail(number: string | undefined) {
+    write('voicemail', number ?? '');
+    this.change.signal();
   }
 
   /** Calls `peer`; a call that stands already is held meanwhile. `consultFor` is the call about which we ask. */
@@ -162,6 +231,11 @@ export class Phone {
     this.calls.closeCurrent();
   }
 
+  editContact(peer: Peer | undefined): void {
+    this.editing = peer;
+    this.change.signal();
+  }
+
   writeTo(peer: Peer): void {
     this.conversations.show(this.conversations.with(peer));
     this.show('messages');
@@ -187,6 +261,7 @@ export class Phone {
       this.#opened = uriOf(account);
       this.history.open(this.#opened);
       this.conversations.load(this.#opened);
+      this.contacts.open(this.#opened);
       remember(account, this.staySignedIn);
     }
     if (state === 'registered' && this.#lastState !== 'registered' && this.dialError === 'errorNotReady') this.dialError = undefined;
@@ -208,7 +283,7 @@ export class Phone {
 
   /** With the name under which we know somebody. */
   #named(peer: Peer): Peer {
-    const name = peer.name ?? this.known.find((each) => each.name && sameUri(each.uri, peer.uri))?.name;
+    const name = this.contacts.of(peer.uri)?.name ?? peer.name ?? this.known.find((each) => each.name && sameUri(each.uri, peer.uri))?.name;
     return name ? { ...peer, name } : peer;
   }
 

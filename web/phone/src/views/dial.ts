@@ -63,8 +63,8 @@ function suggestionsView(phone: Phone): View {
 
   function row(peer: Peer): HTMLElement {
     return h('button',
-      { 'type': 'button', 'class': 'suggestion', 'data-testid': 'dial-suggestion', 'aria-label': text('callPeer', { peer: nameOf(peer) }), 'on': { click: () => phone.callPeer(peer) } },
-      avatar(peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(peer)), h('small', {}, addressLine(peer, phone.domain))));
+      { 'type': 'button', 'class': 'suggestion', 'data-testid': 'dial-suggestion', 'on': { click: () => phone.callPeer(peer) } },
+      h('span', { class: 'spoken' }, text('call')), avatar(peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(peer)), h('small', {}, addressLine(peer, phone.domain))));
   }
 
   return {

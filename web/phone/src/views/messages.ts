@@ -64,7 +64,7 @@ function conversationRow(phone: Phone, conversation: Conversation): HTMLElement 
 
 function conversationView(phone: Phone): View {
   const who = h('div', { class: 'conversation-who' });
-  const lines = h('ol', { 'class': 'bubbles', 'data-testid': 'conversation', 'role': 'log', 'aria-live': 'polite' });
+  const lines = h('ol', { 'class': 'bubbles', 'data-testid': 'conversation', 'tabindex': '0', 'aria-label': text('messages') });
   const field = h('textarea', {
     'data-testid': 'message-field', 'rows': 1, 'placeholder': text('messageHint'), 'aria-label': text('messageHint'), 'enterkeyhint': 'send',
     'on': { keydown: (event: KeyboardEvent) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } } },
@@ -100,8 +100,9 @@ function conversationView(phone: Phone): View {
       h('header', { class: 'panel-head' },
         iconButton({ icon: 'back', label: text('back'), id: 'conversation-back', style: 'inline', press: () => phone.conversations.show(undefined) }),
         who,
+        iconButton({ icon: 'trash', label: text('clearMessages'), id: 'conversation-delete', style: 'inline', press: () => shown && phone.conversations.remove(shown) }),
         iconButton({ icon: 'call', label: text('call'), id: 'conversation-call', style: 'inline', press: () => shown && phone.callPeer(shown.peer) })),
-      lines, form),
+      h('div', { 'class': 'log', 'role': 'log', 'aria-live': 'polite' }, lines), form),
     update,
   };
 }

@@ -39,7 +39,7 @@ export function noticesView(phone: Phone, playSound: () => void): View {
 }
 
 function current(phone: Phone, playSound: () => void): Notice[] {
-  return [insecure(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
+  return [insecure(phone), link(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
 }
 
 function insecure(phone: Phone): Notice | undefined {
@@ -70,6 +70,25 @@ function registration(phone: Phone): Notice | undefined {
     ? { label: text('noticeSignInAgain'), press: () => phone.signOut() }
     : { label: text('tryAgain'), press: () => line.retry() };
   return { kind: 'registration', severe: true, words: text('noticeFailed', { detail }), action };
+}
+
+function link(phone: Phone): Notice | undefined {
+  if (!phone.linkTarget || !phone.signedIn) return undefined;
+  return {
+    kind: 'link', severe: false, words: text('linkCall', { peer: phone.linkTarget }), help: text('linkHelp'),
+    action: { label: text('call'), press: () => phone.callLinked() },
+    dismiss: () => {
+      phone.linkTarget = undefined;
+      phone.change.signal();
+    },
+  };
+}
+
+function voicemail(phone: Phone): Notice | undefined {
+  const count = phone.lamps.voicemail ?? 0;
+  const number = phone.voicemail;
+  if (count === 0 || !number || !phone.signedIn) return undefined;
+  return { kind: 'voicemail', severe: false, words: text('voicemailCount', { count }), action: { label: text('call'), press: () => phone.callTyped(number) } };
 }
 
 function microphone(phone: Phone): Notice | undefined {

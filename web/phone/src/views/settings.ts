@@ -6,13 +6,26 @@ import { uriOf } from '../model/account.ts';
 import type { Phone } from '../model/phone.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { avatar, type View } from './view.ts';
+import { canInstall, canTakeLinks, install, takeLinks } from '../install.ts';
+import { callLink } from '../model/links.ts';
 import { deviceView } from './devices.ts';
+import { deviceTest } from './device_test.ts';
 import type { Look, ThemeChoice } from './shell.ts';
 
 const NAMES: Record<Language, string> = { en: en.language, es: es.language };
 
 export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
-  const devices = deviceView(phone, ['microphone', 'speaker', 'ringer'], 'settings');
+  const devices = deviceView(phone, ['microphone', 'speaker', 'ringer', 'camera'], 'settings');
+  const volume = h('input', { 'id': 'settings-volume', 'data-testid': 'settings-volume', 'type': 'range', 'min': 0, 'max': 100, 'on': { input: () => phone.devices.setRingerVolume(volume.valueAsNumber / 100) } });
+  volume.valueAsNumber = Math.round((phone.devices.choice.ringerVolume ?? 0.7) * 100);
+  const test = deviceTest(phone, sounds);
+  const voicemail = h('input', { 'id': 'settings-voicemail', 'data-testid': 'settings-voicemail', 'type': 'text', 'autocomplete': 'off', 'autocapitalize': 'none', 'spellcheck': 'false', 'placeholder': '*97', 'on': { change: () => { phone.voicemail = voicemail.value.trim() || undefined; } } });
+  voicemail.value = phone.voicemail ?? '';
+  const installs = pill('settings-install', text('install'), () => void install());
+  const link = pill('settings-link', text('copyCallLink'), () => {
+    const { account } = phone.line;
+    if (account) void navigator.clipboard?.writeText(callLink(new URL('./', location.href), uriOf(account).replace('sip:', ''))).then(() => setText(link, text('copied')), () => setText(link, text('notCopied')));
+  });
   const allow = h('p', { class: 'hint' }, text('deviceNames'), ' ',
     h('button', { type: 'button', class: 'link', on: { click: () => void allowMicrophone(phone) } }, text('allowMicrophone')));
   const processing = check('settings-processing', text('audioProcessing'), (on) => phone.devices.setProcessing(on));
@@ -21,7 +34,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
     if (on) void Notification.requestPermission().then(phone.change.signal);
     else phone.change.signal();
   });
-  const ring = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'settings-test-ringer', 'on': { click: () => { sounds.ring(phone.devices.choice.ringer); setTimeout(() => phone.call?.phase === 'incoming' || sounds.stop(), 2600); } } }, text('testRinger'));
+  const ring = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'settings-test-ringer', 'on': { click: () => { sounds.ring(phone.devices.choice.ringer, phone.devices.choice.ringerVolume); setTimeout(() => phone.call?.phase === 'incoming' || sounds.stop(), 2600); } } }, text('testRinger'));
   const uri = h('small', {});
   const name = h('strong', {});
   const account = phone.line.account;
@@ -34,14 +47,18 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
         h('div', { class: 'card account-card' },
           account && avatar({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) }),
           h('span', { class: 'two-lines' }, name, uri),
-          h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out', 'on': { click: () => phone.signOut() } }, icon('signOut'), text('signOut'))),
+          h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out', 'on': { click: () => phone.signOut() } }, icon('signOut'), text('signOut')),
+          link),
+        h('div', { class: 'card' }, h('div', { class: 'field' }, h('label', { for: 'settings-voicemail' }, text('voicemail')), h('div', { class: 'field-box' }, voicemail))),
         h('h3', {}, text('soundAndDevices')),
-        h('div', { class: 'card' }, devices.element, allow, processing.element, h('p', { class: 'hint' }, text('audioProcessingHint')), ring),
+        h('div', { class: 'card' }, devices.element, allow, processing.element, h('p', { class: 'hint' }, text('audioProcessingHint')),
+          h('div', { class: 'field' }, h('label', { for: 'settings-volume' }, text('ringerVolume')), volume), ring, test.element),
         h('h3', {}, text('appearance')),
         h('div', { class: 'card' },
           choice('settings-language', text('languageLabel'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)),
           choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice)),
-          notifications.element, blocked))),
+          notifications.element, blocked,
+          canTakeLinks() && pill('settings-links', text('phoneLinks'), takeLinks), installs))),
     update() {
       const account = phone.line.account;
       if (account) {
@@ -55,6 +72,8 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
       notifications.input.disabled = state !== 'default';
       show(blocked, state === 'denied');
       devices.update();
+      test.update();
+      show(installs, canInstall());
     },
   };
 }
@@ -71,6 +90,10 @@ export async function allowMicrophone(phone: Phone): Promise<void> {
     if (problem) phone.mediaProblem = problem;
     phone.change.signal();
   }
+}
+
+function pill(id: string, label: string, press: () => void): HTMLButtonElement {
+  return h('button', { 'type': 'button', 'class': 'pill', 'data-testid': id, 'on': { click: press } }, label);
 }
 
 function check(id: string, label: string, changed: (on: boolean) => void): { element: HTMLElement; input: HTMLInputElement } {

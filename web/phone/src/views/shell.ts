@@ -7,7 +7,9 @@ import { nameOf } from '../model/peer.ts';
 import type { Phone, Tab } from '../model/phone.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { callView, type CallView } from './call.ts';
+import { contactsView } from './contacts.ts';
 import { dialView } from './dial.ts';
+import { elsewhereView } from './elsewhere.ts';
 import { messagesView } from './messages.ts';
 import { noticesView } from './notices.ts';
 import { recentsView } from './recents.ts';
@@ -32,32 +34,39 @@ export interface Shell extends View {
   tick(): void;
 }
 
-const TABS: readonly (readonly [Tab, IconName])[] = [['keypad', 'keypad'], ['recents', 'clock'], ['messages', 'message'], ['settings', 'sliders']];
+const TABS: readonly (readonly [Tab, IconName])[] = [['keypad', 'keypad'], ['recents', 'clock'], ['contacts', 'people'], ['messages', 'message'], ['settings', 'sliders']];
 
 export function shell(phone: Phone, sounds: Sounds, look: Look, draft: SignInDraft, playSound: () => void): Shell {
   const header = headerView(phone, look);
   const notices = noticesView(phone, playSound);
   const signIn = signInView(phone, draft);
+  const elsewhere = elsewhereView(phone);
   const dial = dialView(phone, sounds);
   const call = callView(phone, sounds);
-  const panels: Record<Exclude<Tab, 'keypad'>, View> = { recents: recentsView(phone), messages: messagesView(phone), settings: settingsView(phone, sounds, look) };
+  const panels: Record<Exclude<Tab, 'keypad'>, View> = { recents: recentsView(phone), contacts: contactsView(phone), messages: messagesView(phone), settings: settingsView(phone, sounds, look) };
   const tabs = tabsView(phone);
   const strip = stripView(phone);
   const stage = h('main', { class: 'stage' }, dial.element, call.element);
   const body = h('div', { class: 'body' }, tabs.element, h('div', { class: 'panels' }, ...Object.values(panels).map((panel) => panel.element)), stage);
-  const card = h('div', { class: 'card-frame' }, header.element, notices.element, strip.element, signIn.element, body);
+  const card = h('div', { class: 'card-frame' }, header.element, notices.element, strip.element, signIn.element, elsewhere.element, body);
   const element = h('div', { 'class': 'app', 'data-testid': 'app' }, card);
 
   function update(): void {
     const { signedIn, tab } = phone;
-    element.dataset.view = signedIn ? 'phone' : 'sign-in';
+    const away = phone.seat.state === 'elsewhere';
+    element.dataset.view = away ? 'elsewhere' : signedIn ? 'phone' : 'sign-in';
     element.dataset.tab = tab;
     setAttribute(element, 'data-call', phone.call !== undefined);
     header.update();
     notices.update();
     strip.update();
-    show(signIn.element, !signedIn);
-    show(body, signedIn);
+    show(elsewhere.element, away);
+    show(signIn.element, !signedIn && !away);
+    show(body, signedIn && !away);
+    if (away) {
+      elsewhere.update();
+      return;
+    }
     if (!signedIn) {
       signIn.update();
       return;
@@ -93,7 +102,7 @@ function headerView(phone: Phone, look: Look): View {
   const spoken = h('span', { class: 'spoken', role: 'status' });
   const chip = h('span', { 'class': 'chip', 'data-testid': 'registration' }, h('span', { class: 'dot' }), words, spoken);
   const other: Language = language() === 'en' ? 'es' : 'en';
-  const languages = h('button', { 'type': 'button', 'class': 'button inline language', 'data-testid': 'language', 'lang': other, 'title': text('switchLanguage'), 'aria-label': other === 'es' ? 'Español' : 'English', 'on': { click: () => look.setLanguage(other) } }, other.toUpperCase());
+  const languages = h('button', { 'type': 'button', 'class': 'button inline language', 'data-testid': 'language', 'lang': other, 'title': text('switchLanguage'), 'aria-label': other === 'es' ? 'ES, Español' : 'EN, English', 'on': { click: () => look.setLanguage(other) } }, other.toUpperCase());
   const theme = iconButton({ icon: 'moon', label: text('switchTheme'), id: 'theme', style: 'inline', press: () => look.setTheme(look.dark() ? 'light' : 'dark') });
   const user = h('span', { 'class': 'brand-user', 'data-testid': 'account' });
   return {
@@ -102,7 +111,7 @@ function headerView(phone: Phone, look: Look): View {
       chip, h('span', { class: 'top-tools' }, languages, theme)),
     update() {
       const { line } = phone;
-      show(chip, phone.signedIn);
+      show(chip, phone.signedIn && phone.seat.state !== 'elsewhere');
       const account = phone.signedIn ? line.account : undefined;
       setText(user, account ? account.displayName ?? account.user : '');
       user.title = account ? text('registeredAs', { uri: uriOf(account) }) : '';

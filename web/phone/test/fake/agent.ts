@@ -2,7 +2,7 @@
  * A double of the library: no network, no SIP. Tests and pictures steer it through `window.fake`.
  * Only bundled by the test server; never part of the product.
  */
-import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Quality, Session } from '../../src/model/library.ts';
+import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Quality, Session, Subscription } from '../../src/model/library.ts';
 
 type Listener = (event: any) => void;
 
@@ -114,6 +114,34 @@ export class FakeSession extends Emitter implements Session {
   }
 }
 
+/** A subscription whose notifications the tests make. */
+export class FakeSubscription implements Subscription {
+  asked = false;
+  readonly #listeners = new Map<string, (...values: any[]) => void>();
+
+  constructor(readonly target: string, readonly event: string) {}
+
+  on(event: string, listener: (...values: any[]) => void): void {
+    this.#listeners.set(event, listener);
+  }
+
+  subscribe(): void {
+    this.asked = true;
+  }
+
+  terminate(): void {
+    this.asked = false;
+  }
+
+  notify(body: string): void {
+    this.#listeners.get('notify')?.(false, {}, body, '');
+  }
+
+  refuse(): void {
+    this.#listeners.get('terminated')?.(2, undefined, undefined);
+  }
+}
+
 export class FakeAgent extends Emitter implements Agent {
   stopped = false;
   starts = 0;
@@ -150,6 +178,14 @@ export class FakeAgent extends Emitter implements Agent {
     const handlers = options.eventHandlers ?? {};
     this.sent.push({ target, body, handlers });
     queueMicrotask(() => fake.onmessage(handlers));
+  }
+
+  readonly subscriptions: FakeSubscription[] = [];
+
+  subscribe(target: string, event: string): FakeSubscription {
+    const subscription = new FakeSubscription(target, event);
+    this.subscriptions.push(subscription);
+    return subscription;
   }
 
   accept(): void {

@@ -5,11 +5,12 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import puppeteer from 'puppeteer-core';
+import { serviceWorker } from '../../../service_worker.mjs';
 
 const PHONE = fileURLToPath(new URL('../..', import.meta.url));
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; "
-  + "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'";
-const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', json: 'application/json', webmanifest: 'application/manifest+json' };
+  + "connect-src 'self' ws: wss:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'";
+const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', json: 'application/json', png: 'image/png', webmanifest: 'application/manifest+json' };
 
 /** The sources of the page with the double in place of the library; `config` is what GET /config.json answers. */
 export async function servePage(config = { domain: 'example.com', websocket: '/sip' }) {
@@ -31,10 +32,18 @@ export async function servePage(config = { domain: 'example.com', websocket: '/s
 
 async function content(path, built, config) {
   if (path === '/') return readFile(join(PHONE, 'index.html'));
+  if (path === '/sw.js') return worker(built);
   if (path === '/config.json') return config && JSON.stringify(config);
   if (path === '/assets/phone.js') return built.get('phone.js');
   if (path === '/assets/phone.css') return built.get('style.css');
   return readFile(join(PHONE, 'static', basename(path))).catch(() => undefined);
+}
+
+/** The product's worker, over the files of the test page. */
+async function worker(built) {
+  const kept = [['index.html', await readFile(join(PHONE, 'index.html'))], ['assets/phone.js', built.get('phone.js')], ['assets/phone.css', built.get('style.css')]];
+  for (const name of ['icon.svg', 'manifest.webmanifest']) kept.push([name, await readFile(join(PHONE, 'static', name))]);
+  return serviceWorker(kept);
 }
 
 export function launchBrowser(more = []) {

@@ -1,0 +1,339 @@
+/**
+ * `<sipweb-phone>`: a telephone as an HTML element. With `target` it is a button that calls; without, a small phone that is
+ * registered, dials and is called.
+ *
+ * Events, all `CustomEvent`s that bubble out of shadow roots:
+ *
+ *     sipweb-state  detail {state, peer}             connecting, calling, ringing, incoming, talking, ended
+ *     sipweb-ended  detail {peer, seconds, code, cause}
+ *     sipweb-error  detail {reason}                  server, microphone, target, insecure, texts
+ */
+import { Devices } from '../../phone/src/media/devices.ts';
+import { Sounds } from '../../phone/src/media/sounds.ts';
+import { h } from '../../phone/src/dom.ts';
+import { Call, type CallEvents } from '../../phone/src/model/call.ts';
+import { Change } from '../../phone/src/model/change.ts';
+import { webSocketAddress } from '../../phone/src/model/account.ts';
+import type { Agent, Library, Payload } from '../../phone/src/model/library.ts';
+import { dial, escapeUser, type Peer } from '../../phone/src/model/peer.ts';
+import { panel, type Panel, type PanelHost } from './panel.ts';
+import { STYLE } from './style.ts';
+import { loadTexts, textsFor, type Texts } from './texts.ts';
+
+/** Milliseconds for the server to answer before the visitor is told. */
+const CONNECT_LIMIT = 10_000;
+
+const SHOWN = ['target', 'label', 'language', 'texts', 'theme'] as const;
+const CONNECTED = ['server', 'user', 'password', 'token', 'domain', 'display-name'] as const;
+
+/** The element over a library; the product hands in ours, the tests a double. */
+export function elementOver(library: Library): CustomElementConstructor & { prototype: SipwebPhone } {
+  return class extends SipwebPhone {
+    protected override readonly library = library;
+  };
+}
+
+export abstract class SipwebPhone extends HTMLElement implements PanelHost {
+  static readonly observedAttributes: readonly string[] = [...SHOWN, ...CONNECTED];
+
+  protected abstract readonly library: Library;
+
+  texts: Texts = textsFor(['en']);
+  call: Call | undefined;
+  problem: keyof Texts | undefined;
+  connecting = false;
+  registered = false;
+  opened = false;
+
+  readonly #change = new Change();
+  readonly #devices = new Devices(this.#change.signal);
+  readonly #sounds = new Sounds();
+  readonly #audio = h('audio', { autoplay: true });
+  readonly #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
+  readonly #dark = matchMedia('(prefers-color-scheme: dark)');
+  #panel: Panel | undefined;
+  #agent: Agent | undefined;
+  /** Of the page's author; taken out of the document as soon as it is read. */
+  #secret: { user?: string; password?: string } = {};
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #lastState = '';
+  #starting = false;
+
+  constructor() {
+    super();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    this.#root.adoptedStyleSheets = [sheet];
+    this.#change.listen(() => this.#update());
+  }
+
+  get target(): string | undefined {
+    return this.getAttribute('target')?.trim() || undefined;
+  }
+
+  get label(): string | undefined {
+    return this.getAttribute('label') ?? undefined;
+  }
+
+  connectedCallback(): void {
+    this.#takeSecrets();
+    this.#applyTheme();
+    this.#dark.addEventListener('change', this.#applyTheme);
+    this.#timer = setInterval(() => { if (this.call && !this.call.over) this.#panel?.update(); }, 1000);
+    void this.#speak();
+    // Who is to be called has to be there; a button that only calls connects when it is pressed.
+    if (this.target === undefined) void this.#connect();
+  }
+
+  disconnectedCallback(): void {
+    clearInterval(this.#timer);
+    this.#dark.removeEventListener('change', this.#applyTheme);
+    this.call?.hangUp();
+    this.#stop();
+  }
+
+  attributeChangedCallback(name: string, old: string | null, value: string | null): void {
+    if (!this.isConnected || old === value) return;
+    if (name === 'theme') this.#applyTheme();
+    else if ((SHOWN as readonly string[]).includes(name)) void this.#speak();
+    else if (value !== null || (name !== 'password' && name !== 'token')) {
+      this.#takeSecrets();
+      this.#stop();
+      if (this.target === undefined) void this.#connect();
+    }
+  }
+
+  /** Calls `target`, or whom the attribute names. The same as a press of the button. */
+  start(target = this.target ?? ''): void {
+    void this.#start(target);
+  }
+
+  hangUp(): void {
+    this.call?.hangUp();
+  }
+
+  /** Closes the panel of a call that is over. */
+  close(): void {
+    if (this.call && !this.call.over) return;
+    this.call = undefined;
+    this.problem = undefined;
+    this.opened = false;
+    this.#change.signal();
+    this.#root.querySelector<HTMLElement>('.launch')?.focus();
+  }
+
+  async #start(typed: string): Promise<void> {
+    if (this.#starting || (this.call && !this.call.over)) return;
+    this.#starting = true;
+    this.#sounds.unlock();
+    this.opened = true;
+    this.call = undefined;
+    this.problem = undefined;
+    try {
+      const agent = await this.#ready(typed);
+      if (!agent) return;
+      const found = dial(typed, this.#domain);
+      if ('error' in found) this.#fail('badTarget', 'target');
+      else this.call = Call.outgoing(agent, this.#named(found.peer), this.hasAttribute('video'), this.#devices, this.#callEvents);
+    } finally {
+      this.#starting = false;
+      this.#change.signal();
+      queueMicrotask(() => this.#panel?.focus());
+    }
+  }
+
+  /** The agent, connected; `undefined` after the visitor was told why not. */
+  async #ready(typed: string): Promise<Agent | undefined> {
+    if (!this.#devices.available) return this.#fail('insecure', 'insecure');
+    if (!typed.trim()) return this.#fail('badTarget', 'target');
+    this.connecting = true;
+    this.#change.signal();
+    const connected = await this.#connect();
+    this.connecting = false;
+    return connected ? this.#agent : this.#fail('noServer', 'server');
+  }
+
+  #named(peer: Peer): Peer {
+    return this.label && this.target !== undefined ? { ...peer, name: this.label } : peer;
+  }
+
+  #fail(problem: keyof Texts, reason: string): undefined {
+    this.problem = problem;
+    this.#tell('sipweb-error', { reason });
+    this.#change.signal();
+    return undefined;
+  }
+
+  get #page(): URL {
+    return new URL(this.ownerDocument.baseURI);
+  }
+
+  get #server(): string {
+    return webSocketAddress(this.getAttribute('server') ?? '/sip', this.#page);
+  }
+
+  get #domain(): string {
+    return this.getAttribute('domain') ?? (URL.canParse(this.#server) ? new URL(this.#server).hostname : this.#page.hostname);
+  }
+
+  #connected: Promise<boolean> | undefined;
+
+  /** Connects, and registers if the element can be called. Resolves with whether there is a connection. */
+  #connect(): Promise<boolean> {
+    this.#connected ??= new Promise((resolve) => {
+      const limit = setTimeout(() => settle(false), CONNECT_LIMIT);
+      const settle = (connected: boolean): void => {
+        clearTimeout(limit);
+        if (!connected) this.#connected = undefined;
+        resolve(connected);
+      };
+      try {
+        this.#agent?.stop();
+        this.#agent = this.#newAgent(settle);
+        this.#agent.start();
+      } catch {
+        settle(false); // Attributes that no account can be made of.
+      }
+    });
+    return this.#connected;
+  }
+
+  #newAgent(settle: (connected: boolean) => void): Agent {
+    const user = this.#secret.user ?? 'anonymous';
+    const displayName = this.getAttribute('display-name');
+    const agent = this.library.createAgent({
+      server: this.#server, uri: `sip:${escapeUser(user)}@${this.#domain}`, password: this.#secret.password ?? '', register: this.target === undefined,
+      ...(displayName ? { displayName } : {}),
+    });
+    const on = (event: string, react: (payload: Payload) => void): void => {
+      agent.on(event, (payload: Payload | undefined) => {
+        if (agent === this.#agent) react(payload ?? {});
+        this.#change.signal();
+      });
+    };
+    on('connected', () => settle(true));
+    on('disconnected', () => {
+      this.registered = false;
+      settle(false);
+    });
+    on('registered', () => { this.registered = true; });
+    on('registrationFailed', () => {
+      this.registered = false;
+      this.#tell('sipweb-error', { reason: 'server' });
+    });
+    on('newRTCSession', (event) => { if (event.originator === 'remote') this.#ring(event); });
+    return agent;
+  }
+
+  #stop(): void {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    this.#connected = undefined;
+    this.registered = false;
+    agent?.stop();
+  }
+
+  #ring(event: Payload): void {
+    const call = Call.incoming(event.session, event.request, this.#devices, this.#callEvents, (peer) => peer);
+    if (this.call && !this.call.over) {
+      call.reject();
+      return;
+    }
+    this.problem = undefined;
+    this.opened = true;
+    this.call = call;
+    this.#change.signal();
+  }
+
+  readonly #callEvents: CallEvents = {
+    changed: this.#change.signal,
+    media: () => this.#tell('sipweb-error', { reason: 'microphone' }),
+    ended: (call) => this.#ended(call),
+    referred: (_call, _follow, refuse) => refuse(),
+    replaced: (_call, event) => event.reject(),
+  };
+
+  #ended(call: Call): void {
+    const { peer, seconds, outcome } = call;
+    this.#tell('sipweb-ended', { peer: peer.uri, seconds, code: outcome?.code, cause: outcome?.key });
+    // A visitor's connection is kept for a call, not for the visit.
+    if (this.target !== undefined) setTimeout(() => { if (this.call === call) this.#stop(); }, 1000);
+  }
+
+  #update(): void {
+    const { call } = this;
+    const stream = call && !call.over ? call.remote : null;
+    if (this.#audio.srcObject !== stream) this.#audio.srcObject = stream;
+    if (call?.phase === 'incoming') this.#sounds.ring(undefined);
+    else if (call?.phase === 'ringing') this.#sounds.ringback(undefined);
+    else this.#sounds.stop();
+    const state = this.connecting ? 'connecting' : call ? STATES[call.phase] : 'idle';
+    if (state !== this.#lastState) {
+      this.#lastState = state;
+      this.dataset.state = state;
+      this.#tell('sipweb-state', { state, peer: call?.peer.uri });
+    }
+    this.#panel?.update();
+    this.#place();
+  }
+
+  /** The panel opens where there is room: above the button and to the left, as at the corner of a page, or the other way. */
+  #place(): void {
+    const box = this.#root.querySelector<HTMLElement>('.panel');
+    if (!box || this.target === undefined || !this.opened) return;
+    const button = this.getBoundingClientRect();
+    const { width, height } = box.getBoundingClientRect();
+    const above = button.top;
+    const below = innerHeight - button.bottom;
+    box.toggleAttribute('data-below', above < height + 12 && below > above);
+    box.toggleAttribute('data-right', button.right < width + 8);
+  }
+
+  #tell(event: string, detail: object): void {
+    this.dispatchEvent(new CustomEvent(event, { detail, bubbles: true, composed: true }));
+  }
+
+  /** A password does not stay where every script and every saved page finds it. */
+  #takeSecrets(): void {
+    const token = this.getAttribute('token');
+    const colon = token?.indexOf(':') ?? -1;
+    const user = this.getAttribute('user');
+    const password = this.getAttribute('password');
+    if (token && colon > 0) this.#secret = { user: token.slice(0, colon), password: token.slice(colon + 1) };
+    if (user) this.#secret = { ...this.#secret, user };
+    if (password !== null) this.#secret = { ...this.#secret, password };
+    this.removeAttribute('token');
+    this.removeAttribute('password');
+  }
+
+  readonly #applyTheme = (): void => {
+    const theme = this.getAttribute('theme') ?? 'system';
+    this.toggleAttribute('data-dark', theme === 'dark' || (theme !== 'light' && this.#dark.matches));
+  };
+
+  /** Builds what is shown in the language that is wanted. */
+  async #speak(): Promise<void> {
+    const wanted = this.getAttribute('language') ?? this.closest('[lang]')?.getAttribute('lang');
+    this.texts = textsFor(wanted ? [wanted] : navigator.languages);
+    this.#show();
+    const more = this.getAttribute('texts');
+    if (!more) return;
+    try {
+      this.texts = await loadTexts(new URL(more, this.#page).href, this.texts);
+      this.#show();
+    } catch {
+      this.#tell('sipweb-error', { reason: 'texts' });
+    }
+  }
+
+  #show(): void {
+    this.#panel = panel(this);
+    this.#root.replaceChildren(...this.#panel.nodes, this.#audio);
+    this.#update();
+  }
+}
+
+const STATES: Record<Call['phase'], string> = {
+  microphone: 'calling', calling: 'calling', ringing: 'ringing', early: 'ringing', incoming: 'incoming', connecting: 'talking', talking: 'talking',
+  ending: 'ended', ended: 'ended',
+};

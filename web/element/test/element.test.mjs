@@ -1,0 +1,194 @@
+// <sipweb-phone> in a page of somebody else, with a strict content security policy, over a double of the library.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+import { launchBrowser } from '../../phone/test/fake/server.mjs';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' wss:";
+const FRENCH = { callUs: 'Appelez-nous', talking: 'En communication', nonsense: 'x', mute: 7 };
+
+let browser;
+let server;
+let script;
+
+before(async () => {
+  const built = await esbuild.build({ absWorkingDir: HERE, bundle: true, write: false, format: 'esm', target: 'es2022', entryPoints: ['fake_main.ts'] });
+  script = built.outputFiles[0].text;
+  server = createServer((request, response) => {
+    response.setHeader('content-security-policy', POLICY);
+    const { pathname, searchParams } = new URL(request.url, 'http://shop');
+    if (pathname === '/phone.js') response.setHeader('content-type', 'text/javascript').end(script);
+    else if (pathname === '/fr.json') response.setHeader('content-type', 'application/json').end(JSON.stringify(FRENCH));
+    else if (pathname === '/') response.setHeader('content-type', 'text/html; charset=utf-8').end(`<!doctype html><html lang="en"><title>Shop</title><script type="module" src="phone.js"></script><main><h1>Shop</h1>${searchParams.get('html')}</main>`);
+    else response.writeHead(404).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+async function open(t, html) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(complaints, []);
+  });
+  await page.evaluateOnNewDocument(() => {
+    window.told = [];
+    for (const name of ['sipweb-state', 'sipweb-ended', 'sipweb-error']) addEventListener(name, ({ detail }) => told.push([name.slice(7), detail.state ?? detail.reason ?? detail.cause]));
+  });
+  await page.goto(`http://127.0.0.1:${server.address().port}/?html=${encodeURIComponent(html)}`);
+  await page.waitForFunction(() => document.querySelector('sipweb-phone')?.shadowRoot?.querySelector('[part=panel]'));
+  return page;
+}
+
+const BUTTON = '<sipweb-phone server="wss://sip.example.com/sip" user="guest" password="secret" target="shop" label="Call the shop"></sipweb-phone>';
+const part = (page, name) => page.waitForSelector(`sipweb-phone >>> [part=${name}]`, { visible: true });
+const press = async (page, name) => (await part(page, name)).click();
+const see = (page, name, words) => page.waitForFunction((which, wanted) => {
+  const found = document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${which}]`);
+  return found?.checkVisibility() && found.textContent.includes(wanted);
+}, {}, name, words);
+const inSession = (page, act) => page.evaluate(`(${act})(fake.agent.sessions.at(-1))`);
+const answered = (page) => inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
+
+test('a visitor presses the button, talks to the shop, and hangs up; the page hears of each step', async (t) => {
+  const page = await open(t, BUTTON);
+  assert.equal(await page.evaluate(() => fake.agents), 0, 'nothing connects before the press');
+  await press(page, 'launch');
+  await see(page, 'name', 'Call the shop');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  assert.deepEqual(await page.evaluate(() => [fake.agent.options.uri, fake.agent.options.server, fake.agent.options.register, String(fake.agent.sessions[0].remote_identity.uri)]),
+    ['sip:guest@sip.example.com', 'wss://sip.example.com/sip', false, 'sip:shop@sip.example.com']);
+  await inSession(page, '(session) => session.emit("progress", { response: { status_code: 180 } })');
+  await see(page, 'state', 'Ringing');
+  await answered(page);
+  await see(page, 'state', 'In call');
+  await press(page, 'mute');
+  await see(page, 'state', 'Your microphone is off');
+  await press(page, 'keypad');
+  await page.evaluate(() => [...document.querySelector('sipweb-phone').shadowRoot.querySelectorAll('[part=key]')].at(-1).click());
+  assert.deepEqual(await page.evaluate(() => fake.agent.sessions[0].digits), [['#', 'INFO']]);
+  await press(page, 'hang-up');
+  await see(page, 'state', 'The call has ended.');
+  await page.waitForFunction(() => fake.agent.stopped);
+  const told = await page.evaluate(() => window.told);
+  assert.deepEqual(told.filter(([, what]) => what !== 'idle'), [['state', 'connecting'], ['state', 'calling'], ['state', 'ringing'], ['state', 'talking'], ['ended', 'endedByYou'], ['state', 'ended']]);
+  await press(page, 'close');
+  await page.waitForFunction(() => !document.querySelector('sipweb-phone').shadowRoot.querySelector('[part=panel]').checkVisibility());
+});
+
+test('a password or token is taken out of the document at once', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" token="guest-17:once:only" target="shop"></sipweb-phone>');
+  assert.equal(await page.evaluate(() => document.documentElement.outerHTML.includes('once')), false);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent);
+  assert.deepEqual(await page.evaluate(() => [fake.agent.options.uri, fake.agent.options.password]), ['sip:guest-17@sip.example.com', 'once:only']);
+});
+
+test('a busy shop is told in words for visitors, and can be called again', async (t) => {
+  const page = await open(t, BUTTON);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await inSession(page, '(session) => session.fail(486, "Busy Here", "Busy")');
+  await see(page, 'state', 'Everybody is on the phone just now.');
+  await press(page, 'again');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2 || fake.agents === 2);
+});
+
+test('a server that does not answer and a refused microphone are told apart', async (t) => {
+  const page = await open(t, BUTTON);
+  await page.evaluate(() => { fake.onstart = (agent) => agent.emit('disconnected', {}); });
+  await press(page, 'launch');
+  await see(page, 'state', 'The telephone server does not answer.');
+  await page.evaluate(() => {
+    fake.onstart = (agent) => agent.emit('connected');
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+  });
+  await press(page, 'again');
+  await see(page, 'state', 'The microphone cannot be used.');
+  assert.deepEqual((await page.evaluate(() => window.told)).filter(([kind]) => kind === 'error').map(([, reason]) => reason), ['server', 'microphone']);
+});
+
+test('without a target it is a small phone: registered, called, answered', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" user="alice" password="secret" language="es"></sipweb-phone>');
+  await see(page, 'state', 'Listo para llamadas');
+  await page.evaluate(() => { fake.agent.ring('sip:bob@example.com', 'Bob <b>Martin</b>'); });
+  await see(page, 'state', 'Llama Bob <b>Martin</b>');
+  await press(page, 'answer');
+  await see(page, 'state', 'En llamada');
+  await press(page, 'hang-up');
+  const field = await part(page, 'field');
+  await field.type('two words');
+  await page.keyboard.press('Enter');
+  await see(page, 'state', 'No es un nombre');
+  await field.click({ count: 3 });
+  await field.type('dora');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => String(fake.agent.sessions.at(-1).remote_identity.uri) === 'sip:dora@sip.example.com');
+});
+
+test('another language comes from a file; what the file leaves out stays English', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" user="guest" password="x" target="shop" language="fr" texts="/fr.json"></sipweb-phone>');
+  await see(page, 'launch', 'Appelez-nous');
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await answered(page);
+  await see(page, 'state', 'En communication');
+  await see(page, 'mute', 'Mute');
+});
+
+test('the page styles it by parts and variables, and chooses the theme', async (t) => {
+  const page = await open(t, `${BUTTON.replace('target', 'theme="dark" target')}`);
+  const colour = (property) => page.evaluate((name) => getComputedStyle(document.querySelector('sipweb-phone').shadowRoot.querySelector('[part=launch]'))[name], property);
+  const dark = await colour('backgroundColor');
+  await page.evaluate(() => document.querySelector('sipweb-phone').setAttribute('theme', 'light'));
+  assert.notEqual(await colour('backgroundColor'), dark);
+  await page.evaluate(() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync('sipweb-phone { --sipweb-accent: rgb(1, 2, 3); } sipweb-phone::part(launch) { border-radius: 5px; }');
+    document.adoptedStyleSheets = [sheet];
+  });
+  assert.deepEqual([await colour('backgroundColor'), await colour('borderRadius')], ['rgb(1, 2, 3)', '5px']);
+});
+
+test('taken out of the page, it hangs up and disconnects', async (t) => {
+  const page = await open(t, BUTTON);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await answered(page);
+  await page.evaluate(() => document.querySelector('sipweb-phone').remove());
+  assert.deepEqual(await page.evaluate(() => [fake.agent.sessions[0].ended, fake.agent.stopped]), [true, true]);
+});
+
+test('axe finds nothing serious: closed, in a call, ringing, in light and dark', async (t) => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  const page = await open(t, BUTTON);
+  const look = async (state) => {
+    for (const theme of ['light', 'dark']) {
+      await page.evaluate((wanted) => document.querySelector('sipweb-phone').setAttribute('theme', wanted), theme);
+      const { violations } = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
+      assert.deepEqual(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${state} ${theme}: ${id} ${nodes.map((node) => node.target).join()}`), []);
+    }
+  };
+  await look('closed');
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await look('calling');
+  await answered(page);
+  await see(page, 'state', 'In call');
+  await press(page, 'keypad');
+  await look('talking');
+});

@@ -1,0 +1,46 @@
+/** The page as an application: works from the browser's cache, can be installed, takes tel: links. */
+
+interface InstallEvent extends Event {
+  prompt(): Promise<unknown>;
+}
+
+let offer: InstallEvent | undefined;
+
+/** Lets the browser keep the page, so that it opens without the server. `changed` is told when it can be installed. */
+export function installWorker(changed: () => void): void {
+  addEventListener('beforeinstallprompt', (event) => {
+    event.preventDefault(); // The settings offer it; nothing jumps into the user's way.
+    offer = event as InstallEvent;
+    changed();
+  });
+  addEventListener('appinstalled', () => {
+    offer = undefined;
+    changed();
+  });
+  // Not there in insecure pages and some private windows; a certificate that the user accepted by hand is not enough.
+  void navigator.serviceWorker?.register('sw.js').catch(() => undefined);
+}
+
+export function canInstall(): boolean {
+  return offer !== undefined;
+}
+
+export async function install(): Promise<void> {
+  await offer?.prompt();
+}
+
+export function canTakeLinks(): boolean {
+  return 'registerProtocolHandler' in navigator && isSecureContext;
+}
+
+/** Asks the browser to open tel: and sip: links with this page. */
+export function takeLinks(): void {
+  const page = new URL('./', location.href).href;
+  for (const scheme of ['tel', 'sip']) navigator.registerProtocolHandler(scheme, `${page}?call=%s`);
+}
+
+/** A number on the icon of the installed page: missed calls and unread messages. */
+export function showBadge(count: number): void {
+  const device = navigator as Navigator & { setAppBadge?(count: number): Promise<void>; clearAppBadge?(): Promise<void> };
+  void (count > 0 ? device.setAppBadge?.(count) : device.clearAppBadge?.())?.catch(() => undefined);
+}

@@ -1,0 +1,149 @@
+/**
+ * One phone in many tabs: only the tab that has the seat is registered and rings.
+ *
+ *     free --take--> here <--handed over, or the other tab closed-- elsewhere
+ *                     '------------------ another tab asks -------------^
+ *
+ * Built on the Web Locks API; where a browser or an insecure page has none, every tab is a phone of its own.
+ */
+
+export type SeatState = 'free' | 'here' | 'elsewhere';
+
+export interface SeatEvents {
+  /** The seat is ours. */
+  taken(): void;
+  /** Another tab has it now. */
+  lost(): void;
+  /** Whether the seat cannot be given away now. */
+  busy(): boolean;
+  /** The user signed out in another tab. */
+  signedOut(): void;
+  /** Another tab was opened by a link that wants to call. */
+  call(target: string): void;
+  changed(): void;
+}
+
+/** Milliseconds for the other tab to say that it is busy; a sleeping one says nothing. */
+const ANSWER = 600;
+
+type Word = { readonly kind: 'ask' | 'busy' | 'free' | 'out' } | { readonly kind: 'call'; readonly target: string };
+
+export class Seat {
+  state: SeatState = 'free';
+  /** The other tab said that it is in a call. */
+  refused = false;
+  readonly #events: SeatEvents;
+  #channel: BroadcastChannel | undefined;
+  #name = '';
+  #release: (() => void) | undefined;
+  #queue: AbortController | undefined;
+
+  constructor(events: SeatEvents) {
+    this.#events = events;
+  }
+
+  /** Takes the seat of `account` if no other tab has it; else waits until that one is closed. */
+  async take(account: string): Promise<void> {
+    this.leave();
+    this.#name = `sipweb.seat.${account}`;
+    if (!navigator.locks) {
+      this.#take();
+      return;
+    }
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#heard(data);
+    const name = this.#name;
+    const ours = await this.#request({ ifAvailable: true });
+    if (!ours && this.#name === name && this.state !== 'here') this.#wait();
+  }
+
+  /** Asks the other tab for the seat. */
+  async takeOver(): Promise<void> {
+    this.refused = false;
+    const channel = this.#channel;
+    if (this.state !== 'elsewhere' || !channel) return;
+    channel.postMessage({ kind: 'ask' } satisfies Word);
+    await new Promise((resolve) => setTimeout(resolve, ANSWER));
+    if (this.refused || this.state !== 'elsewhere') return;
+    this.#queue?.abort();
+    await this.#request({ steal: true });
+  }
+
+  /** Hands a link's wish to the tab that has the seat. */
+  pass(target: string): void {
+    this.#channel?.postMessage({ kind: 'call', target } satisfies Word);
+  }
+
+  /** The user signs out: in all tabs. */
+  signOut(): void {
+    this.#channel?.postMessage({ kind: 'out' } satisfies Word);
+    this.leave();
+  }
+
+  /** Gives the seat up and waits for nothing. */
+  leave(): void {
+    this.#queue?.abort();
+    this.#queue = undefined;
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#name = '';
+    this.#release?.();
+    this.#release = undefined;
+    this.refused = false;
+    this.state = 'free';
+  }
+
+  /** Resolves with whether the lock was had; the lock itself is kept until `leave`, or until it is stolen. */
+  #request(options: LockOptions): Promise<boolean> {
+    const name = this.#name;
+    let had = false;
+    return new Promise((resolve) => {
+      navigator.locks.request(name, options, (lock) => {
+        if (!lock || this.#name !== name) {
+          resolve(false);
+          return undefined;
+        }
+        had = true;
+        this.#take();
+        resolve(true);
+        return new Promise<void>((release) => { this.#release = release; });
+      }).catch(() => {
+        resolve(false);
+        if (had && this.#name === name) this.#lost(); // Stolen.
+      });
+    });
+  }
+
+  #wait(): void {
+    this.state = 'elsewhere';
+    this.#queue = new AbortController();
+    void this.#request({ signal: this.#queue.signal });
+    this.#events.changed();
+  }
+
+  #take(): void {
+    this.state = 'here';
+    this.refused = false;
+    this.#events.taken();
+  }
+
+  #lost(): void {
+    this.#release = undefined;
+    this.#wait();
+    this.#events.lost();
+  }
+
+  #heard(word: Word): void {
+    if (word.kind === 'busy') {
+      this.refused = this.state === 'elsewhere';
+      this.#events.changed();
+    } else if (word.kind === 'out') {
+      this.leave();
+      this.#events.signedOut();
+    } else if (this.state === 'here' && word.kind === 'ask') {
+      this.#channel?.postMessage({ kind: this.#events.busy() ? 'busy' : 'free' } satisfies Word);
+    } else if (this.state === 'here' && word.kind === 'call') {
+      this.#events.call(word.target);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** What a tab shows while another tab is the phone. */
+import { h, setText, show } from '../dom.ts';
+import { icon } from '../icons.ts';
+import { text } from '../text/index.ts';
+import type { Phone } from '../model/phone.ts';
+import type { View } from './view.ts';
+
+export function elsewhereView(phone: Phone): View {
+  const refused = h('p', { 'class': 'field-error', 'role': 'alert', 'data-testid': 'other-tab-busy' });
+  return {
+    element: h('section', { 'class': 'elsewhere', 'data-testid': 'other-tab' },
+      icon('call'), h('h1', {}, text('otherTab')), h('p', {}, text('otherTabHelp')), refused,
+      h('button', { 'type': 'button', 'class': 'primary', 'data-testid': 'use-here', 'on': { click: () => void phone.seat.takeOver() } }, text('useHere')),
+      h('button', { 'type': 'button', 'class': 'quiet', 'data-testid': 'other-tab-sign-out', 'on': { click: () => phone.signOut() } }, text('signOut'))),
+    update() {
+      setText(refused, phone.seat.refused ? text('otherTabBusy') : '');
+      show(refused, phone.seat.refused);
+    },
+  };
+}

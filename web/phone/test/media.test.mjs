@@ -1,0 +1,125 @@
+// Camera, screen, devices and their tests; the page without its server; what is wrong with a call.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gone, id, inSession, see, server, signIn, talk } from './support/page.mjs';
+
+/** The running call has a real peer connection with our sound on it. */
+const connect = (page) => inSession(page, `(session) => {
+  session.connection = new RTCPeerConnection();
+  session.connection.addTrack(phone.call.local.getAudioTracks()[0], phone.call.local);
+}`);
+
+const sends = (page) => inSession(page, '(session) => [session.connection.getSenders().map((each) => each.track?.kind ?? "nothing"), session.offers]');
+
+test('the camera comes and goes in a running call, each time by one offer', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-video'));
+  await page.waitForFunction(() => phone.call.picture.source === 'camera');
+  await page.waitForSelector(`${id('local-video')}[data-source=camera]:not([hidden])`);
+  assert.deepEqual(await sends(page), [['audio', 'video'], 1]);
+  await page.click(id('call-video'));
+  await gone(page, 'local-video');
+  assert.deepEqual(await sends(page), [['audio', 'nothing'], 2]);
+});
+
+test('the screen takes the place of the camera, and the browser\'s own bar ends it', async (t) => {
+  const page = await signIn(t, { prepare: () => {
+    navigator.mediaDevices.getDisplayMedia = async () => document.createElement('canvas').captureStream();
+  } });
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-video'));
+  await page.waitForFunction(() => phone.call.picture.source === 'camera');
+  await page.click(id('call-more'));
+  await page.click(id('call-screen'));
+  await see(page, 'call-state', 'You are sharing your screen');
+  assert.equal(await page.evaluate(() => phone.call.local.getVideoTracks().length), 1);
+  await page.evaluate(() => phone.call.local.getVideoTracks()[0].dispatchEvent(new Event('ended')));
+  await see(page, 'call-state', 'In call');
+  assert.deepEqual(await sends(page), [['audio', 'nothing'], 2]);
+});
+
+test('who changes his mind about the screen shares nothing', async (t) => {
+  const page = await signIn(t, { prepare: () => { navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); } });
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-more'));
+  await page.click(id('call-screen'));
+  await page.waitForFunction(() => phone.call.picture.source === undefined);
+  await gone(page, 'notice');
+  assert.deepEqual(await sends(page), [['audio'], 0]);
+});
+
+test('devices are tried out in the settings: a level, a picture, and both are released', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-settings'));
+  await page.click(id('settings-test-microphone'));
+  await page.waitForSelector(`${id('settings-level')}:not([hidden])`);
+  await page.click(id('settings-test-microphone'));
+  await gone(page, 'settings-level');
+  await page.waitForSelector(`${id('settings-test-camera')}:not([hidden])`);
+  await page.click(id('settings-test-camera'));
+  await page.waitForFunction((selector) => document.querySelector(selector).videoWidth > 0, {}, id('settings-picture'));
+  await page.click(id('tab-messages'));
+  await page.waitForFunction((selector) => document.querySelector(selector).srcObject === null, {}, id('settings-picture'));
+});
+
+test('the volume of the ringtone is kept', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-settings'));
+  await page.$eval(id('settings-volume'), (slider) => { slider.value = '20'; slider.dispatchEvent(new Event('input')); });
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  assert.equal(await page.evaluate(() => phone.devices.choice.ringerVolume), 0.2);
+});
+
+test('the diagnosis says what is wrong and what to do, and can be copied', async (t) => {
+  const page = await signIn(t, { prepare: () => { navigator.clipboard.writeText = async (words) => { window.copied = words; }; } });
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  await inSession(page, `(session) => session.fail(488, 'Not Acceptable Here', 'Incompatible SDP', { Warning: ['399 sipweb "SDP-NO-COMMON-CODEC: no codec in common"'] })`);
+  await page.click(id('call-end-diagnosis'));
+  await see(page, 'diagnosis', 'SDP-NO-COMMON-CODEC');
+  await see(page, 'diagnosis', 'needs a common format');
+  await page.click(id('diagnosis-copy'));
+  await page.waitForFunction(() => window.copied?.includes('[bad] How it ended') && window.copied.includes('-> sip:bob@example.com'));
+});
+
+test('a running call is looked at from the server to the ear', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await connect(page);
+  await page.evaluate(async () => {
+    fake.quality = { score: 'poor', trouble: undefined, codec: 'opus', received: { packets: 900, lost: 100, jitter: 60 }, sent: { packets: 990, lost: 0 }, roundTrip: 38, pair: undefined, at: 0 };
+    await phone.quality.look();
+  });
+  await page.click(id('call-mute'));
+  await page.click(id('call-more'));
+  await page.click(id('call-diagnosis'));
+  const found = await page.$$eval('.finding', (rows) => rows.map((row) => [row.dataset.subject.replace('diagnosis', ''), row.dataset.state]));
+  assert.deepEqual(found, [['Server', 'good'], ['Microphone', 'warning'], ['Path', 'warning'], ['Encryption', 'unknown'], ['Received', 'good'], ['Sent', 'good'], ['Loss', 'bad'], ['Delay', 'warning']]);
+  await see(page, 'diagnosis', 'Go nearer to the router');
+});
+
+test('once opened, the page opens without its server', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(async () => {
+    installWorker(() => undefined);
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller) await new Promise((done) => navigator.serviceWorker.addEventListener('controllerchange', done, { once: true }));
+  });
+  await page.reload(); // This time /config.json passes through the cache.
+  await see(page, 'registration', 'Ready');
+  await page.setOfflineMode(true);
+  const worker = await page.browserContext().waitForTarget((target) => target.type() === 'service_worker');
+  const network = await worker.createCDPSession();
+  await network.send('Network.enable');
+  await network.send('Network.emulateNetworkConditions', { offline: true, latency: 0, downloadThroughput: 0, uploadThroughput: 0 });
+  await page.goto(`${server().url}?call=dora`);
+  await see(page, 'account', 'alice');
+  assert.equal(await page.evaluate(() => fake.agent.options.uri), 'sip:alice@example.com');
+  page.complaints.length = 0; // A browser without a network says so in the console.
+});

@@ -1,0 +1,158 @@
+// Contacts with their lamps, voicemail, the list of calls, links that call.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { anotherTab, gone, id, see, signIn, talk } from './support/page.mjs';
+
+async function keep(page, name, address) {
+  await page.click(id('tab-contacts'));
+  await page.click(id('contact-new'));
+  await page.type(id('contact-name'), name);
+  await page.type(id('contact-address'), address);
+  await page.click(id('contact-save'));
+  await see(page, 'contacts', name);
+}
+
+const subscriptions = (page) => page.evaluate(() => fake.agent.subscriptions.filter((each) => each.asked).map(({ target, event }) => [target, event]));
+
+test('a contact is added, found, called by name, changed and deleted, and kept over a reload', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Carmen Ruiz', '+34 911 234 567');
+  await keep(page, 'Bob Martin', 'bob');
+  await page.type(id('contact-find'), 'carm');
+  await see(page, 'contacts', 'Carmen Ruiz');
+  assert.equal((await page.$$(id('contact'))).length, 1);
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  await page.type(id('dial-field'), 'Carmen Ruiz');
+  await page.keyboard.press('Enter');
+  await see(page, 'call-peer', 'Carmen Ruiz');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  assert.equal(await page.evaluate(() => phone.call.peer.uri), 'sip:+34911234567@example.com');
+  await page.click(id('tab-contacts'));
+  await page.click(id('contact-edit'));
+  await page.click(id('contact-delete'));
+  await see(page, 'contacts', 'Carmen Ruiz');
+  assert.equal((await page.$$(id('contact'))).length, 1);
+});
+
+test('a contact without a name or with an address that is none is not kept, and the field says so', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-contacts'));
+  await page.click(id('contact-new'));
+  await page.click(id('contact-save'));
+  await see(page, 'contact-error', 'Enter a name.');
+  await page.type(id('contact-name'), 'Bob');
+  await page.type(id('contact-address'), 'two words');
+  await page.click(id('contact-save'));
+  await see(page, 'contact-error', 'This is not a name');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'contact-address');
+});
+
+test('who calls is shown by the name under which we keep him', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Grandmother', '+34911234567');
+  await page.evaluate(() => { fake.agent.ring('sip:+34911234567@example.com', 'ACME GATEWAY'); });
+  await see(page, 'call-peer', 'Grandmother');
+});
+
+test('a caller is kept as a contact from the list of calls', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com', 'Carmen').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+  await see(page, 'recents', 'Carmen');
+  await page.click(id('keep-contact'));
+  await page.click(id('contact-save'));
+  await see(page, 'contacts', 'Carmen');
+  await page.click(id('tab-recents'));
+  await gone(page, 'keep-contact');
+});
+
+test('a contact has a lamp: free, being called, in a call; without a state there is none', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Bob', 'bob');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
+  assert.deepEqual(await subscriptions(page), [['sip:bob@example.com', 'dialog']]);
+  const tell = (state) => page.evaluate((word) => {
+    fake.agent.subscriptions[0].notify(`<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="1" state="full" entity="sip:bob@example.com">${word && `<dialog id="1"><state>${word}</state></dialog>`}</dialog-info>`);
+  }, state);
+  assert.equal(await page.$('.lamp'), null);
+  for (const [state, words] of [['', 'Available'], ['early', 'Being called'], ['confirmed', 'In a call'], ['terminated', 'Available']]) {
+    await tell(state);
+    await see(page, 'contact', words);
+  }
+});
+
+test('who refuses to tell his state is not asked again', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Bob', 'bob');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
+  await page.evaluate(() => fake.agent.subscriptions[0].refuse());
+  await keep(page, 'Eve', 'eve');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 1);
+  assert.deepEqual(await page.evaluate(() => fake.agent.subscriptions.map((each) => each.target)), ['sip:bob@example.com', 'sip:eve@example.com']);
+});
+
+test('new voice messages are told of once a mailbox is set, with the way to hear them', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-settings'));
+  await page.type(id('settings-voicemail'), '*97');
+  await page.keyboard.press('Tab');
+  await page.waitForFunction(() => fake.agent.subscriptions.some((each) => each.event === 'message-summary'));
+  await page.evaluate(() => fake.agent.subscriptions.at(-1).notify('Messages-Waiting: yes\r\nVoice-Message: 3/1 (0/0)\r\n'));
+  await see(page, 'notice', '3 new voice messages');
+  await page.click(id('notice-voicemail-action'));
+  await see(page, 'call-peer', '*97');
+});
+
+test('the number of missed calls outlives the page', async (t) => {
+  const page = await signIn(t, { viewport: { width: 360, height: 740 } });
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+  await see(page, 'badge-recents', '1');
+  await page.reload();
+  await see(page, 'badge-recents', '1');
+});
+
+test('the empty dial field brings back whom one called last, after a reload too', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.keyboard.press('Escape');
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  await page.focus(id('dial-field'));
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('#dial-field').value === 'bob');
+});
+
+test('a link proposes a call, and only a press makes it', async (t) => {
+  const page = await signIn(t, { query: '?call=tel:%2B34911234567' });
+  await see(page, 'notice', 'A link wants to call tel:+34911234567.');
+  assert.equal(new URL(page.url()).search, '');
+  assert.equal(await page.evaluate(() => fake.agent.sessions.length), 0);
+  await page.click(id('notice-link-action'));
+  await see(page, 'call-peer', '+34911234567');
+});
+
+test('a second tab does not ring: it says where the phone is, takes it over on request, and hands links to it', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => sessionStorage.getItem('sipweb.account')).then((account) => page.evaluate((kept) => localStorage.setItem('sipweb.account', kept), account));
+  const other = await anotherTab(page, '?call=dora');
+  await see(other, 'other-tab', 'open in another tab');
+  assert.equal(await other.evaluate(() => fake.agents), 0);
+  await see(page, 'notice', 'A link wants to call dora.');
+  await other.click(id('use-here'));
+  await see(other, 'registration', 'Ready');
+  await see(page, 'other-tab', 'open in another tab');
+  assert.equal(await page.evaluate(() => fake.agent.stopped), true);
+  await other.close();
+  await see(page, 'registration', 'Ready');
+});
+
+test('a tab with a call does not give the phone away', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.evaluate(() => localStorage.setItem('sipweb.account', sessionStorage.getItem('sipweb.account')));
+  const other = await anotherTab(page);
+  await other.click(id('use-here'));
+  await see(other, 'other-tab-busy', 'There is a call in the other tab');
+  await page.bringToFront();
+  await see(page, 'call-state', 'In call');
+});

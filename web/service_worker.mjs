@@ -1,0 +1,53 @@
+// The page's service worker, written for one build: it keeps exactly the files of that build.
+import { createHash } from 'node:crypto';
+
+/**
+ * The script for `files` (path below the page, bytes). The page itself is asked for at the server first, so that a new build
+ * shows at once; everything else is named by its content, or changes with the build, and comes from the cache.
+ */
+export function serviceWorker(files) {
+  const digest = createHash('sha256');
+  for (const [path, bytes] of files) digest.update(path).update(bytes);
+  const name = `sipweb-${digest.digest('hex').slice(0, 16)}`;
+  const paths = ['./', ...files.map(([path]) => path).filter((path) => path !== 'index.html')];
+  return `const NAME = ${JSON.stringify(name)};
+const FILES = ${JSON.stringify(paths)};
+const HERE = new URL('./', self.location.href);
+const KEPT = new Set(FILES.map((path) => new URL(path, HERE).href));
+const SETTINGS = new URL('/config.json', HERE).href;
+/** Milliseconds that the server gets before the cache answers in its place. */
+const PATIENCE = 3000;
+
+addEventListener('install', (event) => {
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES.map((path) => new Request(new URL(path, HERE), { cache: 'no-cache' })))).then(() => skipWaiting()));
+});
+
+addEventListener('activate', (event) => {
+  event.waitUntil(caches.keys().then((names) => Promise.all(names.filter((name) => name.startsWith('sipweb-') && name !== NAME).map((name) => caches.delete(name)))).then(() => clients.claim()));
+});
+
+addEventListener('fetch', (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  address.hash = '';
+  if (request.method !== 'GET') return;
+  if (request.mode === 'navigate' && address.pathname === HERE.pathname) event.respondWith(serverFirst(request, HERE.href));
+  else if (address.href === SETTINGS) event.respondWith(serverFirst(request, SETTINGS));
+  else if (KEPT.has(address.href)) event.respondWith(caches.match(address.href).then((found) => found ?? fetch(request)));
+});
+
+/** A page of its own for each address would hold what stands in links; so the plain one is kept. */
+async function serverFirst(request, key) {
+  const cache = await caches.open(NAME);
+  try {
+    const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE) });
+    if (response.ok) await cache.put(key, response.clone());
+    return response;
+  } catch (error) {
+    const kept = await cache.match(key);
+    if (kept) return kept;
+    throw error;
+  }
+}
+`;
+}
