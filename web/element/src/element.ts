@@ -180,12 +180,12 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   /** Connects, and registers if the element can be called. Resolves with whether there is a connection. */
   #connect(): Promise<boolean> {
-    this.#connected ??= new Promise((resolve) => {
+    if (this.#connected) return this.#connected;
+    const connected = new Promise<boolean>((resolve) => {
       const limit = setTimeout(() => settle(false), CONNECT_LIMIT);
-      const settle = (connected: boolean): void => {
+      const settle = (done: boolean): void => {
         clearTimeout(limit);
-        if (!connected) this.#connected = undefined;
-        resolve(connected);
+        resolve(done);
       };
       try {
         this.#agent?.stop();
@@ -195,7 +195,10 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
         settle(false); // Attributes that no account can be made of.
       }
     });
-    return this.#connected;
+    this.#connected = connected;
+    // The next press tries again.
+    void connected.then((done) => { if (!done && this.#connected === connected) this.#connected = undefined; });
+    return connected;
   }
 
   #newAgent(settle: (connected: boolean) => void): Agent {

@@ -89,9 +89,8 @@ export function panel(host: PanelHost): Panel {
     const { call, problem } = host;
     if (problem) return texts[problem];
     if (host.connecting) return texts.connecting;
-    switch (call?.phase) {
-      case undefined:
-        return host.target === undefined ? (host.registered ? texts.ready : texts.offline) : '';
+    if (!call) return host.target === undefined ? texts[host.registered ? 'ready' : 'offline'] : '';
+    switch (call.phase) {
       case 'ended':
         return texts[outcomeKey(call.outcome)];
       case 'incoming':
