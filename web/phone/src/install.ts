@@ -17,8 +17,12 @@ export function installWorker(changed: () => void): void {
     offer = undefined;
     changed();
   });
-  // Not there in insecure pages and some private windows; a certificate that the user accepted by hand is not enough.
-  void navigator.serviceWorker?.register('sw.js').catch(() => undefined);
+  try {
+    // Not there in insecure pages and some private windows; a certificate that the user accepted by hand is not enough.
+    void navigator.serviceWorker?.register('sw.js').catch(() => undefined);
+  } catch {
+    // Some browsers forbid even the question: the page works without.
+  }
 }
 
 export function canInstall(): boolean {

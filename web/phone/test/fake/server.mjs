@@ -49,6 +49,8 @@ async function worker(built) {
 export function launchBrowser(more = []) {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    timeout: Number(process.env.PATIENCE ?? 30_000),
+    protocolTimeout: 6 * Number(process.env.PATIENCE ?? 30_000),
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
       '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', ...more],
   });

@@ -45,7 +45,11 @@ export async function anotherTab(page, where = '') {
   return other;
 }
 
+/** Milliseconds that a step may take; a busy machine needs more. */
+const PATIENCE = Number(process.env.PATIENCE ?? 30_000);
+
 async function prepareTab(page, viewport) {
+  page.setDefaultTimeout(PATIENCE);
   page.on('pageerror', (error) => page.complaints.push(error.message));
   page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
   await page.setViewport(viewport);
