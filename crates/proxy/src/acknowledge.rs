@@ -64,6 +64,8 @@ impl Proxy {
             branch: &branch,
             realm: self.authenticator.realm().as_bytes(),
             adds_path: false,
+            assertion: self.assertion(&job.sender, &job.onward.request, &hop, false),
+            breadth: None,
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
         if let Ok(copy) = forward(&forwarding, &means) {

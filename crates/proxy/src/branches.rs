@@ -6,27 +6,30 @@ use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
 use sip::{Builder, Hop, Instant, Message, Method};
 
+use crate::answers::{outline, sentence, with_challenges};
 use crate::authorization::Reach;
 use crate::config::Role;
 use crate::event::Event;
+use crate::forking::{arrange, wants_199};
 use crate::forward::{Forwarding, Means, forward};
 use crate::inbound::Job;
 use crate::listeners::is_sendable;
+use crate::next_hop::usable;
 use crate::output::{Question, ResolveError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
-use crate::response_context::{Branch, BranchState, ContextId, Outcome, ResponseContext, Sent};
+use crate::response_context::{BranchState, ContextId, Outcome, ResponseContext, Sent};
 use crate::target::{Target, Way};
 
 /// What the losers of a fork are told, and show (RFC 3326 §2).
-const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
+pub(crate) const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// What the callee is told when the caller's page was closed.
 const CALLER_GONE: &[u8] = b"SIP;cause=487;text=\"The caller is gone\"";
 
 /// What is tried after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(crate) enum Next {
     /// The next address of the same target.
     Address,
     /// Another flow of the same instance.
@@ -36,11 +39,18 @@ enum Next {
 }
 
 impl Proxy {
-    /// Forwards a request to its targets, all at once (RFC 3261 §16.6).
+    /// Forwards a request to its targets, group by group (RFC 3261 §16.6).
     pub(crate) fn start(&mut self, now: Instant, job: Job, targets: Vec<Target>, reach: Reach) {
         let Some(server) = job.key else { return self.forward_statelessly(&job, targets) };
         let is_invite = matches!(job.request().method(), Some(Method::Invite));
         let is_call = is_invite && !job.is_in_dialog();
+        let limit = self.config.limits.branches;
+        let arrangement = match arrange(job.request(), targets, &self.config.forking, limit) {
+            Ok(arrangement) => arrangement,
+            Err(refusal) => return self.refuse(now, &job, &refusal),
+        };
+        // Of several branches only one can end before the others.
+        let wants_199 = is_call && arrangement.branches.len() > 1 && wants_199(job.request());
         let context = ResponseContext {
             server,
             request: Arc::clone(&job.onward.request),
@@ -48,7 +58,7 @@ impl Proxy {
             flow: job.flow,
             sender: job.sender.clone(),
             loop_mark: job.loop_mark,
-            branches: by_instance(targets, self.config.limits.branches),
+            branches: arrangement.branches,
             answered: false,
             cancelled: false,
             abandoned: None,
@@ -56,6 +66,10 @@ impl Proxy {
             is_invite,
             is_call,
             to_own_user: reach == Reach::OwnUser,
+            disposition: arrangement.disposition,
+            breadth: arrangement.breadth,
+            next_group: None,
+            wants_199,
         };
         if is_invite && self.config.trying_after.is_zero() {
             // §16.2: so that the caller stops retransmitting.
@@ -70,17 +84,19 @@ impl Proxy {
                 transport: job.flow.transport,
             });
         }
-        let count = context.branches.len();
+        let alone = context.branches.len() == 1 && context.breadth.is_none();
         let id = ContextId(self.contexts.insert(context));
         self.by_server.insert(server, id);
-        for branch in 0..count {
-            self.begin(now, id, branch);
+        if alone {
+            self.begin(now, id, 0);
+        } else {
+            self.begin_group(now, id);
         }
         self.conclude(now, id);
     }
 
     /// Sets a branch on its way to its target.
-    fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
+    pub(crate) fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         match place.target.way.clone() {
@@ -110,7 +126,7 @@ impl Proxy {
         let Some(place) = context.branches.get_mut(branch) else { return };
         match result {
             Ok(hops) => {
-                place.hops = usable(hops, &place.target, length).into();
+                place.hops = self.avoided.put_last(now, usable(hops, &place.target, length)).into();
                 match place.hops.pop_front() {
                     Some(hop) => self.send(now, id, branch, hop),
                     None => {
@@ -136,6 +152,8 @@ impl Proxy {
         let hop = self.listeners.pin(hop);
         let token = self.entropy.token(16);
         let adds_path = matches!(self.config.role, Role::Edge { .. });
+        let Some(context) = self.contexts.get(id.0) else { return };
+        let assertion = self.assertion(&context.sender, &context.request, &hop, context.to_own_user);
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         if !is_sendable(hop.address()) {
@@ -151,6 +169,8 @@ impl Proxy {
             branch: &mark,
             realm: if adds_path { b"" } else { self.authenticator.realm().as_bytes() },
             adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
+            assertion,
+            breadth: place.breadth,
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
         let Ok(copy) = forward(&forwarding, &means) else {
@@ -159,6 +179,7 @@ impl Proxy {
         if context.is_invite {
             // §16.6 item 11.
             place.timer_c = Some(now + self.config.timer_c);
+            place.patience = (!place.hops.is_empty()).then(|| now + self.config.next_hop.patience);
         }
         place.hop = Some(hop.clone());
         let key = self.transactions.request(now, hop, copy);
@@ -175,6 +196,9 @@ impl Proxy {
         // Item 3: our Via off.
         let mut edit = response.edit();
         edit.remove_first_value(HeaderName::Via);
+        if response.header(HeaderName::PAssertedIdentity).is_some() && !self.believes(sent) {
+            edit.remove(HeaderName::PAssertedIdentity);
+        }
         edit.ensure_content_length();
         let Ok(stripped) = edit.message() else { return };
         if stripped.header(HeaderName::Via).is_none() {
@@ -190,6 +214,16 @@ impl Proxy {
             }
         };
         let stripped = Arc::new(stripped);
+        // It asks another server by now; only a 2xx of the one before still counts.
+        if self.is_superseded(id, branch, key) {
+            if !(200..300).contains(&status) {
+                return;
+            }
+            self.cancel_successor(now, id, branch);
+        }
+        if status != 503 {
+            self.hop_answers(id, branch);
+        }
         match status {
             100 => self.provisional(now, id, branch, None),
             101..=199 => self.provisional(now, id, branch, Some(&stripped)),
@@ -205,12 +239,19 @@ impl Proxy {
         if let BranchState::Trying { proceeding, .. } = &mut place.state {
             *proceeding = true;
         }
+        place.patience = None;
         let Some(response) = response else { return };
         if place.timer_c.is_some() {
             place.timer_c = Some(now + self.config.timer_c);
         }
         if context.answered || place.given_up {
             return;
+        }
+        if context.wants_199
+            && let Some(tag) = response.to().ok().and_then(|to| to.tag())
+            && !place.early.iter().any(|known| known == tag)
+        {
+            place.early.push(tag.to_vec());
         }
         let status = response.status().unwrap_or_default();
         if context.is_call && !context.rang && matches!(status, 180..=183) {
@@ -232,6 +273,7 @@ impl Proxy {
         place.timer_c = None;
         let server = context.server;
         let (is_invite, is_call) = (context.is_invite, context.is_call);
+        let no_cancel = context.disposition.no_cancel;
         if !is_invite && context.answered {
             return;
         }
@@ -246,7 +288,9 @@ impl Proxy {
             let call_id = response.header(HeaderName::CallId).unwrap_or_default().to_vec();
             self.outbox.event(Event::CallEnded { call_id });
         }
-        if is_invite {
+        if is_invite && no_cancel {
+            self.end_held(id);
+        } else if is_invite {
             self.cancel_branches(now, id, Some(COMPLETED_ELSEWHERE));
         }
         if first {
@@ -268,14 +312,21 @@ impl Proxy {
             return;
         }
         // RFC 3263 §4.3: a server that is overloaded or away is no answer while there is another.
-        if status == 503 && self.try_next(now, id, branch, Next::Address) {
-            return;
+        if status == 503 {
+            self.avoid_hop(now, id, branch, Some(&response));
+            if self.try_next(now, id, branch, Next::Address) {
+                return;
+            }
         }
         // RFC 5626 §7: another flow of the same instance.
         if matches!(status, 430 | 408) && self.try_next(now, id, branch, Next::Flow) {
             return;
         }
+        if (300..400).contains(&status) && self.follow_redirection(now, id, branch, &response) {
+            return self.conclude(now, id);
+        }
         self.end(id, branch, Outcome::Response(response));
+        self.tell_ended_dialogs(now, id, branch);
         // Item 5: a 6xx ends the search, though not before the others have ended too.
         if status >= 600 {
             self.cancel_branches(now, id, None);
@@ -287,9 +338,13 @@ impl Proxy {
     /// sent (§16.9: as if it were 503).
     pub(crate) fn branch_failed(&mut self, now: Instant, key: ClientKey, status: u16) {
         let Some(Sent::Branch(id, branch)) = self.by_client.get(key).copied() else { return };
+        if self.is_superseded(id, branch, key) {
+            return;
+        }
         if self.has_given_up(id, branch) {
             return self.conclude(now, id);
         }
+        self.avoid_hop(now, id, branch, None);
         if self.try_next(now, id, branch, Next::Address) || self.try_next(now, id, branch, Next::Flow) {
             return;
         }
@@ -300,6 +355,7 @@ impl Proxy {
             _ => Outcome::Local(503, "the next server cannot be reached"),
         };
         self.end(id, branch, outcome);
+        self.tell_ended_dialogs(now, id, branch);
         self.conclude(now, id);
     }
 
@@ -310,7 +366,7 @@ impl Proxy {
     }
 
     /// Sends the branch to its next address, or over another flow of the same instance.
-    fn try_next(&mut self, now: Instant, id: ContextId, branch: usize, next: Next) -> bool {
+    pub(crate) fn try_next(&mut self, now: Instant, id: ContextId, branch: usize, next: Next) -> bool {
         let Some(context) = self.contexts.get_mut(id.0) else { return false };
         if context.answered || context.cancelled {
             return false;
@@ -354,7 +410,7 @@ impl Proxy {
                     self.waiting.remove(&ask);
                     place.state = BranchState::Ended(Outcome::Local(487, "the call was cancelled"));
                 }
-                BranchState::Resting(_) => {
+                BranchState::Resting(_) | BranchState::Held => {
                     place.state = BranchState::Ended(Outcome::Local(487, "the call was cancelled"));
                 }
                 BranchState::Accepted | BranchState::Ended(_) => {}
@@ -383,6 +439,8 @@ impl Proxy {
             }
         }
         self.rested(now, id);
+        self.pass_silent_hops(now, id);
+        self.end_group(now, id);
         self.watch(id);
         self.conclude(now, id);
     }
@@ -394,6 +452,7 @@ impl Proxy {
             return self.settle(id);
         }
         if !context.has_ended() {
+            self.begin_next_group(now, id);
             return;
         }
         context.answered = true;
@@ -407,6 +466,11 @@ impl Proxy {
             Outcome::Local(503, why) => (500, self.replies.refuse(&received, &Refusal::new(500, why)), *why),
             Outcome::Local(status, why) => {
                 (*status, self.replies.refuse(&received, &Refusal::new(*status, why)), *why)
+            }
+            // Those that were tried in its place have the better word; there is one always.
+            Outcome::Redirected => {
+                let why = "the called side says to call elsewhere";
+                (480, self.replies.refuse(&received, &Refusal::new(480, why)), why)
             }
             Outcome::Response(response) if response.status() == Some(503) => {
                 let why = "the next server is overloaded or out of service";
@@ -484,6 +548,7 @@ impl Proxy {
     }
 
     fn drop_context(&mut self, id: ContextId) {
+        self.avoid_silent_hops(id);
         if let Some(context) = self.contexts.remove(id.0) {
             self.timers.cancel(id.0.index());
             self.by_server.remove(context.server);
@@ -495,99 +560,12 @@ impl Proxy {
                     BranchState::Trying { key, .. } => {
                         self.by_client.remove(key);
                     }
-                    BranchState::Resting(_) | BranchState::Accepted | BranchState::Ended(_) => {}
+                    BranchState::Held
+                    | BranchState::Resting(_)
+                    | BranchState::Accepted
+                    | BranchState::Ended(_) => {}
                 }
             }
         }
-    }
-}
-
-/// What tells whose request it was, without the rest of it.
-fn outline(request: &Message) -> Option<Message> {
-    const TELLING: [HeaderName; 6] = [
-        HeaderName::Via,
-        HeaderName::From,
-        HeaderName::To,
-        HeaderName::CallId,
-        HeaderName::CSeq,
-        HeaderName::Contact,
-    ];
-    let telling = TELLING.into_iter().filter_map(|name| Some((name, request.header(name)?)));
-    let builder = Builder::request(request.method()?, request.request_uri());
-    let builder = telling.fold(builder, |builder, (name, value)| builder.header(name, value));
-    Message::parse(&builder.finish().ok()?).ok()
-}
-
-/// One branch for each instance, its other flows held back (RFC 5626 §7); no more branches than allowed.
-fn by_instance(targets: Vec<Target>, limit: usize) -> Vec<Branch> {
-    let mut branches: Vec<Branch> = Vec::new();
-    for target in targets {
-        let same = branches
-            .iter()
-            .position(|branch| target.instance.is_some() && branch.target.instance == target.instance);
-        if let Some(branch) = same.and_then(|place| branches.get_mut(place)) {
-            branch.alternatives.push_back(target);
-        } else if branches.len() < limit {
-            branches.push(Branch::new(target));
-        }
-    }
-    branches
-}
-
-/// Where a request may go of the addresses that a name has: those that are one host; by TCP first, if it is too
-/// large for a datagram and nobody asked for one (RFC 3261 §18.1.1).
-fn usable(hops: Vec<Hop>, target: &Target, length: usize) -> Vec<Hop> {
-    /// What our own headers add, about.
-    const GROWTH: usize = 400;
-    let mut hops: Vec<Hop> = hops.into_iter().filter(|hop| is_sendable(hop.address())).collect();
-    let open = matches!(target.way, Way::Resolve { transport: None, .. });
-    if open && length + GROWTH > 1300 {
-        let mut larger = Vec::with_capacity(hops.len() * 2);
-        for hop in &hops {
-            if let Hop::Address { transport: sip::Transport::Udp, address, server_name } = hop {
-                let tcp = Hop::Address {
-                    transport: sip::Transport::Tcp,
-                    address: *address,
-                    server_name: server_name.clone(),
-                };
-                if !hops.contains(&tcp) {
-                    larger.push(tcp);
-                }
-            }
-        }
-        let (datagrams, streams): (Vec<Hop>, Vec<Hop>) =
-            hops.into_iter().partition(|hop| !hop.transport().is_reliable());
-        hops = streams.into_iter().chain(larger).chain(datagrams).collect();
-    }
-    hops
-}
-
-/// The chosen response, with the challenges of the other branches (§16.7 item 7).
-fn with_challenges(context: &ResponseContext, response: &Arc<Message>) -> Option<Vec<u8>> {
-    if !matches!(response.status(), Some(401 | 407)) {
-        return Some(response.as_bytes().to_vec());
-    }
-    let mut edit = response.edit();
-    for (name, value) in context.other_challenges(response) {
-        edit.append(name, &value);
-    }
-    edit.finish().ok()
-}
-
-/// What the status of another's response means, for the log.
-const fn sentence(status: u16) -> &'static str {
-    match status {
-        300..=399 => "the called side says to call elsewhere",
-        401 | 407 => "the called side asks for a password",
-        403 => "the called side does not allow the call",
-        404 | 604 => "the called side does not know the user",
-        408 => "the called side did not answer in time",
-        415 | 488 | 606 => "the called side does not accept the offered media",
-        480 => "the called side is not available",
-        486 | 600 => "busy",
-        487 => "the caller gave up",
-        603 => "declined",
-        500..=599 => "the called side had an error",
-        _ => "the called side refused",
     }
 }

@@ -31,6 +31,14 @@ pub struct Config {
     /// Whether callers from foreign domains may reach our users without authentication. A caller whose From
     /// is one of our own domains must authenticate in any case.
     pub accept_from_strangers: bool,
+    /// In which order the contacts of a user are tried.
+    pub forking: Forking,
+    /// When the next address of a server is tried.
+    pub next_hop: NextHop,
+    /// What is taken from people whom nobody knows.
+    pub strangers: Strangers,
+    /// Who is told who calls.
+    pub identity: Identity,
     /// Bounds of every table.
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
@@ -53,6 +61,10 @@ impl Default for Config {
             registrar: Registrar::default(),
             trusted_peers: Vec::new(),
             accept_from_strangers: true,
+            forking: Forking::default(),
+            next_hop: NextHop::default(),
+            strangers: Strangers::default(),
+            identity: Identity::default(),
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
             trying_after: Duration::ZERO,
@@ -203,6 +215,86 @@ impl Default for Limits {
             retry_after: 10,
         }
     }
+}
+
+/// In which order the contacts of a user are tried (RFC 3261 §16.6).
+#[derive(Clone, Debug)]
+pub struct Forking {
+    /// Whether contacts of a lower preference (q) wait until those of a higher one have failed; else all ring at once.
+    pub serial: bool,
+    /// How long the contacts of one preference ring before those of the next one do.
+    pub next_after: Duration,
+    /// What becomes of a 3xx.
+    pub redirections: Redirections,
+    /// Whether a contact that registers while a call rings for its user rings too.
+    pub late: bool,
+}
+
+impl Default for Forking {
+    fn default() -> Self {
+        Self {
+            serial: true,
+            next_after: Duration::from_secs(20),
+            redirections: Redirections::default(),
+            late: true,
+        }
+    }
+}
+
+/// When the next address of a server is tried (RFC 3263 §4.3).
+#[derive(Clone, Debug)]
+pub struct NextHop {
+    /// How long a server may be silent to an INVITE, if it has another address.
+    pub patience: Duration,
+    /// How long an address that failed is tried after the others.
+    pub avoid: Duration,
+}
+
+impl Default for NextHop {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(2), avoid: Duration::from_secs(60) }
+    }
+}
+
+/// What becomes of a 3xx to a call (RFC 3261 §16.7 item 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirections {
+    /// The caller gets it, and decides.
+    #[default]
+    Passed,
+    /// Its contacts are tried instead, those that are users of ours.
+    ToUsers,
+    /// Its contacts are tried instead, wherever they are; for strangers only users of ours.
+    Followed,
+}
+
+/// What is taken from one address whose requests nobody has proved to be his (see `scanners`).
+#[derive(Clone, Debug)]
+pub struct Strangers {
+    /// How many wrong passwords and calls to users who are not there end the patience; 0 for never.
+    pub tries: u32,
+    /// How long an address is not heard after that.
+    pub ban: Duration,
+    /// How many requests are taken in one second; ten times as many at once; 0 for any number. Loopback is not counted.
+    pub requests_per_second: u32,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        Self { tries: 20, ban: Duration::from_secs(600), requests_per_second: 500 }
+    }
+}
+
+/// Who is told by `P-Asserted-Identity` which user of ours sends a request (RFC 3325).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody.
+    Never,
+    /// Configured peers, and the upstream of an edge.
+    #[default]
+    Peers,
+    /// Our users, too, unless the caller asks for privacy.
+    Users,
 }
 
 /// A range of addresses, such as `192.0.2.0/24`.

@@ -130,7 +130,8 @@ impl Proxy {
             transport: upstream.transport,
             secure: false,
         };
-        let target = Target { uri: None, routes: Vec::new(), way, by_flow: false, instance: None };
+        let target =
+            Target { uri: None, routes: Vec::new(), way, by_flow: false, instance: None, quality: 1000 };
         Wish::Targets(vec![target], Reach::World)
     }
 

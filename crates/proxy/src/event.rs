@@ -112,6 +112,15 @@ pub enum Event {
         /// Where in the message, as an octet offset.
         offset: usize,
     },
+    /// Strangers at an address are not heard for a while: they tried too many names or passwords.
+    Banned {
+        /// The address, or the first one of a subscriber's IPv6 network.
+        source: SocketAddr,
+        /// For how long, in seconds.
+        seconds: u64,
+        /// What was tried, in a sentence.
+        why: &'static str,
+    },
     /// A stored binding could not be read and was left out.
     UnreadableBinding {
         /// The address-of-record of the record.

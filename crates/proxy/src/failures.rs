@@ -19,6 +19,8 @@ const PATIENCE: u32 = 3;
 const LIMIT: u32 = 20;
 /// How long they are remembered, from the last one on.
 const MEMORY: Duration = Duration::from_secs(60);
+/// How often room is made, at the most, when there are too many.
+const SWEEP: Duration = Duration::from_secs(5);
 /// How many pairs of address and user are remembered.
 const PLACES: usize = 65_536;
 
@@ -26,6 +28,7 @@ const PLACES: usize = 65_536;
 pub(crate) struct Failures {
     key: Key,
     places: HashMap<Place, Failure>,
+    swept: Instant,
 }
 
 /// A subscriber, and a hash of a user name, which may be as long as its sender likes.
@@ -39,7 +42,7 @@ struct Failure {
 
 impl Failures {
     pub(crate) fn new(key: Key) -> Self {
-        Self { key, places: HashMap::new() }
+        Self { key, places: HashMap::new(), swept: Instant::ZERO }
     }
 
     /// Whether nothing more is tried for this user from this address.
@@ -51,7 +54,8 @@ impl Failures {
     pub(crate) fn enter(&mut self, now: Instant, address: IpAddr, user: &str) -> bool {
         let place = self.place(address, user);
         let count = self.count(now, address, user) + 1;
-        if self.places.len() >= PLACES {
+        if self.places.len() >= PLACES && now.saturating_since(self.swept) >= SWEEP {
+            self.swept = now;
             self.places.retain(|_, failure| now.saturating_since(failure.last) < MEMORY);
         }
         // Full of fresh ones: somebody tries many names, and who is not remembered is challenged as ever.

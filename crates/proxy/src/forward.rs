@@ -7,6 +7,7 @@ use sip::{BuildError, Flow, Hop, Message, Method};
 
 use crate::authorization::Sender;
 use crate::flow_token::FlowTokens;
+use crate::identity::Assertion;
 use crate::keyed_hash::Key;
 use crate::listeners::{Listeners, Side};
 use crate::route::{SEAL, Seal};
@@ -31,6 +32,10 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) realm: &'a [u8],
     /// Whether Path is added (an edge forwards a REGISTER).
     pub(crate) adds_path: bool,
+    /// What it says of its sender.
+    pub(crate) assertion: Assertion,
+    /// Its share of Max-Breadth (RFC 5393 §5.3), if it is told.
+    pub(crate) breadth: Option<u32>,
 }
 
 /// What belongs to the proxy and not to one request.
@@ -67,9 +72,11 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
     }
     routes(&mut edit, forwarding);
     credentials(&mut edit, request, forwarding.realm);
-    // RFC 3325 §5: an asserted identity is believed only from those we trust.
-    if !matches!(forwarding.sender, Sender::Peer | Sender::Upstream) {
-        edit.remove(HeaderName::PAssertedIdentity);
+    forwarding.assertion.write(&mut edit, request);
+    if let Some(breadth) = forwarding.breadth {
+        let mut value = Vec::new();
+        write_decimal(&mut value, u64::from(breadth));
+        edit.replace(HeaderName::MaxBreadth, &value);
     }
     // §16.6 item 8.
     edit.prepend(HeaderName::Via, &via(&outgoing, forwarding.branch));

@@ -16,6 +16,7 @@ use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::key;
 use crate::registrar::register::is_instance;
+use crate::registrar::temporary_gruu::is_temporary;
 use crate::reply::{Refusal, response_hop};
 use crate::route::{Destination, Preprocessed, preprocess};
 use crate::target::{Target, Way, is_websocket_only};
@@ -97,7 +98,11 @@ impl Proxy {
         flow: &Flow,
     ) {
         match self.job(Some(key), request, flow) {
+            Ok(job) if !self.is_heard(now, &job) => self.leave_unheard(now, &job),
             Ok(job) => self.decide(now, job),
+            Err(_) if self.scanners.is_banned(now, flow.remote.ip()) => {
+                self.transactions.forget_request(key);
+            }
             Err(refusal) if may_be_forged(&self.known_sender(request, flow), request, flow) => {
                 self.refuse_once(key, request, flow, &refusal);
             }
@@ -159,10 +164,20 @@ impl Proxy {
         match (verdict, wish) {
             (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
             (Verdict::Authenticate, _) => self.authenticate(now, job),
+            (Verdict::Allow, Wish::Nowhere(_, Reach::OwnUser) | Wish::Nobody { .. })
+                if job.sender == Sender::Stranger =>
+            {
+                self.nobody_for_strangers(now, &job);
+            }
             (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.refuse(now, &job, &refusal),
             (Verdict::Allow, Wish::Register) => self.register(now, job),
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
-            (Verdict::Allow, Wish::Targets(targets, reach)) => self.start(now, job, targets, reach),
+            (Verdict::Allow, Wish::Targets(targets, reach)) => {
+                if job.sender == Sender::Stranger {
+                    self.scanners.found(job.flow.remote.ip());
+                }
+                self.start(now, job, targets, reach);
+            }
             (Verdict::Allow, Wish::Nobody { user }) => self.ask_whether_known(job, &user),
         }
     }
@@ -247,6 +262,9 @@ impl Proxy {
     fn rescue(&self, now: Instant, uri: &[u8]) -> Vec<Target> {
         let binding = match Uri::parse(uri) {
             Ok(parsed) if parsed.parameter("gr").is_some() => {
+                if let Some(user) = parsed.user().filter(|user| is_temporary(user)) {
+                    return self.temporary_targets(now, user);
+                }
                 let aor =
                     self.own.domain_of(&parsed).zip(parsed.user()).map(|(domain, user)| key(user, domain));
                 return aor
@@ -289,7 +307,10 @@ impl Proxy {
 
     fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
         let gr = uri.parameter("gr").map(Option::unwrap_or_default);
-        let mut targets = self.targets_of(now, aor, gr);
+        let mut targets = match gr {
+            Some(b"") if is_temporary(user) => self.temporary_targets(now, user),
+            _ => self.targets_of(now, aor, gr),
+        };
         if uri.scheme() == Scheme::Sips {
             // RFC 3261 §26.2.2, RFC 7118 §9.2: every hop of a sips request is encrypted.
             targets.retain(|target| match &target.way {
@@ -368,7 +389,11 @@ impl Proxy {
         }
         let is_registrar = is_register(&job.received);
         match self.authenticator.claim(now, &job.received, is_registrar) {
-            Claim::None => self.challenge(now, &job, false, ""),
+            Claim::None => {
+                let banned = self.scanners.challenged(now, job.flow.remote.ip());
+                self.tell_ban(banned, &job.flow, "they answer no challenges");
+                self.challenge(now, &job, false, "");
+            }
             Claim::User { user, issued, position } => {
                 let question = Question::Credentials {
                     user: user.clone(),
@@ -401,7 +426,9 @@ impl Proxy {
                 &Refusal::new(403, "too many wrong passwords; try again in a minute"),
             );
         }
-        match self.authenticator.prove(&job.received, is_registrar, position, issued, secret) {
+        let proof = self.authenticator.prove(&job.received, is_registrar, position, issued, secret);
+        self.note_proof(now, &job.flow, proof);
+        match proof {
             Proof::Wrong if self.failures.enter(now, address, user) => {
                 return self.challenge(now, &job, false, WRONG);
             }

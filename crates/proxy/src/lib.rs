@@ -41,6 +41,7 @@
 )]
 
 mod acknowledge;
+mod answers;
 mod authentication;
 mod authorization;
 mod branches;
@@ -51,24 +52,33 @@ mod edge;
 pub mod event;
 mod failures;
 mod flow_token;
+mod forking;
 mod forward;
 mod hang_up;
+mod identity;
 mod inbound;
 mod keyed_hash;
 mod listeners;
+mod next_hop;
 mod output;
 mod proxy;
+mod reconfigure;
 mod registrar;
 mod reply;
 mod response_context;
 mod route;
+mod scanners;
 mod second_attempt;
 mod sources;
 mod target;
+mod unheard;
 mod validation;
 mod via;
 
-pub use config::{Authentication, Config, Limits, Listener, Network, Registrar, Role, Upstream};
+pub use config::{
+    Authentication, Config, Forking, Identity, Limits, Listener, Network, NextHop, Redirections, Registrar,
+    Role, Strangers, Upstream,
+};
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;
 pub use output::{AskId, Output, Question, ResolveError, StoreError, UserSecret};

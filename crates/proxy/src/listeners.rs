@@ -56,6 +56,11 @@ impl Listeners {
         Self { listeners: config.listeners.iter().map(named).collect(), fallback }
     }
 
+    /// Takes the name that stands in for an address where there is none.
+    pub(crate) fn rename(&mut self, config: &Config) {
+        self.fallback = Self::new(config).fallback;
+    }
+
     /// Our side of a flow.
     pub(crate) fn side_of_flow(&self, flow: &Flow) -> Side<'_> {
         let listener = self.listener(flow.transport, |listener| {

@@ -15,12 +15,14 @@ use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
+use crate::next_hop::Avoided;
 use crate::output::{AskId, Outbox, Output, ResolveError, StoreError, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext, Sent};
+use crate::scanners::Scanners;
 use crate::sources::Sources;
 use crate::target::Target;
 
@@ -34,6 +36,8 @@ pub struct Proxy {
     pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
     pub(crate) failures: Failures,
+    pub(crate) scanners: Scanners,
+    pub(crate) avoided: Avoided,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) transactions: Transactions<Hop>,
     pub(crate) connections: HashMap<ConnectionId, Connection>,
@@ -106,6 +110,8 @@ impl Proxy {
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
             failures: Failures::new(key.clone()),
+            scanners: Scanners::new(&config.strangers),
+            avoided: Avoided::default(),
             transactions: Transactions::new(timers, &mut *entropy),
             location: Location::new(config.registrar.flow_grace),
             key,
@@ -191,6 +197,7 @@ impl Proxy {
     fn faulty(&mut self, flow: &Flow, message: &Message, fault: sip::Fault) {
         // Without a Via nobody has asked: there is nothing to send an answer by (RFC 3261 §18.2.2).
         let answers = message.is_request()
+            && !self.scanners.is_banned(self.now, flow.remote.ip())
             && !matches!(message.method(), Some(Method::Ack))
             && message.header(sip::HeaderName::Via).is_some();
         let status = fault.status.filter(|_| answers);

@@ -16,6 +16,7 @@ use sip::transaction::{ClientKey, ServerKey};
 use sip::{Flow, Hop, Instant, Message, Slot};
 
 use crate::authorization::Sender;
+use crate::forking::Disposition;
 use crate::keyed_hash::MARK;
 use crate::output::AskId;
 use crate::target::Target;
@@ -65,6 +66,14 @@ pub(crate) struct ResponseContext {
     pub(crate) is_call: bool,
     /// The targets are contacts of a user of ours.
     pub(crate) to_own_user: bool,
+    /// What the caller wishes of forks.
+    pub(crate) disposition: Disposition,
+    /// The Max-Breadth that it came with (RFC 5393).
+    pub(crate) breadth: Option<u32>,
+    /// When the next group of branches has its turn, though this one still rings.
+    pub(crate) next_group: Option<Instant>,
+    /// Whether the caller is told of early dialogs that end (RFC 6228).
+    pub(crate) wants_199: bool,
 }
 
 /// One place that the request went to.
@@ -86,13 +95,23 @@ pub(crate) struct Branch {
     pub(crate) key: Option<ClientKey>,
     /// Timer C.
     pub(crate) timer_c: Option<Instant>,
+    /// How long its server may be silent, if there is another address.
+    pub(crate) patience: Option<Instant>,
     /// The last Timer C, or the caller's CANCEL, has ended it for us, whatever it says later.
     pub(crate) given_up: bool,
+    /// The group that it is tried with, 0 first.
+    pub(crate) group: u32,
+    /// Its share of Max-Breadth, if it is told.
+    pub(crate) breadth: Option<u32>,
+    /// The To tags of its early dialogs, if the caller is told when they end.
+    pub(crate) early: Vec<Vec<u8>>,
 }
 
 /// What a branch is doing.
 #[derive(Debug)]
 pub(crate) enum BranchState {
+    /// It has not begun: others are tried first.
+    Held,
     /// It waits for an address.
     Resolving(AskId),
     /// The request is out.
@@ -117,6 +136,8 @@ pub(crate) enum Outcome {
     Response(Arc<Message>),
     /// Without one: this status says it.
     Local(u16, &'static str),
+    /// Others are tried in its place.
+    Redirected,
 }
 
 impl Outcome {
@@ -125,6 +146,7 @@ impl Outcome {
         match self {
             Self::Response(response) => response.status().unwrap_or(500),
             Self::Local(status, _) => *status,
+            Self::Redirected => REDIRECTED,
         }
     }
 }
@@ -138,18 +160,22 @@ impl Branch {
             again: 0,
             hops: VecDeque::new(),
             alternatives: VecDeque::new(),
-            state: BranchState::Ended(Outcome::Local(500, "not begun")),
+            state: BranchState::Held,
             key: None,
             timer_c: None,
+            patience: None,
             given_up: false,
+            group: 0,
+            breadth: None,
+            early: Vec::new(),
         }
     }
 
-    /// Timer C, or the end of its rest.
-    pub(crate) const fn next_timeout(&self) -> Option<Instant> {
+    /// Timer C, the end of its patience with a silent server, or of its rest.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match self.state {
             BranchState::Resting(until) => Some(until),
-            _ => self.timer_c,
+            _ => self.patience.or(self.timer_c),
         }
     }
 
@@ -169,7 +195,8 @@ impl ResponseContext {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let waiting = self.branches.iter().filter(|branch| !branch.has_ended());
         let abandoned = self.abandoned.filter(|_| !self.answered && !self.cancelled);
-        waiting.filter_map(Branch::next_timeout).chain(abandoned).min()
+        let next_group = self.next_group.filter(|_| !self.answered && !self.cancelled);
+        waiting.filter_map(Branch::next_timeout).chain(abandoned).chain(next_group).min()
     }
 
     /// The best of the final responses (RFC 3261 §16.7 item 6).
@@ -200,6 +227,9 @@ impl ResponseContext {
     }
 }
 
+/// What a branch counts for that others are tried in place of: nobody hears of it.
+const REDIRECTED: u16 = 0;
+
 /// The lower, the better for the caller. RFC 3261 §16.7 item 6 asks for 6xx first, then for the lowest class,
 /// and within 4xx for those by which the request can be repaired. A callee that is busy or declines (486, 603)
 /// says more than a server that failed or another contact that is not there, so 5xx stands behind 4xx as the
@@ -217,6 +247,7 @@ const fn rank(status: u16) -> u32 {
         408 | 430 | 481 => 2_950,
         400..=499 => 2_300,
         503 => 4_000,
+        REDIRECTED => 5_000,
         _ => 3_000,
     };
     place * 1_000 + status as u32

@@ -19,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) by_flow: bool,
     /// The instance behind it (RFC 5626 §7: one branch for each).
     pub(crate) instance: Option<Vec<u8>>,
+    /// The preference in thousandths (RFC 3261 §20.10: `q`).
+    pub(crate) quality: u16,
 }
 
 /// The way to a target.
@@ -49,7 +51,14 @@ pub(crate) struct Unroutable {
 impl Target {
     /// The request as it is, over this flow.
     pub(crate) const fn flow(flow: Flow) -> Self {
-        Self { uri: None, routes: Vec::new(), way: Way::Flow(flow), by_flow: true, instance: None }
+        Self {
+            uri: None,
+            routes: Vec::new(),
+            way: Way::Flow(flow),
+            by_flow: true,
+            instance: None,
+            quality: 1000,
+        }
     }
 
     /// The contact of a binding.
@@ -60,6 +69,7 @@ impl Target {
             way: Way::Flow(binding.flow),
             by_flow: binding.reach == Reach::Flow || binding.flow.transport.is_reliable(),
             instance: binding.instance.clone(),
+            quality: binding.quality,
         };
         if !binding.is_reachable(now) {
             return Err(Unroutable { status: 480, why: "the contact's connection is closed" });
@@ -95,7 +105,8 @@ impl Target {
 
     /// What `uri`, a Request-URI or the next Route, names.
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
-        Ok(Self { uri: None, routes: Vec::new(), way: Way::to_uri(uri)?, by_flow: false, instance: None })
+        let way = Way::to_uri(uri)?;
+        Ok(Self { uri: None, routes: Vec::new(), way, by_flow: false, instance: None, quality: 1000 })
     }
 }
 

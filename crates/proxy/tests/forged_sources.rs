@@ -14,7 +14,7 @@ fn an_invite_from_nobody_known_is_refused_once_and_leaves_nothing_behind() {
     for (invite, status) in [
         (bob.invite("sip:alice@example.com", "c1"), 407),
         (bob.invite("sip:alice@198.51.100.99", "c2"), 407),
-        (elsewhere(bob.invite("sip:nobody@example.com", "c3")), 404),
+        (elsewhere(bob.invite("sip:nobody@example.com", "c3")), 480),
         (bob.invite("sip:alice@example.com", "c5").replace("Max-Forwards: 70", "Max-Forwards: 0"), 483),
         (elsewhere(bob.invite("sip:alice@example.com", "c4")), 480),
     ] {

@@ -362,12 +362,13 @@ fn who_goes_on_with_a_wrong_password_is_stopped() {
         house.receive(&bob.flow, &bob.register(cseq + 1, &format!("Authorization: {credentials}\r\n")));
         house.one(&bob.flow).status().unwrap()
     };
-    for number in 0..21 {
+    for number in 0..20 {
         statuses.push(try_with(&mut house, "wrong", 2 * number + 1));
     }
     assert_eq!(statuses[..5], [401, 401, 401, 403, 403]);
-    assert_eq!(try_with(&mut house, "secret-b", 101), 403, "not even the right one, after so many");
-    house.wait(Duration::from_secs(61));
+    house.receive(&bob.flow, &bob.register(101, ""));
+    house.nothing(&bob.flow);
+    house.wait(Duration::from_secs(601));
     assert_eq!(try_with(&mut house, "secret-b", 201), 200);
 }
 
@@ -384,4 +385,5 @@ fn what_the_operator_wants_told_is_in_the_answer() {
     assert_eq!(header(&response, HeaderName::ServiceRoute), "<sip:192.0.2.1;lr>");
     assert_eq!(header(&response, HeaderName::FlowTimer), "120");
     assert_eq!(header(&response, HeaderName::Supported), "path, outbound, gruu");
+    assert!(header(&response, HeaderName::Date).ends_with(" GMT"));
 }

@@ -25,11 +25,6 @@ impl Certificate {
         Self { files: configuration.tls.clone(), names }
     }
 
-    /// Where it is.
-    pub(crate) const fn files(&self) -> &TlsConfig {
-        &self.files
-    }
-
     /// Says in the log why clients will refuse it.
     pub(crate) fn tell_trouble(&self) {
         // That it cannot be read is told where it is loaded.

@@ -75,6 +75,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
         }
     }
     Configuration {
+        file: None,
         data: data.to_owned(),
         listeners,
         advertise: None,

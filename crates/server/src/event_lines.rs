@@ -18,21 +18,26 @@ const NEWS: u32 = 1000;
 /// Writes the log lines of one server.
 pub(crate) struct EventLines {
     refusals: RefCell<RateLimit>,
+    bans: RefCell<RateLimit>,
     news: RefCell<RateLimit>,
 }
 
 impl EventLines {
     pub(crate) fn new() -> Self {
         let limit = |most| RefCell::new(RateLimit::new(most, Duration::from_secs(1)));
-        Self { refusals: limit(REFUSALS), news: limit(NEWS) }
+        Self { refusals: limit(REFUSALS), bans: limit(REFUSALS), news: limit(NEWS) }
     }
 
     /// A refusal, a malformed message, a failed handshake: a warning, unless there are too many.
     pub(crate) fn refused(&self, sentence: &str) {
+        Self::warn(&self.refusals, sentence);
+    }
+
+    fn warn(limit: &RefCell<RateLimit>, sentence: &str) {
         if !log::writes(Level::Warning) {
             return;
         }
-        match self.refusals.borrow_mut().pass(Instant::now()) {
+        match limit.borrow_mut().pass(Instant::now()) {
             Pass::Yes { held_back: 0 } => log::warning(sentence),
             Pass::Yes { held_back } => {
                 log::warning(format!("{sentence} (and {held_back} such lines were held back)"))
@@ -79,6 +84,14 @@ impl EventLines {
                     "malformed message from {} over {transport}, {answer}: {why} (octet {offset})",
                     flow.remote
                 ));
+            }
+            Event::Banned { source, seconds, why } => {
+                // Many refusals come before it, and it must not be held back with them.
+                let source = source.ip();
+                Self::warn(
+                    &self.bans,
+                    &format!("strangers at {source} are not heard for {seconds} s: {why}"),
+                );
             }
             Event::UnreadableBinding { aor } => {
                 log::warning(format!(

@@ -17,6 +17,7 @@ mod parse_command;
 mod password;
 mod port_owner;
 mod randomness;
+mod reload;
 mod run;
 mod server;
 mod user_commands;

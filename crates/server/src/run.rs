@@ -16,6 +16,7 @@ use crate::log;
 use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason};
 use crate::port_owner;
 use crate::randomness::SystemEntropy;
+use crate::reload::reload;
 use crate::server::{Parts, Server};
 use crate::web_page::WebPage;
 use crate::{Failure, print};
@@ -58,8 +59,8 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
         .map_err(|error| Failure::Failed(format!("cannot start the event loop: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
-        let certificate = Certificate::of(&configuration);
-        certificate.tell_trouble();
+        Certificate::of(&configuration).tell_trouble();
+        let mut running_configuration = configuration.clone();
         let (server, network) = assemble(configuration, manner.remedy)?;
         let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
         let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
@@ -70,7 +71,7 @@ pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result
             async move { network.run(server).await }
         });
         (manner.ready)(network.listeners());
-        signals.wait_and_stop(&server, &network, &certificate).await;
+        signals.wait_and_stop(&server, &network, &mut running_configuration).await;
         timekeeper.abort();
         caretaker.abort();
         hanging_up.abort();
@@ -196,15 +197,9 @@ impl Signals {
 
     /// Waits for the order to stop, and stops: requests in progress may end, WebSockets are told that we go
     /// away. A second order ends the waiting.
-    async fn wait_and_stop(mut self, server: &Server, network: &Network, certificate: &Certificate) {
+    async fn wait_and_stop(mut self, server: &Server, network: &Network, running: &mut Configuration) {
         while !self.stop_or_reload().await {
-            match network.replace_tls(certificate.files()) {
-                Ok(()) => {
-                    log::info("the certificate files were read again");
-                    certificate.tell_trouble();
-                }
-                Err(error) => log::error(format!("{error}; the certificates stay as they were")),
-            }
+            reload(running, server, network);
         }
         log::info("stopping: connections are told; a second signal stops at once");
         tokio::select! {
@@ -213,7 +208,7 @@ impl Signals {
         }
     }
 
-    /// `true` for the order to stop, `false` for the order to read the certificates again.
+    /// `true` for the order to stop, `false` for the order to read configuration and certificates again.
     async fn stop_or_reload(&mut self) -> bool {
         tokio::select! {
             _ = self.terminate.recv() => true,

@@ -46,7 +46,7 @@ pub(crate) struct Server {
     /// Joins browsers and phones, unless that is switched off.
     media: Option<Rc<MediaJoining>>,
     page: WebPage,
-    origins: Origins,
+    origins: RefCell<Origins>,
     lines: EventLines,
     /// When the proxy wants to be woken.
     wake_at: Cell<Instant>,
@@ -84,7 +84,7 @@ impl Server {
             resolver: Resolver::system(),
             media: parts.media,
             page: parts.page,
-            origins: parts.origins,
+            origins: RefCell::new(parts.origins),
             lines: EventLines::new(),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
@@ -100,6 +100,12 @@ impl Server {
             }));
         }
         server
+    }
+
+    /// Takes what of a configuration can change while the server runs.
+    pub(crate) fn reconfigure(&self, proxy: proxy::Config, origins: Origins) {
+        self.origins.replace(origins);
+        self.with_proxy(|running, _| running.reconfigure(proxy));
     }
 
     /// What joins browsers and phones.
@@ -410,7 +416,7 @@ impl Handler for Server {
     }
 
     fn accept(&self, request: &UpgradeRequest<'_>) -> Result<(), HttpRefusal> {
-        if origin::may_connect(request.request.origin(), request.request.host(), &self.origins) {
+        if origin::may_connect(request.request.origin(), request.request.host(), &self.origins.borrow()) {
             return Ok(());
         }
         let origin = log::Escaped(request.request.origin().unwrap_or_default()).to_string();

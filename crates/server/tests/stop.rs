@@ -6,7 +6,8 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 
-use harness::{PASSWORD, PATIENCE, Page, Phone, Server};
+use harness::{PASSWORD, PATIENCE, Page, Phone, Server, text};
+use sip::HeaderName;
 
 #[test]
 fn sigterm_tells_every_websocket_and_ends_well() {
@@ -75,6 +76,30 @@ fn sighup_reads_the_certificate_again_and_keeps_the_old_one_if_the_new_one_is_wr
 }
 
 #[test]
+fn sighup_reads_the_configuration_again_and_keeps_the_old_one_if_the_new_one_is_wrong() {
+    let server = Server::start();
+    let file = server.folder.join("sipweb.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    Phone::new(&server, "alice").register();
+
+    fs::write(&file, format!("{before}\n[registrar]\nminimum_expires = 5\n")).unwrap();
+    server.signal("HUP");
+    server.logs("5 needs its unit");
+    server.logs("the configuration and the certificates stay as they were");
+
+    fs::write(&file, format!("{before}\n[registrar]\nmaximum_expires = \"11m\"\n[media]\ngateway = false\n"))
+        .unwrap();
+    server.signal("HUP");
+    server.logs("changes of media count from the next start on");
+    server.logs("the configuration was read again");
+    let phone = Phone::new(&server, "bob");
+    let response = phone.authenticated("REGISTER", "sip:example.com", "Expires: 3600\r\n", PASSWORD);
+    let contact = text(response.header(HeaderName::Contact).unwrap());
+    assert!(contact.contains(";expires=660"), "{contact}");
+    server.serves();
+}
+
+#[test]
 fn a_request_in_progress_is_answered_before_the_end() {
     let mut server = Server::start();
     let (alice, bob) = (Phone::new(&server, "alice"), Phone::new(&server, "bob"));
@@ -82,7 +107,7 @@ fn a_request_in_progress_is_answered_before_the_end() {
     bob.register();
     alice.send(&alice.request("MESSAGE", "sip:bob@example.com", 1, ""));
     let challenge = alice.receive();
-    let side = (sip::digest::Side::Proxy, sip::HeaderName::ProxyAuthenticate);
+    let side = (sip::digest::Side::Proxy, HeaderName::ProxyAuthenticate);
     let answer = harness::answer(&challenge, side, "alice", PASSWORD, "MESSAGE", "sip:bob@example.com");
     alice.send(&alice.request("MESSAGE", "sip:bob@example.com", 2, &answer));
     let message = bob.receive();

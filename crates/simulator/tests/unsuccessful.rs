@@ -143,10 +143,10 @@ fn temporarily_unavailable() {
     network.wind_up();
 }
 
-/// A user who is known but signed in nowhere, and one whom nobody knows.
+/// A user who is known but signed in nowhere, and one whom nobody knows: another domain is not told which.
 #[test]
 fn nobody_at_home() {
-    for (user, cause) in [("carol", Cause::Unavailable), ("mallory", Cause::NotFound)] {
+    for (user, cause) in [("carol", Cause::Unavailable), ("mallory", Cause::Unavailable)] {
         let mut place = TwoDomains::new(1, (Ws, Udp), Habits::default());
         let network = &mut place.simulation;
         network.act(place.alice, Act::Call(format!("sip:{user}@biloxi.example.com")));

@@ -58,6 +58,11 @@ impl OwnHosts {
         }
     }
 
+    /// Learns what another has learned.
+    pub(crate) fn learn_all_of(&mut self, other: &Self) {
+        self.addresses.clone_from(&other.addresses);
+    }
+
     /// The domain of ours that `uri` belongs to, in lower case; `None` if it is not for us.
     ///
     /// A port that is written must be one that we listen on, or a phone beside us on the same machine would be

@@ -40,6 +40,19 @@ impl Location {
         }
     }
 
+    /// Another grace: when each binding ends is worked out anew.
+    pub(crate) fn regrace(&mut self, grace: Duration) {
+        if grace == self.grace {
+            return;
+        }
+        let records: Vec<Vec<u8>> = self.records.keys().cloned().collect();
+        let bindings: Vec<Vec<Binding>> = records.iter().map(|aor| self.remove(aor)).collect();
+        self.grace = grace;
+        for (aor, bindings) in records.iter().zip(bindings) {
+            self.replace(aor, bindings);
+        }
+    }
+
     /// How many bindings there are.
     pub(crate) const fn len(&self) -> usize {
         self.count

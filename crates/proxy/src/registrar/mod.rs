@@ -6,3 +6,4 @@ pub(crate) mod binding;
 pub(crate) mod location;
 pub(crate) mod register;
 mod service;
+pub(crate) mod temporary_gruu;

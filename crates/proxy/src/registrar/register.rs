@@ -69,6 +69,10 @@ pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registra
     if contacts.iter().any(|contact| matches!(contact, Contact::Any)) {
         return wildcard(arrival, current, contacts.len());
     }
+    // Each is compared with every binding: no more than could be taken back and added.
+    if contacts.len() > config.maximum_contacts.saturating_add(current.len()) {
+        return Err(Refusal::new(403, "the user has as many contacts as one may have"));
+    }
     let path = path(arrival)?;
     let outbound = outbound(arrival, &contacts, &path)?;
     let mut plan = Plan {
@@ -295,8 +299,15 @@ fn is_same(old: &Binding, new: &Binding) -> bool {
     }
 }
 
+/// The two addresses of one device (RFC 5627 §3.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Gruus {
+    pub(crate) public: Vec<u8>,
+    pub(crate) temporary: Vec<u8>,
+}
+
 /// The Contact of one binding in a 200 (RFC 3261 §10.3 item 8; RFC 5627 §5.3 for the GRUU).
-pub(crate) fn contact_value(binding: &Binding, now: Instant, gruu: Option<&[u8]>) -> Vec<u8> {
+pub(crate) fn contact_value(binding: &Binding, now: Instant, gruus: Option<&Gruus>) -> Vec<u8> {
     let mut value = Vec::with_capacity(binding.contact.len() + binding.parameters.len() + 32);
     value.push(b'<');
     value.extend_from_slice(&binding.contact);
@@ -304,10 +315,14 @@ pub(crate) fn contact_value(binding: &Binding, now: Instant, gruu: Option<&[u8]>
     value.extend_from_slice(&binding.parameters);
     value.extend_from_slice(b";expires=");
     write_decimal(&mut value, seconds_left(binding, now));
-    if let Some(gruu) = gruu {
-        value.extend_from_slice(b";pub-gruu=\"");
-        value.extend_from_slice(gruu);
-        value.push(b'"');
+    if let Some(gruus) = gruus {
+        for (name, gruu) in
+            [(b";pub-gruu=\"".as_slice(), &gruus.public), (b";temp-gruu=\"", &gruus.temporary)]
+        {
+            value.extend_from_slice(name);
+            value.extend_from_slice(gruu);
+            value.push(b'"');
+        }
     }
     value
 }
@@ -317,19 +332,25 @@ pub(crate) fn seconds_left(binding: &Binding, now: Instant) -> u64 {
     u64::try_from(binding.expires.saturating_since(now).as_micros().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-/// The public GRUU of an instance: the address-of-record and the instance in `gr` (RFC 5627 §4.1).
-pub(crate) fn public_gruu(aor: &[u8], instance: &[u8]) -> Vec<u8> {
-    let mut gruu = b"sip:".to_vec();
+/// An address-of-record as a URI.
+pub(crate) fn address_uri(aor: &[u8]) -> Vec<u8> {
+    let mut uri = b"sip:".to_vec();
     let at = aor.iter().rposition(|octet| *octet == b'@').unwrap_or(0);
     let (user, domain) = aor.split_at_checked(at).unwrap_or_default();
-    escape(&mut gruu, user, b"-_.!~*'()&=+$,;?/");
+    escape(&mut uri, user, b"-_.!~*'()&=+$,;?/");
     if domain.contains(&b':') && domain.get(1) != Some(&b'[') {
-        gruu.extend_from_slice(b"@[");
-        gruu.extend_from_slice(domain.get(1..).unwrap_or_default());
-        gruu.push(b']');
+        uri.extend_from_slice(b"@[");
+        uri.extend_from_slice(domain.get(1..).unwrap_or_default());
+        uri.push(b']');
     } else {
-        gruu.extend_from_slice(domain);
+        uri.extend_from_slice(domain);
     }
+    uri
+}
+
+/// The public GRUU of an instance: the address-of-record and the instance in `gr` (RFC 5627 §4.1).
+pub(crate) fn public_gruu(aor: &[u8], instance: &[u8]) -> Vec<u8> {
+    let mut gruu = address_uri(aor);
     gruu.extend_from_slice(b";gr=");
     escape(&mut gruu, instance_name(instance), b"-_.!~*'()[]/:&+$");
     gruu

@@ -10,7 +10,8 @@ use sip::{Flow, Instant, Transport};
 use super::address_of_record::key;
 use super::binding::{Binding, decode, encode};
 use super::location::Ended;
-use super::register::{Arrival, Plan, contact_value, plan, public_gruu};
+use super::register::{Arrival, Gruus, Plan, address_uri, contact_value, plan, public_gruu};
+use super::temporary_gruu;
 use crate::authorization::Sender;
 use crate::event::{Event, Unregistration};
 use crate::inbound::Job;
@@ -18,6 +19,7 @@ use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
 use crate::response_context::{ContextId, ResponseContext};
+use crate::target::Target;
 
 /// How many REGISTERs may wait for the store behind another of the same user.
 const QUEUE: usize = 16;
@@ -107,7 +109,13 @@ impl Proxy {
             self.mark_lost(now, &mut plan.bindings);
             self.tell(now, job, &aor, &plan);
             self.registered(now, job, &aor, &plan);
+            let moved = !plan.replaced.is_empty();
+            let new = plan.kept.iter().filter(|(_, refresh)| moved || !refresh);
+            let new: Vec<Vec<u8>> = new.map(|(contact, _)| contact.clone()).collect();
             self.commit(now, &aor, plan);
+            for contact in new {
+                self.join_ringing(now, &aor, &contact);
+            }
         } else {
             self.outbox.event(Event::StoreFailed { aor: aor.clone() });
             let refusal = Refusal { status: 500, ..self.overloaded("the registration could not be stored") };
@@ -200,9 +208,11 @@ impl Proxy {
         let wants_gruu = request.lists(HeaderName::Supported, "gruu");
         let mut headers = Vec::new();
         for binding in &plan.bindings {
-            let gruu = binding.instance.as_deref().filter(|_| wants_gruu);
-            let gruu = gruu.map(|instance| public_gruu(aor, instance));
-            headers.push((HeaderName::Contact, contact_value(binding, now, gruu.as_deref())));
+            let gruus = binding.instance.as_deref().filter(|_| wants_gruu).map(|instance| Gruus {
+                public: public_gruu(aor, instance),
+                temporary: self.temporary_gruu(aor, instance, &binding.call_id),
+            });
+            headers.push((HeaderName::Contact, contact_value(binding, now, gruus.as_ref())));
         }
         if plan.outbound {
             headers.push((HeaderName::Require, b"outbound".to_vec()));
@@ -221,6 +231,31 @@ impl Proxy {
         }
         headers.push((HeaderName::Date, crate::date::write(now)));
         self.respond(now, job, 200, &headers);
+    }
+
+    /// A temporary GRUU of an instance: one more each time it registers (RFC 5627 §5.4).
+    fn temporary_gruu(&mut self, aor: &[u8], instance: &[u8], call_id: &[u8]) -> Vec<u8> {
+        let user = temporary_gruu::write(&self.key, aor, instance, call_id, &mut *self.entropy);
+        let domain = aor.rsplit(|octet| *octet == b'@').next().unwrap_or_default();
+        let mut gruu = address_uri(&[&user, b"@".as_slice(), domain].concat());
+        gruu.extend_from_slice(b";gr");
+        gruu
+    }
+
+    /// The contacts that a temporary GRUU leads to: those of its instance, if it still is of their registration.
+    pub(crate) fn temporary_targets(&self, now: Instant, user: &[u8]) -> Vec<Target> {
+        let Some(meant) = temporary_gruu::read(&self.key, user) else { return Vec::new() };
+        let mut bindings: Vec<&Binding> = self
+            .location
+            .get(&meant.aor)
+            .iter()
+            .filter(|binding| {
+                binding.instance.as_deref() == Some(&meant.instance)
+                    && meant.is_of(&self.key, &binding.call_id)
+            })
+            .collect();
+        bindings.sort_by_key(|binding| core::cmp::Reverse(binding.expires));
+        bindings.into_iter().filter_map(|binding| Target::binding(now, binding).ok()).collect()
     }
 
     /// Takes the records of an earlier run. Their connections are gone; their datagram flows are not.

@@ -9,7 +9,7 @@ use sip::digest::Algorithm;
 
 use super::error::Problem;
 use super::file::{File, Placed};
-use super::{Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, values};
+use super::{Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, values};
 use crate::log::Level;
 use crate::media_joining::Anchor;
 
@@ -23,6 +23,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
     let configuration = Configuration {
+        file: None,
         listeners: listeners(file),
         tls: tls(file, folder, &data, advertise.as_deref()),
         web: web(file),
@@ -238,6 +239,10 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
         domains: if domains.is_empty() { vec!["localhost".to_owned()] } else { domains },
         authentication: authentication(file),
         registrar: registrar(file),
+        forking: routing::forking(file),
+        next_hop: routing::next_hop(file),
+        strangers: routing::strangers(file),
+        identity: routing::identity(file),
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);
@@ -261,6 +266,7 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
     let trying = values::duration_within(Duration::ZERO, Duration::from_millis(200));
     let trying = file.parsed("timers", "trying_after", trying);
     config.trying_after = trying.map_or(Duration::from_millis(180), |found| found.value);
+    config.timer_c = routing::ring_time(file).unwrap_or(config.timer_c);
     let limits = &mut config.limits;
     for (key, limit) in [
         ("transactions", &mut limits.transactions),
@@ -284,6 +290,10 @@ fn registrar(file: &mut File<'_>) -> proxy::config::Registrar {
     }
     let grace = file.parsed("registrar", "flow_grace", values::duration_within(Duration::ZERO, 60 * MINUTE));
     registrar.flow_grace = grace.map_or(registrar.flow_grace, |grace| grace.value);
+    let timer = file.parsed("registrar", "flow_timer", values::duration_within(Duration::ZERO, 60 * MINUTE));
+    registrar.flow_timer = timer.map_or(registrar.flow_timer, |timer| timer.value);
+    let routes = file.all_parsed("registrar", "service_route", values::route).unwrap_or_default();
+    registrar.service_route = routes.into_iter().map(|route| route.value).collect();
     registrar.maximum_contacts =
         file.number("registrar", "max_contacts", 1..1001).unwrap_or(registrar.maximum_contacts);
     let (least, usual, most) = (registrar.minimum_expiry, registrar.default_expiry, registrar.maximum_expiry);

@@ -34,7 +34,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 11] = [
+const TABLE: [Section; 13] = [
     Section {
         name: "",
         about: "",
@@ -82,7 +82,7 @@ const TABLE: [Section; 11] = [
     Section {
         name: "tls",
         about: "The certificate for tls and https. Without one the server makes a self-signed certificate at its first\n\
-                start. SIGHUP makes a running server read the files again.",
+                start. SIGHUP makes a running server read the files again, and this one too.",
         keys: &[
             key(
                 "certificate",
@@ -122,6 +122,63 @@ const TABLE: [Section; 11] = [
                 "flow_grace",
                 Default("\"30s\""),
                 "How long a page is expected back after its connection closed.",
+            ),
+            key(
+                "flow_timer",
+                Default("\"0s\""),
+                "How often outbound clients are told to show that they are there (Flow-Timer, RFC 5626); 0s leaves it to them.",
+            ),
+            key(
+                "service_route",
+                Default("[]"),
+                "Servers that clients are told to send their requests through (Service-Route, RFC 3608):\n\
+                 \"<sip:edge.example.com;lr>\".",
+            ),
+        ],
+    },
+    Section {
+        name: "forking",
+        about: "In which order the devices of a user ring.",
+        keys: &[
+            key(
+                "serial",
+                Default("true"),
+                "Whether devices of a lower preference (q) wait until those of a higher one have failed. Devices that name\n\
+                 none ring all at once in any case.",
+            ),
+            key(
+                "next_after",
+                Default("\"20s\""),
+                "How long those of one preference ring before the next ones do.",
+            ),
+            key(
+                "late",
+                Default("true"),
+                "Whether a device that signs in while its user is called rings too, and a page that is loaded anew again.",
+            ),
+            key(
+                "redirections",
+                Default("\"passed\""),
+                "What becomes of a device's word to call elsewhere (3xx): passed, the caller hears it; users, the call goes\n\
+                 there, if that is one of your users; followed, wherever it is, but not for strangers.",
+            ),
+            key("ring_time", Default("\"3m\""), "How long a device may ring without any news (Timer C)."),
+        ],
+    },
+    Section {
+        name: "next_hop",
+        about: "Other servers that have several addresses (RFC 3263).",
+        keys: &[
+            key(
+                "patience",
+                Default("\"2s\""),
+                "How long one may be silent to a call before the next one is asked; the last one has all the time.",
+            ),
+            key(
+                "avoid",
+                Default("\"60s\""),
+                "How long one that failed comes after the others; one that says so itself (503 with Retry-After) as long as\n\
+                 it says, ten minutes at the most.",
             ),
         ],
     },
@@ -177,6 +234,12 @@ const TABLE: [Section; 11] = [
                 "strangers",
                 Default("true"),
                 "Whether people of foreign domains may call your users and send them messages. They can never relay.",
+            ),
+            key(
+                "identity",
+                Default("\"peers\""),
+                "Who is told which user calls (P-Asserted-Identity): never anybody; peers, the trusted ones and the upstream;\n\
+                 or users, also those who are called, unless the caller asks for privacy.",
             ),
         ],
     },
@@ -268,6 +331,23 @@ const TABLE: [Section; 11] = [
         keys: &[
             key("transactions", Default("100_000"), "Requests in progress, in total."),
             key("transactions_per_source", Default("2_000"), "Requests in progress from one address."),
+            key(
+                "tries",
+                Default("20"),
+                "After how many wrong passwords, or calls of strangers to users who are not there, an address is not heard\n\
+                 for a while; ten times as many from one where somebody has signed in. 0 is never.",
+            ),
+            key(
+                "ban",
+                Default("\"10m\""),
+                "For how long. Who is signed in on a connection is heard all the same.",
+            ),
+            key(
+                "stranger_requests",
+                Default("500"),
+                "How many requests of strangers are taken from one address in a second, ten times as many at once; 0 is any\n\
+                 number.",
+            ),
             key("bindings", Default("1_000_000"), "Registered devices."),
             key("connections", Default("100_000"), "Open connections."),
             key("connections_per_source", Default("20_000"), "Open connections from one address."),
@@ -323,7 +403,9 @@ pub(crate) fn home(key: &str) -> Option<&'static str> {
 pub(crate) fn example() -> String {
     let mut text = String::from(
         "# Configuration of sipweb. Every key is shown with what holds when it is not written; remove the # to\n\
-         # change one. `sipweb check FILE` says what is wrong with a file before a server does.\n",
+         # change one. `sipweb check FILE` says what is wrong with a file before a server does.\n\
+         # SIGHUP makes a running server read the file again, with calls up; if anything is wrong with it, nothing\n\
+         # changes. Only listen, data, media, log.calls, limits.connections and web.page wait for the next start.\n",
     );
     for section in std::iter::once(top()).chain(sections()) {
         text.push('\n');

@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod file;
 mod keys;
+mod routing;
 mod values;
 
 use std::net::IpAddr;
@@ -25,6 +26,8 @@ pub(crate) use keys::example;
 /// A configuration that has been checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
+    /// The file that it was read from.
+    pub(crate) file: Option<PathBuf>,
     /// The data directory.
     pub(crate) data: PathBuf,
     /// The sockets to listen on.
@@ -130,8 +133,9 @@ impl Configuration {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigurationError::Unreadable { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, folder)
-            .map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })
+        let read = Self::parse(&text, folder)
+            .map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })?;
+        Ok(Self { file: Some(path.to_owned()), ..read })
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, Vec<error::Problem>> {

@@ -188,6 +188,15 @@ pub(crate) fn upstream(text: &str) -> Result<proxy::config::Upstream, String> {
     Ok(proxy::config::Upstream { host: host(name).map_err(wrong)?, port, transport, addresses: Vec::new() })
 }
 
+/// A server on the way, as it stands in `Route` and `Service-Route`: `<sip:edge.example.com;lr>`.
+pub(crate) fn route(text: &str) -> Result<String, String> {
+    let is_loose = sip::header::Route::parse(text.as_bytes()).is_ok_and(|route| route.is_loose());
+    if is_loose && text.starts_with('<') {
+        return Ok(text.to_owned());
+    }
+    Err(format!("\"{text}\" is no way through a server; write it as \"<sip:edge.example.com;lr>\""))
+}
+
 /// The ng port of an rtpengine: `udp:host:port`, with `=weight` if need be.
 pub(crate) fn media_node(text: &str) -> Result<MediaNode, String> {
     let wrong = |what: String| format!("{what}; write it as \"udp:10.0.0.5:2223\"");
@@ -289,6 +298,14 @@ mod tests {
         assert_eq!(parse("2001:db8::1"), Ok(("2001:db8::1".to_owned(), None, None)));
         for wrong in ["", "sip:bob@example.com", "a b", "host:0", "host:x", "host;transport=ws", "host;lr"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn routes_are_loose_and_in_brackets() {
+        assert!(route("<sip:edge.example.com;lr>").is_ok());
+        for wrong in ["sip:edge.example.com;lr", "<sip:edge.example.com>", "edge", "<sip:a b;lr>"] {
+            assert!(route(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,0 +1,36 @@
+//! Another configuration for a proxy that is at work: calls, registrations and connections stay.
+
+use crate::authentication::Authenticator;
+use crate::config::{Config, Role};
+use crate::proxy::Proxy;
+use crate::registrar::address_of_record::OwnHosts;
+use crate::reply::Replies;
+use crate::scanners::Scanners;
+
+impl Proxy {
+    /// Takes another configuration. Requests in progress go on as they began; those that come from now on are judged
+    /// by the new one. Who is banned is heard again.
+    ///
+    /// The listeners stay, for sockets are not opened here; and an edge stays one, as a registrar does.
+    pub fn reconfigure(&mut self, config: Config) {
+        let mut config = Config { listeners: core::mem::take(&mut self.config.listeners), ..config };
+        let same_role = matches!(
+            (&self.config.role, &config.role),
+            (Role::AllInOne, Role::AllInOne) | (Role::Edge { .. }, Role::Edge { .. })
+        );
+        if !same_role {
+            config.role = self.config.role.clone();
+        }
+        let mut own = OwnHosts::new(&config);
+        own.learn_all_of(&self.own);
+        self.own = own;
+        self.listeners.rename(&config);
+        self.replies = Replies::new(self.key.clone(), &config.server_name);
+        self.authenticator = Authenticator::new(&config.authentication, self.key.sign(b"nonces", &[]));
+        self.scanners = Scanners::new(&config.strangers);
+        self.location.regrace(config.registrar.flow_grace);
+        self.config = config;
+        self.upstream_addresses.clear();
+        self.look_for_upstream();
+    }
+}

@@ -1,0 +1,62 @@
+//! What strangers are not told, and strangers who are not heard (`scanners`).
+
+use sip::{Flow, Instant};
+
+use crate::authentication::Proof;
+use crate::authorization::Sender;
+use crate::event::Event;
+use crate::inbound::Job;
+use crate::proxy::Proxy;
+use crate::reply::Refusal;
+
+impl Proxy {
+    /// Whether a request is looked at: not a stranger's from a banned address, nor one too many of a second. What
+    /// belongs to a dialog that goes through us is heard from everywhere.
+    pub(crate) fn is_heard(&mut self, now: Instant, job: &Job) -> bool {
+        if job.sender != Sender::Stranger || job.onward.sealed || job.onward.destination.is_some() {
+            return true;
+        }
+        let address = job.flow.remote.ip();
+        !self.scanners.is_banned(now, address) && self.scanners.may_ask(now, address)
+    }
+
+    /// No answer to a datagram: it would only tell that somebody is here, and its source may be forged. On a
+    /// connection an answer costs nobody else anything, and somebody may sit there who has forgotten his password.
+    pub(crate) fn leave_unheard(&mut self, now: Instant, job: &Job) {
+        let Some(key) = job.key else { return };
+        if job.flow.transport.is_reliable() {
+            let why = "too much was tried from this address; try again later";
+            self.refuse(now, job, &Refusal::new(403, why));
+        } else {
+            self.transactions.forget_request(key);
+        }
+    }
+
+    /// Known or not, signed out or connected no more: a stranger hears one and the same, and it counts as a try.
+    pub(crate) fn nobody_for_strangers(&mut self, now: Instant, job: &Job) {
+        let banned = self.scanners.tried(now, job.flow.remote.ip());
+        self.tell_ban(banned, &job.flow, "they call users who are not there");
+        self.refuse(now, job, &Refusal::new(480, "nobody can be reached there"));
+    }
+
+    /// Credentials were looked at.
+    pub(crate) fn note_proof(&mut self, now: Instant, flow: &Flow, proof: Proof) {
+        let address = flow.remote.ip();
+        match proof {
+            Proof::Right => self.scanners.proved(now, address),
+            Proof::Used => self.scanners.answered(address),
+            Proof::Wrong => {
+                self.scanners.answered(address);
+                let banned = self.scanners.tried(now, address);
+                self.tell_ban(banned, flow, "they try passwords");
+            }
+        }
+    }
+
+    pub(crate) fn tell_ban(&mut self, banned: bool, flow: &Flow, why: &'static str) {
+        if banned {
+            let seconds = self.config.strangers.ban.as_secs();
+            self.outbox.event(Event::Banned { source: flow.remote, seconds, why });
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! SIGHUP: the configuration and the certificates are read again, with calls up. What is wrong changes nothing.
+
+use net::Network;
+use proxy::Role;
+
+use crate::certificate::Certificate;
+use crate::configuration::Configuration;
+use crate::log;
+use crate::server::Server;
+
+/// Reads the file again that `running` came from, and takes what can change while the server runs.
+pub(crate) fn reload(running: &mut Configuration, server: &Server, network: &Network) {
+    let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
+    let new = match read {
+        Ok(new) => new,
+        Err(error) => {
+            log::error(format!("{error}; the configuration and the certificates stay as they were"));
+            return;
+        }
+    };
+    match network.replace_tls(&new.tls) {
+        Ok(()) => {
+            log::info("the certificate files were read again");
+            Certificate::of(&new).tell_trouble();
+        }
+        Err(error) => {
+            log::error(format!("{error}; the configuration and the certificates stay as they were"));
+            return;
+        }
+    }
+    let waiting = changes_for_the_next_start(running, &new);
+    if !waiting.is_empty() {
+        log::warning(format!("changes of {} count from the next start on", waiting.join(", ")));
+    }
+    log::set_level(new.level);
+    server.reconfigure(new.proxy.clone(), new.web.origins.clone());
+    log::info("the configuration was read again");
+    *running = new;
+}
+
+/// The sections of what cannot change while the server runs, and has changed.
+fn changes_for_the_next_start(running: &Configuration, new: &Configuration) -> Vec<&'static str> {
+    let is_edge = |configuration: &Configuration| matches!(configuration.proxy.role, Role::Edge { .. });
+    [
+        ("data", running.data != new.data),
+        ("listen", running.listeners != new.listeners || running.advertise != new.advertise),
+        ("web.page", running.web.page != new.web.page),
+        ("edge", is_edge(running) != is_edge(new)),
+        ("media", running.media != new.media),
+        ("limits.connections", running.limits != new.limits),
+        ("log.calls", running.calls != new.calls),
+    ]
+    .into_iter()
+    .filter_map(|(name, changed)| changed.then_some(name))
+    .collect()
+}
