@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
-use sip::{Builder, Hop, Instant, Message, Method};
+use sip::{Hop, Instant, Message, Method};
 
 use crate::answers::{outline, sentence, with_challenges};
 use crate::authorization::Reach;
