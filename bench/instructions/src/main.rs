@@ -110,6 +110,7 @@ fn drain(proxy: &mut Proxy, now: sip::Instant, mut sent: impl FnMut(&sip::Hop, &
                 Question::Store { .. } => proxy.stored(now, id, Ok(())),
             },
             Output::Event(event) => drop(black_box(event)),
+            Output::Share(news) => drop(black_box(news)),
             Output::Timeout(at) => {
                 if at > now {
                     return transmissions;

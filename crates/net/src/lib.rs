@@ -46,6 +46,12 @@
 //!   pings. Neither reaches the handler.
 //! - [`Resolver`] turns a SIP URI's host into hops (RFC 3263). It stands alone.
 //!
+//! # Several event loops
+//!
+//! [`Bound::open`] binds the same listeners once for each loop, on one thread; each loop's thread makes its [`Network`]
+//! of its part. A connection stays with the loop that accepted or opened it, and its number says whose it is:
+//! [`Network::elsewhere`] tells which loop must send. What one loop leaves for another goes into its [`Mailbox`].
+//!
 //! An idle connection holds no buffer. Bytes are read into one buffer that all connections share; only the
 //! part of an unfinished message moves into a buffer of exactly its size until the rest has come.
 #![forbid(unsafe_code)]
@@ -54,6 +60,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod bound;
 mod calendar;
 pub mod config;
 mod connection;
@@ -64,24 +71,31 @@ pub mod handler;
 mod http;
 mod icmp;
 mod intake;
+mod joint;
 mod listen;
+pub mod mailbox;
 pub mod media_sockets;
 pub mod network;
 mod outgoing;
 mod outlet;
 pub mod resolver;
 mod shared;
+#[cfg(target_os = "linux")]
+mod steering;
 mod stream;
 pub mod tls;
 mod upgrade;
 
+pub use bound::Bound;
 pub use bytes::Bytes;
 pub use config::{Limits, ListenerConfig, Protocol};
 pub use error::BindError;
 pub use handler::{
     AfterFault, ClosedFor, Event, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, UpgradeRequest,
 };
+pub use joint::MOST_LOOPS;
+pub use mailbox::Mailbox;
 pub use network::{Counters, Listener, Network};
 pub use resolver::{ResolveError, Resolver};
-pub use tls::{CertificateTrouble, Identity, TlsConfig, TlsError, TrustRoots};
+pub use tls::{CertificateTrouble, Identity, LoadedTls, TlsConfig, TlsError, TrustRoots};
 pub use websocket::CloseCode;

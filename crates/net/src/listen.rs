@@ -34,32 +34,81 @@ pub(crate) struct Incoming {
     pub(crate) local: SocketAddr,
 }
 
-pub(crate) fn bind_stream(listener: ListenerConfig) -> Result<Incoming, BindError> {
-    let bind = || -> io::Result<Incoming> {
-        let socket = open(listener.address, Type::STREAM)?;
-        // A restart takes its port back although old connections linger. On Linux this never shares a port
-        // between two that listen.
-        socket.set_reuse_address(true)?;
-        socket.bind(&listener.address.into())?;
-        socket.listen(BACKLOG)?;
-        let socket = TcpListener::from_std(socket.into())?;
-        let local = socket.local_addr()?;
-        Ok(Incoming { socket, protocol: listener.protocol, local })
+/// Binds a listener once for each of `loops` event loops. The system spreads what comes among them: all of one
+/// connection, and all datagrams between two ports, go to the same.
+pub(crate) fn bind(listener: ListenerConfig, loops: usize) -> Result<Vec<Socket>, BindError> {
+    let bind_one = if listener.protocol == Protocol::Udp { bind_datagrams } else { bind_stream };
+    let bind_all = || -> io::Result<Vec<Socket>> {
+        // The first one is bound alone, so that a port which another program has is not shared with it.
+        let first = bind_one(listener.address, Share::Not)?;
+        let address = first.local_addr()?.as_socket().unwrap_or(listener.address);
+        let mut sockets = vec![first];
+        if loops > 1 {
+            share(&sockets)?;
+            for _ in 1..loops {
+                sockets.push(bind_one(address, Share::WithOurs)?);
+            }
+        }
+        if listener.protocol == Protocol::Udp {
+            #[cfg(target_os = "linux")]
+            crate::steering::steer(&sockets);
+        } else {
+            sockets.iter().try_for_each(|socket| socket.listen(BACKLOG))?;
+        }
+        Ok(sockets)
     };
-    bind().map_err(|error| BindError::from_io(listener, error))
+    bind_all().map_err(|error| BindError::from_io(listener, error))
 }
 
-pub(crate) fn bind_datagrams(listener: ListenerConfig) -> Result<Datagrams, BindError> {
-    let bind = || -> io::Result<Datagrams> {
-        let socket = open(listener.address, Type::DGRAM)?;
-        socket.set_recv_buffer_size(DATAGRAM_BUFFER)?;
-        socket.set_send_buffer_size(DATAGRAM_BUFFER)?;
-        socket.bind(&listener.address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
+/// Whether a socket shares its port with others of this server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Not,
+    WithOurs,
+}
+
+/// Lets others of this user be bound to the same ports.
+fn share(sockets: &[Socket]) -> io::Result<()> {
+    sockets.iter().try_for_each(|socket| socket.set_reuse_port(true))
+}
+
+impl Incoming {
+    /// The listener that a bound socket is. To be called on its event loop.
+    pub(crate) fn new(socket: Socket, protocol: Protocol) -> io::Result<Self> {
+        let socket = TcpListener::from_std(socket.into())?;
         let local = socket.local_addr()?;
-        Ok(Datagrams::new(socket, local))
-    };
-    bind().map_err(|error| BindError::from_io(listener, error))
+        Ok(Self { socket, protocol, local })
+    }
+}
+
+/// The socket for datagrams that a bound socket is. To be called on its event loop.
+pub(crate) fn datagrams(socket: Socket) -> io::Result<Datagrams> {
+    let socket = UdpSocket::from_std(socket.into())?;
+    let local = socket.local_addr()?;
+    Ok(Datagrams::new(socket, local))
+}
+
+fn bind_stream(address: SocketAddr, sharing: Share) -> io::Result<Socket> {
+    let socket = open(address, Type::STREAM)?;
+    // A restart takes its port back although old connections linger. On Linux this never shares a port between two
+    // that listen.
+    socket.set_reuse_address(true)?;
+    if sharing == Share::WithOurs {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn bind_datagrams(address: SocketAddr, sharing: Share) -> io::Result<Socket> {
+    let socket = open(address, Type::DGRAM)?;
+    socket.set_recv_buffer_size(DATAGRAM_BUFFER)?;
+    socket.set_send_buffer_size(DATAGRAM_BUFFER)?;
+    if sharing == Share::WithOurs {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
@@ -125,6 +174,7 @@ impl Incoming {
         net.connections.borrow_mut().insert(connection.id(), Rc::clone(&connection));
         if matches!(self.protocol, Protocol::Tcp | Protocol::Tls) {
             let target = Target { transport: flow.transport, address: remote, server_name: None };
+            net.joint.accepted(&target, net.place);
             net.ways.borrow_mut().entry(target).or_insert(Way::Open(connection.id()));
         }
         if connection.stage.get() == Stage::Sip {

@@ -9,21 +9,23 @@ use sip::{Flow, Hop, Transport};
 use tokio::task::JoinHandle;
 use websocket::CloseCode;
 
+use crate::bound::Bound;
 use crate::config::{Limits, ListenerConfig, Protocol};
 use crate::connection::Stage;
 use crate::error::BindError;
 use crate::handler::Handler;
-use crate::listen::{self, Incoming};
+use crate::joint;
+use crate::listen::Incoming;
 use crate::outgoing;
 use crate::shared::{Life, Notice, Shared, Target, Way};
-use crate::tls::{Acceptors, Connector, TlsConfig, TlsError};
+use crate::tls::{LoadedTls, TlsConfig};
 
 /// All sockets of one event loop. Clones are handles to the same sockets.
 #[derive(Clone)]
 pub struct Network {
-    shared: Rc<Shared>,
+    pub(crate) shared: Rc<Shared>,
     /// The listening sockets, until [`Network::run`] takes them.
-    incoming: Rc<std::cell::RefCell<Vec<Incoming>>>,
+    pub(crate) incoming: Rc<std::cell::RefCell<Vec<Incoming>>>,
 }
 
 /// A bound listener.
@@ -52,32 +54,8 @@ impl Network {
     /// # Errors
     /// The first listener that cannot be opened, or what is wrong with the TLS files.
     pub fn bind(listeners: &[ListenerConfig], tls: &TlsConfig, limits: Limits) -> Result<Self, BindError> {
-        let acceptors = Acceptors::load(tls)?;
-        let connector = Connector::load(&tls.roots)?;
-        if let Some(listener) = listeners.iter().find(|listener| listener.protocol.is_secure())
-            && acceptors.is_none()
-        {
-            return Err(BindError::NoCertificate { listener: *listener });
-        }
-        let mut bound = Vec::new();
-        let mut datagrams = Vec::new();
-        let mut incoming = Vec::new();
-        for listener in listeners {
-            let address = if listener.protocol == Protocol::Udp {
-                let socket = listen::bind_datagrams(*listener)?;
-                let local = socket.local();
-                datagrams.push(Rc::new(socket));
-                local
-            } else {
-                let socket = listen::bind_stream(*listener)?;
-                let local = socket.local;
-                incoming.push(socket);
-                local
-            };
-            bound.push(Listener { protocol: listener.protocol, address });
-        }
-        let shared = Rc::new(Shared::new(limits, bound, datagrams, acceptors, connector));
-        Ok(Self { shared, incoming: Rc::new(incoming.into()) })
+        // One loop has one set of sockets.
+        Bound::open(listeners, tls, limits, 1)?.swap_remove(0).start()
     }
 
     /// The listeners, in the order given to [`Network::bind`], with the ports that they got.
@@ -267,17 +245,34 @@ impl Network {
     }
 
     /// Takes certificate and roots anew, for connections from now on.
-    ///
-    /// # Errors
-    /// What is wrong with the files; the old ones stay in use.
-    pub fn replace_tls(&self, tls: &TlsConfig) -> Result<(), TlsError> {
-        let acceptors = Acceptors::load(tls)?;
-        let connector = Connector::load(&tls.roots)?;
-        if acceptors.is_some() {
-            self.shared.acceptors.replace(acceptors);
+    pub fn replace_tls(&self, tls: &LoadedTls) {
+        if tls.acceptors.is_some() {
+            self.shared.acceptors.replace(tls.acceptors.clone());
         }
-        self.shared.connector.replace(connector);
-        Ok(())
+        self.shared.connector.replace(tls.connector.clone());
+    }
+
+    /// The event loop that is to send to `hop`, if it is another one: it has the connection.
+    #[must_use]
+    pub fn elsewhere(&self, hop: &Hop) -> Option<usize> {
+        let net = &self.shared;
+        let place = match hop {
+            Hop::Flow(flow) if flow.transport.is_reliable() => joint::place_of_connection(flow.connection),
+            Hop::Address {
+                transport: transport @ (Transport::Tcp | Transport::Tls),
+                address,
+                server_name,
+            } => {
+                let target =
+                    Target { transport: *transport, address: *address, server_name: server_name.clone() };
+                if net.ways.borrow().contains_key(&target) {
+                    return None;
+                }
+                net.joint.place_of(&target)?
+            }
+            _ => return None,
+        };
+        (place != net.place && place < joint::MOST_LOOPS).then_some(place)
     }
 
     /// The counters.

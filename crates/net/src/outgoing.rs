@@ -108,6 +108,9 @@ impl Drop for Farewell<'_> {
             let mut ways = net.ways.borrow_mut();
             if matches!(ways.get(&target), Some(Way::Open(id)) if *id == connection.id()) {
                 ways.remove(&target);
+                if connection.hop.is_none() {
+                    net.joint.closed(&target, net.place);
+                }
             }
         }
         // What waited is lost, and so is what waited for a handshake that never ended.

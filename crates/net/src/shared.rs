@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::config::Limits;
 use crate::connection::Connection;
 use crate::datagrams::Datagrams;
 use crate::handler::{Event, Handler};
+use crate::joint::{self, Admission, Joint};
 use crate::network::{Counters, Listener};
 use crate::tls::{Acceptors, Connector};
 
@@ -66,6 +67,10 @@ pub(crate) enum Way {
 }
 
 pub(crate) struct Shared {
+    /// Which event loop this is, counted from 0.
+    pub(crate) place: usize,
+    /// What it has in common with the others.
+    pub(crate) joint: Arc<Joint>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) datagrams: Vec<Rc<Datagrams>>,
@@ -79,7 +84,6 @@ pub(crate) struct Shared {
     /// Woken when a connection is gone.
     pub(crate) gone: tokio::sync::Notify,
     handler: OnceCell<Rc<dyn Handler>>,
-    sources: RefCell<HashMap<IpAddr, usize>>,
     notices: RefCell<VecDeque<Notice>>,
     notice_waker: Cell<Option<Waker>>,
     last_connection: Cell<u64>,
@@ -89,6 +93,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
+        place: usize,
+        joint: Arc<Joint>,
         limits: Limits,
         listeners: Vec<Listener>,
         datagrams: Vec<Rc<Datagrams>>,
@@ -96,6 +102,8 @@ impl Shared {
         connector: Connector,
     ) -> Self {
         Self {
+            place,
+            joint,
             limits,
             listeners,
             datagrams,
@@ -108,7 +116,6 @@ impl Shared {
             life: Cell::new(Life::Running),
             gone: tokio::sync::Notify::new(),
             handler: OnceCell::new(),
-            sources: RefCell::default(),
             notices: RefCell::default(),
             notice_waker: Cell::new(None),
             last_connection: Cell::new(0),
@@ -183,7 +190,7 @@ impl Shared {
     pub(crate) fn next_connection(&self) -> ConnectionId {
         let next = self.last_connection.get().wrapping_add(1);
         self.last_connection.set(next);
-        ConnectionId(next)
+        joint::connection_id(self.place, next)
     }
 
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Rc<Connection>> {
@@ -192,32 +199,22 @@ impl Shared {
 
     /// Admits one more connection from `remote`, or says that there are too many.
     pub(crate) fn admit(&self, remote: SocketAddr) -> bool {
-        // A source that is refused leaves no entry: there are more of them than we want to remember.
-        let mut sources = self.sources.borrow_mut();
-        let count = sources.get(&source(remote)).copied().unwrap_or(0);
-        let from_one_source = count >= self.limits.connections_per_source;
-        if !from_one_source && self.counters.get().connections < self.limits.connections {
-            sources.insert(source(remote), count.saturating_add(1));
-            drop(sources);
-            self.count(|counters| counters.connections = counters.connections.saturating_add(1));
-            return true;
+        match self.joint.admit(remote, &self.limits) {
+            Admission::Granted => {
+                self.count(|counters| counters.connections = counters.connections.saturating_add(1));
+                true
+            }
+            Admission::Refused { from_one_source } => {
+                self.count(|counters| counters.refused = counters.refused.saturating_add(1));
+                self.event(&Event::TooManyConnections { remote, from_one_source });
+                false
+            }
         }
-        drop(sources);
-        self.count(|counters| counters.refused = counters.refused.saturating_add(1));
-        self.event(&Event::TooManyConnections { remote, from_one_source });
-        false
     }
 
     /// A connection of an admitted peer is gone.
     pub(crate) fn dismiss(&self, remote: SocketAddr) {
-        let mut sources = self.sources.borrow_mut();
-        if let Some(count) = sources.get_mut(&source(remote)) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                sources.remove(&source(remote));
-            }
-        }
-        drop(sources);
+        self.joint.dismiss(remote);
         self.count(|counters| counters.connections = counters.connections.saturating_sub(1));
     }
 
@@ -235,37 +232,5 @@ impl Shared {
         // A fresh number for the next draw too.
         let draw = draw.wrapping_add(self.calendar.now()) % 1000;
         self.calendar.after(interval.saturating_sub(interval / 5 * draw / 1000))
-    }
-}
-
-/// Whom a connection counts against: an IPv4 address, or the /64 that an IPv6 subscriber has to himself.
-fn source(remote: SocketAddr) -> IpAddr {
-    match remote.ip() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        address => address,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tls::TrustRoots;
-
-    #[test]
-    fn those_who_are_refused_are_not_remembered() {
-        let limits = Limits { connections: 1, ..Limits::default() };
-        let connector = Connector::load(&TrustRoots::System).unwrap();
-        let net = Shared::new(limits, Vec::new(), Vec::new(), None, connector);
-        let from = |last: u8| SocketAddr::from(([192, 0, 2, last], 40_000));
-        assert!(net.admit(from(0)));
-        for last in 1..=255 {
-            assert!(!net.admit(from(last)));
-        }
-        assert_eq!(net.sources.borrow().len(), 1);
-        net.dismiss(from(0));
-        assert!(net.sources.borrow().is_empty());
-        assert!(net.admit(from(1)));
     }
 }

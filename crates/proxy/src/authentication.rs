@@ -3,6 +3,8 @@
 //! An unknown user and a wrong password get the same answer after the same work: a fresh challenge, at which JsSIP
 //! 3.13 and SIP.js 0.21 stop and report an authentication error; and 403 to who goes on (`failures`).
 
+use std::sync::{Mutex, PoisonError};
+
 use sip::digest::{
     Algorithm, ChallengeText, Credentials, Ha1, NonceState, Nonces, ReplayWindow, Use, verify,
 };
@@ -18,11 +20,30 @@ use crate::reply::Refusal;
 pub(crate) struct Authenticator {
     config: Authentication,
     nonces: Nonces,
-    replays: ReplayWindow,
 }
 
-/// How many nonces the proxy remembers the counts of.
+/// How many nonces the server remembers the counts of.
 const REMEMBERED_NONCES: usize = 65_536;
+
+/// The counts of nonces that were used, in parts with a lock each: the nonces of one part are forgotten together.
+#[derive(Debug)]
+pub(crate) struct Replays([Mutex<ReplayWindow>; 16]);
+
+impl Default for Replays {
+    fn default() -> Self {
+        Self(core::array::from_fn(|_| Mutex::new(ReplayWindow::new(REMEMBERED_NONCES / 16))))
+    }
+}
+
+impl Replays {
+    fn enter(&self, nonce: &[u8], issued: Instant, count: u32) -> Use {
+        // Nonces are random: so is the sum of their octets.
+        let place = nonce.iter().fold(0usize, |sum, octet| sum.wrapping_add(usize::from(*octet))) % 16;
+        let [first, ..] = &self.0;
+        let part = self.0.get(place).unwrap_or(first);
+        part.lock().unwrap_or_else(PoisonError::into_inner).enter(nonce, issued, count)
+    }
+}
 
 /// What credentials are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +74,7 @@ pub(crate) enum Claim {
 
 impl Authenticator {
     pub(crate) fn new(config: &Authentication, secret: [u8; 32]) -> Self {
-        Self {
-            config: config.clone(),
-            nonces: Nonces::new(secret, config.nonce_lifetime),
-            replays: ReplayWindow::new(REMEMBERED_NONCES),
-        }
+        Self { config: config.clone(), nonces: Nonces::new(secret, config.nonce_lifetime) }
     }
 
     /// Whether anybody is asked.
@@ -93,7 +110,8 @@ impl Authenticator {
 
     /// Whether the sender knows the secret. Takes the same time if there is no such user.
     pub(crate) fn prove(
-        &mut self,
+        &self,
+        replays: &Replays,
         request: &Message,
         is_registrar: bool,
         position: usize,
@@ -119,7 +137,7 @@ impl Authenticator {
         let Some(issued) = issued else { return Proof::Used };
         // RFC 2069 clients count nothing; their nonces live no longer than others.
         let Some(count) = credentials.nonce_count else { return Proof::Right };
-        match self.replays.enter(credentials.nonce, issued, count) {
+        match replays.enter(credentials.nonce, issued, count) {
             Use::First => Proof::Right,
             Use::Replayed | Use::Forgotten => Proof::Used,
         }

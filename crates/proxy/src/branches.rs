@@ -126,7 +126,7 @@ impl Proxy {
         let Some(place) = context.branches.get_mut(branch) else { return };
         match result {
             Ok(hops) => {
-                place.hops = self.avoided.put_last(now, usable(hops, &place.target, length)).into();
+                place.hops = self.common.0.avoided.put_last(now, usable(hops, &place.target, length)).into();
                 match place.hops.pop_front() {
                     Some(hop) => self.send(now, id, branch, hop),
                     None => {

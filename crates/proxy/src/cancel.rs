@@ -121,7 +121,7 @@ impl Proxy {
         }
         match self.tokens.open(token) {
             Opened::Flow(flow)
-                if !flow.transport.is_reliable() || self.connections.contains_key(&flow.connection) =>
+                if !flow.transport.is_reliable() || self.common.0.connections.contains(flow.connection) =>
             {
                 Some(flow)
             }

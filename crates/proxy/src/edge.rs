@@ -106,7 +106,8 @@ impl Proxy {
     fn edge_onward(&self, now: Instant, next: &[u8], is_request_uri: bool, sealed: bool) -> Wish {
         let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
         if is_request_uri
-            && let Some((_, binding)) = self.location.find_contact(now, next)
+            && let Some(found) = self.location.find_contact(now, next)
+            && let Some(binding) = found.binding()
             && let Ok(target) = Target::binding(now, binding)
         {
             return Wish::Targets(vec![Target { uri: None, ..target }], reach);
@@ -182,7 +183,7 @@ impl Proxy {
             ..self.config.registrar.clone()
         };
         let arrival = Arrival { request: &request, flow, now, trusted: false };
-        let Ok(mut plan) = plan(&arrival, self.location.get(&aor), &limits) else { return };
+        let Ok(mut plan) = plan(&arrival, &self.location.get(&aor), &limits) else { return };
         for binding in &mut plan.bindings {
             if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
                 granted(binding, now, response);

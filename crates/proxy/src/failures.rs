@@ -7,6 +7,8 @@
 use core::time::Duration;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sip::Instant;
 
@@ -25,9 +27,17 @@ const SWEEP: Duration = Duration::from_secs(5);
 const PLACES: usize = 65_536;
 
 /// The memory of wrong passwords.
+#[derive(Default)]
 pub(crate) struct Failures {
-    key: Key,
+    /// How many places there are: where nobody has mistyped, nothing is locked.
+    count: AtomicUsize,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
     places: HashMap<Place, Failure>,
+    /// When room was made last.
     swept: Instant,
 }
 
@@ -41,51 +51,50 @@ struct Failure {
 }
 
 impl Failures {
-    pub(crate) fn new(key: Key) -> Self {
-        Self { key, places: HashMap::new(), swept: Instant::ZERO }
-    }
-
     /// Whether nothing more is tried for this user from this address.
-    pub(crate) fn is_locked(&self, now: Instant, address: IpAddr, user: &str) -> bool {
-        self.count(now, address, user) >= LIMIT
+    pub(crate) fn is_locked(&self, now: Instant, key: &Key, address: IpAddr, user: &str) -> bool {
+        self.count.load(Ordering::Relaxed) != 0
+            && count(&self.memory().places, now, &place(key, address, user)) >= LIMIT
     }
 
     /// Notes a wrong password; whether the answer may be another challenge.
-    pub(crate) fn enter(&mut self, now: Instant, address: IpAddr, user: &str) -> bool {
-        let place = self.place(address, user);
-        let count = self.count(now, address, user) + 1;
-        if self.places.len() >= PLACES && now.saturating_since(self.swept) >= SWEEP {
-            self.swept = now;
-            self.places.retain(|_, failure| now.saturating_since(failure.last) < MEMORY);
+    pub(crate) fn enter(&self, now: Instant, key: &Key, address: IpAddr, user: &str) -> bool {
+        let place = place(key, address, user);
+        let mut memory = self.memory();
+        let count = count(&memory.places, now, &place) + 1;
+        if memory.places.len() >= PLACES && now.saturating_since(memory.swept) >= SWEEP {
+            memory.swept = now;
+            memory.places.retain(|_, failure| now.saturating_since(failure.last) < MEMORY);
         }
         // Full of fresh ones: somebody tries many names, and who is not remembered is challenged as ever.
-        if self.places.len() < PLACES || self.places.contains_key(&place) {
-            self.places.insert(place, Failure { count, last: now });
+        if memory.places.len() < PLACES || memory.places.contains_key(&place) {
+            memory.places.insert(place, Failure { count, last: now });
         }
+        self.count.store(memory.places.len(), Ordering::Relaxed);
         count <= PATIENCE
     }
 
     /// A right password: the others were mistyped.
-    pub(crate) fn forget(&mut self, address: IpAddr, user: &str) {
-        if !self.places.is_empty() {
-            let place = self.place(address, user);
-            self.places.remove(&place);
+    pub(crate) fn forget(&self, key: &Key, address: IpAddr, user: &str) {
+        if self.count.load(Ordering::Relaxed) != 0 {
+            let mut memory = self.memory();
+            memory.places.remove(&place(key, address, user));
+            self.count.store(memory.places.len(), Ordering::Relaxed);
         }
     }
 
-    fn place(&self, address: IpAddr, user: &str) -> Place {
-        (subscriber(address), self.key.sign(b"wrong passwords", &[user.as_bytes()]))
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn count(&self, now: Instant, address: IpAddr, user: &str) -> u32 {
-        if self.places.is_empty() {
-            return 0;
-        }
-        let failure = self.places.get(&self.place(address, user));
-        failure
-            .filter(|failure| now.saturating_since(failure.last) < MEMORY)
-            .map_or(0, |failure| failure.count)
-    }
+fn place(key: &Key, address: IpAddr, user: &str) -> Place {
+    (subscriber(address), key.sign(b"wrong passwords", &[user.as_bytes()]))
+}
+
+fn count(places: &HashMap<Place, Failure>, now: Instant, place: &Place) -> u32 {
+    let failure = places.get(place);
+    failure.filter(|failure| now.saturating_since(failure.last) < MEMORY).map_or(0, |failure| failure.count)
 }
 
 #[cfg(test)]
@@ -94,24 +103,26 @@ mod tests {
 
     #[test]
     fn patience_ends_and_comes_back() {
-        let (mut failures, address) = (Failures::new(Key::new([3; 32])), IpAddr::from([192, 0, 2, 7]));
-        let answers: Vec<bool> = (0..5).map(|_| failures.enter(Instant::ZERO, address, "bob")).collect();
+        let (failures, key) = (Failures::default(), Key::new([3; 32]));
+        let address = IpAddr::from([192, 0, 2, 7]);
+        let answers: Vec<bool> =
+            (0..5).map(|_| failures.enter(Instant::ZERO, &key, address, "bob")).collect();
         assert_eq!(answers, [true, true, true, false, false]);
-        assert!(failures.enter(Instant::ZERO, address, "alice"), "another user is another matter");
+        assert!(failures.enter(Instant::ZERO, &key, address, "alice"), "another user is another matter");
         for _ in 0..15 {
-            failures.enter(Instant::ZERO, address, "bob");
+            failures.enter(Instant::ZERO, &key, address, "bob");
         }
-        assert!(failures.is_locked(Instant::from_secs(59), address, "bob"));
-        assert!(!failures.is_locked(Instant::from_secs(60), address, "bob"));
+        assert!(failures.is_locked(Instant::from_secs(59), &key, address, "bob"));
+        assert!(!failures.is_locked(Instant::from_secs(60), &key, address, "bob"));
     }
 
     #[test]
     fn another_address_of_the_same_subscriber_is_no_fresh_start() {
-        let mut failures = Failures::new(Key::new([3; 32]));
+        let (failures, key) = (Failures::default(), Key::new([3; 32]));
         let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
         for last in 0..20 {
-            failures.enter(Instant::ZERO, address(last), "bob");
+            failures.enter(Instant::ZERO, &key, address(last), "bob");
         }
-        assert!(failures.is_locked(Instant::ZERO, address(99), "bob"));
+        assert!(failures.is_locked(Instant::ZERO, &key, address(99), "bob"));
     }
 }

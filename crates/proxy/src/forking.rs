@@ -282,9 +282,8 @@ impl Proxy {
         if !self.config.forking.late || self.contexts.is_empty() {
             return;
         }
-        let Some(binding) = self.location.get(aor).iter().find(|binding| binding.contact == contact) else {
-            return;
-        };
+        let bindings = self.location.get(aor);
+        let Some(binding) = bindings.iter().find(|binding| binding.contact == contact) else { return };
         let Ok(target) = Target::binding(now, binding) else { return };
         let limit = self.config.limits.branches;
         let rings = |context: &ResponseContext| {

@@ -15,6 +15,7 @@ use crate::keyed_hash::MARK;
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::key;
+use crate::registrar::location::Found;
 use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
 use crate::reply::{Refusal, response_hop};
@@ -100,7 +101,7 @@ impl Proxy {
         match self.job(Some(key), request, flow) {
             Ok(job) if !self.is_heard(now, &job) => self.leave_unheard(now, &job),
             Ok(job) => self.decide(now, job),
-            Err(_) if self.scanners.is_banned(now, flow.remote.ip()) => {
+            Err(_) if self.common.0.scanners.is_banned(now, flow.remote.ip()) => {
                 self.transactions.forget_request(key);
             }
             Err(refusal) if may_be_forged(&self.known_sender(request, flow), request, flow) => {
@@ -174,7 +175,7 @@ impl Proxy {
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => {
                 if job.sender == Sender::Stranger {
-                    self.scanners.found(job.flow.remote.ip());
+                    self.common.0.scanners.found(job.flow.remote.ip());
                 }
                 self.start(now, job, targets, reach);
             }
@@ -242,7 +243,7 @@ impl Proxy {
     pub(crate) fn token_wish(&self, now: Instant, job: &Job, destination: Destination) -> Wish {
         let reach = if job.is_in_dialog() { Reach::Dialog } else { Reach::OwnUser };
         if let Destination::Flow(flow) = destination
-            && (!flow.transport.is_reliable() || self.connections.contains_key(&flow.connection))
+            && (!flow.transport.is_reliable() || self.common.0.connections.contains(flow.connection))
         {
             return Wish::Targets(vec![Target::flow(flow)], reach);
         }
@@ -260,7 +261,7 @@ impl Proxy {
 
     /// The binding that the Request-URI of a dialog names, wherever its client is connected now.
     fn rescue(&self, now: Instant, uri: &[u8]) -> Vec<Target> {
-        let binding = match Uri::parse(uri) {
+        let found = match Uri::parse(uri) {
             Ok(parsed) if parsed.parameter("gr").is_some() => {
                 if let Some(user) = parsed.user().filter(|user| is_temporary(user)) {
                     return self.temporary_targets(now, user);
@@ -273,13 +274,15 @@ impl Proxy {
             }
             _ => self.location.find_contact(now, uri),
         };
-        let Some((aor, binding)) = binding else { return Vec::new() };
+        let Some((found, binding)) = found.as_ref().and_then(|found| Some((found, found.binding()?))) else {
+            return Vec::new();
+        };
         match Target::binding(now, binding) {
             Ok(target) => vec![Target { uri: None, ..target }],
             // A page that was loaded anew has another contact, but the same instance.
             Err(_) => self
                 .location
-                .get(aor)
+                .get(&found.aor)
                 .iter()
                 .filter(|other| other.instance.is_some() && other.instance == binding.instance)
                 .filter_map(|other| Target::binding(now, other).ok())
@@ -290,9 +293,8 @@ impl Proxy {
 
     /// The reachable contacts of a user, the preferred first; only those of one instance, if `gr` names one.
     pub(crate) fn targets_of(&self, now: Instant, aor: &[u8], gr: Option<&[u8]>) -> Vec<Target> {
-        let mut bindings: Vec<_> = self
-            .location
-            .get(aor)
+        let bindings = self.location.get(aor);
+        let mut bindings: Vec<_> = bindings
             .iter()
             .filter(|binding| {
                 gr.is_none_or(|gr| {
@@ -336,7 +338,7 @@ impl Proxy {
         let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
         let found = self.location.find_contact(now, uri.as_bytes());
         // A contact behind a NAT is reached by its flow, also where the dialog has no token for it.
-        if let Some((_, binding)) = found
+        if let Some(binding) = found.as_ref().and_then(Found::binding)
             && let Ok(target) = Target::binding(now, binding)
         {
             return Wish::Targets(vec![Target { uri: None, ..target }], reach);
@@ -390,7 +392,8 @@ impl Proxy {
         let is_registrar = is_register(&job.received);
         match self.authenticator.claim(now, &job.received, is_registrar) {
             Claim::None => {
-                let banned = self.scanners.challenged(now, job.flow.remote.ip());
+                let limits = &self.config.strangers;
+                let banned = self.common.0.scanners.challenged(limits, now, job.flow.remote.ip());
                 self.tell_ban(banned, &job.flow, "they answer no challenges");
                 self.challenge(now, &job, false, "");
             }
@@ -419,22 +422,23 @@ impl Proxy {
         job.has_tried = true;
         let is_registrar = is_register(&job.received);
         let address = job.flow.remote.ip();
-        if self.failures.is_locked(now, address, user) {
+        if self.common.0.failures.is_locked(now, &self.key, address, user) {
             return self.refuse(
                 now,
                 &job,
                 &Refusal::new(403, "too many wrong passwords; try again in a minute"),
             );
         }
-        let proof = self.authenticator.prove(&job.received, is_registrar, position, issued, secret);
+        let replays = &self.common.0.replays;
+        let proof = self.authenticator.prove(replays, &job.received, is_registrar, position, issued, secret);
         self.note_proof(now, &job.flow, proof);
         match proof {
-            Proof::Wrong if self.failures.enter(now, address, user) => {
+            Proof::Wrong if self.common.0.failures.enter(now, &self.key, address, user) => {
                 return self.challenge(now, &job, false, WRONG);
             }
             Proof::Wrong => return self.refuse(now, &job, &Refusal::new(403, WRONG)),
             Proof::Used => return self.challenge(now, &job, true, ""),
-            Proof::Right => self.failures.forget(address, user),
+            Proof::Right => self.common.0.failures.forget(&self.key, address, user),
         }
         // Nobody speaks for another.
         let header = if is_registrar { job.received.to() } else { job.received.from() };

@@ -15,6 +15,7 @@
 //!             Question::Credentials { .. } =>   proxy.credentials(now, id, the user's secret or None)
 //!             Question::Store { .. }       =>   proxy.stored(now, id, Ok once it is durable)
 //!         Output::Event(event)             => log it,
+//!         Output::Share(news)              => let the proxies of the other event loops hear it,
 //!         Output::Timeout(at)              => wait for the first of: `at`, a message, an answer:
 //!             the time has come            =>   proxy.timeout(now)
 //!             a message                    =>   proxy.receive(now, &flow, bytes)
@@ -46,7 +47,9 @@ mod authentication;
 mod authorization;
 mod branches;
 mod cancel;
+mod common;
 pub mod config;
+mod connections;
 mod date;
 mod edge;
 pub mod event;
@@ -59,8 +62,10 @@ mod identity;
 mod inbound;
 mod keyed_hash;
 mod listeners;
+mod news;
 mod next_hop;
 mod output;
+mod ownership;
 mod proxy;
 mod reconfigure;
 mod registrar;
@@ -75,12 +80,14 @@ mod unheard;
 mod validation;
 mod via;
 
+pub use common::Common;
 pub use config::{
     Authentication, Config, Forking, Identity, Limits, Listener, Network, NextHop, Redirections, Registrar,
     Role, Strangers, Upstream,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;
+pub use news::News;
 pub use output::{AskId, Output, Question, ResolveError, StoreError, UserSecret};
 pub use proxy::Proxy;
 pub use registrar::binding::MediaClass;

@@ -7,6 +7,8 @@
 use core::time::Duration;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sip::header::HeaderName;
 use sip::transaction::ClientKey;
@@ -23,48 +25,59 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How many addresses are remembered.
 const PLACES: usize = 4096;
 
-/// The addresses that failed lately.
+/// The addresses that failed lately, for all event loops.
 #[derive(Debug, Default)]
-pub(crate) struct Avoided(HashMap<(Transport, SocketAddr), Instant>);
+pub(crate) struct Avoided {
+    /// How many there are: where none is, nothing is locked.
+    count: AtomicUsize,
+    until: Mutex<HashMap<(Transport, SocketAddr), Instant>>,
+}
 
 impl Avoided {
-    fn avoid(&mut self, now: Instant, hop: &Hop, span: Duration) {
-        if self.0.len() >= PLACES {
-            self.0.retain(|_, until| *until > now);
+    fn avoid(&self, now: Instant, hop: &Hop, span: Duration) {
+        let mut addresses = self.addresses();
+        if addresses.len() >= PLACES {
+            addresses.retain(|_, until| *until > now);
         }
-        if self.0.len() < PLACES {
-            self.0.insert((hop.transport(), hop.address()), now + span);
+        if addresses.len() < PLACES {
+            addresses.insert((hop.transport(), hop.address()), now + span);
         }
+        self.count.store(addresses.len(), Ordering::Relaxed);
     }
 
-    fn forget(&mut self, hop: &Hop) {
-        self.0.remove(&(hop.transport(), hop.address()));
+    fn forget(&self, hop: &Hop) {
+        if self.is_empty() {
+            return;
+        }
+        let mut addresses = self.addresses();
+        addresses.remove(&(hop.transport(), hop.address()));
+        self.count.store(addresses.len(), Ordering::Relaxed);
     }
 
-    fn contains(&self, now: Instant, hop: &Hop) -> bool {
-        self.0.get(&(hop.transport(), hop.address())).is_some_and(|until| *until > now)
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
     }
 
     /// Puts those that failed lately behind the others.
     pub(crate) fn put_last(&self, now: Instant, hops: Vec<Hop>) -> Vec<Hop> {
-        if self.0.is_empty() || hops.len() < 2 {
+        if hops.len() < 2 || self.is_empty() {
             return hops;
         }
-        let (failed, others): (Vec<Hop>, Vec<Hop>) =
-            hops.into_iter().partition(|hop| self.contains(now, hop));
+        let addresses = self.addresses();
+        let is_avoided =
+            |hop: &Hop| addresses.get(&(hop.transport(), hop.address())).is_some_and(|until| *until > now);
+        let (failed, others): (Vec<Hop>, Vec<Hop>) = hops.into_iter().partition(is_avoided);
         others.into_iter().chain(failed).collect()
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, HashMap<(Transport, SocketAddr), Instant>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Proxy {
     /// The address that a branch's request went to last has failed; `response` is its 503, if that is why.
-    pub(crate) fn avoid_hop(
-        &mut self,
-        now: Instant,
-        id: ContextId,
-        branch: usize,
-        response: Option<&Message>,
-    ) {
+    pub(crate) fn avoid_hop(&self, now: Instant, id: ContextId, branch: usize, response: Option<&Message>) {
         let Some(place) = self.contexts.get(id.0).and_then(|context| context.branches.get(branch)) else {
             return;
         };
@@ -75,11 +88,11 @@ impl Proxy {
         let span = seconds.map_or(self.config.next_hop.avoid, |seconds| {
             Duration::from_secs(u64::from(seconds)).min(LONGEST)
         });
-        self.avoided.avoid(now, &hop, span);
+        self.common.0.avoided.avoid(now, &hop, span);
     }
 
     /// Nobody waits for an answer any more, and none has come: another request may have another address.
-    pub(crate) fn avoid_silent_hops(&mut self, id: ContextId) {
+    pub(crate) fn avoid_silent_hops(&self, id: ContextId) {
         let Some(context) = self.contexts.get(id.0).filter(|context| !context.answered) else { return };
         let is_silent = |state: &BranchState| matches!(state, BranchState::Trying { proceeding: false, .. });
         let silent: Vec<usize> = (0..)
@@ -93,8 +106,8 @@ impl Proxy {
     }
 
     /// It answers.
-    pub(crate) fn hop_answers(&mut self, id: ContextId, branch: usize) {
-        if self.avoided.0.is_empty() {
+    pub(crate) fn hop_answers(&self, id: ContextId, branch: usize) {
+        if self.common.0.avoided.is_empty() {
             return;
         }
         if let Some(hop) = self
@@ -103,7 +116,7 @@ impl Proxy {
             .and_then(|context| context.branches.get(branch))
             .and_then(|place| place.hop.as_ref())
         {
-            self.avoided.forget(hop);
+            self.common.0.avoided.forget(hop);
         }
     }
 
@@ -190,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_failed_is_last_for_a_while() {
-        let (mut avoided, start) = (Avoided::default(), Instant::from_secs(100));
+        let (avoided, start) = (Avoided::default(), Instant::from_secs(100));
         avoided.avoid(start, &hop(1), Duration::from_secs(30));
         assert_eq!(avoided.put_last(start, vec![hop(1), hop(2)]), [hop(2), hop(1)]);
         assert_eq!(avoided.put_last(start, vec![hop(1)]), [hop(1)], "the only one");

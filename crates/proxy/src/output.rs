@@ -7,6 +7,7 @@ use sip::digest::Ha1;
 use sip::{Hop, Instant, Transport};
 
 use crate::event::Event;
+use crate::news::News;
 
 /// What to do next.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ pub enum Output {
     },
     /// Something happened that a log may tell.
     Event(Event),
+    /// The proxies of the other event loops are to hear this ([`Proxy::hear`](crate::Proxy::hear)). A proxy that is
+    /// alone shares nothing.
+    Share(News),
     /// Nothing more to do before this instant ([`Instant::NEVER`]: before something arrives).
     Timeout(Instant),
 }
@@ -108,6 +112,10 @@ impl Outbox {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.queue.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn share(&mut self, news: News) {
+        self.queue.push_back(Output::Share(news));
     }
 
     pub(crate) fn ask(&mut self, question: Question) -> AskId {

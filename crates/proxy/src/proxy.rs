@@ -4,26 +4,23 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use sip::transaction::{Received, ServerKey, Timers, Transactions};
-use sip::{ConnectionId, Deadlines, Entropy, Flow, Hop, Instant, Message, Method, SlotMap, Slots};
+use sip::{Deadlines, Entropy, Flow, Hop, Instant, Message, Method, SlotMap, Slots};
 
 use crate::authentication::Authenticator;
+use crate::common::Common;
 use crate::config::Config;
 use crate::event::Event;
-use crate::failures::Failures;
 use crate::flow_token::FlowTokens;
 use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
-use crate::next_hop::Avoided;
 use crate::output::{AskId, Outbox, Output, ResolveError, StoreError, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext, Sent};
-use crate::scanners::Scanners;
-use crate::sources::Sources;
 use crate::target::Target;
 
 /// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
@@ -35,12 +32,10 @@ pub struct Proxy {
     pub(crate) tokens: FlowTokens,
     pub(crate) replies: Replies,
     pub(crate) authenticator: Authenticator,
-    pub(crate) failures: Failures,
-    pub(crate) scanners: Scanners,
-    pub(crate) avoided: Avoided,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) transactions: Transactions<Hop>,
-    pub(crate) connections: HashMap<ConnectionId, Connection>,
+    /// What it shares with the proxies of the other event loops.
+    pub(crate) common: Common,
     pub(crate) location: Location,
     /// The REGISTERs that wait for another of the same user to be stored.
     pub(crate) registering: HashMap<Vec<u8>, VecDeque<Job>>,
@@ -61,16 +56,7 @@ pub struct Proxy {
     pub(crate) second_attempt: bool,
     /// Where the requests in progress came from.
     servers: SlotMap<IpAddr>,
-    sources: Sources,
     pub(crate) now: Instant,
-}
-
-/// An open connection.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) flow: Flow,
-    /// The users who authenticated on it.
-    pub(crate) users: Vec<Vec<u8>>,
 }
 
 /// What a question was asked for.
@@ -97,27 +83,32 @@ impl Proxy {
     /// phones of before cannot be told from strangers.
     #[must_use]
     pub fn new(config: Config, secret: [u8; 32], mut entropy: Box<dyn Entropy>) -> Self {
+        let common = Common::new(1, &mut *entropy);
+        Self::among(config, secret, entropy, &common)
+    }
+
+    /// One of several proxies of the same server, on different event loops. Configuration and secret are the same for
+    /// all. Each message goes to the one that [`Common::owner_of_message`] says, whoever received it; every one is told
+    /// of a closed connection and of hops that cannot be reached, and hears what the others share
+    /// ([`Output::Share`], [`Proxy::hear`]).
+    #[must_use]
+    pub fn among(config: Config, secret: [u8; 32], mut entropy: Box<dyn Entropy>, common: &Common) -> Self {
         let key = Key::new(secret);
-        let mut boot = [0; 8];
-        entropy.fill(&mut boot);
         let nonce_secret = key.sign(b"nonces", &[]);
         let trying_after = Some(config.trying_after).filter(|span| !span.is_zero());
         let timers = Timers { trying_after, ..Timers::default() };
         let mut proxy = Self {
-            own: OwnHosts::new(&config),
+            own: OwnHosts::new(&config, common),
             listeners: Listeners::new(&config),
-            tokens: FlowTokens::new(key.clone(), boot),
+            tokens: FlowTokens::new(key.clone(), common.0.boot),
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
-            failures: Failures::new(key.clone()),
-            scanners: Scanners::new(&config.strangers),
-            avoided: Avoided::default(),
             transactions: Transactions::new(timers, &mut *entropy),
-            location: Location::new(config.registrar.flow_grace),
+            location: Location::new(config.registrar.flow_grace, common),
             key,
             config,
             entropy,
-            connections: HashMap::new(),
+            common: common.clone(),
             registering: HashMap::new(),
             unstored: BTreeSet::new(),
             store_again: Instant::NEVER,
@@ -130,7 +121,6 @@ impl Proxy {
             outbox: Outbox::default(),
             second_attempt: false,
             servers: SlotMap::new(),
-            sources: Sources::default(),
             now: Instant::ZERO,
         };
         proxy.look_for_upstream();
@@ -140,11 +130,8 @@ impl Proxy {
     /// Takes one message that came over `flow`.
     pub fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.now = now;
-        if flow.transport.is_reliable() {
-            self.connections.entry(flow.connection).or_insert_with(|| {
-                self.own.learn(flow.local.ip());
-                Connection { flow: *flow, users: Vec::new() }
-            });
+        if flow.transport.is_reliable() && self.common.0.connections.learn(flow) {
+            self.own.learn(flow.local.ip());
         }
         let message = match Message::parse(bytes) {
             Ok(message) => message,
@@ -197,7 +184,7 @@ impl Proxy {
     fn faulty(&mut self, flow: &Flow, message: &Message, fault: sip::Fault) {
         // Without a Via nobody has asked: there is nothing to send an answer by (RFC 3261 §18.2.2).
         let answers = message.is_request()
-            && !self.scanners.is_banned(self.now, flow.remote.ip())
+            && !self.common.0.scanners.is_banned(self.now, flow.remote.ip())
             && !matches!(message.method(), Some(Method::Ack))
             && message.header(sip::HeaderName::Via).is_some();
         let status = fault.status.filter(|_| answers);
@@ -220,8 +207,9 @@ impl Proxy {
         let ends = matches!(message.method(), Some(Method::Bye));
         let room = |limit: usize| if ends { limit.saturating_mul(2) } else { limit };
         let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow);
-        self.servers.len() < room(limits.transactions)
-            && (!counted || self.sources.count(flow.remote.ip()) < room(limits.transactions_per_source))
+        self.common.0.sources.total() < room(limits.transactions)
+            && (!counted
+                || self.common.0.sources.count(flow.remote.ip()) < room(limits.transactions_per_source))
     }
 
     fn refuse_overloaded(&mut self, flow: &Flow, message: &Message) {
@@ -239,7 +227,7 @@ impl Proxy {
 
     fn enter(&mut self, key: ServerKey, flow: &Flow) {
         self.servers.insert(key, flow.remote.ip());
-        self.sources.enter(flow.remote.ip());
+        self.common.0.sources.enter(flow.remote.ip());
     }
 
     /// Whether a message of this flow is a configured peer's. Not on a WebSocket: an HTTP server before us may
@@ -255,7 +243,7 @@ impl Proxy {
         if !flow.transport.is_reliable() {
             return;
         }
-        self.connections.remove(&flow.connection);
+        self.common.0.connections.remove(flow.connection);
         self.location.flow_closed(now, flow);
         self.transactions.unreachable(now, &Hop::Flow(*flow));
         self.respond_elsewhere(flow);
@@ -379,7 +367,7 @@ impl Proxy {
                 sip::Output::ClientEnded { key } => self.client_ended(key),
                 sip::Output::ServerEnded { key } => {
                     if let Some(address) = self.servers.remove(key) {
-                        self.sources.leave(address);
+                        self.common.0.sources.leave(address);
                     }
                     self.server_ended(key);
                 }
@@ -417,18 +405,18 @@ impl Proxy {
             && self.timers.is_empty()
             && self.waiting.is_empty()
             && self.servers.is_empty()
-            && self.sources.is_empty()
+            && self.common.0.sources.is_empty()
     }
 
     /// How many connections are known.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.len()
+        self.common.0.connections.len()
     }
 
     /// How many bindings there are.
     #[must_use]
-    pub const fn bindings(&self) -> usize {
+    pub fn bindings(&self) -> usize {
         self.location.len()
     }
 }
@@ -440,7 +428,7 @@ impl core::fmt::Debug for Proxy {
             .field("contexts", &self.contexts.len())
             .field("questions", &self.waiting.len())
             .field("bindings", &self.location.len())
-            .field("connections", &self.connections.len())
+            .field("connections", &self.common.0.connections.len())
             .finish_non_exhaustive()
     }
 }

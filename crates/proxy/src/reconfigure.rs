@@ -5,11 +5,12 @@ use crate::config::{Config, Role};
 use crate::proxy::Proxy;
 use crate::registrar::address_of_record::OwnHosts;
 use crate::reply::Replies;
-use crate::scanners::Scanners;
 
 impl Proxy {
     /// Takes another configuration. Requests in progress go on as they began; those that come from now on are judged
     /// by the new one. Who is banned is heard again.
+    ///
+    /// Each of several event loops is to be told, as soon as the first one is.
     ///
     /// The listeners stay, for sockets are not opened here; and an edge stays one, as a registrar does.
     pub fn reconfigure(&mut self, config: Config) {
@@ -21,13 +22,11 @@ impl Proxy {
         if !same_role {
             config.role = self.config.role.clone();
         }
-        let mut own = OwnHosts::new(&config);
-        own.learn_all_of(&self.own);
-        self.own = own;
+        self.own = OwnHosts::new(&config, &self.common);
         self.listeners.rename(&config);
         self.replies = Replies::new(self.key.clone(), &config.server_name);
         self.authenticator = Authenticator::new(&config.authentication, self.key.sign(b"nonces", &[]));
-        self.scanners = Scanners::new(&config.strangers);
+        self.common.0.scanners.forget_all();
         self.location.regrace(config.registrar.flow_grace);
         self.config = config;
         self.upstream_addresses.clear();

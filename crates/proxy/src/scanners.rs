@@ -14,11 +14,12 @@
 //! too: only requests of strangers are not answered any more, neither with yes nor with no.
 
 use core::time::Duration;
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use sip::Instant;
 
+use crate::common::Pieces;
 use crate::config::Strangers;
 use crate::sources::subscriber;
 
@@ -37,12 +38,14 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How many addresses are remembered.
 const PLACES: usize = 65_536;
 
-/// The memory of tries, and who is banned.
-#[derive(Debug)]
+/// The memory of tries, and who is banned, for all event loops: who is unheard by one is unheard by all.
+#[derive(Debug, Default)]
 pub(crate) struct Scanners {
-    limits: Strangers,
-    sources: HashMap<IpAddr, Source>,
-    swept: Instant,
+    sources: Pieces<IpAddr, Source>,
+    /// How many sources are remembered.
+    count: AtomicUsize,
+    /// When room was made last, in microseconds.
+    swept: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,115 +98,165 @@ impl Source {
 }
 
 impl Scanners {
-    pub(crate) fn new(limits: &Strangers) -> Self {
-        Self { limits: limits.clone(), sources: HashMap::new(), swept: Instant::ZERO }
-    }
-
     /// A try. Says whether the address is banned from now on.
-    pub(crate) fn tried(&mut self, now: Instant, address: IpAddr) -> bool {
-        self.add(now, address, CHALLENGES)
+    pub(crate) fn tried(&self, limits: &Strangers, now: Instant, address: IpAddr) -> bool {
+        self.add(limits, now, address, CHALLENGES, |_| {})
     }
 
     /// A challenge went out. Says whether the address is banned from now on. The machine's own programs are not
     /// counted: they collect challenges to no end but a measurement's.
-    pub(crate) fn challenged(&mut self, now: Instant, address: IpAddr) -> bool {
-        if self.limits.tries == 0 || address.is_loopback() {
+    pub(crate) fn challenged(&self, limits: &Strangers, now: Instant, address: IpAddr) -> bool {
+        if address.is_loopback() {
             return false;
         }
-        let banned = self.add(now, address, 0);
-        if let Some(source) = self.sources.get_mut(&subscriber(address)) {
+        self.add(limits, now, address, 0, |source| {
             if source.pending == 0 {
                 source.challenged = now;
             }
             source.pending = source.pending.saturating_add(1);
-        }
-        banned
+        })
     }
 
     /// The credentials that answered a challenge were wrong: that counts by itself.
-    pub(crate) fn answered(&mut self, address: IpAddr) {
-        if let Some(source) = self.sources.get_mut(&subscriber(address)) {
-            source.pending = source.pending.saturating_sub(1);
-        }
+    pub(crate) fn answered(&self, address: IpAddr) {
+        self.with_known(address, |source| source.pending = source.pending.saturating_sub(1));
     }
 
     /// Somebody has proved who he is.
-    pub(crate) fn proved(&mut self, now: Instant, address: IpAddr) {
-        if let Some(source) = self.source(now, address) {
+    pub(crate) fn proved(&self, limits: &Strangers, now: Instant, address: IpAddr) {
+        self.with(limits, now, address, |source| {
             source.proven = now + PROVEN_FOR;
             // His challenge, and those of before that he has not seen.
             source.pending = source.pending.saturating_sub(1);
             source.points = source.points.saturating_sub(1);
-        }
+        });
     }
 
     /// A stranger's request found somebody: such a source is of use.
-    pub(crate) fn found(&mut self, address: IpAddr) {
-        if let Some(source) = self.sources.get_mut(&subscriber(address)) {
-            source.points = source.points.saturating_sub(CHALLENGES);
-        }
+    pub(crate) fn found(&self, address: IpAddr) {
+        self.with_known(address, |source| source.points = source.points.saturating_sub(CHALLENGES));
     }
 
     /// Whether strangers at this address are heard at all at present.
     pub(crate) fn is_banned(&self, now: Instant, address: IpAddr) -> bool {
-        !self.sources.is_empty()
-            && self.sources.get(&subscriber(address)).is_some_and(|source| source.banned > now)
+        let key = subscriber(address);
+        self.count.load(Ordering::Relaxed) != 0
+            && self.sources.read(&key).get(&key).is_some_and(|source| source.banned > now)
     }
 
     /// Whether a stranger's request may come now: as many in a second as configured, ten times as many at once.
     /// The machine's own programs are not counted.
-    pub(crate) fn may_ask(&mut self, now: Instant, address: IpAddr) -> bool {
-        let rate = u64::from(self.limits.requests_per_second);
+    pub(crate) fn may_ask(&self, limits: &Strangers, now: Instant, address: IpAddr) -> bool {
+        let rate = u64::from(limits.requests_per_second);
         if rate == 0 || address.is_loopback() {
             return true;
         }
         let burst = rate * 10_000;
-        let Some(source) = self.source(now, address) else { return true };
-        let passed = u64::try_from(now.saturating_since(source.filled).as_millis()).unwrap_or(u64::MAX);
-        source.tokens = source.tokens.saturating_add(passed.saturating_mul(rate)).min(burst);
-        source.filled = now;
-        match source.tokens.checked_sub(1000) {
-            Some(left) => {
-                source.tokens = left;
-                true
-            }
-            None => false,
-        }
+        let taken = self.with(limits, now, address, |source| {
+            let passed = u64::try_from(now.saturating_since(source.filled).as_millis()).unwrap_or(u64::MAX);
+            source.tokens = source.tokens.saturating_add(passed.saturating_mul(rate)).min(burst);
+            source.filled = source.filled.max(now);
+            let left = source.tokens.checked_sub(1000);
+            source.tokens = left.unwrap_or(source.tokens);
+            left.is_some()
+        });
+        taken.unwrap_or(true)
     }
 
-    fn add(&mut self, now: Instant, address: IpAddr, points: u32) -> bool {
-        let limits = self.limits.clone();
+    /// Forgets everybody: all are heard again.
+    pub(crate) fn forget_all(&self) {
+        self.leave(|_| false);
+    }
+
+    /// Counts `points` against an address, then does `then`.
+    fn add(
+        &self,
+        limits: &Strangers,
+        now: Instant,
+        address: IpAddr,
+        points: u32,
+        then: impl FnOnce(&mut Source),
+    ) -> bool {
         if limits.tries == 0 {
             return false;
         }
-        let Some(source) = self.source(now, address) else { return false };
-        source.pass(now);
-        source.points = source.points.saturating_add(points);
-        let times = if source.proven > now { PROVEN } else { 1 };
-        let limit = limits.tries.saturating_mul(CHALLENGES).saturating_mul(times);
-        if source.points < limit || source.banned > now {
-            return false;
-        }
-        source.banned = now + limits.ban;
-        source.points = 0;
-        true
+        let banned = self.with(limits, now, address, |source| {
+            source.pass(now);
+            source.points = source.points.saturating_add(points);
+            let times = if source.proven > now { PROVEN } else { 1 };
+            let limit = limits.tries.saturating_mul(CHALLENGES).saturating_mul(times);
+            let is_new = source.points >= limit && source.banned <= now;
+            if is_new {
+                source.banned = now + limits.ban;
+                source.points = 0;
+            }
+            then(source);
+            is_new
+        });
+        banned.unwrap_or(false)
     }
 
-    /// The memory of an address; `None` if there are too many: who is not remembered is heard as ever.
-    fn source(&mut self, now: Instant, address: IpAddr) -> Option<&mut Source> {
+    /// Changes what is remembered of an address, if anything is.
+    fn with_known(&self, address: IpAddr, change: impl FnOnce(&mut Source)) {
         let key = subscriber(address);
-        if self.sources.len() >= PLACES && now.saturating_since(self.swept) >= SWEEP {
-            self.swept = now;
-            self.sources.retain(|_, source| {
-                source.pass(now);
-                !source.is_over(now)
-            });
+        if self.count.load(Ordering::Relaxed) != 0
+            && let Some(source) = self.sources.write(&key).get_mut(&key)
+        {
+            change(source);
         }
-        if self.sources.len() >= PLACES && !self.sources.contains_key(&key) {
+    }
+
+    /// Changes what is remembered of an address; `None` if there are too many: who is not remembered is heard as ever.
+    fn with<T>(
+        &self,
+        limits: &Strangers,
+        now: Instant,
+        address: IpAddr,
+        change: impl FnOnce(&mut Source) -> T,
+    ) -> Option<T> {
+        let key = subscriber(address);
+        self.make_room(now);
+        let mut sources = self.sources.write(&key);
+        if let Some(source) = sources.get_mut(&key) {
+            return Some(change(source));
+        }
+        if self.count.load(Ordering::Relaxed) >= PLACES {
             return None;
         }
-        let burst = u64::from(self.limits.requests_per_second) * 10_000;
-        Some(self.sources.entry(key).or_insert_with(|| Source::new(now, burst)))
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let burst = u64::from(limits.requests_per_second) * 10_000;
+        Some(change(sources.entry(key).or_insert_with(|| Source::new(now, burst))))
+    }
+
+    /// Forgets those of whom nothing is worth remembering, where there are too many.
+    fn make_room(&self, now: Instant) {
+        if self.count.load(Ordering::Relaxed) < PLACES {
+            return;
+        }
+        let swept = self.swept.load(Ordering::Relaxed);
+        if now.saturating_since(Instant::from_micros(swept)) < SWEEP {
+            return;
+        }
+        // One loop does it.
+        let (relaxed, own) = (Ordering::Relaxed, now.as_micros());
+        if self.swept.compare_exchange(swept, own, relaxed, relaxed).is_err() {
+            return;
+        }
+        self.leave(|source| {
+            source.pass(now);
+            !source.is_over(now)
+        });
+    }
+
+    /// Leaves only those that `stays` is true for. The others may come and go meanwhile.
+    fn leave(&self, mut stays: impl FnMut(&mut Source) -> bool) {
+        let mut gone = 0;
+        self.sources.retain(|_, source| {
+            let stays = stays(source);
+            gone += usize::from(!stays);
+            stays
+        });
+        self.count.fetch_sub(gone, Ordering::Relaxed);
     }
 }
 
@@ -215,8 +268,33 @@ mod tests {
         Instant::from_secs(1_000_000 + seconds)
     }
 
-    fn scanners() -> Scanners {
-        Scanners::new(&Strangers::default())
+    /// Under the usual limits.
+    #[derive(Default)]
+    struct Usual {
+        scanners: Scanners,
+        limits: Strangers,
+    }
+
+    impl Usual {
+        fn tried(&self, now: Instant, address: IpAddr) -> bool {
+            self.scanners.tried(&self.limits, now, address)
+        }
+
+        fn challenged(&self, now: Instant, address: IpAddr) -> bool {
+            self.scanners.challenged(&self.limits, now, address)
+        }
+
+        fn proved(&self, now: Instant, address: IpAddr) {
+            self.scanners.proved(&self.limits, now, address);
+        }
+
+        fn may_ask(&self, now: Instant, address: IpAddr) -> bool {
+            self.scanners.may_ask(&self.limits, now, address)
+        }
+
+        fn is_banned(&self, now: Instant, address: IpAddr) -> bool {
+            self.scanners.is_banned(now, address)
+        }
     }
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -224,7 +302,7 @@ mod tests {
 
     #[test]
     fn twenty_tries_are_enough_and_the_ban_ends() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         let banned: Vec<bool> = (0..20).map(|_| scanners.tried(at(0), HERE)).collect();
         assert_eq!(banned.iter().position(|banned| *banned), Some(19));
         assert!(scanners.is_banned(at(599), HERE));
@@ -234,13 +312,13 @@ mod tests {
 
     #[test]
     fn a_phone_with_an_old_password_is_not_banned() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         assert!((0..2000).all(|minute| !scanners.tried(at(minute * 60), HERE)));
     }
 
     #[test]
     fn an_office_that_comes_back_at_once_is_not_banned() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         for _ in 0..1000 {
             assert!(!scanners.challenged(at(0), HERE));
         }
@@ -252,14 +330,14 @@ mod tests {
 
     #[test]
     fn who_only_collects_challenges_is_banned() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         let banned = (0..300).any(|number| scanners.challenged(at(number / 10), HERE));
         assert!(banned);
     }
 
     #[test]
     fn many_people_at_one_address_may_mistype() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         scanners.proved(at(0), HERE);
         assert!((0..199).all(|_| !scanners.tried(at(1), HERE)));
         assert!(scanners.tried(at(1), HERE));
@@ -267,29 +345,28 @@ mod tests {
 
     #[test]
     fn requests_are_taken_at_a_rate() {
-        let mut scanners = scanners();
-        let taken =
-            |scanners: &mut Scanners, now| (0..100_000).filter(|_| scanners.may_ask(now, HERE)).count();
-        assert_eq!(taken(&mut scanners, at(0)), 5000);
-        assert_eq!(taken(&mut scanners, at(2)), 1000);
+        let scanners = Usual::default();
+        let taken = |now| (0..100_000).filter(|_| scanners.may_ask(now, HERE)).count();
+        assert_eq!(taken(at(0)), 5000);
+        assert_eq!(taken(at(2)), 1000);
         assert!(scanners.may_ask(at(2), THERE));
     }
 
     #[test]
     fn the_memory_is_bounded() {
-        let mut scanners = scanners();
+        let scanners = Usual::default();
         for number in 0..70_000u32 {
             scanners.tried(at(0), IpAddr::from((0x0a00_0000 + number).to_be_bytes()));
         }
-        assert_eq!(scanners.sources.len(), PLACES);
+        assert_eq!(scanners.scanners.sources.len(), PLACES);
         scanners.tried(at(10_000), HERE);
-        assert_eq!(scanners.sources.len(), 1, "what is over makes room");
+        assert_eq!(scanners.scanners.sources.len(), 1, "what is over makes room");
     }
 
     #[test]
     fn it_can_be_switched_off() {
-        let mut scanners =
-            Scanners::new(&Strangers { tries: 0, requests_per_second: 0, ..Strangers::default() });
+        let limits = Strangers { tries: 0, requests_per_second: 0, ..Strangers::default() };
+        let scanners = Usual { limits, ..Usual::default() };
         assert!((0..1000).all(|_| !scanners.tried(at(0), HERE) && !scanners.challenged(at(9), HERE)));
         assert!((0..10_000).all(|_| scanners.may_ask(at(0), HERE)));
     }

@@ -1,7 +1,9 @@
 //! Whom a request counts against.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::Pieces;
 
 /// Whoever is behind an address: an IPv4 address, or the /64 that an IPv6 subscriber has to himself, since he could
 /// take another address of it for every try.
@@ -12,29 +14,42 @@ pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Requests in progress from each subscriber.
+/// Requests in progress, in all and from each subscriber.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(HashMap<IpAddr, usize>);
+pub(crate) struct Sources {
+    total: AtomicUsize,
+    subscribers: Pieces<IpAddr, usize>,
+}
 
 impl Sources {
     pub(crate) fn count(&self, address: IpAddr) -> usize {
-        self.0.get(&subscriber(address)).copied().unwrap_or(0)
+        let subscriber = subscriber(address);
+        self.subscribers.read(&subscriber).get(&subscriber).copied().unwrap_or(0)
+    }
+
+    /// From everybody.
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.total() == 0 && self.subscribers.is_empty()
     }
 
-    pub(crate) fn enter(&mut self, address: IpAddr) {
-        *self.0.entry(subscriber(address)).or_default() += 1;
-    }
-
-    pub(crate) fn leave(&mut self, address: IpAddr) {
+    pub(crate) fn enter(&self, address: IpAddr) {
         let subscriber = subscriber(address);
-        if let Some(count) = self.0.get_mut(&subscriber) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        *self.subscribers.write(&subscriber).entry(subscriber).or_default() += 1;
+    }
+
+    pub(crate) fn leave(&self, address: IpAddr) {
+        let subscriber = subscriber(address);
+        let mut subscribers = self.subscribers.write(&subscriber);
+        if let Some(count) = subscribers.get_mut(&subscriber) {
+            self.total.fetch_sub(1, Ordering::Relaxed);
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.0.remove(&subscriber);
+                subscribers.remove(&subscriber);
             }
         }
     }
@@ -47,7 +62,7 @@ mod tests {
     #[test]
     fn the_addresses_of_one_subscriber_count_together() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         sources.enter(address("2001:db8:1:2::3"));
         sources.enter(address("2001:db8:1:2:ffff::9"));
         sources.enter(address("192.0.2.1"));

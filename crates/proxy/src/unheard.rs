@@ -12,12 +12,13 @@ use crate::reply::Refusal;
 impl Proxy {
     /// Whether a request is looked at: not a stranger's from a banned address, nor one too many of a second. What
     /// belongs to a dialog that goes through us is heard from everywhere.
-    pub(crate) fn is_heard(&mut self, now: Instant, job: &Job) -> bool {
+    pub(crate) fn is_heard(&self, now: Instant, job: &Job) -> bool {
         if job.sender != Sender::Stranger || job.onward.sealed || job.onward.destination.is_some() {
             return true;
         }
         let address = job.flow.remote.ip();
-        !self.scanners.is_banned(now, address) && self.scanners.may_ask(now, address)
+        let scanners = &self.common.0.scanners;
+        !scanners.is_banned(now, address) && scanners.may_ask(&self.config.strangers, now, address)
     }
 
     /// No answer to a datagram: it would only tell that somebody is here, and its source may be forged. On a
@@ -34,20 +35,21 @@ impl Proxy {
 
     /// Known or not, signed out or connected no more: a stranger hears one and the same, and it counts as a try.
     pub(crate) fn nobody_for_strangers(&mut self, now: Instant, job: &Job) {
-        let banned = self.scanners.tried(now, job.flow.remote.ip());
+        let banned = self.common.0.scanners.tried(&self.config.strangers, now, job.flow.remote.ip());
         self.tell_ban(banned, &job.flow, "they call users who are not there");
         self.refuse(now, job, &Refusal::new(480, "nobody can be reached there"));
     }
 
     /// Credentials were looked at.
     pub(crate) fn note_proof(&mut self, now: Instant, flow: &Flow, proof: Proof) {
+        let (scanners, limits) = (&self.common.0.scanners, &self.config.strangers);
         let address = flow.remote.ip();
         match proof {
-            Proof::Right => self.scanners.proved(now, address),
-            Proof::Used => self.scanners.answered(address),
+            Proof::Right => scanners.proved(limits, now, address),
+            Proof::Used => scanners.answered(address),
             Proof::Wrong => {
-                self.scanners.answered(address);
-                let banned = self.scanners.tried(now, address);
+                scanners.answered(address);
+                let banned = scanners.tried(limits, now, address);
                 self.tell_ban(banned, flow, "they try passwords");
             }
         }

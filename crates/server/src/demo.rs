@@ -77,6 +77,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
     Configuration {
         file: None,
         data: data.to_owned(),
+        loops: 1,
         listeners,
         advertise: None,
         tls: TlsConfig {

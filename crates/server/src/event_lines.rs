@@ -23,8 +23,10 @@ pub(crate) struct EventLines {
 }
 
 impl EventLines {
-    pub(crate) fn new() -> Self {
-        let limit = |most| RefCell::new(RateLimit::new(most, Duration::from_secs(1)));
+    /// Of one of so many event loops, which share what may be told.
+    pub(crate) fn new(loops: usize) -> Self {
+        let part = |most: u32| most.div_ceil(u32::try_from(loops).unwrap_or(most).max(1));
+        let limit = |most| RefCell::new(RateLimit::new(part(most), Duration::from_secs(1)));
         Self { refusals: limit(REFUSALS), bans: limit(REFUSALS), news: limit(NEWS) }
     }
 

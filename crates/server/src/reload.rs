@@ -1,15 +1,17 @@
 //! SIGHUP: the configuration and the certificates are read again, with calls up. What is wrong changes nothing.
 
-use net::Network;
+use net::LoadedTls;
 use proxy::Role;
 
 use crate::certificate::Certificate;
 use crate::configuration::Configuration;
 use crate::log;
+use crate::post::Reconfiguration;
 use crate::server::Server;
 
-/// Reads the file again that `running` came from, and takes what can change while the server runs.
-pub(crate) fn reload(running: &mut Configuration, server: &Server, network: &Network) {
+/// Reads the file again that `running` came from, and takes what can change while the server runs. `server` is one of
+/// its event loops, which tells the others.
+pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
     let new = match read {
         Ok(new) => new,
@@ -18,22 +20,25 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server, network: &Net
             return;
         }
     };
-    match network.replace_tls(&new.tls) {
-        Ok(()) => {
-            log::info("the certificate files were read again");
-            Certificate::of(&new).tell_trouble();
-        }
+    let tls = match LoadedTls::load(&new.tls) {
+        Ok(tls) => tls,
         Err(error) => {
             log::error(format!("{error}; the configuration and the certificates stay as they were"));
             return;
         }
-    }
+    };
+    log::info("the certificate files were read again");
+    Certificate::of(&new).tell_trouble();
     let waiting = changes_for_the_next_start(running, &new);
     if !waiting.is_empty() {
         log::warning(format!("changes of {} count from the next start on", waiting.join(", ")));
     }
     log::set_level(new.level);
-    server.reconfigure(new.proxy.clone(), new.web.origins.clone());
+    server.reconfigure_all(Reconfiguration {
+        proxy: new.proxy.clone(),
+        origins: new.web.origins.clone(),
+        tls,
+    });
     log::info("the configuration was read again");
     *running = new;
 }
@@ -43,6 +48,7 @@ fn changes_for_the_next_start(running: &Configuration, new: &Configuration) -> V
     let is_edge = |configuration: &Configuration| matches!(configuration.proxy.role, Role::Edge { .. });
     [
         ("data", running.data != new.data),
+        ("loops", running.loops() != new.loops()),
         ("listen", running.listeners != new.listeners || running.advertise != new.advertise),
         ("web.page", running.web.page != new.web.page),
         ("edge", is_edge(running) != is_edge(new)),

@@ -1,10 +1,10 @@
 //! From a configuration to a running server, and to its end.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::{BindError, Listener, Network, Protocol};
-use proxy::Proxy;
+use net::{BindError, Bound, Listener, Protocol};
+use proxy::Common;
 use store::{Bindings, Directory, Users};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
@@ -12,17 +12,14 @@ use tokio::task::LocalSet;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
+use crate::event_loop::{self, Part, Running};
+use crate::kept::Kept;
 use crate::log;
-use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason};
 use crate::port_owner;
+use crate::post::{Letter, Post};
 use crate::randomness::SystemEntropy;
 use crate::reload::reload;
-use crate::server::{Parts, Server};
-use crate::web_page::WebPage;
 use crate::{Failure, print};
-
-/// How long requests in progress may take to end once the server was told to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
 /// What differs between a configured server and the demo.
 pub(crate) struct Manner<'a> {
@@ -50,90 +47,84 @@ pub(crate) fn serve_configured(configuration: Configuration) -> Result<(), Failu
 }
 
 /// Runs a server until it is told to stop.
-pub(crate) fn serve(configuration: Configuration, manner: &Manner<'_>) -> Result<(), Failure> {
+pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Result<(), Failure> {
     log::set_level(configuration.level);
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("cannot start the event loop: {error}")))?;
+    Certificate::of(&configuration).tell_trouble();
+    let (kept, mut parts) = open(configuration.clone(), manner.remedy)?;
+    let first = parts.remove(0);
+    let runtime = event_loop::runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
-        Certificate::of(&configuration).tell_trouble();
-        let mut running_configuration = configuration.clone();
-        let (server, network) = assemble(configuration, manner.remedy)?;
-        let timekeeper = tokio::task::spawn_local(Rc::clone(&server).keep_time());
-        let media = server.media().map(|media| tokio::task::spawn_local(media.keep_time()));
-        let hanging_up = tokio::task::spawn_local(Rc::clone(&server).speak_for_media());
-        let caretaker = tokio::task::spawn_local(Rc::clone(&server).look_after_files());
-        let running = tokio::task::spawn_local({
-            let (network, server) = (network.clone(), Rc::clone(&server));
-            async move { network.run(server).await }
+        let running = first.start()?;
+        let caretaker = tokio::task::spawn_local({
+            let kept = Arc::clone(&kept);
+            async move { look_after(&kept).await }
         });
-        (manner.ready)(network.listeners());
-        signals.wait_and_stop(&server, &network, &mut running_configuration).await;
-        timekeeper.abort();
+        event_loop::start_beside(parts)?;
+        (manner.ready)(running.network.listeners());
+        signals.wait_and_stop(&running, &mut configuration).await;
         caretaker.abort();
-        hanging_up.abort();
-        if let Some(media) = media {
-            media.abort();
-        }
-        running.abort();
-        server.flush();
+        drop(running);
+        kept.flush();
         log::info("stopped");
         Ok(())
     })
 }
 
-/// Opens everything in the order in which failing is cheapest.
-fn assemble(
+/// Opens what all event loops need, in the order in which failing is cheapest: what they keep together, and the part of
+/// each.
+fn open(
     configuration: Configuration,
     remedy: &dyn Fn(Protocol) -> String,
-) -> Result<(Rc<Server>, Network), Failure> {
+) -> Result<(Arc<Kept>, Vec<Part>), Failure> {
+    let loops = configuration.loops();
     let clock = Clock::start();
     let directory = Directory::open(&configuration.data).map_err(Failure::from_error)?;
     let secret = store::secret(&directory).map_err(Failure::from_error)?;
     let users = Users::open(&configuration.data, std::time::Instant::now()).map_err(Failure::from_error)?;
     let mut bindings = Bindings::open(&directory).map_err(Failure::from_error)?;
-    let network = Network::bind(&configuration.listeners, &configuration.tls, configuration.limits.clone())
-        .map_err(|error| bind_failure(&error, remedy))?;
+    let bound =
+        Bound::open(&configuration.listeners, &configuration.tls, configuration.limits.clone(), loops)
+            .map_err(|error| bind_failure(&error, remedy))?;
     tell_recovery(&bindings, &directory);
     if users.count() == 0 && matches!(configuration.proxy.role, proxy::config::Role::AllInOne) {
         log::warning("there are no users yet; add one with: sipweb user add");
     }
-
-    let mut config = configuration.proxy;
-    config.listeners = network
-        .listeners()
-        .iter()
-        .map(|listener| proxy::config::Listener {
-            advertised_host: configuration.advertise.clone(),
-            ..proxy::config::Listener::new(listener.protocol.transport(), listener.address)
+    let common = Common::new(loops, &mut SystemEntropy);
+    let mut records: Vec<Vec<_>> = (0..loops).map(|_| Vec::new()).collect();
+    for record in bindings.load() {
+        if let Some(own) = records.get_mut(common.owner_of_record(&record.0)) {
+            own.push(record);
+        }
+    }
+    let kept = Arc::new(Kept::new(directory, bindings, users));
+    let configuration = Arc::new(configuration);
+    let parts = bound
+        .into_iter()
+        .zip(Post::all(&common))
+        .zip(records)
+        .map(|((bound, post), records)| Part {
+            configuration: Arc::clone(&configuration),
+            clock,
+            secret,
+            bound,
+            post,
+            records,
+            kept: Arc::clone(&kept),
         })
         .collect();
-    let domain = config.domains.first().cloned().unwrap_or_default();
-    let mut proxy = Proxy::new(config, secret, Box::new(SystemEntropy));
-    proxy.restore(clock.now(), bindings.load());
-    let media = match configuration.media.gateway {
-        true => {
-            let place = MediaPlace::of(&configuration.media, &configuration.listeners);
-            let records = configuration.calls.map(CallRecords::open).transpose()?;
-            Some(MediaJoining::open(&place, clock, records)?)
-        }
-        false => None,
-    };
-    let server = Server::new(Parts {
-        clock,
-        proxy,
-        network: network.clone(),
-        bindings,
-        users,
-        media,
-        page: WebPage::new(configuration.web.page, &domain),
-        origins: configuration.web.origins,
-        directory,
-    });
-    Ok((server, network))
+    Ok((kept, parts))
+}
+
+/// Looks after the files once a second.
+async fn look_after(kept: &Kept) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        kept.look_after();
+    }
 }
 
 /// What was found in the log of registrations, if it is worth a line.
@@ -197,13 +188,17 @@ impl Signals {
 
     /// Waits for the order to stop, and stops: requests in progress may end, WebSockets are told that we go
     /// away. A second order ends the waiting.
-    async fn wait_and_stop(mut self, server: &Server, network: &Network, running: &mut Configuration) {
+    async fn wait_and_stop(mut self, running: &Running, configuration: &mut Configuration) {
         while !self.stop_or_reload().await {
-            reload(running, server, network);
+            reload(configuration, &running.server);
         }
         log::info("stopping: connections are told; a second signal stops at once");
+        running.server.post().tell(&Letter::Stop);
         tokio::select! {
-            () = stop(server, network) => {}
+            () = async {
+                running.stop().await;
+                running.server.post().others_end().await;
+            } => {}
             () = self.stop() => log::info("stopped at once"),
         }
     }
@@ -219,17 +214,5 @@ impl Signals {
 
     async fn stop(&mut self) {
         while !self.stop_or_reload().await {}
-    }
-}
-
-async fn stop(server: &Server, network: &Network) {
-    server.hang_up_joined_calls(&Reason::stopping());
-    let _ = tokio::time::timeout(LAST_REQUESTS, until_quiet(server)).await;
-    network.drain().await;
-}
-
-async fn until_quiet(server: &Server) {
-    while !server.is_quiet() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -3,25 +3,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::{
     AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, Network,
     Resolver, UpgradeRequest,
 };
-use proxy::{AskId, Output, Proxy, Question, UserSecret};
-use sip::digest::{Algorithm, Ha1};
+use proxy::{AskId, Output, Proxy, Question};
 use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
-use store::{Bindings, Directory, Refreshed, User, Users};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
+use crate::kept::Kept;
 use crate::log::{self, Level};
 use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
+use crate::post::{Letter, Post, Reconfiguration};
 use crate::web_page::WebPage;
 
 /// How long nothing must have been sent for the server to count as quiet.
@@ -38,10 +40,11 @@ pub(crate) struct Server {
     clock: Clock,
     proxy: RefCell<Proxy>,
     network: Network,
-    bindings: RefCell<Bindings>,
-    users: RefCell<Users>,
-    /// Held as long as the server runs.
-    _directory: Directory,
+    kept: Arc<Kept>,
+    /// The other event loops.
+    post: Post,
+    /// The server is to stop.
+    stopping: Notify,
     resolver: Resolver,
     /// Joins browsers and phones, unless that is switched off.
     media: Option<Rc<MediaJoining>>,
@@ -63,9 +66,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) proxy: Proxy,
     pub(crate) network: Network,
-    pub(crate) bindings: Bindings,
-    pub(crate) users: Users,
-    pub(crate) directory: Directory,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) post: Post,
     pub(crate) media: Option<Rc<MediaJoining>>,
     pub(crate) page: WebPage,
     pub(crate) origins: Origins,
@@ -78,14 +80,14 @@ impl Server {
             clock: parts.clock,
             proxy: RefCell::new(parts.proxy),
             network: parts.network,
-            bindings: RefCell::new(parts.bindings),
-            users: RefCell::new(parts.users),
-            _directory: parts.directory,
+            kept: parts.kept,
+            lines: EventLines::new(parts.post.loops()),
+            post: parts.post,
+            stopping: Notify::new(),
             resolver: Resolver::system(),
             media: parts.media,
             page: parts.page,
             origins: RefCell::new(parts.origins),
-            lines: EventLines::new(),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
@@ -102,10 +104,17 @@ impl Server {
         server
     }
 
-    /// Takes what of a configuration can change while the server runs.
-    pub(crate) fn reconfigure(&self, proxy: proxy::Config, origins: Origins) {
-        self.origins.replace(origins);
-        self.with_proxy(|running, _| running.reconfigure(proxy));
+    /// Takes what of a configuration can change while the server runs, on this event loop and on all others.
+    pub(crate) fn reconfigure_all(&self, anew: Reconfiguration) {
+        let letter = Letter::Reconfiguration(Arc::new(anew));
+        self.post.tell(&letter);
+        self.open(letter);
+    }
+
+    fn reconfigure(&self, anew: &Reconfiguration) {
+        self.network.replace_tls(&anew.tls);
+        self.origins.replace(anew.origins.clone());
+        self.with_proxy(|running, _| running.reconfigure(anew.proxy.clone()));
     }
 
     /// What joins browsers and phones.
@@ -159,30 +168,54 @@ impl Server {
         }
     }
 
-    /// Looks after the files once a second: tells what went wrong behind the scenes, and notices changed users.
-    pub(crate) async fn look_after_files(self: Rc<Self>) {
-        let mut ticks = tokio::time::interval(Duration::from_secs(1));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Some(trouble) = self.bindings.borrow_mut().take_trouble() {
-                log::error(trouble);
-            }
-            self.refresh_users();
-        }
-    }
-
-    /// Brings everything to the disk, at the end.
-    pub(crate) fn flush(&self) {
-        if let Err(error) = self.bindings.borrow_mut().flush() {
-            log::error(error);
-        }
-    }
-
     /// Whether nothing is in progress: no transaction is left, or nothing has been sent for a while. What waits
     /// longer waits for a person, and one that is over only for what the network may still bring.
     pub(crate) fn is_quiet(&self) -> bool {
         self.proxy.borrow().transactions() == 0 || self.last_sent.get().elapsed() > QUIET
+    }
+
+    /// Does what the other loops leave here. Ends never.
+    pub(crate) async fn read_letters(self: Rc<Self>) {
+        let mut letters = Vec::new();
+        loop {
+            self.post.take(&mut letters).await;
+            for letter in letters.drain(..) {
+                // As with a message from the network: one that nobody foresaw does not end the loop.
+                if catch_unwind(AssertUnwindSafe(|| self.open(letter))).is_err() {
+                    self.lines.tell_network(&NetEvent::HandlerPanicked);
+                }
+            }
+            // The sockets have their turn, however many letters come.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn open(&self, letter: Letter) {
+        match letter {
+            Letter::Arrived { flow, bytes } => self.arrived(&flow, &bytes),
+            Letter::Send { hop, bytes } => self.network.send(&hop, &bytes),
+            Letter::Closed(flow) => self.with_proxy(|proxy, now| proxy.flow_closed(now, &flow)),
+            Letter::Unreachable(hop) => self.with_proxy(|proxy, now| proxy.unreachable(now, &hop)),
+            Letter::News(news) => self.with_proxy(|proxy, now| proxy.hear(now, &news)),
+            Letter::Reconfiguration(anew) => self.reconfigure(&anew),
+            Letter::Stop => self.stopping.notify_one(),
+        }
+    }
+
+    fn hand_over(&self, place: usize, letter: Letter) {
+        if !self.post.hand_over(place, letter) {
+            self.lines.refused("an event loop has too much to do: a message for it is lost");
+        }
+    }
+
+    /// Waits until another loop says that the server stops.
+    pub(crate) async fn told_to_stop(&self) {
+        self.stopping.notified().await;
+    }
+
+    /// The way to the other event loops.
+    pub(crate) const fn post(&self) -> &Post {
+        &self.post
     }
 
     /// One thing handed to the proxy, and all that follows from it.
@@ -200,6 +233,7 @@ impl Server {
                 Output::Transmit { hop, bytes } => self.send_onward(&hop, &bytes),
                 Output::Ask { id, question } => self.answer(id, question),
                 Output::Event(event) => self.lines.tell(&event),
+                Output::Share(news) => self.post.tell(&Letter::News(news)),
                 Output::Timeout(at) => {
                     let at = on_the_grid(at);
                     if at < self.wake_at.replace(at) {
@@ -254,23 +288,20 @@ impl Server {
     fn send(&self, hop: &Hop, bytes: &[u8]) {
         trace("to", hop.transport(), hop.address(), bytes);
         self.last_sent.set(std::time::Instant::now());
-        self.network.send(hop, bytes);
+        match self.post.connection_elsewhere(&self.network, hop) {
+            None => self.network.send(hop, bytes),
+            Some(place) => self.hand_over(place, Letter::Send { hop: hop.clone(), bytes: bytes.into() }),
+        }
     }
 
     fn answer(&self, id: AskId, question: Question) {
         match question {
             Question::Credentials { user, realm } => {
-                let secret = self.secret_of(&user, &realm);
+                let secret = self.kept.secret_of(&user, &realm);
                 self.proxy.borrow_mut().credentials(self.clock.now(), id, secret);
             }
             Question::Store { aor, record } => {
-                let kept = {
-                    let mut bindings = self.bindings.borrow_mut();
-                    match &record {
-                        Some(record) => bindings.put(&aor, record),
-                        None => bindings.remove(&aor),
-                    }
-                };
+                let kept = self.kept.store(&aor, record.as_deref());
                 if let Err(error) = &kept {
                     self.lines.refused(&error.to_string());
                 }
@@ -294,16 +325,21 @@ impl Server {
         }
     }
 
-    fn secret_of(&self, name: &str, realm: &str) -> Option<UserSecret> {
-        self.refresh_users();
-        self.users.borrow().lookup(name, realm).map(secret)
-    }
-
-    fn refresh_users(&self) {
-        match self.users.borrow_mut().refresh(std::time::Instant::now()) {
-            Refreshed::Unchanged => {}
-            Refreshed::Reloaded(count) => log::info(format!("the users' file changed: it has {count} users")),
-            Refreshed::Failed(error) => log::error(format!("{error}; the users stay as they were")),
+    /// A message of this loop's, whichever loop received it.
+    fn arrived(&self, flow: &Flow, bytes: &[u8]) {
+        let renumbered = self.media.as_ref().and_then(|media| media.renumbered_back(bytes));
+        let bytes = renumbered.as_deref().unwrap_or(bytes);
+        if let Some(media) = self.media.as_ref().filter(|media| media.wants_second_attempt(bytes)) {
+            self.with_proxy(|proxy, now| proxy.receive_for_second_attempt(now, flow, bytes));
+            media.hears(flow, bytes);
+            return;
+        }
+        match self.media.as_ref().map_or(Inward::AsItIs, |media| media.incoming(flow, bytes)) {
+            Inward::AsItIs => self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes)),
+            Inward::Instead(translated) => {
+                self.with_proxy(|proxy, now| proxy.receive(now, flow, &translated))
+            }
+            Inward::Later => {}
         }
     }
 
@@ -362,15 +398,6 @@ fn trace(direction: &str, transport: Transport, address: SocketAddr, bytes: &[u8
     }
 }
 
-fn secret(user: &User) -> UserSecret {
-    let hash = |algorithm, bytes: Option<&[u8]>| bytes.and_then(|bytes| Ha1::from_bytes(algorithm, bytes));
-    UserSecret {
-        md5: hash(Algorithm::Md5, user.md5.as_ref().map(<[u8; 16]>::as_slice)),
-        sha256: hash(Algorithm::Sha256, user.sha256.as_ref().map(<[u8; 32]>::as_slice)),
-        sha512_256: hash(Algorithm::Sha512_256, user.sha512_256.as_ref().map(<[u8; 32]>::as_slice)),
-    }
-}
-
 fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
     match error {
         net::ResolveError::Unanswered => proxy::ResolveError::Unavailable,
@@ -381,27 +408,20 @@ fn resolve_error(error: net::ResolveError) -> proxy::ResolveError {
 impl Handler for Server {
     fn message(&self, flow: &Flow, bytes: &[u8]) {
         trace("from", flow.transport, flow.remote, bytes);
-        let renumbered = self.media.as_ref().and_then(|media| media.renumbered_back(bytes));
-        let bytes = renumbered.as_deref().unwrap_or(bytes);
-        if let Some(media) = self.media.as_ref().filter(|media| media.wants_second_attempt(bytes)) {
-            self.with_proxy(|proxy, now| proxy.receive_for_second_attempt(now, flow, bytes));
-            media.hears(flow, bytes);
-            return;
-        }
-        match self.media.as_ref().map_or(Inward::AsItIs, |media| media.incoming(flow, bytes)) {
-            Inward::AsItIs => self.with_proxy(|proxy, now| proxy.receive(now, flow, bytes)),
-            Inward::Instead(translated) => {
-                self.with_proxy(|proxy, now| proxy.receive(now, flow, &translated))
-            }
-            Inward::Later => {}
+        match self.post.owner_elsewhere(bytes) {
+            None => self.arrived(flow, bytes),
+            Some(owner) => self.hand_over(owner, Letter::Arrived { flow: *flow, bytes: bytes.into() }),
         }
     }
 
     fn closed(&self, flow: &Flow) {
+        self.post.tell(&Letter::Closed(*flow));
         self.with_proxy(|proxy, now| proxy.flow_closed(now, flow));
     }
 
     fn unreachable(&self, hop: &Hop) {
+        // Whoever sent there may be another loop; so it is with a datagram, whose error any socket of the port may get.
+        self.post.tell(&Letter::Unreachable(hop.clone()));
         self.with_proxy(|proxy, now| proxy.unreachable(now, hop));
     }
 
@@ -440,8 +460,6 @@ impl Handler for Server {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
     use super::*;
 
     #[test]

@@ -93,7 +93,7 @@ impl Server {
 
     /// How many contacts are registered.
     #[must_use]
-    pub const fn bindings(&self) -> usize {
+    pub fn bindings(&self) -> usize {
         self.proxy.bindings()
     }
 
@@ -104,6 +104,8 @@ impl Server {
                 Output::Transmit { hop, bytes } => said.push(Said::Send(hop, bytes)),
                 Output::Ask { id, question } => said.push(Said::Asks(id, question)),
                 Output::Event(event) => self.events.push(event),
+                // A proxy that is alone has nobody to share with.
+                Output::Share(_) => {}
                 Output::Timeout(at) => {
                     self.deadline = at;
                     return said;

@@ -44,6 +44,7 @@ pub mod header;
 pub mod message;
 pub mod method;
 pub mod slots;
+pub mod spread;
 pub mod status;
 pub mod text;
 pub mod time;

@@ -226,10 +226,16 @@ impl Users {
         self.users.values().map(Vec::len).sum()
     }
 
+    /// Whether [`Users::refresh`] would look at the file.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.looked) >= LOOK_EVERY
+    }
+
     /// Reads the file again if it changed. It is looked at once a second at most, so this may be called before
     /// every look-up.
     pub fn refresh(&mut self, now: Instant) -> Refreshed {
-        if now.saturating_duration_since(self.looked) < LOOK_EVERY {
+        if !self.is_due(now) {
             return Refreshed::Unchanged;
         }
         self.looked = now;

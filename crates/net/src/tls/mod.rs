@@ -113,9 +113,31 @@ impl TlsConfig {
     /// # Errors
     /// The first fault.
     pub fn check(&self) -> Result<(), TlsError> {
-        Acceptors::load(self)?;
-        Connector::load(&self.roots)?;
-        Ok(())
+        LoadedTls::load(self).map(drop)
+    }
+}
+
+/// Certificate and roots, read from their files.
+#[derive(Clone)]
+pub struct LoadedTls {
+    pub(crate) acceptors: Option<Acceptors>,
+    pub(crate) connector: Connector,
+}
+
+impl LoadedTls {
+    /// Reads every file. Makes the self-signed certificate if it is asked for and not there.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn load(config: &TlsConfig) -> Result<Self, TlsError> {
+        Ok(Self { acceptors: Acceptors::load(config)?, connector: Connector::load(&config.roots)? })
+    }
+}
+
+impl std::fmt::Debug for LoadedTls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key is nobody's business.
+        formatter.write_str("LoadedTls")
     }
 }
 

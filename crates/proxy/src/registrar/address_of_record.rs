@@ -4,16 +4,16 @@ use std::net::IpAddr;
 
 use sip::uri::{Host, Scheme, Uri};
 
+use crate::common::Common;
 use crate::config::{Config, Listener, Role};
 
 /// The names and addresses that mean this server.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnHosts {
+    common: Common,
     domains: Vec<Name>,
     aliases: Vec<Name>,
     listeners: Vec<Listener>,
-    /// Addresses of the machine that connections came in on, where a socket is bound to all of them.
-    addresses: Vec<IpAddr>,
     is_edge: bool,
 }
 
@@ -39,28 +39,23 @@ impl Name {
 }
 
 impl OwnHosts {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, common: &Common) -> Self {
         Self {
+            common: common.clone(),
             domains: config.domains.iter().map(|name| Name::new(name)).collect(),
             aliases: config.aliases.iter().map(|name| Name::new(name)).collect(),
             listeners: config.listeners.clone(),
-            addresses: Vec::new(),
             is_edge: matches!(config.role, Role::Edge { .. }),
         }
     }
 
     /// Learns an address of the machine, from a connection that came in on it.
-    pub(crate) fn learn(&mut self, address: IpAddr) {
+    pub(crate) fn learn(&self, address: IpAddr) {
         let address = address.to_canonical();
         let is_bound = self.listeners.iter().any(|listener| listener.bound.ip() == address);
-        if !is_bound && !address.is_unspecified() && !self.addresses.contains(&address) {
-            self.addresses.push(address);
+        if !is_bound && !address.is_unspecified() {
+            self.common.0.addresses.learn(address);
         }
-    }
-
-    /// Learns what another has learned.
-    pub(crate) fn learn_all_of(&mut self, other: &Self) {
-        self.addresses.clone_from(&other.addresses);
     }
 
     /// The domain of ours that `uri` belongs to, in lower case; `None` if it is not for us.
@@ -118,10 +113,10 @@ impl OwnHosts {
 
     fn is_listener(&self, host: Host<'_>) -> bool {
         let address = address_of(host).map(|address| address.to_canonical());
-        address.is_some_and(|address| self.addresses.contains(&address))
-            || self.listeners.iter().any(|listener| {
-                is_name_of(listener, host) || address.is_some_and(|address| listener.bound.ip() == address)
-            })
+        let is_bound = self.listeners.iter().any(|listener| {
+            is_name_of(listener, host) || address.is_some_and(|address| listener.bound.ip() == address)
+        });
+        is_bound || address.is_some_and(|address| self.common.0.addresses.contains(address))
     }
 }
 

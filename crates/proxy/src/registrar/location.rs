@@ -1,23 +1,65 @@
 //! The table of bindings: by address-of-record, by connection, by contact, and by the time they end.
+//!
+//! Every event loop looks into the same records. Only the loop that owns an address-of-record changes its record, and
+//! it alone keeps what else is known of it: the connections that the bindings are on, and when they end.
 
+use core::ops::Deref;
 use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sip::uri::Uri;
 use sip::{ConnectionId, Flow, Instant};
 
 use super::address_of_record::host_text;
 use super::binding::Binding;
+use crate::common::{Common, Pieces};
 
-/// All bindings.
+/// The bindings of all addresses-of-record.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    bindings: Pieces<Vec<u8>, Arc<[Binding]>>,
+    /// The addresses-of-record that have a binding of that contact.
+    by_contact: Pieces<Vec<u8>, Vec<Vec<u8>>>,
+    count: AtomicUsize,
+}
+
+/// All bindings, as one event loop sees them.
 #[derive(Debug)]
 pub(crate) struct Location {
     grace: Duration,
-    records: HashMap<Vec<u8>, Vec<Binding>>,
+    common: Common,
     by_connection: HashMap<ConnectionId, BTreeSet<Vec<u8>>>,
-    by_contact: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     deadlines: BTreeSet<(Instant, Vec<u8>)>,
-    count: usize,
+}
+
+/// The bindings of one address-of-record, as they were when they were asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Bindings(Option<Arc<[Binding]>>);
+
+impl Deref for Bindings {
+    type Target = [Binding];
+
+    fn deref(&self) -> &[Binding] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// A binding that was found by its contact.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Whose it is.
+    pub(crate) aor: Vec<u8>,
+    bindings: Arc<[Binding]>,
+    place: usize,
+}
+
+impl Found {
+    /// The binding.
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.bindings.get(self.place)
+    }
 }
 
 /// The bindings of one address-of-record that ended, and those that are left.
@@ -28,94 +70,108 @@ pub(crate) struct Ended {
 }
 
 impl Location {
-    /// An empty table; a binding outlives its connection by `grace`.
-    pub(crate) fn new(grace: Duration) -> Self {
-        Self {
-            grace,
-            records: HashMap::new(),
-            by_connection: HashMap::new(),
-            by_contact: HashMap::new(),
-            deadlines: BTreeSet::new(),
-            count: 0,
-        }
+    /// The table; a binding outlives its connection by `grace`.
+    pub(crate) fn new(grace: Duration, common: &Common) -> Self {
+        Self { grace, common: common.clone(), by_connection: HashMap::new(), deadlines: BTreeSet::new() }
     }
 
-    /// Another grace: when each binding ends is worked out anew.
+    fn records(&self) -> &Records {
+        &self.common.0.records
+    }
+
+    /// Another grace: when each binding ends that this loop owns is worked out anew.
     pub(crate) fn regrace(&mut self, grace: Duration) {
         if grace == self.grace {
             return;
         }
-        let records: Vec<Vec<u8>> = self.records.keys().cloned().collect();
-        let bindings: Vec<Vec<Binding>> = records.iter().map(|aor| self.remove(aor)).collect();
         self.grace = grace;
-        for (aor, bindings) in records.iter().zip(bindings) {
-            self.replace(aor, bindings);
+        // Every record that this loop owns has a first deadline.
+        for (_, aor) in core::mem::take(&mut self.deadlines) {
+            if let Some(first) = self.first_deadline(&self.get(&aor)) {
+                self.deadlines.insert((first, aor));
+            }
         }
     }
 
     /// How many bindings there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.count
+    pub(crate) fn len(&self) -> usize {
+        self.records().count.load(Ordering::Relaxed)
     }
 
     /// The bindings of `aor`, also those that cannot be reached at present.
-    pub(crate) fn get(&self, aor: &[u8]) -> &[Binding] {
-        self.records.get(aor).map_or(&[], Vec::as_slice)
+    pub(crate) fn get(&self, aor: &[u8]) -> Bindings {
+        Bindings(self.records().bindings.read(aor).get(aor).cloned())
     }
 
-    /// Puts `bindings` in the place of those that `aor` has.
+    /// Puts `bindings` in the place of those that `aor` has. To be called on the event loop that owns `aor`.
     pub(crate) fn replace(&mut self, aor: &[u8], bindings: Vec<Binding>) {
-        self.remove(aor);
-        if bindings.is_empty() {
-            return;
-        }
-        self.count += bindings.len();
+        let before = self.get(aor);
+        self.forget(aor, &before);
         for binding in &bindings {
             if binding.lost.is_none() && binding.flow.transport.is_reliable() {
                 self.by_connection.entry(binding.flow.connection).or_default().insert(aor.to_vec());
             }
-            if let Some(key) = contact_key(&binding.contact) {
-                let owners = self.by_contact.entry(key).or_default();
-                if !owners.iter().any(|owner| owner == aor) {
-                    owners.push(aor.to_vec());
+        }
+        if let Some(first) = self.first_deadline(&bindings) {
+            self.deadlines.insert((first, aor.to_vec()));
+        }
+        let records = self.records();
+        records.count.fetch_add(bindings.len(), Ordering::Relaxed);
+        // A contact that stays is found at every moment: first the new ones are added, then the old ones go.
+        for key in bindings.iter().filter_map(|binding| contact_key(&binding.contact)) {
+            let mut contacts = records.by_contact.write(&key);
+            let owners = contacts.entry(key).or_default();
+            if !owners.iter().any(|owner| owner == aor) {
+                owners.push(aor.to_vec());
+            }
+        }
+        let stays = |key: &[u8]| {
+            bindings.iter().any(|binding| contact_key(&binding.contact).is_some_and(|other| other == key))
+        };
+        let gone = before.iter().filter_map(|binding| contact_key(&binding.contact));
+        for key in gone.filter(|key| !stays(key)).collect::<Vec<_>>() {
+            let mut contacts = records.by_contact.write(&key);
+            if let Some(owners) = contacts.get_mut(&key) {
+                owners.retain(|owner| owner != aor);
+                if owners.is_empty() {
+                    contacts.remove(&key);
                 }
             }
         }
-        if let Some(first) = bindings.iter().map(|binding| binding.deadline(self.grace)).min() {
-            self.deadlines.insert((first, aor.to_vec()));
+        let mut records = records.bindings.write(aor);
+        if bindings.is_empty() {
+            records.remove(aor);
+        } else if let Some(record) = records.get_mut(aor) {
+            *record = bindings.into();
+        } else {
+            records.insert(aor.to_vec(), bindings.into());
         }
-        self.records.insert(aor.to_vec(), bindings);
     }
 
-    fn remove(&mut self, aor: &[u8]) -> Vec<Binding> {
-        let Some(bindings) = self.records.remove(aor) else { return Vec::new() };
-        self.count = self.count.saturating_sub(bindings.len());
-        for binding in &bindings {
+    /// Forgets what this loop keeps beside the record.
+    fn forget(&mut self, aor: &[u8], before: &[Binding]) {
+        self.records().count.fetch_sub(before.len(), Ordering::Relaxed);
+        for binding in before {
             if let Some(owners) = self.by_connection.get_mut(&binding.flow.connection) {
                 owners.remove(aor);
                 if owners.is_empty() {
                     self.by_connection.remove(&binding.flow.connection);
                 }
             }
-            if let Some(key) = contact_key(&binding.contact)
-                && let Some(owners) = self.by_contact.get_mut(&key)
-            {
-                owners.retain(|owner| owner != aor);
-                if owners.is_empty() {
-                    self.by_contact.remove(&key);
-                }
-            }
         }
-        if let Some(first) = bindings.iter().map(|binding| binding.deadline(self.grace)).min() {
+        if let Some(first) = self.first_deadline(before) {
             self.deadlines.remove(&(first, aor.to_vec()));
         }
-        bindings
+    }
+
+    fn first_deadline(&self, bindings: &[Binding]) -> Option<Instant> {
+        bindings.iter().map(|binding| binding.deadline(self.grace)).min()
     }
 
     /// Marks the bindings on a closed connection as lost. They end when the grace is over.
     pub(crate) fn flow_closed(&mut self, now: Instant, flow: &Flow) {
         for aor in self.by_connection.remove(&flow.connection).unwrap_or_default() {
-            let mut bindings = self.remove(&aor);
+            let mut bindings = self.get(&aor).to_vec();
             for binding in &mut bindings {
                 if binding.flow.connection == flow.connection && binding.flow.transport.is_reliable() {
                     binding.lost.get_or_insert(now);
@@ -125,7 +181,7 @@ impl Location {
         }
     }
 
-    /// When the next binding ends.
+    /// When the next binding ends that this loop owns.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
     }
@@ -137,29 +193,29 @@ impl Location {
             return None;
         }
         let aor = aor.clone();
-        let grace = self.grace;
         let (gone, left) =
-            self.remove(&aor).into_iter().partition(|binding: &Binding| binding.deadline(grace) <= now);
+            self.get(&aor).iter().cloned().partition(|binding: &Binding| binding.deadline(self.grace) <= now);
         self.replace(&aor, left);
         Some(Ended { aor, gone })
     }
 
     /// The binding whose contact is `uri`: one that can be reached now before one that cannot.
-    pub(crate) fn find_contact(&self, now: Instant, uri: &[u8]) -> Option<(&[u8], &Binding)> {
-        let owners = self.by_contact.get(&contact_key(uri)?)?;
-        let wanted = contact_key(uri);
-        let mut found: Option<(&[u8], &Binding)> = None;
+    pub(crate) fn find_contact(&self, now: Instant, uri: &[u8]) -> Option<Found> {
+        let wanted = contact_key(uri)?;
+        let owners = self.records().by_contact.read(&wanted).get(&wanted)?.clone();
+        let mut best: Option<(bool, Instant, Found)> = None;
         for owner in owners {
-            for binding in self.get(owner).iter().filter(|binding| contact_key(&binding.contact) == wanted) {
-                let better = found.is_none_or(|(_, other)| {
-                    (binding.is_reachable(now), binding.expires) > (other.is_reachable(now), other.expires)
-                });
-                if better {
-                    found = Some((owner.as_slice(), binding));
+            let Bindings(Some(bindings)) = self.get(&owner) else { continue };
+            for (place, binding) in bindings.iter().enumerate() {
+                let (reachable, expires) = (binding.is_reachable(now), binding.expires);
+                let better = best.as_ref().is_none_or(|best| (reachable, expires) > (best.0, best.1));
+                if better && contact_key(&binding.contact).as_ref() == Some(&wanted) {
+                    let found = Found { aor: owner.clone(), bindings: Arc::clone(&bindings), place };
+                    best = Some((reachable, expires, found));
                 }
             }
         }
-        found
+        best.map(|(_, _, found)| found)
     }
 }
 
@@ -186,17 +242,20 @@ mod tests {
 
     #[test]
     fn a_contact_is_found_by_its_uri_whatever_its_parameters() {
-        let mut location = Location::new(GRACE);
+        let common = Common::new(1, &mut sip::SeededEntropy::new(1));
+        let mut location = Location::new(GRACE, &common);
         location
             .replace(b"bob@example.com", vec![binding("sip:x1@abc.invalid;transport=ws", Transport::Ws, 4)]);
-        let (aor, found) = location.find_contact(Instant::ZERO, b"sip:x1@ABC.invalid").unwrap();
-        assert_eq!((aor, found.flow.connection), (&b"bob@example.com"[..], ConnectionId(4)));
+        let found = location.find_contact(Instant::ZERO, b"sip:x1@ABC.invalid").unwrap();
+        assert_eq!(found.aor, b"bob@example.com");
+        assert_eq!(found.binding().unwrap().flow.connection, ConnectionId(4));
         assert!(location.find_contact(Instant::ZERO, b"sip:x2@abc.invalid").is_none());
     }
 
     #[test]
     fn a_binding_outlives_its_connection_by_the_grace() {
-        let mut location = Location::new(GRACE);
+        let common = Common::new(1, &mut sip::SeededEntropy::new(1));
+        let mut location = Location::new(GRACE, &common);
         let websocket = binding("sip:x1@abc.invalid;transport=ws", Transport::Ws, 4);
         location.replace(b"bob@example.com", vec![websocket.clone()]);
         location.flow_closed(Instant::from_secs(10), &websocket.flow);
@@ -205,13 +264,15 @@ mod tests {
         assert!(location.expire(Instant::from_secs(39)).is_none());
         assert_eq!(location.expire(Instant::from_secs(40)).unwrap().gone.len(), 1);
         assert_eq!(location.len(), 0);
-        assert!(location.by_contact.is_empty() && location.by_connection.is_empty());
+        assert!(location.records().by_contact.is_empty() && location.records().bindings.is_empty());
+        assert!(location.by_connection.is_empty());
         assert!(location.deadlines.is_empty());
     }
 
     #[test]
     fn only_what_is_over_expires() {
-        let mut location = Location::new(GRACE);
+        let common = Common::new(1, &mut sip::SeededEntropy::new(1));
+        let mut location = Location::new(GRACE, &common);
         let early = binding("sip:a@192.0.2.1", Transport::Udp, 0);
         let mut late = binding("sip:b@192.0.2.1", Transport::Udp, 0);
         late.expires = Instant::from_secs(2000);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use sip::header::HeaderName;
 use sip::text::write_decimal;
-use sip::{Flow, Instant, Transport};
+use sip::{Flow, Instant};
 
 use super::address_of_record::key;
 use super::binding::{Binding, decode, encode};
@@ -15,6 +15,7 @@ use super::temporary_gruu;
 use crate::authorization::Sender;
 use crate::event::{Event, Unregistration};
 use crate::inbound::Job;
+use crate::news::{News, Told};
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
@@ -79,7 +80,7 @@ impl Proxy {
         // The hop may add Path if it is a peer; the client itself may not.
         let trusted = self.is_trusted_peer(&job.flow);
         let arrival = Arrival { request: &job.received, flow: job.flow, now, trusted };
-        let plan = match plan(&arrival, self.location.get(&aor), &self.config.registrar) {
+        let plan = match plan(&arrival, &self.location.get(&aor), &self.config.registrar) {
             Ok(plan) => plan,
             Err(refusal) => return self.refuse(now, &job, &refusal),
         };
@@ -115,6 +116,10 @@ impl Proxy {
             self.commit(now, &aor, plan);
             for contact in new {
                 self.join_ringing(now, &aor, &contact);
+                // The call may be on any event loop.
+                if self.config.forking.late && self.common.loops() > 1 {
+                    self.outbox.share(News(Told::Joined { aor: aor.clone(), contact }));
+                }
             }
         } else {
             self.outbox.event(Event::StoreFailed { aor: aor.clone() });
@@ -130,7 +135,7 @@ impl Proxy {
     fn mark_lost(&self, now: Instant, bindings: &mut [Binding]) {
         for binding in bindings {
             let flow = &binding.flow;
-            if flow.transport.is_reliable() && !self.connections.contains_key(&flow.connection) {
+            if flow.transport.is_reliable() && !self.common.0.connections.contains(flow.connection) {
                 binding.lost.get_or_insert(now);
             }
         }
@@ -143,26 +148,41 @@ impl Proxy {
         for binding in &plan.bindings {
             if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
                 if plan.direct {
-                    self.let_flow_speak_for(&binding.flow, aor);
+                    self.common.0.connections.let_speak(&binding.flow, aor);
                 }
-                self.follow(binding, aor);
+                self.follow(aor, &binding.contact, &binding.flow);
+                self.share_move(aor, binding);
             }
         }
         self.location.replace(aor, plan.bindings);
     }
 
+    /// A client that comes over another flow than before may have requests in progress on any event loop.
+    fn share_move(&mut self, aor: &[u8], binding: &Binding) {
+        let is_same = |before: &Binding| before.contact == binding.contact && before.flow == binding.flow;
+        if self.common.loops() > 1
+            && binding.flow.transport.is_websocket()
+            && !self.location.get(aor).iter().any(is_same)
+        {
+            let (aor, contact) = (aor.to_vec(), binding.contact.clone());
+            self.outbox.share(News(Told::Moved { aor, contact, flow: binding.flow }));
+        }
+    }
+
     /// Sends the responses to a client's pending requests to the flow that it is on now. To the same user, that is:
     /// whoever was called knows the caller's contact, and could register it too.
-    fn follow(&mut self, binding: &Binding, aor: &[u8]) {
-        if !binding.flow.transport.is_websocket() {
+    pub(crate) fn follow(&mut self, aor: &[u8], contact: &[u8], flow: &Flow) {
+        if !flow.transport.is_websocket() {
             return;
         }
         let is_its = |context: &ResponseContext| {
-            context.flow != binding.flow
-                && !self.connections.contains_key(&context.flow.connection)
-                && context.received.contacts().filter_map(Result::ok).any(|contact| {
-                    contact.address().is_some_and(|address| address.uri_bytes() == binding.contact)
-                })
+            context.flow != *flow
+                && !self.common.0.connections.contains(context.flow.connection)
+                && context
+                    .received
+                    .contacts()
+                    .filter_map(Result::ok)
+                    .any(|own| own.address().is_some_and(|address| address.uri_bytes() == contact))
                 && self.speaker(&context.received).is_some_and(|user| user == aor)
         };
         let its: Vec<ContextId> = self
@@ -173,9 +193,9 @@ impl Proxy {
             .collect();
         for id in its {
             let Some(context) = self.contexts.get_mut(id.0) else { continue };
-            context.flow = binding.flow;
+            context.flow = *flow;
             context.abandoned = None;
-            self.transactions.redirect_responses(context.server, sip::Hop::Flow(binding.flow));
+            self.transactions.redirect_responses(context.server, sip::Hop::Flow(*flow));
         }
     }
 
@@ -245,9 +265,8 @@ impl Proxy {
     /// The contacts that a temporary GRUU leads to: those of its instance, if it still is of their registration.
     pub(crate) fn temporary_targets(&self, now: Instant, user: &[u8]) -> Vec<Target> {
         let Some(meant) = temporary_gruu::read(&self.key, user) else { return Vec::new() };
-        let mut bindings: Vec<&Binding> = self
-            .location
-            .get(&meant.aor)
+        let bindings = self.location.get(&meant.aor);
+        let mut bindings: Vec<&Binding> = bindings
             .iter()
             .filter(|binding| {
                 binding.instance.as_deref() == Some(&meant.instance)
@@ -289,7 +308,7 @@ impl Proxy {
 
     fn store_remainder(&mut self, aor: Vec<u8>) {
         let left = self.location.get(&aor);
-        let record = (!left.is_empty()).then(|| encode(left));
+        let record = (!left.is_empty()).then(|| encode(&left));
         let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
         self.waiting.insert(id, Waiting::Remainder { aor });
     }
@@ -328,28 +347,10 @@ impl Proxy {
         Refusal::new(503, why).header(HeaderName::RetryAfter, value)
     }
 
-    /// Lets a connection speak for a user without being asked again. A datagram's source can be forged.
-    pub(crate) fn let_flow_speak_for(&mut self, flow: &Flow, aor: &[u8]) {
-        /// How many users one connection may carry.
-        const USERS: usize = 64;
-        if let Some(connection) = self.connections.get_mut(&flow.connection)
-            && flow.transport.is_reliable()
-            && connection.flow == *flow
-            && connection.users.len() < USERS
-            && !connection.users.iter().any(|user| user == aor)
-        {
-            connection.users.push(aor.to_vec());
-        }
-    }
-
     /// Whether a user authenticated on this connection, and is still registered over it: who has signed out, was
     /// removed or has another password by now proves anew who it is.
     pub(crate) fn flow_speaks_for(&self, flow: &Flow, aor: &[u8]) -> bool {
-        flow.transport != Transport::Udp
-            && self
-                .connections
-                .get(&flow.connection)
-                .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
+        self.common.0.connections.speaks(flow, aor)
             && self.location.get(aor).iter().any(|binding| {
                 binding.flow.connection == flow.connection
                     && binding.flow.transport == flow.transport

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use proxy::{Config, Event, Listener, Output, Proxy, Question, StoreError, UserSecret};
+use proxy::{Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, UserSecret};
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 
@@ -24,6 +24,8 @@ pub struct House {
     pub any_host: bool,
     pub sent: Vec<(Hop, Message)>,
     pub events: Vec<Event>,
+    /// What the proxies of other event loops are to hear.
+    pub shared: Vec<News>,
     pub next_timeout: Instant,
     seed: u64,
 }
@@ -57,9 +59,18 @@ pub fn house(config: Config) -> House {
 
 impl House {
     pub fn with_seed(config: Config, seed: u64) -> Self {
+        Self::of(Proxy::new(config, SECRET, Box::new(SeededEntropy::new(seed))), seed)
+    }
+
+    /// One event loop of a server that has several.
+    pub fn among(config: Config, seed: u64, common: &Common) -> Self {
+        Self::of(Proxy::among(config, SECRET, Box::new(SeededEntropy::new(seed)), common), seed)
+    }
+
+    fn of(proxy: Proxy, seed: u64) -> Self {
         let users = [("alice", "secret-a"), ("bob", "secret-b"), ("carol", "secret-c")];
         let mut house = Self {
-            proxy: Proxy::new(config, SECRET, Box::new(SeededEntropy::new(seed))),
+            proxy,
             now: START,
             users: users.map(|(user, password)| (user.to_owned(), password.to_owned())).into(),
             hosts: HashMap::new(),
@@ -68,6 +79,7 @@ impl House {
             any_host: false,
             sent: Vec::new(),
             events: Vec::new(),
+            shared: Vec::new(),
             next_timeout: Instant::NEVER,
             seed,
         };
@@ -148,6 +160,7 @@ impl House {
                     }
                 },
                 Output::Event(event) => self.events.push(event),
+                Output::Share(news) => self.shared.push(news),
                 Output::Timeout(at) => {
                     self.next_timeout = at;
                     return;

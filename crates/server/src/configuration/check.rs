@@ -24,6 +24,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
     let configuration = Configuration {
         file: None,
+        loops: file.number("", "loops", 0..net::MOST_LOOPS + 1).unwrap_or(1),
         listeners: listeners(file),
         tls: tls(file, folder, &data, advertise.as_deref()),
         web: web(file),
@@ -35,6 +36,13 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         data,
         advertise,
     };
+    let last_port = usize::from(configuration.media.port) + configuration.loops() - 1;
+    if let (Some(place), true) = (file.place("media", "port"), last_port > usize::from(u16::MAX)) {
+        file.report(
+            place,
+            format!("{} event loops need as many ports from this one on", configuration.loops()),
+        );
+    }
     if file.is_wrong() {
         let file = std::mem::replace(file, File::parse(""));
         return Err(file.problems());
@@ -517,6 +525,23 @@ mod tests {
         assert!(problems("[media]\nanchor = \"sometimes\"")[0].contains("never, phones and always"));
         assert!(problems("[media]\nanchor = \"always\"")[0].contains("needs rtpengine"));
         assert!(problems("[media]\ngateway = false\nanchor = \"phones\"")[0].contains("switched off"));
+    }
+
+    #[test]
+    fn a_server_with_one_written_port_for_browsers_has_one_loop_unless_their_number_is_written() {
+        let loops = |text: &str| check(text, Path::new("")).unwrap().loops();
+        assert_eq!(loops(""), 1);
+        assert_eq!(loops("loops = 3"), 3);
+        assert_eq!(loops("loops = 0\n[media]\nport = 40000"), 1);
+        assert_eq!(loops("loops = 3\n[media]\nport = 40000"), 3);
+        assert_eq!(loops("loops = 0\n[media]\nports = \"20000-20099\""), 1);
+        let cores = loops("loops = 0\n[media]\ngateway = false");
+        assert_eq!(loops("loops = 0\n[media]\nport = 40000\nrtpengine = [\"udp:10.0.0.5:2223\"]"), cores);
+        assert_eq!(problems("loops = 129"), ["1:9: loops is a whole number from 0 to 128"]);
+        assert_eq!(
+            problems("loops = 4\n[media]\nport = 65533"),
+            ["3:8: 4 event loops need as many ports from this one on"]
+        );
     }
 
     #[test]

@@ -50,6 +50,13 @@ const TABLE: [Section; 13] = [
                 Default("\"sipweb-data\""),
                 "Where users, registrations and the server's key are kept. Relative to this file's folder.",
             ),
+            key(
+                "loops",
+                Default("1"),
+                "How many event loops the server runs, a thread each. 0 is as many as it may use cores; but one, if media.port\n\
+                 is written, since every loop needs a port for browsers of its own, and fewer, if media.ports has less than\n\
+                 1000 for each.",
+            ),
         ],
     },
     Section {
@@ -252,7 +259,8 @@ const TABLE: [Section; 13] = [
             key(
                 "port",
                 Default("0"),
-                "The port for all browsers, UDP and TCP; open both in the firewall. 0 is any free one.",
+                "The port for all browsers, UDP and TCP; open both in the firewall. 0 is any free one. A server of several\n\
+                 event loops (loops) takes the ports that follow, too, one for each loop.",
             ),
             key(
                 "browser_udp",

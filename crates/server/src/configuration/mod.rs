@@ -23,6 +23,9 @@ use crate::media_joining::{Anchor, Sdes};
 pub(crate) use error::ConfigurationError;
 pub(crate) use keys::example;
 
+/// The fewest ports for phones that a loop has, unless the configuration says how many loops there are.
+const PORTS_OF_A_LOOP: usize = 1000;
+
 /// A configuration that has been checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
@@ -30,6 +33,8 @@ pub(crate) struct Configuration {
     pub(crate) file: Option<PathBuf>,
     /// The data directory.
     pub(crate) data: PathBuf,
+    /// How many event loops there are; 0: as many as the process may use cores.
+    pub(crate) loops: usize,
     /// The sockets to listen on.
     pub(crate) listeners: Vec<ListenerConfig>,
     /// The host that others are told instead of the listeners' addresses.
@@ -99,6 +104,13 @@ pub(crate) struct MediaNode {
     pub(crate) weight: u32,
 }
 
+impl Media {
+    /// Whether the gateway of this process joins, which has ports for it.
+    pub(crate) const fn takes_ports(&self) -> bool {
+        self.gateway && self.rtpengine.is_empty()
+    }
+}
+
 impl Default for Media {
     fn default() -> Self {
         Self {
@@ -128,6 +140,25 @@ pub(crate) enum Origins {
 }
 
 impl Configuration {
+    /// How many event loops the server has.
+    ///
+    /// Each has ports of its own for media. Where somebody has opened one port for browsers, or few for phones, there
+    /// are not as many as cores unless the configuration says the number.
+    pub(crate) fn loops(&self) -> usize {
+        // Elsewhere the system does not spread what comes among the sockets of one port.
+        let spreads = cfg!(target_os = "linux");
+        let cores = || {
+            if spreads { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { 1 }
+        };
+        let loops = match (self.loops, self.media.takes_ports()) {
+            (0, true) if self.media.port != 0 => 1,
+            (0, true) => cores().min(self.media.ports.len() / PORTS_OF_A_LOOP),
+            (0, false) => cores(),
+            (loops, _) => loops,
+        };
+        loops.clamp(1, net::MOST_LOOPS)
+    }
+
     /// Reads and checks the file at `path`. Relative paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigurationError> {
         let text = std::fs::read_to_string(path)

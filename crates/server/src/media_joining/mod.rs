@@ -162,7 +162,9 @@ impl MediaJoining {
         records: Option<CallRecords>,
     ) -> Result<Rc<Self>, Failure> {
         if place.fleet.is_empty() {
-            telling::tell_place(place);
+            if place.is_told {
+                telling::tell_place(place);
+            }
             let (gateway, bound) = BuiltIn::open(place, &clock)?;
             let joining = Self::with(Joiner::BuiltIn(gateway), place, clock, records);
             if let Joiner::BuiltIn(gateway) = &joining.joiner {

@@ -33,6 +33,8 @@ pub(crate) struct MediaPlace {
     /// The rtpengine nodes that join instead; none, and this process does.
     pub(crate) fleet: Vec<MediaNode>,
     advertise: Vec<IpAddr>,
+    /// Whether the log is told of it: not by every event loop.
+    pub(crate) is_told: bool,
 }
 
 impl MediaPlace {
@@ -68,7 +70,27 @@ impl MediaPlace {
             transports: transports.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect(),
             fleet: media.rtpengine.clone(),
             advertise: media.advertise.clone(),
+            is_told: true,
         }
+    }
+
+    /// The part of one of several event loops, counted from 0: a port for browsers of its own, and its share of those
+    /// for phones.
+    pub(crate) fn part(mut self, place: usize, loops: usize) -> Self {
+        let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        for address in self.browser.iter_mut().filter(|address| address.port() != 0) {
+            address.set_port(address.port().saturating_add(number(place)));
+        }
+        let (first, last) = (usize::from(*self.ports.start()), usize::from(*self.ports.end()));
+        // Pairs of RTP and RTCP stay together: an even number of ports for each.
+        let each = (last + 1).saturating_sub(first) / loops / 2 * 2;
+        let begin = first + place * each;
+        let end = if place + 1 == loops { last } else { begin + each - 1 };
+        if each > 0 {
+            self.ports = number(begin)..=number(end);
+        }
+        self.is_told = place == 0;
+        self
     }
 
     /// The address that everybody is told, if it is one of a private network (RFC 1918) that nobody wrote down: from
@@ -107,4 +129,22 @@ fn outward_address(any: IpAddr) -> Option<IpAddr> {
     socket.connect((far, 9)).ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_unspecified() && !address.is_loopback()).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_loops_share_the_ports_and_no_port_is_of_two() {
+        let media = Media { port: 40_000, ports: 20_000..=20_099, ..Media::default() };
+        let place = MediaPlace::of(&media, &[]);
+        let parts: Vec<MediaPlace> = (0..3).map(|number| place.clone().part(number, 3)).collect();
+        let ranges: Vec<_> = parts.iter().map(|part| part.ports.clone()).collect();
+        assert_eq!(ranges, [20_000..=20_031, 20_032..=20_063, 20_064..=20_099]);
+        for (part, port) in parts.iter().zip([40_000, 40_001, 40_002]) {
+            assert!(part.browser.iter().all(|address| address.port() == port));
+        }
+        assert_eq!(place.clone().part(0, 1).ports, media.ports);
+    }
 }

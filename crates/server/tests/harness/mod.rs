@@ -54,11 +54,20 @@ impl Server {
 
     /// The same, with `more` at the end of its configuration.
     pub(crate) fn start_with(more: &str) -> Self {
+        Self::start_configured("", more)
+    }
+
+    /// The same, with so many event loops.
+    pub(crate) fn start_with_loops(loops: usize, more: &str) -> Self {
+        Self::start_configured(&format!("loops = {loops}\n"), more)
+    }
+
+    fn start_configured(top: &str, more: &str) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().to_owned();
         let any = "\"127.0.0.1:0\"";
         let configuration = format!(
-            "domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {any}\ntcp = {any}\ntls = {any}\nhttp = {any}\n\
+            "domain = \"example.com\"\ndata = \"data\"\n{top}[listen]\nudp = {any}\ntcp = {any}\ntls = {any}\nhttp = {any}\n\
              https = {any}\n{more}\n"
         );
         fs::write(folder.join("sipweb.toml"), configuration).unwrap();

@@ -1,0 +1,171 @@
+//! What the proxies of one server have in common, where it runs several event loops with one each.
+//!
+//! A call stays with one loop: its transactions, timers and order of messages are nobody else's. What every loop must
+//! see is here: where users are, which connections are open and for whom they speak, and whatever is bounded or
+//! remembered for the server as a whole. Everything is in pieces with a lock each, which is held for one look-up.
+
+use core::hash::{BuildHasher, Hash};
+use std::collections::HashMap;
+use std::hash::RandomState;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use sip::Entropy;
+
+use crate::authentication::Replays;
+use crate::connections::Connections;
+use crate::failures::Failures;
+use crate::next_hop::Avoided;
+use crate::ownership::Ownership;
+use crate::registrar::location::Records;
+use crate::scanners::Scanners;
+use crate::sources::Sources;
+
+/// What the proxies of one server have in common. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Common(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    /// Names this run of the process in flow tokens.
+    pub(crate) boot: [u8; 8],
+    pub(crate) ownership: Ownership,
+    pub(crate) connections: Connections,
+    pub(crate) records: Records,
+    pub(crate) sources: Sources,
+    pub(crate) failures: Failures,
+    pub(crate) scanners: Scanners,
+    pub(crate) avoided: Avoided,
+    pub(crate) replays: Replays,
+    pub(crate) addresses: Addresses,
+}
+
+impl Common {
+    /// For a server of so many event loops, one at least.
+    #[must_use]
+    pub fn new(loops: usize, entropy: &mut dyn Entropy) -> Self {
+        let mut boot = [0; 8];
+        entropy.fill(&mut boot);
+        Self(Arc::new(Parts {
+            boot,
+            ownership: Ownership::new(loops),
+            connections: Connections::default(),
+            records: Records::default(),
+            sources: Sources::default(),
+            failures: Failures::default(),
+            scanners: Scanners::default(),
+            avoided: Avoided::default(),
+            replays: Replays::default(),
+            addresses: Addresses::default(),
+        }))
+    }
+
+    /// How many event loops there are.
+    #[must_use]
+    pub fn loops(&self) -> usize {
+        self.0.ownership.loops()
+    }
+
+    /// The event loop that a message belongs to, counted from 0: the messages of one call, and those by which one user
+    /// registers, all belong to the same. What cannot be read belongs to the first one.
+    #[must_use]
+    pub fn owner_of_message(&self, message: &[u8]) -> usize {
+        self.0.ownership.of_message(message)
+    }
+
+    /// The event loop that keeps the bindings of an address-of-record, as [`Question::Store`](crate::Question::Store)
+    /// names it.
+    #[must_use]
+    pub fn owner_of_record(&self, aor: &[u8]) -> usize {
+        self.0.ownership.of_record(aor)
+    }
+}
+
+impl core::fmt::Debug for Common {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Common").field("loops", &self.loops()).finish_non_exhaustive()
+    }
+}
+
+/// A map in pieces with a lock each, so that those who look up do not wait for each other.
+pub(crate) struct Pieces<K, V> {
+    random: RandomState,
+    pieces: [RwLock<HashMap<K, V>>; PIECES],
+}
+
+const PIECES: usize = 64;
+
+impl<K, V> Default for Pieces<K, V> {
+    fn default() -> Self {
+        Self { random: RandomState::new(), pieces: core::array::from_fn(|_| RwLock::default()) }
+    }
+}
+
+impl<K: Hash + Eq, V> Pieces<K, V> {
+    fn piece<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
+        let place = usize::try_from(self.random.hash_one(key) % PIECES as u64).unwrap_or(0);
+        // There are as many pieces as places; the first stands for one that cannot be.
+        let [first, ..] = &self.pieces;
+        self.pieces.get(place).unwrap_or(first)
+    }
+
+    /// The piece of `key`, to look into. A panic of another loop leaves no piece half changed that would matter more
+    /// than the server going on.
+    pub(crate) fn read<Q: Hash + ?Sized>(&self, key: &Q) -> RwLockReadGuard<'_, HashMap<K, V>> {
+        self.piece(key).read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The piece of `key`, to change it.
+    pub(crate) fn write<Q: Hash + ?Sized>(&self, key: &Q) -> RwLockWriteGuard<'_, HashMap<K, V>> {
+        self.piece(key).write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Leaves only the entries that `stays` is true for.
+    pub(crate) fn retain(&self, mut stays: impl FnMut(&K, &mut V) -> bool) {
+        for piece in &self.pieces {
+            piece.write().unwrap_or_else(PoisonError::into_inner).retain(&mut stays);
+        }
+    }
+
+    /// Whether there is no entry.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K, V> core::fmt::Debug for Pieces<K, V> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Pieces")
+    }
+}
+
+/// Addresses of the machine that connections came in on, where a socket is bound to all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    count: AtomicUsize,
+    list: RwLock<Vec<IpAddr>>,
+}
+
+impl Addresses {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        // Most servers learn none.
+        self.count.load(Ordering::Relaxed) != 0
+            && self.list.read().unwrap_or_else(PoisonError::into_inner).contains(&address)
+    }
+
+    pub(crate) fn learn(&self, address: IpAddr) {
+        if self.contains(address) {
+            return;
+        }
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        if !list.contains(&address) {
+            list.push(address);
+            self.count.store(list.len(), Ordering::Relaxed);
+        }
+    }
+}

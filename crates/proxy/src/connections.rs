@@ -1,0 +1,73 @@
+//! The connections that are open, whichever event loop has them, and the users who authenticated on each.
+
+use sip::{ConnectionId, Flow};
+
+use crate::common::Pieces;
+
+/// How many users one connection may carry.
+const USERS: usize = 64;
+
+/// The open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Connections(Pieces<ConnectionId, Connection>);
+
+/// An open connection.
+#[derive(Debug)]
+struct Connection {
+    flow: Flow,
+    /// The users who authenticated on it.
+    users: Vec<Vec<u8>>,
+}
+
+impl Connections {
+    /// Whether the connection is open.
+    pub(crate) fn contains(&self, id: ConnectionId) -> bool {
+        self.0.read(&id).contains_key(&id)
+    }
+
+    /// Takes a connection down; whether it is new.
+    pub(crate) fn learn(&self, flow: &Flow) -> bool {
+        let id = flow.connection;
+        if self.contains(id) {
+            return false;
+        }
+        self.0.write(&id).entry(id).or_insert_with(|| Connection { flow: *flow, users: Vec::new() });
+        true
+    }
+
+    /// Forgets a connection that is closed.
+    pub(crate) fn remove(&self, id: ConnectionId) {
+        if self.contains(id) {
+            self.0.write(&id).remove(&id);
+        }
+    }
+
+    /// Lets a connection speak for a user. A datagram's source can be forged.
+    pub(crate) fn let_speak(&self, flow: &Flow, aor: &[u8]) {
+        if !flow.transport.is_reliable() || self.speaks(flow, aor) {
+            return;
+        }
+        if let Some(connection) = self.0.write(&flow.connection).get_mut(&flow.connection)
+            && connection.flow == *flow
+            && connection.users.len() < USERS
+            && !connection.users.iter().any(|user| user == aor)
+        {
+            connection.users.push(aor.to_vec());
+        }
+    }
+
+    /// Whether a user authenticated on this connection.
+    pub(crate) fn speaks(&self, flow: &Flow, aor: &[u8]) -> bool {
+        flow.transport.is_reliable()
+            && self
+                .0
+                .read(&flow.connection)
+                .get(&flow.connection)
+                .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
+    }
+
+    /// How many connections are known.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

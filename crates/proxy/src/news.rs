@@ -1,0 +1,40 @@
+//! What the proxy of one event loop tells those of the others.
+
+use sip::{Flow, Instant};
+
+use crate::proxy::Proxy;
+
+/// Something that all proxies of a server must hear.
+#[derive(Clone, Debug)]
+pub struct News(pub(crate) Told);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// A client is on another flow than before.
+    Moved {
+        /// Its user.
+        aor: Vec<u8>,
+        /// Its contact.
+        contact: Vec<u8>,
+        /// The flow that it is on now.
+        flow: Flow,
+    },
+    /// A user has a new contact, which joins the calls that ring there.
+    Joined {
+        /// Its user.
+        aor: Vec<u8>,
+        /// The contact.
+        contact: Vec<u8>,
+    },
+}
+
+impl Proxy {
+    /// Hears what another proxy of the same server shares.
+    pub fn hear(&mut self, now: Instant, news: &News) {
+        self.now = now;
+        match &news.0 {
+            Told::Moved { aor, contact, flow } => self.follow(aor, contact, flow),
+            Told::Joined { aor, contact } => self.join_ringing(now, aor, contact),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One event loop of the server: made of its part, run on its thread, stopped with the others.
+//!
+//! ```text
+//!  run::open                   the main thread                a thread for each further loop
+//!  binds, reads, divides  -->  Part::start -> Running         Part::start -> Running
+//!                              signals, files                 waits for Letter::Stop
+//!                              Running::stop                  Running::stop, Post::end
+//! ```
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use net::{Bound, Network};
+use proxy::Proxy;
+use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, LocalSet};
+
+use crate::Failure;
+use crate::clock::Clock;
+use crate::configuration::Configuration;
+use crate::kept::Kept;
+use crate::log;
+use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason};
+use crate::post::Post;
+use crate::randomness::SystemEntropy;
+use crate::server::{Parts, Server};
+use crate::web_page::WebPage;
+
+/// How long requests in progress may take to end once the server was told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
+
+/// What one event loop is made of, before it is on its thread.
+pub(crate) struct Part {
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) clock: Clock,
+    pub(crate) secret: [u8; 32],
+    pub(crate) bound: Bound,
+    pub(crate) post: Post,
+    /// The stored bindings that this loop owns.
+    pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) kept: Arc<Kept>,
+}
+
+/// An event loop that serves.
+pub(crate) struct Running {
+    pub(crate) server: Rc<Server>,
+    pub(crate) network: Network,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What runs one event loop.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start the event loop: {error}")))
+}
+
+/// Starts the other event loops, a thread each, and waits until all serve.
+pub(crate) fn start_beside(parts: Vec<Part>) -> Result<(), Failure> {
+    let (started, outcomes) = mpsc::channel();
+    let others = parts.len();
+    for part in parts {
+        let started = started.clone();
+        std::thread::Builder::new()
+            .name(format!("loop {}", part.post.place()))
+            .spawn(move || {
+                let _watch = Watch;
+                if let Err(failure) = run(part, &started) {
+                    let _ = started.send(Err(failure));
+                }
+            })
+            .map_err(|error| Failure::Failed(format!("cannot start an event loop: {error}")))?;
+    }
+    // Each says once how it went.
+    outcomes.into_iter().take(others).collect()
+}
+
+/// Runs one until the server stops.
+fn run(part: Part, started: &mpsc::Sender<Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    LocalSet::new().block_on(&runtime, async {
+        let post = part.post.clone();
+        let running = part.start()?;
+        let _ = started.send(Ok(()));
+        running.server.told_to_stop().await;
+        running.stop().await;
+        post.end();
+        Ok(())
+    })
+}
+
+/// A server that has lost a loop answers half of its calls: then it is better gone, and started again.
+struct Watch;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            log::error("an event loop met a fault of the server: the server ends");
+            std::process::exit(1);
+        }
+    }
+}
+
+impl Part {
+    /// Begins to serve. To be called on the loop's thread, inside of its `LocalSet`.
+    pub(crate) fn start(self) -> Result<Running, Failure> {
+        let Self { configuration, clock, secret, bound, post, records, kept } = self;
+        let network = bound.start().map_err(Failure::from_error)?;
+        let mut config = configuration.proxy.clone();
+        config.listeners = network
+            .listeners()
+            .iter()
+            .map(|listener| proxy::config::Listener {
+                advertised_host: configuration.advertise.clone(),
+                ..proxy::config::Listener::new(listener.protocol.transport(), listener.address)
+            })
+            .collect();
+        let domain = config.domains.first().cloned().unwrap_or_default();
+        let mut proxy = Proxy::among(config, secret, Box::new(SystemEntropy), post.common());
+        proxy.restore(clock.now(), records);
+        let media = match configuration.media.gateway {
+            true => {
+                let place = MediaPlace::of(&configuration.media, &configuration.listeners)
+                    .part(post.place(), post.loops());
+                let records = configuration.calls.clone().map(CallRecords::open).transpose()?;
+                Some(MediaJoining::open(&place, clock, records)?)
+            }
+            false => None,
+        };
+        let server = Server::new(Parts {
+            clock,
+            proxy,
+            network: network.clone(),
+            kept,
+            post,
+            media,
+            page: WebPage::new(configuration.web.page, &domain),
+            origins: configuration.web.origins.clone(),
+        });
+        let mut tasks = vec![
+            tokio::task::spawn_local(Rc::clone(&server).keep_time()),
+            tokio::task::spawn_local(Rc::clone(&server).speak_for_media()),
+            tokio::task::spawn_local(Rc::clone(&server).read_letters()),
+        ];
+        if let Some(media) = server.media() {
+            tasks.push(tokio::task::spawn_local(media.keep_time()));
+        }
+        tasks.push(tokio::task::spawn_local({
+            let (network, server) = (network.clone(), Rc::clone(&server));
+            async move { network.run(server).await }
+        }));
+        Ok(Running { server, network, tasks })
+    }
+}
+
+impl Running {
+    /// Ends in good order: calls that are joined here are hung up, requests in progress may end on every loop,
+    /// connections are told.
+    pub(crate) async fn stop(&self) {
+        self.server.hang_up_joined_calls(&Reason::stopping());
+        let _ = tokio::time::timeout(LAST_REQUESTS, self.until_quiet()).await;
+        self.network.drain().await;
+    }
+
+    async fn until_quiet(&self) {
+        while !self.server.post().all_quiet(self.server.is_quiet()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
