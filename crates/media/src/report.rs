@@ -124,7 +124,7 @@ pub struct VideoFigures {
 }
 
 /// What happened in a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallReport {
     /// How long media was joined: from the first answer on.
     pub duration: Duration,

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use media::{
-    BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures, Traffic,
+    BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures,
+    Traffic, VideoFigures,
 };
 use serde::Serialize;
 use sip::Instant;
@@ -44,6 +45,8 @@ pub(super) struct Record<'a> {
     cause: Option<Told<'a>>,
     browser: Option<BrowserSide>,
     phone: Option<PhoneSide>,
+    /// Its pictures, if it had any at the end.
+    pictures: Option<Pictures<'a>>,
     /// The two of an anchored call, in which there is neither `browser` nor `phone`.
     caller: Option<PhoneSide>,
     callee: Option<PhoneSide>,
@@ -76,6 +79,16 @@ struct PhoneSide {
     srtp: bool,
     #[serde(flatten)]
     figures: Side,
+}
+
+#[derive(Serialize)]
+struct Pictures<'a> {
+    codec: Option<&'a str>,
+    browser: Side,
+    phone: PhoneSide,
+    /// How often each was asked for a whole picture.
+    asked_of_browser: u64,
+    asked_of_phone: u64,
 }
 
 #[derive(Serialize)]
@@ -149,6 +162,7 @@ impl<'a> Record<'a> {
             cause: cause.map(|(code, sentence)| Told { code, sentence }),
             browser: joined.map(|report| BrowserSide::of(&report.browser)),
             phone: joined.map(|report| PhoneSide::of(&report.phone)),
+            pictures: joined.and_then(|report| report.video.as_ref()).map(Pictures::of),
             caller: anchored.and_then(|report| report.caller.as_ref()).map(PhoneSide::of),
             callee: anchored.map(|report| PhoneSide::of(&report.phone)),
         }
@@ -201,6 +215,20 @@ impl PhoneSide {
                 figures.rtcp_heard,
                 figures.dropped,
             ),
+        }
+    }
+}
+
+impl<'a> Pictures<'a> {
+    fn of(figures: &'a VideoFigures) -> Self {
+        let browser = &figures.browser;
+        Self {
+            codec: figures.codec,
+            // When RTCP came and what was dropped is counted for the whole leg, with the sound.
+            browser: Side::of(&browser.received, browser.sent, browser.remote, None, 0),
+            phone: PhoneSide::of(&figures.phone),
+            asked_of_browser: figures.asked_of_browser,
+            asked_of_phone: figures.asked_of_phone,
         }
     }
 }
@@ -285,6 +313,23 @@ mod tests {
         );
         assert_eq!((&line["status"], &line["answer"]), (&488.into(), &serde_json::Value::Null));
         assert_eq!(line["cause"]["code"], "SDP-NO-COMMON-CODEC");
+    }
+
+    #[test]
+    fn the_pictures_of_a_call_are_told_beside_its_sound() {
+        let mut report = CallReport { codec: Some("PCMU"), ..CallReport::default() };
+        let mut video = VideoFigures { codec: Some("VP8"), asked_of_browser: 3, ..VideoFigures::default() };
+        video.browser.received.traffic.packets = 700;
+        video.phone.sent.packets = 699;
+        report.video = Some(video);
+        let dialog = dialog(INVITE);
+        let record = Record::of(Instant::from_secs(1_700_000_005), &dialog, Some(&report), None);
+        let line = serde_json::to_value(record).unwrap();
+        let pictures = &line["pictures"];
+        assert_eq!((&line["codec"], &pictures["codec"]), (&"PCMU".into(), &"VP8".into()));
+        assert_eq!(pictures["browser"]["packets_in"], 700);
+        assert_eq!(pictures["phone"]["packets_out"], 699);
+        assert_eq!(pictures["asked_of_browser"], 3);
     }
 
     #[test]
