@@ -139,6 +139,7 @@ async function picture(name, state, size, viewport) {
     await page.evaluateOnNewDocument(prepare, { language, kept: state.empty ? undefined : stored(), refused: state.refused, insecure: state.insecure });
     await page.goto(server.url + (state.query ?? '') + (state.signedIn ? '#alice:secret' : ''));
     await page.evaluate(() => window.ready);
+    if (state.signedIn) await page.waitForFunction(() => phone.line.state === 'registered');
     await state.run?.(page);
     await new Promise((resolve) => setTimeout(resolve, 350));
     await page.screenshot({ path: join(OUT, `${name}-${size}-${look}-${language}.png`) });
