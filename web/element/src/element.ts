@@ -203,9 +203,11 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   #newAgent(settle: (connected: boolean) => void): Agent {
     const user = this.#secret.user ?? 'anonymous';
+    // A name, or a SIP address, which brings its domain.
+    const [, name = user, domain = this.#domain] = /^(?:sips?:)?([^@]+)@(.+)$/i.exec(user) ?? [];
     const displayName = this.getAttribute('display-name');
     const agent = this.library.createAgent({
-      server: this.#server, uri: `sip:${escapeUser(user)}@${this.#domain}`, password: this.#secret.password ?? '', register: this.target === undefined,
+      server: this.#server, uri: `sip:${escapeUser(name)}@${domain}`, password: this.#secret.password ?? '', register: this.target === undefined,
       ...(displayName ? { displayName } : {}),
     });
     const on = (event: string, react: (payload: Payload) => void): void => {

@@ -90,6 +90,13 @@ test('a visitor presses the button, talks to the shop, and hangs up; the page he
   await page.waitForFunction(() => !document.querySelector('sipweb-phone').shadowRoot.querySelector('[part=panel]').checkVisibility());
 });
 
+test('the account may be given as a SIP address of another domain than the server', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://edge.example.net/sip" user="sip:guest@shop.example.org" password="secret" target="shop"></sipweb-phone>');
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent);
+  assert.equal(await page.evaluate(() => fake.agent.options.uri), 'sip:guest@shop.example.org');
+});
+
 test('a password or token is taken out of the document at once', async (t) => {
   const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" token="guest-17:once:only" target="shop"></sipweb-phone>');
   assert.equal(await page.evaluate(() => document.documentElement.outerHTML.includes('once')), false);
