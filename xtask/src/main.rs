@@ -28,6 +28,8 @@ Usage: cargo xtask COMMAND
                     signalling idle memory limit bindings cores sipp tuning media short-calls;
                     [--runs N] [--seconds N] [--results FILE], signalling and limit also
                     [--loads udp-call,..] [--rates 2000,..] [--servers sipweb,kamailio,forwarder].
+                    library: the browser library beside JsSIP and SIP.js; with --write into
+                    bench/RESULTS-library.md.
                     Without NAME all of signalling, in the slices that `bench slices` names;
                     `bench slice NAME..` makes some of them, and `bench report` makes
                     bench/RESULTS.md of what was kept with --results bench/results.txt
@@ -92,6 +94,9 @@ fn bench(arguments: &[String]) -> Result<(), Failure> {
         Some((name, rest)) if !name.starts_with('-') => (name.as_str(), rest),
         _ => ("all", arguments),
     };
+    if name == "library" {
+        return web::bench(rest);
+    }
     machine::prepare_for_bench(name)?;
     step::announce("The server and the load");
     let packages: &[&str] = match name {

@@ -21,6 +21,18 @@ pub(crate) fn sizes() -> Result<(), Failure> {
     step::run(build_script().arg("--sizes").arg("--wasm").arg(core))
 }
 
+/// Measures the library beside those that pages use today.
+pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
+    let core = wasm()?;
+    machine::npm_packages("web")?;
+    machine::npm_packages("bench/library")?;
+    step::announce("The library (web/dist/library)");
+    step::run(build_script().arg("--library").arg("--wasm").arg(core))?;
+    step::announce("The measurement");
+    let script = ["--expose-gc", "bench/library/main.mjs"];
+    step::run(step::program("node").args(script).args(arguments).current_dir(crate::root()))
+}
+
 fn build_script() -> std::process::Command {
     let mut command = step::program("node");
     command.arg("build.mjs").current_dir(crate::root().join("web"));

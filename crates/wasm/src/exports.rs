@@ -64,6 +64,12 @@ pub extern "C" fn receive(_length: usize, now: f64) {
     with(|state| state.receive(instant(now)));
 }
 
+/// Whether the input is a message that may be processed: 1 or 0. No agent is needed, and none learns of it.
+#[unsafe(no_mangle)]
+pub extern "C" fn check(_length: usize) -> u32 {
+    with(|state| u32::from(state.is_message()))
+}
+
 /// Tells the agent the time.
 #[unsafe(no_mangle)]
 pub extern "C" fn timeout(now: f64) {

@@ -4,6 +4,7 @@ use crate::command::{self, FIRST_ERROR};
 use crate::reader::Reader;
 use crate::{config, event};
 use agent::{Agent, Output};
+use sip::message::Message;
 use sip::{Entropy, Instant};
 
 /// Nothing before `create`, and nothing after it if the configuration was refused.
@@ -53,6 +54,11 @@ impl State {
         if let Some(agent) = &mut self.agent {
             agent.receive(now, &self.input);
         }
+    }
+
+    /// Whether the input is a message, and one that may be processed.
+    pub(crate) fn is_message(&self) -> bool {
+        Message::parse(&self.input).is_ok_and(|message| message.check().is_ok())
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
@@ -173,6 +179,7 @@ mod tests {
                 }
                 state.input = bytes;
                 state.command(Instant::ZERO);
+                state.is_message();
                 state.receive(Instant::ZERO);
                 while state.poll() > 0 {}
             }

@@ -25,6 +25,15 @@ import type {
 export { SipMessage } from './core_message.js';
 export * from './core_types.js';
 
+let parser: Exports | undefined;
+
+/** A message out of a log, a push notification, a file: read and checked as one from the network is. `undefined` if it is none. */
+export function parseMessage(data: string | Uint8Array): SipMessage | undefined {
+  parser ??= instantiate();
+  const bytes = typeof data === 'string' ? ENCODER.encode(data) : data;
+  return parser.check(put(parser, bytes)) === 1 ? new SipMessage(bytes) : undefined;
+}
+
 /**
  * One SIP user agent. Errors of use (an unknown call number, a call in the wrong state, a URI that does not parse)
  * throw CoreError; errors of the network come as events.
@@ -222,10 +231,7 @@ export class Core {
 
   /** Copies bytes into the module and gives their length. */
   #put(bytes: Uint8Array): number {
-    const wasm = this.#alive();
-    const at = wasm.input(bytes.length);
-    new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
-    return bytes.length;
+    return put(this.#alive(), bytes);
   }
 
   /** A copy of what the module has put out last. */
@@ -319,4 +325,11 @@ export class Core {
     const code = ERRORS[value - FIRST_ERROR] ?? 'state';
     throw new CoreError(code, ERROR_TEXTS[code]);
   }
+}
+
+/** Copies bytes into the module and gives their length. */
+function put(wasm: Exports, bytes: Uint8Array): number {
+  const at = wasm.input(bytes.length);
+  new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
+  return bytes.length;
 }

@@ -20,18 +20,36 @@ export interface Exports {
   create(length: number, now: number): number;
   command(length: number, now: number): number;
   receive(length: number, now: number): void;
+  check(length: number): number;
   timeout(now: number): void;
   poll(): number;
   deadline(): number;
 }
 
 let compiled: WebAssembly.Module | undefined;
+/** Random octets drawn in advance: the core asks for a few at a time, and asking the platform is what takes time. */
+const chance = new Uint8Array(1024);
+let drawn = chance.length;
+
+/** Fills `target` with random octets; each is given out once. */
+function draw(target: Uint8Array): void {
+  if (drawn + target.length > chance.length) {
+    crypto.getRandomValues(chance);
+    drawn = 0;
+  }
+  target.set(chance.subarray(drawn, drawn + target.length));
+  chance.fill(0, drawn, drawn + target.length);
+  drawn += target.length;
+}
 
 export function instantiate(): Exports {
   compiled ??= new WebAssembly.Module(embedded);
   let memory: WebAssembly.Memory | undefined;
   const entropy = (at: number, length: number): void => {
-    crypto.getRandomValues(new Uint8Array(memory!.buffer, at, length));
+    // Never more than a few dozen; but a promise is a promise.
+    for (let done = 0; done < length; done += chance.length) {
+      draw(new Uint8Array(memory!.buffer, at + done, Math.min(length - done, chance.length)));
+    }
   };
   const exports = new WebAssembly.Instance(compiled, { sipweb: { entropy } }).exports as unknown as Exports;
   memory = exports.memory;

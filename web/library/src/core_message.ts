@@ -29,14 +29,11 @@ export class SipMessage {
   /** Reason phrase; '' in requests. */
   get reason(): string { return this.#read().reason; }
   /** Every header field in order, names as written, values unfolded and trimmed. */
-  get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().fields; }
+  get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().lines.map(field); }
   /** The first field of that name. */
-  header(name: string): string | undefined { return this.headers(name)[0]; }
+  header(name: string): string | undefined { return this.#read().named.get(longName(name))?.[0]; }
   /** Every field of that name (a field may itself be a comma list). */
-  headers(name: string): string[] {
-    const wanted = longName(name);
-    return this.#read().fields.filter(([found]) => longName(found) === wanted).map(([, value]) => value);
-  }
+  headers(name: string): string[] { return [...(this.#read().named.get(longName(name)) ?? [])]; }
   get callId(): string { return this.header('Call-ID') ?? ''; }
   get cseq(): number { return Number.parseInt(this.header('CSeq') ?? '', 10) || 0; }
   /** Tag of From; '' if absent. */
@@ -44,8 +41,8 @@ export class SipMessage {
   /** Tag of To; '' if absent. */
   get toTag(): string { return tagOf(this.header('To')); }
   /** Body as text; '' if empty. */
-  get body(): string { return UTF8.decode(this.bodyBytes); }
-  get bodyBytes(): Uint8Array { return this.bytes.subarray(this.#read().bodyStart); }
+  get body(): string { return this.#read().body; }
+  get bodyBytes(): Uint8Array { return this.bytes.subarray(bodyStart(this.bytes)); }
   /** Media type of the body in lower case without parameters; '' if absent. */
   get contentType(): string { return (this.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase(); }
 
@@ -59,8 +56,11 @@ interface MessageParts {
   uri: string;
   status: number;
   reason: string;
-  fields: Array<readonly [string, string]>;
-  bodyStart: number;
+  /** The fields as they are, unfolded. */
+  lines: string[];
+  /** The values by long name in lower case. */
+  named: Map<string, string[]>;
+  body: string;
 }
 
 /** Octets as text; what is no UTF-8 becomes U+FFFD. */
@@ -76,9 +76,17 @@ const COMPACT_NAMES: Record<string, string> = {
   y: 'identity',
 };
 
-function longName(name: string): string {
-  const lower = name.toLowerCase();
-  return COMPACT_NAMES[lower] ?? lower;
+/** Names that have been seen, and what they are: every message has the same few. */
+const longNames = new Map<string, string>();
+
+/** Long, in lower case, with hyphens: `Call_ID`, which JsSIP's `parseHeader` takes too, is `call-id`. */
+export function longName(name: string): string {
+  const known = longNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.trim().toLowerCase().replaceAll('_', '-');
+  const long = lower.length === 1 ? (COMPACT_NAMES[lower] ?? lower) : lower;
+  if (longNames.size < 200) longNames.set(name, long);
+  return long;
 }
 
 /** The tag of a From or To value: a parameter after the URI, never one inside it or inside the display name. */
@@ -88,24 +96,49 @@ function tagOf(value: string | undefined): string {
   return /;\s*tag\s*=\s*([^\s;,]+)/i.exec(outside)?.[1] ?? '';
 }
 
-/** Splits a message that the core has already accepted. */
+/** Splits a message that the core has already accepted. Pages read some header of every message: this is a hot path. */
 function readParts(bytes: Uint8Array): MessageParts {
-  let head = bytes.length;
-  for (let i = 0; i + 3 < bytes.length; i += 1) {
-    if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) {
-      head = i;
-      break;
-    }
-  }
-  const lines = UTF8.decode(bytes.subarray(0, head)).replace(/\r\n[ \t]+/g, ' ').split('\r\n');
-  const start = lines[0] ?? '';
-  const fields = lines.slice(1).map((line) => {
+  const text = UTF8.decode(bytes);
+  const end = text.indexOf('\r\n\r\n');
+  const lines = unfold((end < 0 ? text : text.slice(0, end)).split('\r\n'));
+  const start = lines.shift() ?? '';
+  const named = new Map<string, string[]>();
+  for (const line of lines) {
     const colon = line.indexOf(':');
-    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
-  });
-  const parts = { method: '', uri: '', status: 0, reason: '', fields, bodyStart: Math.min(head + 4, bytes.length) };
+    const key = longName(line.slice(0, colon));
+    const value = line.slice(colon + 1).trim();
+    const values = named.get(key);
+    if (values === undefined) named.set(key, [value]);
+    else values.push(value);
+  }
   const response = /^SIP\/2\.0 +(\d{3}) ?(.*)$/i.exec(start);
-  if (response) return { ...parts, status: Number(response[1]), reason: response[2] ?? '' };
-  const [method = '', uri = ''] = start.split(' ');
-  return { ...parts, method, uri };
+  const [method = '', uri = ''] = response ? [] : start.split(' ', 2);
+  return {
+    method, uri, status: Number(response?.[1] ?? 0), reason: response?.[2] ?? '', lines, named, body: end < 0 ? '' : text.slice(end + 4),
+  };
+}
+
+function field(line: string): readonly [name: string, value: string] {
+  const colon = line.indexOf(':');
+  return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+}
+
+/** RFC 3261 §7.3.1: a line that begins with white space goes on with the field before it. */
+function unfold(lines: string[]): string[] {
+  const begins = (line: string): boolean => line[0] !== ' ' && line[0] !== '\t';
+  if (lines.every(begins)) return lines;
+  const whole: string[] = [];
+  for (const line of lines) {
+    if (begins(line) || whole.length === 0) whole.push(line);
+    else whole.push(`${whole.pop()!} ${line.trimStart()}`);
+  }
+  return whole;
+}
+
+/** Where the body begins. Counted in octets: the text has fewer characters where it is not ASCII. */
+function bodyStart(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(13); at >= 0 && at + 3 < bytes.length; at = bytes.indexOf(13, at + 1)) {
+    if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at + 4;
+  }
+  return bytes.length;
 }

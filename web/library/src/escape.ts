@@ -5,6 +5,9 @@
  * and stay as they are, since peers compare user parts as text. Escapes already in the text are not doubled.
  */
 export function escapeUser(user: string): string {
+  if (/^[\w.+:?/-]*$/.test(user)) {
+    return user;
+  }
   let plain: string;
   try {
     plain = decodeURIComponent(user);
@@ -21,6 +24,9 @@ export function quote(text: string): string {
 
 /** Reads the inside of a quoted string. */
 export function unquote(text: string): string {
+  if (!text.includes('"') && !text.includes('\\')) {
+    return text;
+  }
   const inside = text.startsWith('"') && text.endsWith('"') && text.length >= 2 ? text.slice(1, -1) : text;
   return inside.replace(/\\(.)/gs, '$1');
 }

@@ -105,9 +105,10 @@ export function parse<Rule extends GrammarRule>(text: string, rule: Rule): Parse
 
 /** The rule that reads a header, if there is one: `Record-Route` is read by `Record_Route`. */
 export function ruleOf(header: string): GrammarRule | undefined {
-  const rule = header.toLowerCase().replaceAll('-', '_');
-  return (Object.keys(rules) as GrammarRule[]).find((each) => each.toLowerCase() === rule);
+  return RULES.get(header.toLowerCase().replaceAll('_', '-'));
 }
+
+const RULES = new Map((Object.keys(rules) as GrammarRule[]).map((rule) => [rule.toLowerCase().replaceAll('_', '-'), rule]));
 
 /** The kind of a host; `undefined` if it is none. Labels that start with a digit are accepted. */
 export function hostType(host: string): HostType | undefined {

@@ -24,6 +24,7 @@ export { URI } from './uri.js';
 export { NameAddrHeader } from './name_address.js';
 export { debug } from './debug.js';
 export { callQuality } from './quality.js';
+export { parseMessage } from './sip_message.js';
 export { Exceptions, Utils };
 
 /** Values of single headers. */

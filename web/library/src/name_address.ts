@@ -57,15 +57,13 @@ function parseNameAddress(text: string): NameAddrHeader | undefined {
   const header = new NameAddrHeader(uri, displayName(match?.[1]));
   for (const parameter of splitOutsideQuotes(match === null ? bareParameters : (match[3] ?? ''), ';')) {
     const [key, value] = halves(parameter, '=');
-    if (key !== '') {
-      header.setParam(key, value);
-    }
+    header.setParam(key, value);
   }
   return header;
 }
 
 function displayName(text: string | undefined): string | undefined {
-  const name = unquote((text ?? '').trim());
+  const name = text ? unquote(text.trim()) : '';
   return name === '' ? undefined : name;
 }
 
@@ -76,7 +74,18 @@ function splitAtSemicolon(text: string): [string, string] {
 
 /** Splits at `separator` where it stands outside quoted strings and angle brackets; empty parts are left out. */
 export function splitOutsideQuotes(text: string, separator: string): string[] {
+  if (!text.includes(separator)) {
+    const whole = text.trim();
+    return whole === '' ? [] : [whole];
+  }
   const parts: string[] = [];
+  if (!text.includes('"') && !text.includes('<')) {
+    for (const part of text.split(separator)) {
+      const trimmed = part.trim();
+      if (trimmed !== '') parts.push(trimmed);
+    }
+    return parts;
+  }
   let quoted = false;
   let depth = 0;
   let start = 0;

@@ -1,26 +1,23 @@
 /** SIP messages as pages see them: readers over what the core received, and requests that are about to be sent. */
 
-import type { SipMessage } from './core.js';
+import { type SipMessage, parseMessage as readMessage } from './core.js';
+import { longName } from './core_message.js';
 import { type GrammarRule, type ParsedReplaces, type ParsedVia, parse, ruleOf } from './grammar.js';
 import { NameAddrHeader, splitOutsideQuotes } from './name_address.js';
 import { type SessionDescription, parseSessionDescription } from './session_description.js';
 import { URI, halves } from './uri.js';
 
 /** Headers whose fields may be lists: `getHeaders` gives their elements one by one. */
-const LISTS = new Set(['Contact', 'Route', 'Record-Route', 'Path', 'Service-Route', 'Via', 'P-Asserted-Identity']);
+const LISTS = new Set(['contact', 'route', 'record-route', 'path', 'service-route', 'via', 'p-asserted-identity']);
+
+const UNUSUAL_NAMES = new Map(
+  ['Call-ID', 'CSeq', 'Min-SE', 'RAck', 'RSeq', 'WWW-Authenticate'].map((name) => [name.toLowerCase(), name]),
+);
 
 /** `call-id` becomes `Call-ID`, `x-my-header` becomes `X-My-Header`. */
 export function headerize(name: string): string {
-  const exceptions: Record<string, string> = {
-    'call-id': 'Call-ID',
-    cseq: 'CSeq',
-    'min-se': 'Min-SE',
-    rack: 'RAck',
-    rseq: 'RSeq',
-    'www-authenticate': 'WWW-Authenticate',
-  };
   const lower = name.toLowerCase().replaceAll('_', '-');
-  return exceptions[lower] ?? lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  return UNUSUAL_NAMES.get(lower) ?? lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
 /** What requests and responses have in common. */
@@ -29,6 +26,8 @@ export abstract class ReceivedMessage {
   readonly message: SipMessage;
   /** Headers that the page has put over the received ones. */
   readonly #overlay = new Map<string, string[]>();
+  #from: NameAddrHeader | undefined;
+  #to: NameAddrHeader | undefined;
 
   constructor(message: SipMessage) {
     this.message = message;
@@ -56,11 +55,11 @@ export abstract class ReceivedMessage {
   }
 
   get from(): NameAddrHeader {
-    return this.#nameAddress('From');
+    return (this.#from ??= this.#nameAddress('From'));
   }
 
   get to(): NameAddrHeader {
-    return this.#nameAddress('To');
+    return (this.#to ??= this.#nameAddress('To'));
   }
 
   get from_tag(): string {
@@ -89,19 +88,20 @@ export abstract class ReceivedMessage {
       result[key] ??= this.getHeaders(key).map((raw) => ({ raw }));
     }
     for (const [key, values] of this.#overlay) {
-      result[key] = values.map((raw) => ({ raw }));
+      result[headerize(key)] = values.map((raw) => ({ raw }));
     }
     return result;
   }
 
   /** The first value of a header. */
   getHeader(name: string): string | undefined {
-    return this.getHeaders(name)[0];
+    const key = longName(name);
+    return LISTS.has(key) || this.#overlay.size > 0 ? this.getHeaders(key)[0] : this.message.header(key);
   }
 
   /** All values of a header; list headers are taken apart. */
   getHeaders(name: string): string[] {
-    const key = headerize(name);
+    const key = longName(name);
     const values = this.#overlay.get(key) ?? this.message.headers(key);
     return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : [...values];
   }
@@ -140,12 +140,12 @@ export abstract class ReceivedMessage {
 
   /** Replaces a header for readers of this object; the received message stays as it is. */
   setHeader(name: string, value: string): void {
-    this.#overlay.set(headerize(name), [value]);
+    this.#overlay.set(longName(name), [value]);
   }
 
   /** Adds a header for readers of this object. */
   addHeader(name: string, value: string): void {
-    const key = headerize(name);
+    const key = longName(name);
     this.#overlay.set(key, [...(this.#overlay.get(key) ?? this.message.headers(key)), value]);
   }
 
@@ -221,6 +221,15 @@ export class IncomingResponse extends ReceivedMessage {
   get reason_phrase(): string {
     return this.message.reason;
   }
+}
+
+/**
+ * Reads a whole message out of a log, a push notification or a test. `undefined` if it is none, or one that a user agent would
+ * refuse. What it gives is for reading: `reply` has nobody to answer.
+ */
+export function parseMessage(data: string | Uint8Array): IncomingRequest | IncomingResponse | undefined {
+  const message = readMessage(data);
+  return message && received(message);
 }
 
 /** The reader that fits the message. */

@@ -43,8 +43,8 @@ export class Parameterized {
   }
 
   protected setParameters(parameters: Parameters | undefined): void {
-    for (const [key, value] of Object.entries(parameters ?? {})) {
-      this.setParam(key, value);
+    for (const key in parameters) {
+      this.setParam(key, parameters[key]);
     }
   }
 
@@ -62,7 +62,8 @@ export class URI extends Parameterized {
   #user: string | null;
   #host: string;
   #port: number | null;
-  readonly #headers = new Map<string, string[]>();
+  /** Few URIs have headers: those that have none need no map. */
+  #headers: Map<string, string[]> | undefined;
 
   /** Reads a SIP or SIPS URI. `undefined` if it is none. */
   static parse(text: string): URI | undefined {
@@ -86,8 +87,8 @@ export class URI extends Parameterized {
     this.#host = String(host).toLowerCase();
     this.#port = portOf(port);
     this.setParameters(parameters);
-    for (const [key, value] of Object.entries(headers ?? {})) {
-      this.setHeader(key, value);
+    for (const key in headers) {
+      this.setHeader(key, headers[key] as string);
     }
   }
 
@@ -125,25 +126,26 @@ export class URI extends Parameterized {
   }
 
   setHeader(key: string, value: string | number | readonly string[]): void {
+    this.#headers ??= new Map();
     this.#headers.set(headerKey(key), Array.isArray(value) ? value.map(String) : [String(value)]);
   }
 
   getHeader(key: string): string[] | undefined {
-    return key ? this.#headers.get(headerKey(key)) : undefined;
+    return key ? this.#headers?.get(headerKey(key)) : undefined;
   }
 
   hasHeader(key: string): boolean {
-    return Boolean(key) && this.#headers.has(headerKey(key));
+    return this.getHeader(key) !== undefined;
   }
 
   deleteHeader(key: string): string[] | undefined {
     const value = this.getHeader(key);
-    this.#headers.delete(headerKey(key));
+    this.#headers?.delete(headerKey(key));
     return value;
   }
 
   clearHeaders(): void {
-    this.#headers.clear();
+    this.#headers = undefined;
   }
 
   clone(): URI {
@@ -153,15 +155,17 @@ export class URI extends Parameterized {
       this.#host,
       this.#port,
       Object.fromEntries(this.parameters),
-      Object.fromEntries(this.#headers),
+      Object.fromEntries(this.#headers ?? []),
     );
   }
 
   override toString(): string {
-    const headers = [...this.#headers].flatMap(([key, values]) =>
-      values.map((value) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`),
-    );
-    const query = headers.length > 0 ? `?${headers.join('&')}` : '';
+    let query = '';
+    for (const [key, values] of this.#headers ?? []) {
+      for (const value of values) {
+        query += `${query === '' ? '?' : '&'}${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
+      }
+    }
     return `${this.toAor(true)}${this.writeParameters()}${query}`;
   }
 
@@ -204,11 +208,9 @@ function parseUri(text: string): URI | undefined {
     return undefined;
   }
   const uri = new URI(scheme, user, host, port);
-  for (const parameter of parameters.split(';').slice(1)) {
+  for (const parameter of parameters === '' ? [] : parameters.split(';')) {
     const [key, value] = halves(parameter, '=');
-    if (key !== '') {
-      uri.setParam(key, value);
-    }
+    uri.setParam(key, value);
   }
   for (const header of query?.split('&') ?? []) {
     const [key, value] = halves(header, '=');
@@ -229,6 +231,9 @@ export function halves(text: string, separator: string): [string, string | null]
 
 /** `null` if the escapes are not well formed. */
 function decode(text: string): string | null {
+  if (!text.includes('%')) {
+    return text;
+  }
   try {
     return decodeURIComponent(text);
   } catch {

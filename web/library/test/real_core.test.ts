@@ -508,3 +508,22 @@ test('Wrong header lines are refused before anything is sent', options, async ()
   assert.throws(() => scene.ua.sendMessage('bob', 'x', { extraHeaders: ['no colon'] }));
   assert.deepEqual(scene.far.inbox, []);
 });
+
+test('A message from a log is read as one from the network, and what is none is not read', options, () => {
+  const lines = [
+    'INVITE sip:alice@example.com SIP/2.0', 'v: SIP/2.0/WS far.example;branch=z9hG4bK1', 'Max-Forwards: 70', 'f: "Böb" <sip:bob@example.com>;tag=b',
+    'To: <sip:alice@example.com>', 'Call-ID: log@far', 'CSeq: 1 INVITE', 'm: <sip:bob@far.example>, <sip:bob@other.example>', 'Subject: one',
+    '\ttwo', 'Content-Length: 7', '', 'hello\r\n',
+  ];
+  const request = library!.parseMessage(lines.join('\r\n'));
+  assert.ok(request !== undefined && 'ruri' in request);
+  assert.equal(request.from.display_name, 'Böb');
+  assert.equal(request.via_branch, 'z9hG4bK1');
+  assert.deepEqual(request.getHeaders('contact'), ['<sip:bob@far.example>', '<sip:bob@other.example>']);
+  assert.equal(request.getHeader('Subject'), 'one two');
+  assert.equal(request.getHeader('constructor'), undefined);
+  assert.equal(request.body, 'hello\r\n');
+  assert.equal(new TextDecoder().decode(request.message.bodyBytes), 'hello\r\n');
+  assert.equal(library!.parseMessage('not a message'), undefined);
+  assert.equal(library!.parseMessage(lines.filter((line) => !line.startsWith('Call-ID')).join('\r\n')), undefined, 'no Call-ID');
+});

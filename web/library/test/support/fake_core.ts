@@ -4,6 +4,10 @@ import type { CoreConfig, CoreEvent, CoreHost, Payload } from '../../src/core.ts
 
 export { CoreError, SipMessage };
 
+export function parseMessage(): undefined {
+  throw new Error('the double reads no messages');
+}
+
 export interface Command {
   name: string;
   args: any[];
