@@ -14,11 +14,12 @@ import { type CallNumber, CoreError, type EndedEvent, type FailedEvent, type Inc
 import { type DTMFOptions, checkTones } from './dtmf.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter } from './events.js';
-import { InvalidStateError, NotSupportedError } from './exceptions.js';
+import { FailedError, InvalidStateError, NotSupportedError } from './exceptions.js';
 import { InsideCall } from './inside_call.js';
 import { MediaDenied, addCalleeMedia, addCallerMedia } from './local_media.js';
 import { Media, MediaClosed } from './media.js';
 import type { NameAddrHeader } from './name_address.js';
+import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
 import { reason, reasonOf, refusalOf } from './reason.js';
 import type { ReferOptions, ReferSubscriber } from './refer.js';
@@ -59,6 +60,9 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   #offerBody = '';
   #lateOffer = false;
   #unacknowledged = false;
+  #end: EndEvent | null = null;
+  readonly #acceptance = new Outcome<RTCSession>();
+  readonly #ending = new Outcome<EndEvent>();
   #mediaOptions: AnswerOptions = {};
 
   constructor(ua: UA) {
@@ -136,6 +140,22 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   get status(): number {
     return this.#status;
+  }
+
+  /**
+   * Resolves with this session once the call has been answered, by whichever side; rejects with a `FailedError` if it ends before.
+   * Not in JsSIP.
+   */
+  get accepted(): Promise<RTCSession> {
+    if (this.#startTime !== null) {
+      return Promise.resolve(this);
+    }
+    return this.#end === null ? this.#acceptance.next() : quietly(Promise.reject(failure(this.#end)));
+  }
+
+  /** Resolves when the call is over, with the payload of `ended` or `failed`. Never rejects. Not in JsSIP. */
+  get over(): Promise<EndEvent> {
+    return this.#end === null ? this.#ending.next() : Promise.resolve(this.#end);
   }
 
   isInProgress(): boolean {
@@ -223,11 +243,11 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   }
 
   /**
-   * Answers an incoming call.
+   * Answers an incoming call. The promise is `accepted`.
    *
    * @throws NotSupportedError for an outgoing call, InvalidStateError if it does not ring any more.
    */
-  answer(options: AnswerOptions = {}): void {
+  answer(options: AnswerOptions = {}): Promise<RTCSession> {
     if (this.#direction !== 'incoming') {
       throw new NotSupportedError('only an incoming call can be answered');
     }
@@ -239,14 +259,15 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#status = STATUS.STATUS_ANSWERED;
     this.emit('peerconnection', { peerconnection: connection });
     void this.#answerCall(options);
+    return this.accepted;
   }
 
   /**
-   * Ends the call in whatever way its state asks for: CANCEL, a refusal, or BYE.
+   * Ends the call in whatever way its state asks for: CANCEL, a refusal, or BYE. The promise is `over`.
    *
    * @throws InvalidStateError if it has ended, TypeError if the status code does not fit.
    */
-  terminate(options: TerminateOptions = {}): void {
+  terminate(options: TerminateOptions = {}): Promise<EndEvent> {
     if (this.isEnded()) {
       throw new InvalidStateError(this.#status);
     }
@@ -261,6 +282,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.#endpoint.attempt((core) => core.cancel(this.#call, { reason: why }));
       this.#finish('failed', 'local', null, options.cause ?? causes.CANCELED);
     }
+    return this.over;
   }
 
   /** Sends keypad tones: one string, in order. @throws InvalidStateError, TypeError. */
@@ -419,6 +441,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#startTime = new Date();
     this.emit('accepted', { originator: 'remote', response });
     this.#acknowledge();
+    this.#acceptance.resolve(this);
   }
 
   /** The 2xx carries an answer that WebRTC does not take: the call cannot be. */
@@ -474,6 +497,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.#status = STATUS.STATUS_WAITING_FOR_ACK;
       this.#startTime = new Date();
       this.emit('accepted', { originator: 'local', response: null });
+      this.#acceptance.resolve(this);
     } catch (error) {
       const status = error instanceof MediaDenied ? 480 : this.#media.connection?.remoteDescription ? 500 : 488;
       this.#mediaFailed(error, (core) => core.reject(this.#call, status));
@@ -595,6 +619,14 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#inside.stop();
     this.#media.close();
     this.#ua.sessionOver(this);
-    this.emit(how, { originator, message, cause });
+    const event = { originator, message, cause };
+    this.#end = event;
+    this.emit(how, event);
+    this.#acceptance.reject(failure(event));
+    this.#ending.resolve(event);
   }
+}
+
+function failure({ originator, message, cause }: EndEvent): FailedError {
+  return new FailedError('the call', { originator, cause, response: message });
 }

@@ -4,8 +4,9 @@ import { causeOfStatus } from './causes.js';
 import type { TransactionNumber } from './core.js';
 import { REASON_PHRASE } from './constants.js';
 import { EventEmitter, type EventHandlers } from './events.js';
-import { NotSupportedError } from './exceptions.js';
+import { FailedError, NotSupportedError } from './exceptions.js';
 import type { NameAddrHeader } from './name_address.js';
+import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
 import { refusalOf } from './reason.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
@@ -44,7 +45,8 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
   #localIdentity: NameAddrHeader | null = null;
   #remoteIdentity: NameAddrHeader | null = null;
   #transaction: TransactionNumber | null = null;
-  #ended = false;
+  #ended: { response: IncomingResponse } | FailedError | undefined;
+  readonly #outcome = new Outcome<IncomingResponse>();
 
   constructor(ua: UA) {
     super();
@@ -61,6 +63,14 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
 
   get remote_identity(): NameAddrHeader | null {
     return this.#remoteIdentity;
+  }
+
+  /** Resolves with the 2xx to a request of ours; rejects with a `FailedError` if there is none. Not in JsSIP. */
+  get answered(): Promise<IncomingResponse> {
+    if (this.#ended === undefined) {
+      return this.#outcome.next();
+    }
+    return quietly(this.#ended instanceof FailedError ? Promise.reject(this.#ended) : Promise.resolve(this.#ended.response));
   }
 
   /** Sends the request. Can be used once. @throws TypeError if the target is no address. */
@@ -141,9 +151,10 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
 
   #answered(status: number, response: IncomingResponse): void {
     if (status >= 200 && status < 300) {
-      if (!this.#ended) {
-        this.#ended = true;
+      if (this.#ended === undefined) {
+        this.#ended = { response };
         this.emit('succeeded', { originator: 'remote', response });
+        this.#outcome.resolve(response);
       }
     } else {
       this.#fail('remote', response, causeOfStatus(status));
@@ -151,9 +162,10 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
   }
 
   #fail(originator: 'remote' | 'system', response: IncomingResponse | null, cause: string): void {
-    if (!this.#ended) {
-      this.#ended = true;
+    if (this.#ended === undefined) {
+      this.#ended = new FailedError(this.method, { originator, response, cause });
       this.emit('failed', { originator, response, cause });
+      this.#outcome.reject(this.#ended);
     }
   }
 }

@@ -5,6 +5,7 @@
  *                 READY, NOT_READY --stop--> USER_CLOSED --start--> ..
  */
 
+import { causes } from './causes.js';
 import {
   CHANGEABLE,
   type Changeable,
@@ -27,9 +28,11 @@ import { log } from './debug.js';
 import { Endpoint } from './endpoint.js';
 import { type Environment, environmentOf } from './environment.js';
 import { EventEmitter } from './events.js';
+import { FailedError } from './exceptions.js';
 import { Message } from './message.js';
 import { Notifier, type NotifyOptions } from './notifier.js';
 import { Options } from './options.js';
+import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
 import { Registrator } from './registrator.js';
 import { RTCSession } from './session.js';
@@ -95,6 +98,10 @@ export class UA extends EventEmitter<UAEvents> {
   readonly #onPageHide = (event: Event) => this.#pageHides(event);
   #status: number = C.STATUS_INIT;
   #error: number | null = null;
+  readonly #connecting = new Outcome<void>();
+  readonly #registering = new Outcome<IncomingResponse>();
+  readonly #unregistering = new Outcome<void>();
+  readonly #stopping = new Outcome<void>();
   #farewell: unknown;
   #told = '';
 
@@ -170,11 +177,18 @@ export class UA extends EventEmitter<UAEvents> {
     };
   }
 
-  /** Connects, registers if configured so, and keeps both up. */
-  start(): void {
+  /**
+   * Connects, registers if configured so, and keeps both up.
+   *
+   * The promise (not in JsSIP) resolves when that is done. It rejects with a `FailedError` if the registrar refuses or `stop` is
+   * called; a server that cannot be reached is tried again and again, which rejects nothing.
+   */
+  start(): Promise<void> {
+    const { register } = this.configuration;
     if (this.#status === C.STATUS_READY && this.#transport.isConnected()) {
-      return;
+      return register && this.#registering.awaited ? quietly(this.#registering.next().then(() => undefined)) : Promise.resolve();
     }
+    const ready: Promise<unknown> = register ? this.#registering.next() : this.#connecting.next();
     this.#environment.clearTimeout(this.#farewell);
     this.#environment.events?.addEventListener('pagehide', this.#onPageHide);
     if (this.#status === C.STATUS_USER_CLOSED) {
@@ -185,13 +199,18 @@ export class UA extends EventEmitter<UAEvents> {
       this.endpoint.core.register();
     }
     this.#transport.connect();
+    return quietly(ready.then(() => undefined));
   }
 
-  /** Takes the registration back, ends the calls and disconnects. */
-  stop(): void {
+  /** Takes the registration back, ends the calls and disconnects. The promise (not in JsSIP) resolves when the connection is closed. */
+  stop(): Promise<void> {
     if (this.#status === C.STATUS_USER_CLOSED) {
-      return;
+      return this.#transport.isConnected() ? this.#stopping.next() : Promise.resolve();
     }
+    const stopped = this.#stopping.next();
+    const canceled = new FailedError('the start', { cause: causes.CANCELED, originator: 'local' });
+    this.#connecting.reject(canceled);
+    this.#registering.reject(canceled);
     this.#status = C.STATUS_USER_CLOSED;
     this.#environment.events?.removeEventListener('pagehide', this.#onPageHide);
     const pending = this.#transport.isConnected() && (this.#registrator.registered || this.#sessions.size > 0);
@@ -201,15 +220,27 @@ export class UA extends EventEmitter<UAEvents> {
       this.#farewell = this.#environment.setTimeout(() => this.#transport.disconnect(), FAREWELL);
     } else {
       this.#transport.disconnect();
+      this.#stopping.resolve();
     }
+    return stopped;
   }
 
-  register(): void {
+  /** The promise (not in JsSIP) resolves with the 2xx, or rejects with a `FailedError`. */
+  register(): Promise<IncomingResponse> {
+    const registered = this.#registering.next();
     this.#registrator.register();
+    return registered;
   }
 
-  unregister(options: { all?: boolean } = {}): void {
+  /** The promise (not in JsSIP) resolves when there is no registration any more. */
+  unregister(options: { all?: boolean } = {}): Promise<void> {
+    const pending = this.isConnected() && (this.isRegistered() || this.#registering.awaited);
+    const unregistered = pending ? this.#unregistering.next() : Promise.resolve();
+    if (!pending) {
+      this.#registering.reject(new FailedError('the registration', { cause: causes.CANCELED, originator: 'local' }));
+    }
     this.#registrator.unregister(options);
+    return unregistered;
   }
 
   registrator(): Registrator {
@@ -223,7 +254,28 @@ export class UA extends EventEmitter<UAEvents> {
     return session;
   }
 
-  /** Sends a text message. @throws TypeError if the target is no address. */
+  /**
+   * Calls `target` and waits for the answer: resolves with the session once the call is accepted, rejects with a `FailedError` if it
+   * ends before, or with a TypeError if the target is no address. `signal` takes the call back, as `terminate` does. Not in JsSIP.
+   */
+  async dial(target: string | URI, options: CallOptions & { signal?: AbortSignal } = {}): Promise<RTCSession> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const session = this.call(target, options);
+    const takeBack = (): void => {
+      if (!session.isEnded()) {
+        void session.terminate();
+      }
+    };
+    signal?.addEventListener('abort', takeBack);
+    try {
+      return await session.accepted;
+    } finally {
+      signal?.removeEventListener('abort', takeBack);
+    }
+  }
+
+  /** Sends a text message. Its `answered` is a promise of the response. @throws TypeError if the target is no address. */
   sendMessage(target: string | URI, body: string, options: SendOptions = {}): Message {
     const message = new Message(this);
     message.send(target, body, options);
@@ -250,7 +302,7 @@ export class UA extends EventEmitter<UAEvents> {
   terminateSessions(options: TerminateOptions = {}): void {
     for (const session of [...this.#sessions]) {
       if (!session.isEnded()) {
-        session.terminate(options);
+        void session.terminate(options);
       }
     }
   }
@@ -328,6 +380,7 @@ export class UA extends EventEmitter<UAEvents> {
     this.#tellListeners();
     this.endpoint.core.connected(viaTransport(this.#transport.via_transport));
     this.emit('connected', { socket: this.#transport });
+    this.#connecting.resolve();
     for (const session of this.#sessions) {
       session.signallingBack(moved);
     }
@@ -341,6 +394,9 @@ export class UA extends EventEmitter<UAEvents> {
     }
     this.endpoint.core.disconnected();
     this.emit('disconnected', event);
+    if (this.#status === C.STATUS_USER_CLOSED) {
+      this.#stopping.resolve();
+    }
   }
 
   /** Tells the core what the page listens to: it refuses the rest by itself. */
@@ -366,17 +422,21 @@ export class UA extends EventEmitter<UAEvents> {
         if (event.first) {
           this.emit('registered', { response: new IncomingResponse(event.response) });
         }
+        this.#registering.resolve(new IncomingResponse(event.response));
         break;
       case 'registrationFailed': {
         this.#registrator.isRegistered = false;
         const response = event.response === null ? null : new IncomingResponse(event.response);
         this.emit('registrationFailed', { response, cause: event.cause });
+        this.#registering.reject(new FailedError('the registration', { cause: event.cause, originator: response ? 'remote' : 'system', response }));
+        this.#unregistering.resolve();
         break;
       }
       case 'unregistered': {
         this.#registrator.isRegistered = false;
         const response = event.response === null ? null : new IncomingResponse(event.response);
         this.emit('unregistered', response === null && event.cause === null ? {} : { response, cause: event.cause });
+        this.#unregistering.resolve();
         break;
       }
       case 'registrationExpiring':
