@@ -1,5 +1,5 @@
 // Builds what the web part ships:
-//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb), sipweb-phone.js (the element <sipweb-phone>), types/
+//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb, and a second name by data-alias), sipweb-phone.js (the element <sipweb-phone>), types/
 //   dist/page     index.html and its assets, named by their content so that they can be cached for ever
 //
 //   node build.mjs [--wasm PATH] [--library] [--sizes]
@@ -13,6 +13,7 @@ import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { ALIAS } from './classic_script.mjs';
 import { serviceWorker } from './service_worker.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -104,7 +105,7 @@ async function buildLibrary() {
   const entryPoints = ['library/src/index.ts'];
   await esbuild.build({ ...COMMON, entryPoints, plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb.js') });
   // A classic script is read in the page's encoding, whatever that is: here only ASCII is safe, so base64.
-  await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', loader: { '.wasm': 'binary' }, format: 'iife', globalName: 'Sipweb', outfile: join(out, 'sipweb.global.js') });
+  await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', loader: { '.wasm': 'binary' }, format: 'iife', globalName: 'Sipweb', footer: { js: ALIAS }, outfile: join(out, 'sipweb.global.js') });
   await esbuild.build({ ...COMMON, entryPoints: ['element/src/main.ts'], plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb-phone.js') });
   run('tsc', ['-p', 'tsconfig.types.json']);
 }

@@ -1,0 +1,2 @@
+/** JavaScript that gives the classic script its second name. */
+export const ALIAS: string;
