@@ -2,6 +2,7 @@
 
 use crate::event::{CallNumber, RequestNumber, TransactionNumber};
 use crate::options::{CallOptions, Ending};
+use crate::reliable::{Received, Sent};
 use sip::dialog::{Acknowledgement, SuccessRetransmission};
 use sip::message::Message;
 use sip::{ClientKey, Dialog, Instant, ServerKey};
@@ -106,6 +107,8 @@ pub(crate) struct Outgoing {
     /// The 2xx that the user has been told of.
     pub(crate) success: Option<Arc<Message>>,
     pub(crate) early: Vec<Dialog>,
+    /// The reliable provisional responses of each early dialog.
+    pub(crate) reliable: Vec<Received>,
 }
 
 /// A callee's side of a call until its ACK.
@@ -117,6 +120,8 @@ pub(crate) struct Incoming {
     pub(crate) answered: bool,
     /// Whether our 2xx carried the offer.
     pub(crate) late_offer: bool,
+    /// Our reliable provisional responses.
+    pub(crate) sent: Option<Sent>,
 }
 
 impl Call {
@@ -177,6 +182,8 @@ impl Call {
     pub(crate) fn next_timeout(&self) -> Instant {
         let answer = self.answer.as_ref().map_or(Instant::NEVER, |answer| answer.repetition.next_timeout());
         let session = self.session_timer.map_or(Instant::NEVER, |timer| timer.at);
+        let sent = self.incoming.as_ref().and_then(|incoming| incoming.sent.as_ref());
+        let answer = answer.min(sent.map_or(Instant::NEVER, Sent::next_timeout));
         answer.min(session).min(self.patience).min(self.expires).min(self.forget_at)
     }
 }

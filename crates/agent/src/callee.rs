@@ -5,6 +5,7 @@ use crate::call::{Answer, Call, Incoming, Stage};
 use crate::compose::{ACCEPTED, ALLOWED, add};
 use crate::event::{CallNumber, Cause, Event, Originator, TransactionNumber};
 use crate::options::{CommandError, Ending, Payload};
+use crate::reliable::TAG;
 use core::time::Duration;
 use sip::Builder;
 use sip::dialog::{SuccessRetransmission, SuccessStep};
@@ -35,6 +36,10 @@ impl Agent {
             let accept = [(HeaderName::Accept, ACCEPTED)];
             return self.respond_plainly(key, request, 415, &accept);
         }
+        if let Err(status) = self.reliability(request) {
+            let required = [(HeaderName::Require, TAG.as_bytes())];
+            return self.respond_plainly(key, request, status, &required);
+        }
         let tag = self.entropy.token(10).into_bytes();
         let Ok(dialog) = Dialog::of_callee(request, &tag) else {
             // RFC 3261 §8.1.1.8: an INVITE must have one Contact.
@@ -44,8 +49,13 @@ impl Agent {
         let mut call = Call::new(number, Stage::Ringing, dialog.id().call_id().to_vec(), tag);
         call.dialog = Some(dialog);
         call.peer_allows_update = request.lists(HeaderName::Allow, "UPDATE");
-        call.incoming =
-            Some(Incoming { key, request: Arc::clone(request), answered: false, late_offer: false });
+        call.incoming = Some(Incoming {
+            key,
+            request: Arc::clone(request),
+            answered: false,
+            late_offer: false,
+            sent: None,
+        });
         call.patience = self.now + self.config.no_answer_timeout;
         // RFC 3261 §13.3.1: the invitation has a time of its own.
         if let Ok(Some(seconds)) = request.number(HeaderName::Expires) {
@@ -88,9 +98,16 @@ impl Agent {
         let (Stage::Ringing, Some(incoming), 101..200) = (call.stage, &call.incoming, status) else {
             return Err(CommandError::State);
         };
-        let key = incoming.key;
-        let bytes = self.write_answer(call, incoming, status, reason, payload, &[])?;
-        self.transactions.respond(self.now, key, bytes);
+        let (key, reliable) = (incoming.key, self.reliability(&incoming.request) == Ok(true));
+        let fields = if reliable { self.reliable_fields(number) } else { Vec::new() };
+        let call = self.call(number).ok_or(CommandError::Unknown)?;
+        let Some(incoming) = &call.incoming else { return Err(CommandError::State) };
+        let bytes = self.write_answer(call, incoming, status, reason, payload, &fields)?;
+        if reliable {
+            self.send_reliably(number, bytes, payload.body.is_some())?;
+        } else {
+            self.transactions.respond(self.now, key, bytes);
+        }
         self.settle();
         Ok(())
     }
@@ -113,6 +130,11 @@ impl Agent {
             return Err(CommandError::State);
         };
         let (key, request) = (incoming.key, Arc::clone(&incoming.request));
+        if self.hold_acceptance(number, session_expires, payload) {
+            return Ok(());
+        }
+        let call = self.call(number).ok_or(CommandError::Unknown)?;
+        let Some(incoming) = &call.incoming else { return Err(CommandError::State) };
         let (timer, fields) = self.answer_timer(&request, session_expires);
         let bytes = self.write_answer(call, incoming, 200, "", payload, &fields)?;
         let answer = self.new_answer(&request, bytes.clone(), None);
@@ -125,7 +147,8 @@ impl Agent {
             call.session_timer = timer;
             if let Some(incoming) = &mut call.incoming {
                 incoming.answered = true;
-                incoming.late_offer = request.body().is_empty();
+                let answered = incoming.sent.as_ref().is_some_and(|sent| sent.answered);
+                incoming.late_offer = request.body().is_empty() && !answered;
             }
         }
         self.transactions.respond(self.now, key, bytes);
@@ -292,6 +315,8 @@ impl Agent {
         if call.stage != Stage::Ringing {
             return;
         }
+        self.reliable_timeout(number);
+        let Some(call) = self.call(number).filter(|call| call.stage == Stage::Ringing) else { return };
         let (expired, patient) = (call.expires <= now, call.patience > now);
         if !expired && patient {
             return;

@@ -3,9 +3,11 @@
 use crate::agent::Agent;
 use crate::call::{Call, Outgoing, Stage};
 use crate::compose::{Draft, Rest};
+use crate::config::ReliableProvisional;
 use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::{CallOptions, CommandError, Ending, Payload};
 use crate::outgoing::{Purpose, checked};
+use crate::reliable::TAG;
 use crate::session_timer::DEFAULT_INTERVAL;
 use core::time::Duration;
 use sip::dialog::{Acknowledgement, Dialog, DialogId};
@@ -66,6 +68,7 @@ impl Agent {
             offered: false,
             success: None,
             early: Vec::new(),
+            reliable: Vec::new(),
         });
         Ok(call)
     }
@@ -120,11 +123,16 @@ impl Agent {
         fields.extend(self.parties(&outgoing.target, origin, &call.local_tag)?.fields);
         self.ask_for_timer(outgoing, &mut fields);
         let headers = [origin.headers.as_slice(), &payload.headers].concat();
-        let supported: &[u8] = if self.identity.pub_gruu.is_some() {
-            b"timer,gruu,ice,replaces,outbound"
-        } else {
-            b"timer,ice,replaces,outbound"
+        let gruu = if self.identity.pub_gruu.is_some() { "gruu," } else { "" };
+        let reliable = match self.config.reliable_provisional {
+            ReliableProvisional::Unsupported => "",
+            ReliableProvisional::Supported => ",100rel",
+            ReliableProvisional::Required => {
+                fields.push((HeaderName::Require, TAG.as_bytes().to_vec()));
+                ",100rel"
+            }
         };
+        let supported = ["timer,", gruu, "ice,replaces,outbound", reliable].concat();
         self.write(&Draft {
             method: b"INVITE",
             uri: &outgoing.target,
@@ -133,7 +141,12 @@ impl Agent {
             from: &outgoing.from,
             call_id: &call.call_id,
             cseq: outgoing.cseq + 1,
-            rest: Rest { fields, headers: &headers, supported, body: payload.body.as_ref() },
+            rest: Rest {
+                fields,
+                headers: &headers,
+                supported: supported.as_bytes(),
+                body: payload.body.as_ref(),
+            },
         })
     }
 
@@ -157,8 +170,15 @@ impl Agent {
                 }
             }
         }
+        if !Self::takes_provisional(call, tag, &response) {
+            self.on_repeated(call_number, &response);
+            return;
+        }
         call.peer_allows_update = response.lists(HeaderName::Allow, "UPDATE");
-        self.emit(Event::Progress { call: call_number, response });
+        let offered = Self::is_open(call, &response);
+        let tag = tag.to_vec();
+        self.acknowledge_taken(call_number, &tag, &response);
+        self.emit(Event::Progress { call: call_number, response, offered });
     }
 
     /// The final response of the INVITE's transaction.
@@ -208,6 +228,7 @@ impl Agent {
         outgoing.session_expires = seconds;
         outgoing.min_se = seconds;
         outgoing.early.clear();
+        outgoing.reliable.clear();
         let request = self.write_invite(call, &Payload { headers: Vec::new(), body }).ok()?;
         call.outgoing.as_mut()?.cseq += 1;
         Some(request)
@@ -250,11 +271,13 @@ impl Agent {
         };
         let Some(dialog) = dialog else { return };
         outgoing.early.clear();
-        let (number, offered) = (call.number, !outgoing.offered);
+        let (number, late) = (call.number, !outgoing.offered);
+        let described = Self::is_described(call, tag);
+        let offered = late && !described;
         call.dialog = Some(dialog);
         call.patience = Instant::NEVER;
         call.peer_allows_update = response.lists(HeaderName::Allow, "UPDATE");
-        if response.body().is_empty() {
+        if response.body().is_empty() && !described {
             // RFC 3261 §13.2.1: the 2xx must carry the answer, or the offer that we left to the callee.
             self.dismiss(place, response);
             self.finish(number);

@@ -10,7 +10,8 @@ use sip::header::HeaderName;
 use sip::{Entropy, text};
 
 /// The methods that the agent understands, for Allow (RFC 3261 §20.5).
-pub(crate) const ALLOWED: &[u8] = b"INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY,SUBSCRIBE";
+pub(crate) const ALLOWED: &[u8] =
+    b"INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY,SUBSCRIBE,PRACK";
 /// The body types that calls understand, for Accept (RFC 3261 §20.1).
 pub(crate) const ACCEPTED: &[u8] = b"application/sdp, application/dtmf-relay";
 

@@ -51,6 +51,18 @@ pub enum RefreshMethod {
     Invite,
 }
 
+/// Whether provisional responses are reliable (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReliableProvisional {
+    /// Ours are not, and nobody is asked for any. What comes all the same is acknowledged.
+    #[default]
+    Unsupported,
+    /// Where the peer supports it.
+    Supported,
+    /// Calls without it are refused, ours by the peer and the peer's by us.
+    Required,
+}
+
 /// The kinds of request that the user wants to hear of. The agent answers the others by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listens {
@@ -147,6 +159,8 @@ pub struct Config {
     pub refresh_method: RefreshMethod,
     /// Whether our INVITE says `refresher=uac`.
     pub force_refresher: bool,
+    /// PRACK.
+    pub reliable_provisional: ReliableProvisional,
     /// How long an incoming call rings before it is answered 408.
     pub no_answer_timeout: Duration,
     /// The User-Agent header.
@@ -172,6 +186,7 @@ impl Config {
             session_timers: true,
             refresh_method: RefreshMethod::Update,
             force_refresher: false,
+            reliable_provisional: ReliableProvisional::default(),
             no_answer_timeout: Duration::from_secs(60),
             user_agent: "Sipweb".into(),
             settings: Settings::default(),

@@ -175,6 +175,7 @@ impl Agent {
         call.reoffer_in = None;
         call.reoffer_out = None;
         call.forget_at = forget_at;
+        call.incoming.iter_mut().for_each(|incoming| incoming.sent = None);
         if call.answer.as_ref().is_some_and(|answer| answer.transaction.is_some()) {
             call.answer = None;
         }

@@ -152,6 +152,16 @@ pub enum Event {
         call: CallNumber,
         /// The response.
         response: Arc<Message>,
+        /// Whether it is reliable and carries the offer, since our INVITE had none: answer it in the PRACK
+        /// ([`crate::Agent::acknowledge_provisional`]).
+        offered: bool,
+    },
+    /// PRACK for a provisional response of ours, answered already. Its body answers our offer.
+    ProvisionalAcknowledged {
+        /// The call.
+        call: CallNumber,
+        /// The PRACK.
+        request: Arc<Message>,
     },
     /// A request was challenged and goes out again with credentials.
     Authenticated {

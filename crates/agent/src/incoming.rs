@@ -4,8 +4,10 @@ use crate::agent::Agent;
 use crate::call::Stage;
 use crate::callee::is_sdp;
 use crate::compose::{ACCEPTED, ALLOWED};
+use crate::config::ReliableProvisional;
 use crate::event::{CallNumber, Event, TransactionNumber};
 use crate::options::{CommandError, Payload};
+use crate::reliable::TAG;
 use sip::Builder;
 use sip::header::HeaderName;
 use sip::message::Message;
@@ -74,7 +76,9 @@ impl Agent {
         if !within && self.is_merged(request) {
             return Some((482, Vec::new()));
         }
-        let known = |tag: &[u8]| EXTENSIONS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(tag));
+        let reliable = self.config.reliable_provisional != ReliableProvisional::Unsupported;
+        let extensions = EXTENSIONS.iter().chain(reliable.then_some(&TAG));
+        let known = |tag: &[u8]| extensions.clone().any(|known| known.as_bytes().eq_ignore_ascii_case(tag));
         let unknown: Vec<&[u8]> = request.values(HeaderName::Require).filter(|tag| !known(tag)).collect();
         if !unknown.is_empty() {
             return Some((420, vec![(HeaderName::Unsupported, unknown.join(b", ".as_slice()))]));
@@ -151,6 +155,7 @@ impl Agent {
             _ if stage == Stage::Over => self.respond_plainly(key, request, 481, &[]),
             // RFC 3261 §12.2.2.
             _ if !in_order => self.respond_plainly(key, request, 500, &[]),
+            Method::Prack if stage != Stage::Subscription => self.on_prack(number, key, request),
             Method::Invite | Method::Update if stage != Stage::Subscription => {
                 self.on_reoffer(number, stage, key, request);
             }
@@ -220,7 +225,7 @@ impl Agent {
         self.emit(Event::Reoffer { call: number, transaction, request: Arc::clone(request) });
     }
 
-    fn wait_for_user(&mut self, key: ServerKey, request: &Arc<Message>, call: Option<CallNumber>) {
+    pub(crate) fn wait_for_user(&mut self, key: ServerKey, request: &Arc<Message>, call: Option<CallNumber>) {
         if self.waiting.len() >= WAITING {
             return self.respond_plainly(key, request, 503, &[]);
         }

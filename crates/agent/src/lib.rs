@@ -39,11 +39,12 @@ mod incoming;
 mod options;
 mod outgoing;
 mod registration;
+mod reliable;
 mod session_timer;
 mod within;
 
 pub use agent::{Agent, Names};
-pub use config::{Config, Header, Listens, RefreshMethod, Settings, Via};
+pub use config::{Config, Header, Listens, RefreshMethod, ReliableProvisional, Settings, Via};
 pub use event::{CallNumber, Cause, Event, Originator, Output, RequestNumber, TransactionNumber};
 pub use identity::ConfigError;
 pub use options::{Body, CallOptions, CommandError, Ending, Origin, Payload};

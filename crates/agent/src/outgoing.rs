@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Reoffer(CallNumber, RequestNumber),
     /// UPDATE that refreshes the session.
     Refresh(CallNumber),
+    /// PRACK.
+    Prack(CallNumber),
     /// BYE.
     Bye(CallNumber),
     /// Another request inside a dialog.
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Invite(call)
             | Self::Reoffer(call, _)
             | Self::Refresh(call)
+            | Self::Prack(call)
             | Self::Bye(call)
             | Self::Dialog(call, _) => Some(call),
         }
@@ -193,6 +196,8 @@ impl Agent {
             Purpose::Reoffer(call, number) => self.on_reoffer_final(call, number, status, response, request),
             Purpose::Refresh(call) => self.on_refresh_final(call, status, response),
             Purpose::Bye(call) => self.on_bye_final(call),
+            // The callee repeats what he does not know to be acknowledged, or gives up.
+            Purpose::Prack(_) => {}
             Purpose::Dialog(..) | Purpose::Free(_) => {
                 if let Some(number) = purpose.number() {
                     let (call, response) = (purpose.call(), Arc::clone(response));
@@ -304,6 +309,7 @@ impl Agent {
             Purpose::Invite(call) => self.on_invite_silence(call, cause),
             Purpose::Refresh(call) => self.on_refresh_silence(call, timed_out),
             Purpose::Bye(call) => self.on_bye_silence(call, timed_out),
+            Purpose::Prack(_) => {}
             Purpose::Reoffer(call, number) | Purpose::Dialog(call, number) => {
                 self.emit(Event::RequestFailed { number, call: Some(call), cause });
                 self.on_dialog_silence(purpose, call, timed_out);

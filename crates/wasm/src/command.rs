@@ -165,6 +165,10 @@ fn others(
             let (status, reason) = (words.status(), words.text());
             agent.respond(now, transaction, status, &reason, &words.payload()).map(|()| 0)
         }
+        23 => {
+            let call = CallNumber(words.number());
+            agent.acknowledge_provisional(now, call, &words.payload()).map(|()| 0)
+        }
         _ => {
             let names = agent.names();
             lines(

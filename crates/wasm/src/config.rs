@@ -1,7 +1,7 @@
 //! Reading the configuration and the settings (`writeConfig` and `writeSettings` in `core.ts`).
 
 use crate::reader::Reader;
-use agent::{Config, Listens, RefreshMethod, Settings};
+use agent::{Config, Listens, RefreshMethod, ReliableProvisional, Settings};
 use core::time::Duration;
 
 pub(crate) fn config(words: &mut Reader<'_>) -> Config {
@@ -17,6 +17,11 @@ pub(crate) fn config(words: &mut Reader<'_>) -> Config {
     config.session_timers = words.flag();
     config.refresh_method = if words.flag() { RefreshMethod::Invite } else { RefreshMethod::Update };
     config.force_refresher = words.flag();
+    config.reliable_provisional = match words.byte() {
+        0 => ReliableProvisional::Unsupported,
+        1 => ReliableProvisional::Supported,
+        _ => ReliableProvisional::Required,
+    };
     config.no_answer_timeout = Duration::from_secs(u64::from(words.number()));
     config.user_agent = words.text();
     config.settings = settings(words);

@@ -110,7 +110,10 @@ fn record(event: &Event) -> Record<'_> {
             Record::new(5).call(*call).message(request).number(replaces.map_or(0, |call| call.0))
         }
         Event::Trying { call, response } => Record::new(6).call(*call).message(response),
-        Event::Progress { call, response } => Record::new(7).call(*call).message(response),
+        Event::Progress { call, response, offered } => {
+            Record::new(7).call(*call).message(response).flag(*offered)
+        }
+        Event::ProvisionalAcknowledged { call, request } => Record::new(22).call(*call).message(request),
         Event::Authenticated { call, number, request } => {
             Record::new(8).maybe_call(*call).number(of(*number)).message(request)
         }

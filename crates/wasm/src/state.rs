@@ -125,6 +125,7 @@ mod tests {
             .byte(1)
             .byte(0)
             .byte(0)
+            .byte(0)
             .number(60)
             .text("Test")
             .absent(6)

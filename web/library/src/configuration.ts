@@ -1,6 +1,7 @@
 /** The parameters of a user agent: checked once, then frozen except for what may change while it runs. */
 
 import { C } from './constants.js';
+import { RELIABILITY, type Reliability } from './core_types.js';
 import type { Environment } from './environment.js';
 import { ConfigurationError } from './exceptions.js';
 import { createRandomToken, newUUID } from './random.js';
@@ -35,6 +36,8 @@ export interface UAConfiguration {
   session_timers?: boolean;
   session_timers_refresh_method?: string;
   session_timers_force_refresher?: boolean;
+  /** Reliable provisional responses (RFC 3262): `unsupported` (as in JsSIP), `supported`, `required`. Not in JsSIP. */
+  extension_100rel?: string;
   no_answer_timeout?: number | string;
   /** Whether to register as soon as there is a connection. */
   register?: boolean;
@@ -66,6 +69,7 @@ export interface Settings {
   readonly session_timers: boolean;
   readonly session_timers_refresh_method: 'UPDATE' | 'INVITE';
   readonly session_timers_force_refresher: boolean;
+  readonly extension_100rel: Reliability;
   /** Milliseconds. */
   readonly no_answer_timeout: number;
   register: boolean;
@@ -126,6 +130,7 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
     session_timers: optional(given, 'session_timers', flag, true),
     session_timers_refresh_method: optional(given, 'session_timers_refresh_method', checkRefreshMethod, 'UPDATE'),
     session_timers_force_refresher: optional(given, 'session_timers_force_refresher', flag, false),
+    extension_100rel: optional(given, 'extension_100rel', checkReliability, 'unsupported'),
     no_answer_timeout: optional(given, 'no_answer_timeout', positive, 60) * 1000,
     register: optional(given, 'register', flag, true),
     register_expires: optional(given, 'register_expires', notNegative, 600),
@@ -266,6 +271,11 @@ function domainOf(uri: URI): URI {
 function checkInstance(value: unknown): string | undefined {
   const uuid = typeof value === 'string' ? value.replace(/^(urn:)?uuid:/i, '') : '';
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid) ? uuid : undefined;
+}
+
+function checkReliability(value: unknown): Reliability | undefined {
+  const wanted = String(value).toLowerCase();
+  return RELIABILITY.find((each) => each === wanted);
 }
 
 function checkRefreshMethod(value: unknown): 'UPDATE' | 'INVITE' | undefined {

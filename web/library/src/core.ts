@@ -124,6 +124,10 @@ export class Core {
   acknowledge(call: CallNumber, payload: Payload = {}): void {
     this.#command(new Writer().byte(Op.acknowledge).number(call).payload(payload, SDP));
   }
+  /** PRACK with the answer, after `progress` with `offered`. All other PRACKs are the Core's own business. */
+  acknowledgeProvisional(call: CallNumber, payload: Payload = {}): void {
+    this.#command(new Writer().byte(Op.acknowledgeProvisional).number(call).payload(payload, SDP));
+  }
   /** CANCEL an outgoing call that is not accepted; `failed` (local, Canceled) fires at once. */
   cancel(call: CallNumber, options: { reason?: string } = {}): void {
     this.#end(Ending.cancel, call, { cancelReason: options.reason });

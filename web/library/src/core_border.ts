@@ -4,7 +4,7 @@
 
 import embedded from '../generated/sipweb_wasm.wasm';
 import { ENCODER, SipMessage } from './core_message.js';
-import { CoreError } from './core_types.js';
+import { CoreError, RELIABILITY } from './core_types.js';
 import type {
   Cause, CoreConfig, CoreEvent, CoreSettings, OriginOptions, Originator, Payload, ViaTransport,
 } from './core_types.js';
@@ -105,7 +105,7 @@ const ORIGINATORS: readonly Originator[] = ['local', 'remote', 'system'];
 export const enum Op {
   configure = 1, connected, disconnected, register, unregister, createCall, invite, acknowledge, end, ring, accept,
   reinvite, acknowledgeReinvite, canReinvite, dialogRequest, dialogIdentity, createSubscription, acceptSubscription,
-  closeSubscription, request, respond, identity,
+  closeSubscription, request, respond, identity, acknowledgeProvisional,
 }
 export const enum Ending { any, cancel, reject }
 
@@ -165,6 +165,7 @@ export function writeConfig(words: Writer, config: CoreConfig): void {
     .optional(config.registrarServer).number(config.registerExpires ?? 600).text(config.registerFromTagTrail ?? '')
     .optional(config.preloadedRoute).flag(config.sessionTimers ?? true)
     .flag(config.sessionTimersRefreshMethod === 'INVITE').flag(config.sessionTimersForceRefresher)
+    .byte(RELIABILITY.indexOf(config.reliableProvisional ?? 'unsupported'))
     .number(config.noAnswerTimeout ?? 60).text(config.userAgent ?? 'Sipweb');
   writeSettings(words, config);
 }
@@ -212,7 +213,7 @@ export function readEvent(bytes: Uint8Array): CoreEvent {
     case 4: return { type: 'registrationExpiring' };
     case 5: return { type: 'incomingCall', call, request: message, body: message.body, replaces: number || null };
     case 6: return { type: 'trying', call, response: message };
-    case 7: return { type: 'progress', call, response: message, body: message.body, fork: message.toTag };
+    case 7: return { type: 'progress', call, response: message, body: message.body, fork: message.toTag, offered: flag };
     case 8: return { type: 'authenticated', call: maybeCall, number: number || null, request: message };
     case 9: return { type: 'accepted', call, response: message, body: message.body, offered: flag, fork: message.toTag };
     case 10: return { type: 'confirmed', call, originator, request: maybeMessage, body: maybeMessage?.body ?? '' };
@@ -230,6 +231,7 @@ export function readEvent(bytes: Uint8Array): CoreEvent {
       type: 'response', number, call: maybeCall, status: message.status, response: message, body: message.body, needsAcknowledge: flag,
     };
     case 20: return { type: 'provisional', number, call: maybeCall, response: message };
+    case 22: return { type: 'provisionalAcknowledged', call, request: message, body: message.body };
     default: return { type: 'requestFailed', number, call: maybeCall, cause };
   }
 }

@@ -19,6 +19,10 @@ export type Cause =
   | 'Authentication Error' | 'Terminated' | 'WebRTC Error' | 'Canceled' | 'No Answer' | 'Expires' | 'No ACK'
   | 'Dialog Error' | 'User Denied Media Access' | 'Bad Media Description' | 'RTP Timeout';
 
+/** What is made of 100rel (RFC 3262). */
+export const RELIABILITY = ['unsupported', 'supported', 'required'] as const;
+export type Reliability = (typeof RELIABILITY)[number];
+
 /** Via transport tokens. `WS` and `WSS` are what a browser speaks; the others please servers that need a white lie. */
 export type ViaTransport = 'WS' | 'WSS' | 'TCP' | 'TLS' | 'UDP';
 
@@ -79,6 +83,8 @@ export interface CoreConfig extends CoreSettings {
   /** Default UPDATE; INVITE is used by itself when the peer's Allow lacks UPDATE. */
   sessionTimersRefreshMethod?: 'UPDATE' | 'INVITE';
   sessionTimersForceRefresher?: boolean;
+  /** 100rel. Default unsupported; what comes reliably all the same is acknowledged. */
+  reliableProvisional?: Reliability;
   /** Seconds that an incoming call rings before the Core answers 408 (failed, local, No Answer). Default 60. */
   noAnswerTimeout?: number;
   /** User-Agent header. Default 'Sipweb'. */
@@ -177,7 +183,15 @@ export interface IncomingCallEvent {
  * A 1xx above 100 with a To tag. `body` is the SDP in it ('' if none). `fork` is the To tag: different tags are
  * different early dialogs of one forked call. Also fires again for each new 1xx.
  */
-export interface ProgressEvent { type: 'progress'; call: CallNumber; response: SipMessage; body: string; fork: string; }
+export interface ProgressEvent {
+  type: 'progress'; call: CallNumber; response: SipMessage; body: string; fork: string;
+  /** The response is reliable and brings the offer: answer it with {@link Core.acknowledgeProvisional}. */
+  offered?: boolean;
+}
+/** PRACK for a provisional response of ours, answered already; `body` answers our offer, or is ''. */
+export interface ProvisionalAcknowledgedEvent {
+  type: 'provisionalAcknowledged'; call: CallNumber; request: SipMessage; body: string;
+}
 /** 100 or a 1xx without To tag. */
 export interface TryingEvent { type: 'trying'; call: CallNumber; response: SipMessage; }
 /** The INVITE was challenged (401/407) and goes out again with credentials. */
@@ -265,7 +279,7 @@ export interface RequestFailedEvent { type: 'requestFailed'; number: RequestNumb
 
 export type CoreEvent =
   | RegisteredEvent | RegistrationFailedEvent | UnregisteredEvent | RegistrationExpiringEvent
-  | IncomingCallEvent | TryingEvent | ProgressEvent | AuthenticatedEvent | AcceptedEvent | ConfirmedEvent | FailedEvent
+  | IncomingCallEvent | TryingEvent | ProgressEvent | ProvisionalAcknowledgedEvent | AuthenticatedEvent | AcceptedEvent | ConfirmedEvent | FailedEvent
   | EndedEvent | ReofferEvent | ReofferAcknowledgedEvent | SessionRefreshEvent | DialogRequestEvent
   | IncomingRequestEvent | NotifyEvent | ResponseEvent | ProvisionalEvent | RequestFailedEvent;
 

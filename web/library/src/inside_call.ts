@@ -110,6 +110,10 @@ export class InsideCall {
       case 'NOTIFY':
         request.reply(this.#transfers.notified(request) ? 200 : 481);
         break;
+      case 'PRACK':
+        // A further offer before the call is answered (RFC 3262 §5): WebRTC has nothing yet that could answer it.
+        request.reply(488);
+        break;
       case 'OPTIONS':
         request.reply(200);
         break;

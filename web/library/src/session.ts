@@ -58,6 +58,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   #startTime: Date | null = null;
   #endTime: Date | null = null;
   #offerBody = '';
+  /** The answers of reliable provisional responses, by To tag: a 2xx need not say them again. */
+  readonly #earlyAnswers = new Map<string, string>();
   #lateOffer = false;
   #unacknowledged = false;
   #end: EndEvent | null = null;
@@ -414,6 +416,9 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
     this.#status = STATUS.STATUS_1XX_RECEIVED;
     if (body !== '') {
+      if (response.hasHeader('RSeq')) {
+        this.#earlyAnswers.set(response.to_tag, body);
+      }
       try {
         await this.#media.applyAnswer(body, true);
       } catch {
@@ -430,7 +435,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       return;
     }
     try {
-      await this.#media.applyAnswer(body, false);
+      await this.#media.applyAnswer(body || (this.#earlyAnswers.get(response.to_tag) ?? ''), false);
     } catch (error) {
       if (!this.isEnded() && !(error instanceof MediaClosed)) {
         this.#refuseAnswer(response);

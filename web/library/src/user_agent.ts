@@ -522,6 +522,7 @@ function coreConfig(settings: Settings, socketUri: string): CoreConfig {
     sessionTimers: settings.session_timers,
     sessionTimersRefreshMethod: settings.session_timers_refresh_method,
     sessionTimersForceRefresher: settings.session_timers_force_refresher,
+    reliableProvisional: settings.extension_100rel,
     noAnswerTimeout: settings.no_answer_timeout / 1000,
     userAgent: settings.user_agent,
     ...(settings.use_preloaded_route ? { preloadedRoute: `${socketUri};lr` } : {}),

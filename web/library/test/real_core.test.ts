@@ -527,3 +527,48 @@ test('A message from a log is read as one from the network, and what is none is 
   assert.equal(library!.parseMessage('not a message'), undefined);
   assert.equal(library!.parseMessage(lines.filter((line) => !line.startsWith('Call-ID')).join('\r\n')), undefined, 'no Call-ID');
 });
+
+test('100rel: the caller sends PRACK, and takes a 200 without the description that a reliable 183 had', options, async () => {
+  const scene = await new Scene({ extension_100rel: 'supported' }).start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  const invite = scene.far.take('INVITE');
+  assert.match(one(invite, 'Supported'), /100rel/);
+  scene.far.respond(invite, 183, 'Session Progress', [CONTACT, 'Require: 100rel', 'RSeq: 12'], sdp(), 'bobs');
+  const prack = scene.far.take('PRACK');
+  assert.equal(one(prack, 'RAck'), `12 ${one(invite, 'CSeq')}`);
+  scene.far.respond(prack, 200, 'OK');
+  scene.far.respond(invite, 200, 'OK', [CONTACT], '', 'bobs');
+  await settle();
+  assert.ok(scene.far.take('ACK'));
+  assert.deepEqual(scene.news(), ['progress remote', 'accepted remote', 'confirmed local']);
+  assert.equal(FakePeerConnection.last.signalingState, 'stable');
+});
+
+test('100rel: the callee rings reliably and repeats it until PRACK', options, async () => {
+  const scene = await new Scene({ extension_100rel: 'supported' }).start();
+  scene.ring(sdp(), ['Supported: 100rel']);
+  await settle();
+  scene.far.take('INVITE');
+  const ringing = scene.far.take('INVITE');
+  assert.deepEqual([ringing.start, one(ringing, 'Require')], ['SIP/2.0 180 Ringing', '100rel']);
+  await scene.clock.advance(500);
+  assert.equal(one(scene.far.take('INVITE'), 'RSeq'), one(ringing, 'RSeq'));
+  scene.far.ask('PRACK', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', `To: ${one(ringing, 'To')}`, 'Call-ID: theirs@far', 'CSeq: 2 PRACK', `RAck: ${one(ringing, 'RSeq')} 1 INVITE`,
+  ]);
+  assert.equal(scene.far.take('PRACK').start, 'SIP/2.0 200 OK');
+  await scene.clock.advance(20_000);
+  assert.throws(() => scene.far.take('INVITE'));
+  scene.session.answer();
+  await settle();
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 200 OK');
+});
+
+test('100rel: not used unless asked for, as in JsSIP; a caller who requires it gets 420', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring(sdp(), ['Require: 100rel']);
+  const refused = scene.far.take('INVITE');
+  assert.deepEqual([refused.start, one(refused, 'Unsupported')], ['SIP/2.0 420 Bad Extension', '100rel']);
+  assert.throws(() => new Scene({ extension_100rel: 'perhaps' }), { name: 'CONFIGURATION_ERROR' });
+});
