@@ -6,7 +6,7 @@ use crate::config::Header;
 use crate::event::{CallNumber, Cause, Event, RequestNumber};
 use crate::identity::sip_uri;
 use crate::options::{CommandError, Origin, Payload};
-use sip::digest::{Attempts, Side, Verdict};
+use sip::digest::{Attempts, Challenge, Side, Verdict};
 use sip::header::HeaderName;
 use sip::message::Message;
 use sip::transaction::ClientKey;
@@ -223,7 +223,16 @@ impl Agent {
         }
         let mut attempts = pending.attempts.clone();
         let Some(digest) = &mut self.digest else { return false };
-        let of = |name, side| response.headers(name).map(move |value| (side, value));
+        // An HA1 is for its realm only: another one would get a wrong answer, and something to guess the password by.
+        let settings = &self.config.settings;
+        let realm = settings.realm.as_deref().filter(|_| settings.password.is_none());
+        let ours = |value: &[u8]| {
+            realm.is_none_or(|realm| {
+                Challenge::parse(value).is_ok_and(|challenge| challenge.realm == realm.as_bytes())
+            })
+        };
+        let of =
+            |name, side| response.headers(name).filter(|value| ours(value)).map(move |value| (side, value));
         let challenges =
             of(HeaderName::WwwAuthenticate, Side::User).chain(of(HeaderName::ProxyAuthenticate, Side::Proxy));
         if digest.challenged(challenges, &mut attempts, &mut self.entropy) != Verdict::Retry {

@@ -90,6 +90,80 @@ fn a_proxy_and_then_the_registrar_may_challenge() {
     assert_eq!(phone.told(), ["Registered"]);
 }
 
+/// The values of a field, as text.
+fn values(message: &Message, name: HeaderName) -> Vec<String> {
+    message.headers(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+#[test]
+fn each_realm_that_challenges_at_once_is_answered_by_its_strongest_algorithm() {
+    let mut phone = Phone::connected("alice", 7);
+    phone.agent.register(T0);
+    let first = phone.only_sent();
+    phone.answer(T0, &first, 401, |builder| {
+        let builder = challenge(builder, HeaderName::WwwAuthenticate, "one", "MD5", "");
+        let builder = challenge(builder, HeaderName::WwwAuthenticate, "two", "AKAv1-MD5", "");
+        let builder = challenge(builder, HeaderName::WwwAuthenticate, "two", "MD5", "");
+        let builder = challenge(builder, HeaderName::WwwAuthenticate, "one", "SHA-256", "");
+        challenge(builder, HeaderName::ProxyAuthenticate, "edge", "SHA-512-256", "")
+    });
+    let second = phone.only_sent();
+    let answers = values(&second, HeaderName::Authorization);
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers[0].contains("realm=\"one\"") && answers[0].contains("algorithm=SHA-256"), "{answers:?}");
+    assert!(answers[1].contains("realm=\"two\"") && answers[1].contains("algorithm=MD5"), "{answers:?}");
+    let answers = values(&second, HeaderName::ProxyAuthorization);
+    assert!(matches!(answers.as_slice(), [one] if one.contains("algorithm=SHA-512-256")), "{answers:?}");
+}
+
+#[test]
+fn a_chain_of_proxies_and_the_callee_may_each_challenge_an_invite() {
+    let mut phone = Phone::connected("alice", 7);
+    let call = phone.call(T0, "sip:bob@example.org");
+    let steps = [(407, HeaderName::ProxyAuthenticate, "edge"), (407, HeaderName::ProxyAuthenticate, "core")];
+    let mut invite = phone.only_sent();
+    for (status, name, realm) in steps.into_iter().chain([(401, HeaderName::WwwAuthenticate, "callee")]) {
+        phone.answer(T0, &invite, status, |builder| challenge(builder, name, realm, "SHA-256", ""));
+        let mut sent = phone.take_sent();
+        assert_eq!(lines(&sent), ["ACK", "INVITE"], "after the challenge of {realm}");
+        invite = sent.pop().unwrap();
+    }
+    assert_eq!(invite.headers(HeaderName::ProxyAuthorization).count(), 2);
+    assert_eq!(invite.headers(HeaderName::Authorization).count(), 1);
+    phone.answer(T0, &invite, 200, |builder| {
+        builder
+            .header(HeaderName::Contact, b"<sip:bob@192.0.2.9>")
+            .body(b"application/sdp", common::ANSWER.as_bytes())
+    });
+    phone.agent.acknowledge(T0, call, agent::Payload::default()).unwrap();
+    let ack = phone.only_sent();
+    // RFC 3261 §22.3: the same credentials, though nobody may challenge an ACK.
+    assert_eq!(ack.headers(HeaderName::ProxyAuthorization).count(), 2);
+}
+
+#[test]
+fn an_ha1_answers_its_own_realm_only() {
+    let mut config = config("alice");
+    config.settings.password = None;
+    config.settings.ha1 = Some("939e7578ed9e3c518a452acee763bce9".into());
+    config.settings.realm = Some("home".into());
+    let mut phone = Phone::new(config, 7);
+    phone.agent.connected(T0, Via::new(Transport::Ws));
+    phone.agent.register(T0);
+    let first = phone.only_sent();
+    phone.answer(T0, &first, 401, |builder| {
+        let builder = challenge(builder, HeaderName::WwwAuthenticate, "elsewhere", "MD5", "");
+        challenge(builder, HeaderName::WwwAuthenticate, "home", "MD5", "")
+    });
+    let second = phone.only_sent();
+    let answers = values(&second, HeaderName::Authorization);
+    assert!(matches!(answers.as_slice(), [one] if one.contains("realm=\"home\"")), "{answers:?}");
+    phone.answer(T0, &second, 407, |builder| {
+        challenge(builder, HeaderName::ProxyAuthenticate, "elsewhere", "MD5", "")
+    });
+    assert_eq!(phone.told(), ["registration failed AuthenticationError"]);
+}
+
 #[test]
 fn a_stale_nonce_is_replaced_without_a_word() {
     let mut phone = Phone::connected("alice", 7);
