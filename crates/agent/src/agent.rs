@@ -147,8 +147,8 @@ impl Agent {
             }
             return;
         }
-        let Ok(message) = Message::parse(bytes) else { return };
-        if let Err(fault) = message.check() {
+        let Ok(mut message) = Message::parse(bytes) else { return };
+        if let Err(fault) = message.admit() {
             self.refuse(&message, fault.status);
             return;
         }

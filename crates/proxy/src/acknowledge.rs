@@ -69,7 +69,7 @@ impl Proxy {
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
         if let Ok(copy) = forward(&forwarding, &means) {
-            self.outbox.transmit(hop, copy.into_bytes().into());
+            self.outbox.transmit(hop, copy.bytes.into());
         }
     }
 }

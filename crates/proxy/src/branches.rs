@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use sip::header::HeaderName;
+use sip::header::{HeaderName, Via};
 use sip::transaction::{ClientKey, ServerKey};
-use sip::{Hop, Instant, Message, Method};
+use sip::{BuildError, Hop, Instant, Message, Method};
 
 use crate::answers::{outline, sentence, with_challenges};
 use crate::authorization::Reach;
@@ -182,7 +182,10 @@ impl Proxy {
             place.patience = (!place.hops.is_empty()).then(|| now + self.config.next_hop.patience);
         }
         place.hop = Some(hop.clone());
-        let key = self.transactions.request(now, hop, copy);
+        let method = context.request.method().unwrap_or(Method::Invite);
+        // We wrote it.
+        let Ok(via) = Via::parse(&copy.via) else { return };
+        let key = self.transactions.request_written(now, hop, method, &via, copy.bytes.into());
         place.state = BranchState::Trying { key, proceeding: false };
         place.key = Some(key);
         self.by_client.insert(key, Sent::Branch(id, branch));
@@ -190,17 +193,10 @@ impl Proxy {
     }
 
     /// A response of a branch (RFC 3261 §16.7).
-    pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: &Message) {
+    pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: Arc<Message>) {
         let Some(sent) = self.by_client.get(key).copied() else { return };
         let Some(status) = response.status() else { return };
-        // Item 3: our Via off.
-        let mut edit = response.edit();
-        edit.remove_first_value(HeaderName::Via);
-        if response.header(HeaderName::PAssertedIdentity).is_some() && !self.believes(sent) {
-            edit.remove(HeaderName::PAssertedIdentity);
-        }
-        edit.ensure_content_length();
-        let Ok(stripped) = edit.message() else { return };
+        let Ok(stripped) = self.stripped(Arc::unwrap_or_clone(response), sent) else { return };
         if stripped.header(HeaderName::Via).is_none() {
             return;
         }
@@ -232,6 +228,20 @@ impl Proxy {
         }
     }
 
+    /// A response as it goes on (item 3): our Via off, and an identity that nobody vouches for.
+    fn stripped(&self, mut response: Message, sent: Sent) -> Result<Message, BuildError> {
+        response.remove_top_via()?;
+        if response.header(HeaderName::PAssertedIdentity).is_some() && !self.believes(sent) {
+            response.remove_fields(HeaderName::PAssertedIdentity)?;
+        }
+        if response.header(HeaderName::ContentLength).is_some() {
+            return Ok(response);
+        }
+        let mut edit = response.edit();
+        edit.ensure_content_length();
+        edit.message()
+    }
+
     /// Items 2 and 5: Timer C anew, and on to the caller at once.
     fn provisional(&mut self, now: Instant, id: ContextId, branch: usize, response: Option<&Arc<Message>>) {
         let Some(context) = self.contexts.get_mut(id.0) else { return };
@@ -248,7 +258,7 @@ impl Proxy {
             return;
         }
         if context.wants_199
-            && let Some(tag) = response.to().ok().and_then(|to| to.tag())
+            && let Some(tag) = response.to_tag()
             && !place.early.iter().any(|known| known == tag)
         {
             place.early.push(tag.to_vec());

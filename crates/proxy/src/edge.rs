@@ -106,7 +106,8 @@ impl Proxy {
     fn edge_onward(&self, now: Instant, next: &[u8], is_request_uri: bool, sealed: bool) -> Wish {
         let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
         if is_request_uri
-            && let Some(found) = self.location.find_contact(now, next)
+            && let Ok(uri) = Uri::parse(next)
+            && let Some(found) = self.location.find_contact(now, &uri)
             && let Some(binding) = found.binding()
             && let Ok(target) = Target::binding(now, binding)
         {

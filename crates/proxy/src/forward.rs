@@ -45,8 +45,14 @@ pub(crate) struct Means<'a> {
     pub(crate) key: &'a Key,
 }
 
+/// A copy that was made, and the Via on top of it.
+pub(crate) struct Copy {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) via: Vec<u8>,
+}
+
 /// Makes the copy.
-pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Message, BuildError> {
+pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Copy, BuildError> {
     let request = forwarding.request;
     let mut edit = request.edit();
     let incoming = means.listeners.side_of_flow(forwarding.flow);
@@ -79,15 +85,17 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         edit.replace(HeaderName::MaxBreadth, &value);
     }
     // §16.6 item 8.
-    edit.prepend(HeaderName::Via, &via(&outgoing, forwarding.branch));
+    let via = via(&outgoing, forwarding.branch);
+    edit.prepend(HeaderName::Via, &via);
     // RFC 7118 §5: on a WebSocket it may be missing; on a stream it must not.
     edit.ensure_content_length();
-    edit.message()
+    Ok(Copy { bytes: edit.finish()?, via })
 }
 
 /// Our Via.
 pub(crate) fn via(side: &Side<'_>, branch: &[u8]) -> Vec<u8> {
-    let mut via = b"SIP/2.0/".to_vec();
+    let mut via = Vec::with_capacity(96);
+    via.extend_from_slice(b"SIP/2.0/");
     via.extend_from_slice(side.transport.via_token().as_bytes());
     via.push(b' ');
     side.write(&mut via);

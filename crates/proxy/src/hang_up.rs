@@ -55,8 +55,8 @@ impl Proxy {
     }
 
     fn admit_our_own(&mut self, now: Instant, request: &[u8]) -> Option<()> {
-        let request = self.cut_to_our_routes(&Message::parse(request).ok()?)?;
-        if request.check().is_err() || request.to().ok()?.tag().is_none() {
+        let mut request = self.cut_to_our_routes(&Message::parse(request).ok()?)?;
+        if request.admit().is_err() || request.to_tag().is_none() {
             return None;
         }
         let onward =
@@ -70,6 +70,7 @@ impl Proxy {
             received: request,
             onward: crate::route::Preprocessed { sealed: true, ..onward },
             sender: Sender::Peer,
+            is_from_ours: false,
             has_tried: false,
         };
         if let Wish::Targets(targets, reach) = self.wish(now, &job) {

@@ -20,7 +20,7 @@ use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
 use crate::reply::{Refusal, response_hop};
 use crate::route::{Destination, Preprocessed, preprocess};
-use crate::target::{Target, Way, is_websocket_only};
+use crate::target::{Target, Unroutable, Way, is_websocket_only};
 use crate::validation::{loop_mark, validate};
 
 /// A request that is being decided on.
@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) received: Arc<Message>,
     pub(crate) onward: Preprocessed,
     pub(crate) sender: Sender,
+    /// Whether From names a user of ours.
+    pub(crate) is_from_ours: bool,
     pub(crate) loop_mark: [u8; MARK],
     /// Whether it has brought credentials that were looked at.
     pub(crate) has_tried: bool,
@@ -47,7 +49,7 @@ impl Job {
 
     /// Whether it belongs to a dialog.
     pub(crate) fn is_in_dialog(&self) -> bool {
-        self.received.to().is_ok_and(|to| to.tag().is_some())
+        self.received.to_tag().is_some()
     }
 }
 
@@ -121,13 +123,16 @@ impl Proxy {
         let loop_mark = loop_mark(&self.key, request);
         validate(request, &self.own, &loop_mark)?;
         let onward = preprocess(request, flow, &self.own, &self.tokens, &self.key)?;
-        let sender = self.known_sender(request, flow);
+        let user = self.user_in_from(request);
+        let is_from_ours = user.is_some();
+        let sender = self.sender_as(user, request, flow);
         Ok(Job {
             key,
             flow: *flow,
             received: Arc::clone(request),
             onward,
             sender,
+            is_from_ours,
             loop_mark,
             has_tried: false,
         })
@@ -135,13 +140,18 @@ impl Proxy {
 
     /// Who the sender is, as far as the flow tells.
     fn known_sender(&self, request: &Message, flow: &Flow) -> Sender {
+        self.sender_as(self.user_in_from(request), request, flow)
+    }
+
+    /// Who the sender is, if From names this user.
+    fn sender_as(&self, user: Option<Vec<u8>>, request: &Message, flow: &Flow) -> Sender {
         if self.is_upstream(flow) {
             return Sender::Upstream;
         }
         if self.is_trusted_peer(flow) {
             return Sender::Peer;
         }
-        match self.user_in_from(request) {
+        match user {
             // A registration proves itself each time, so that a changed password counts from the next one on.
             Some(_) if is_register(request) => Sender::Stranger,
             Some(aor) if !self.authenticator.is_required() || self.flow_speaks_for(flow, &aor) => {
@@ -185,11 +195,10 @@ impl Proxy {
 
     /// Whether the sender may do what takes this much.
     pub(crate) fn verdict(&self, job: &Job, reach: Reach) -> Verdict {
-        let from_is_ours = self.user_in_from(&job.received).is_some();
         let verdict = match self.config.role {
             Role::Edge { .. } => self.edge_verdict(job, reach),
             Role::AllInOne if !self.authenticator.is_required() => self.verdict_without_passwords(job, reach),
-            Role::AllInOne => verdict(&job.sender, reach, from_is_ours, self.config.accept_from_strangers),
+            Role::AllInOne => verdict(&job.sender, reach, job.is_from_ours, self.config.accept_from_strangers),
         };
         match verdict {
             Verdict::Allow
@@ -219,7 +228,7 @@ impl Proxy {
             return self.edge_wish(now, job);
         }
         let request = job.request();
-        let Ok(uri) = Uri::parse(request.request_uri()) else {
+        let Ok(uri) = request.target() else {
             return Wish::Nowhere(Refusal::new(400, "the Request-URI is malformed"), Reach::Ourselves);
         };
         if let Some(destination) = job.onward.destination {
@@ -272,7 +281,8 @@ impl Proxy {
                     .map(|aor| self.targets_of(now, &aor, parsed.parameter("gr").flatten()))
                     .unwrap_or_default();
             }
-            _ => self.location.find_contact(now, uri),
+            Ok(parsed) => self.location.find_contact(now, &parsed),
+            Err(_) => None,
         };
         let Some((found, binding)) = found.as_ref().and_then(|found| Some((found, found.binding()?))) else {
             return Vec::new();
@@ -336,7 +346,7 @@ impl Proxy {
     /// A host that is not ours: a contact that is registered here, or the world.
     fn foreign_wish(&self, now: Instant, uri: &Uri<'_>, sealed: bool) -> Wish {
         let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
-        let found = self.location.find_contact(now, uri.as_bytes());
+        let found = self.location.find_contact(now, uri);
         // A contact behind a NAT is reached by its flow, also where the dialog has no token for it.
         if let Some(binding) = found.as_ref().and_then(Found::binding)
             && let Ok(target) = Target::binding(now, binding)
@@ -350,7 +360,7 @@ impl Proxy {
             }
             return Wish::Targets(rescued, reach);
         }
-        to_uri(uri.as_bytes(), sealed)
+        to_target(Target::to(uri), sealed)
     }
 
     /// OPTIONS and whatever else is addressed to the server itself (RFC 3261 §11.2, §8.2.1).
@@ -579,8 +589,12 @@ fn is_register(request: &Message) -> bool {
 }
 
 fn to_uri(uri: &[u8], sealed: bool) -> Wish {
+    to_target(Target::to_uri(uri), sealed)
+}
+
+fn to_target(target: Result<Target, Unroutable>, sealed: bool) -> Wish {
     let reach = if sealed { Reach::Dialog } else { Reach::World };
-    match Target::to_uri(uri) {
+    match target {
         Ok(target) => Wish::Targets(vec![target], reach),
         Err(unroutable) => Wish::Nowhere(Refusal::new(unroutable.status, unroutable.why), reach),
     }

@@ -133,12 +133,12 @@ impl Proxy {
         if flow.transport.is_reliable() && self.common.0.connections.learn(flow) {
             self.own.learn(flow.local.ip());
         }
-        let message = match Message::parse(bytes) {
+        let mut message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(sip::ParseError::Empty) => return,
             Err(error) => return self.malformed(flow, None, error.reason(), 0),
         };
-        if let Err(fault) = message.check() {
+        if let Err(fault) = message.admit() {
             return self.faulty(flow, &message, fault);
         }
         if message.is_request() {
@@ -174,7 +174,7 @@ impl Proxy {
             return self.malformed(flow, None, "a response to somebody else's request", 0);
         }
         match self.transactions.receive(now, &Hop::Flow(*flow), message) {
-            Received::Response { key, response } => self.response_received(now, key, &response),
+            Received::Response { key, response } => self.response_received(now, key, response),
             Received::StrayResponse { response } => self.stray_response(&response),
             _ => {}
         }

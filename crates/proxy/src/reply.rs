@@ -57,7 +57,7 @@ impl Replies {
         headers: &[(HeaderName, Vec<u8>)],
     ) -> Option<Vec<u8>> {
         let mut builder = Builder::response_to(request, status, "");
-        if status > 100 && request.to().is_ok_and(|to| to.tag().is_none()) {
+        if status > 100 && request.to_tag().is_none() && request.to().is_ok() {
             builder = builder.to_tag(&self.tag(request));
         }
         for (name, value) in headers {
@@ -72,7 +72,7 @@ impl Replies {
     /// The To tag of our responses to `request`.
     fn tag(&self, request: &Message) -> [u8; MARK] {
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
-        let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let from = request.from_tag().unwrap_or_default();
         let call_id = request.header(HeaderName::CallId).unwrap_or_default();
         let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
         self.key.mark(b"to tag", [branch, from, call_id, &number])
@@ -80,7 +80,7 @@ impl Replies {
 
     /// Whether this ACK acknowledges a response of our own.
     pub(crate) fn is_ours(&self, ack: &Message) -> bool {
-        ack.to().ok().and_then(|to| to.tag()).is_some_and(|tag| tag == self.tag(ack))
+        ack.to_tag().is_some_and(|tag| tag.len() == MARK && tag == self.tag(ack))
     }
 }
 

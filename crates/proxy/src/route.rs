@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use sip::header::{HeaderName, Route};
 use sip::uri::Uri;
-use sip::{Flow, Message};
+use sip::{BuildError, Flow, Message};
 
 use crate::flow_token::{FlowTokens, Opened};
 use crate::keyed_hash::Key;
@@ -99,13 +99,8 @@ pub(crate) fn preprocess(
         return Ok(Preprocessed { request, destination: None, sealed: false });
     }
     let rest = join(request.values(HeaderName::Route).skip(own_routes));
-    let mut edit = request.edit();
-    if rest.is_empty() {
-        edit.remove(HeaderName::Route);
-    } else {
-        edit.replace(HeaderName::Route, &rest);
-    }
-    let onward = edit.message().map_err(|_| Refusal::new(400, "the request cannot be written"))?;
+    let onward = without_own_routes(&request, &rest)
+        .map_err(|_| Refusal::new(400, "the request cannot be written"))?;
     let destination = reading.destination(own_routes);
     let sealed = match reading.seal {
         Some(Seal::Open) => true,
@@ -113,6 +108,18 @@ pub(crate) fn preprocess(
         None => false,
     };
     Ok(Preprocessed { request: Arc::new(onward), destination, sealed })
+}
+
+/// The request with these Routes only.
+fn without_own_routes(request: &Message, rest: &[u8]) -> Result<Message, BuildError> {
+    if !rest.is_empty() {
+        let mut edit = request.edit();
+        edit.replace(HeaderName::Route, rest);
+        return edit.message();
+    }
+    let mut onward = request.clone();
+    onward.remove_fields(HeaderName::Route)?;
+    Ok(onward)
 }
 
 #[derive(Default)]
@@ -165,7 +172,7 @@ fn is_same_flow(one: &Flow, other: &Flow) -> bool {
 /// RFC 3261 §16.4: a strict router puts the Route that it was reached by, ours, into the Request-URI, and the
 /// real Request-URI at the end of the Routes.
 fn undo_strict_routing(request: &Arc<Message>, own: &OwnHosts, tokens: &FlowTokens) -> Arc<Message> {
-    let ours = Uri::parse(request.request_uri()).is_ok_and(|uri| {
+    let ours = request.target().is_ok_and(|uri| {
         own.is_own(&uri)
             && uri.parameter("lr").is_some()
             && uri.user().is_none_or(|user| tokens.open(user) != Opened::Forged)

@@ -105,7 +105,15 @@ impl Target {
 
     /// What `uri`, a Request-URI or the next Route, names.
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
-        let way = Way::to_uri(uri)?;
+        Self::by(Way::to_uri(uri)?)
+    }
+
+    /// What `uri` names, read already.
+    pub(crate) fn to(uri: &Uri<'_>) -> Result<Self, Unroutable> {
+        Self::by(Way::to(uri)?)
+    }
+
+    const fn by(way: Way) -> Result<Self, Unroutable> {
         Ok(Self { uri: None, routes: Vec::new(), way, by_flow: false, instance: None, quality: 1000 })
     }
 }
@@ -114,13 +122,18 @@ impl Way {
     /// The way that a SIP URI describes (RFC 3263 §4).
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
         let uri = Uri::parse(uri).map_err(|_| Unroutable { status: 400, why: "the next hop is no URI" })?;
+        Self::to(&uri)
+    }
+
+    /// The way that a SIP URI describes, read already.
+    fn to(uri: &Uri<'_>) -> Result<Self, Unroutable> {
         let secure = match uri.scheme() {
             Scheme::Sip => false,
             Scheme::Sips => true,
             // RFC 3261 §16.5, RFC 3966: a number is routed by those who know numbers.
             _ => return Err(Unroutable { status: 416, why: "only sip and sips URIs lead anywhere" }),
         };
-        if is_websocket_only(&uri) {
+        if is_websocket_only(uri) {
             return Err(Unroutable {
                 status: 480,
                 why: "a WebSocket client is reached only while it is connected",

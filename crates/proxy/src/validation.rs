@@ -1,7 +1,7 @@
 //! What a proxy verifies before it forwards (RFC 3261 §16.3), beside the syntax, which `sip` checks at the door.
 
-use sip::header::HeaderName;
-use sip::uri::{Scheme, Uri};
+use sip::header::{HeaderName, Via};
+use sip::uri::Scheme;
 use sip::{Message, Method};
 
 use crate::keyed_hash::{Key, MARK};
@@ -11,8 +11,7 @@ use crate::reply::Refusal;
 /// Verifies the scheme of the Request-URI, Max-Forwards, and that the request has not been here before.
 pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> Result<(), Refusal> {
     // §16.3 item 2. A tel URI has a meaning that we know, though no way that we know.
-    let uri =
-        Uri::parse(request.request_uri()).map_err(|_| Refusal::new(400, "the Request-URI is malformed"))?;
+    let uri = request.target().map_err(|_| Refusal::new(400, "the Request-URI is malformed"))?;
     if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
         return Err(Refusal::new(416, "the Request-URI has a scheme that nobody here knows"));
     }
@@ -37,8 +36,8 @@ pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> R
 /// What all requests have in common that would be routed alike: everything that routing looks at (RFC 3261
 /// §16.6 item 8). It stands at the end of our branches.
 pub(crate) fn loop_mark(key: &Key, request: &Message) -> [u8; MARK] {
-    let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
-    let to = request.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+    let from = request.from_tag().unwrap_or_default();
+    let to = request.to_tag().unwrap_or_default();
     let call_id = request.header(HeaderName::CallId).unwrap_or_default();
     let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
     let fixed = [request.request_uri(), from, to, call_id, &number];
@@ -46,10 +45,12 @@ pub(crate) fn loop_mark(key: &Key, request: &Message) -> [u8; MARK] {
 }
 
 fn is_loop(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> bool {
-    request.values(HeaderName::Via).filter_map(|value| sip::header::Via::parse(value).ok()).any(|via| {
+    let is_ours = |via: Via<'_>| {
         via.branch().is_some_and(|branch| branch.ends_with(loop_mark))
             && own.is_sent_by(via.host(), via.port())
-    })
+    };
+    let below = request.values(HeaderName::Via).skip(1).filter_map(|value| Via::parse(value).ok());
+    request.top_via().into_iter().chain(below).any(is_ours)
 }
 
 /// List elements as one value.

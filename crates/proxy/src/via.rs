@@ -1,19 +1,19 @@
 //! What a server writes into the top Via of a request it received: `received` and `rport` (RFC 3261 §18.2.1,
 //! RFC 3581 §4).
 
-use sip::header::{HeaderName, Via};
+use sip::header::Via;
 use sip::text::write_decimal;
 use sip::{Flow, Message};
 
 use crate::registrar::address_of_record::{address_of, write_address};
 
 /// The request with its top Via completed; the request itself where nothing is to be added.
-pub(crate) fn complete(request: Message, flow: &Flow) -> Message {
-    let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) else { return request };
-    let mut edit = request.edit();
-    edit.replace_first_value(HeaderName::Via, &value);
-    let completed = edit.message().ok();
-    completed.unwrap_or(request)
+pub(crate) fn complete(mut request: Message, flow: &Flow) -> Message {
+    if let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) {
+        // It may be too large with them; then it stays as it is.
+        let _ = request.replace_top_via(&value);
+    }
+    request
 }
 
 fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {

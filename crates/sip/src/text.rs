@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 const TOKEN: u8 = 1;
 const SPACE: u8 = 2;
-const DIGIT: u8 = 4;
+/// What parts a URI, or is to be looked at in it.
+const URI_MARK: u8 = 4;
 const HOST: u8 = 8;
 const CONTROL: u8 = 16;
 const URI_STOP: u8 = 32;
@@ -33,8 +34,8 @@ const fn classes() -> [u8; 256] {
         if matches!(byte, b' ' | b'\t') {
             class |= SPACE;
         }
-        if byte.is_ascii_digit() {
-            class |= DIGIT;
+        if matches!(byte, b':' | b'@' | b'%') {
+            class |= URI_MARK;
         }
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
             class |= HOST;
@@ -111,6 +112,11 @@ pub(crate) fn ends_parameter_value(byte: u8) -> bool {
 /// Whether `byte` can never stand in a URI: controls, space, angle brackets, the double quote.
 pub(crate) fn ends_uri(byte: u8) -> bool {
     has_class(byte, URI_STOP)
+}
+
+/// Whether a reader of URIs stops at `byte`: because it can never stand in one, or to note where it stands.
+pub(crate) fn matters_in_uri(byte: u8) -> bool {
+    has_class(byte, URI_STOP | URI_MARK)
 }
 
 /// The part of `bytes` from `start` to `end`, or nothing where there is no such part.

@@ -200,8 +200,8 @@ impl Location {
     }
 
     /// The binding whose contact is `uri`: one that can be reached now before one that cannot.
-    pub(crate) fn find_contact(&self, now: Instant, uri: &[u8]) -> Option<Found> {
-        let wanted = contact_key(uri)?;
+    pub(crate) fn find_contact(&self, now: Instant, uri: &Uri<'_>) -> Option<Found> {
+        let wanted = key_of(uri);
         let owners = self.records().by_contact.read(&wanted).get(&wanted)?.clone();
         let mut best: Option<(bool, Instant, Found)> = None;
         for owner in owners {
@@ -221,7 +221,10 @@ impl Location {
 
 /// What tells contacts apart for the look-up of a Request-URI: user, host, port.
 fn contact_key(uri: &[u8]) -> Option<Vec<u8>> {
-    let uri = Uri::parse(uri).ok()?;
+    Uri::parse(uri).ok().map(|uri| key_of(&uri))
+}
+
+fn key_of(uri: &Uri<'_>) -> Vec<u8> {
     let mut key = uri.user().map(super::address_of_record::unescape).unwrap_or_default();
     key.push(b'@');
     key.extend_from_slice(&host_text(uri.host()));
@@ -229,7 +232,7 @@ fn contact_key(uri: &[u8]) -> Option<Vec<u8>> {
         key.push(b':');
         key.extend_from_slice(&port.to_be_bytes());
     }
-    Some(key)
+    key
 }
 
 #[cfg(test)]
@@ -246,10 +249,10 @@ mod tests {
         let mut location = Location::new(GRACE, &common);
         location
             .replace(b"bob@example.com", vec![binding("sip:x1@abc.invalid;transport=ws", Transport::Ws, 4)]);
-        let found = location.find_contact(Instant::ZERO, b"sip:x1@ABC.invalid").unwrap();
+        let found = location.find_contact(Instant::ZERO, &Uri::parse(b"sip:x1@ABC.invalid").unwrap()).unwrap();
         assert_eq!(found.aor, b"bob@example.com");
         assert_eq!(found.binding().unwrap().flow.connection, ConnectionId(4));
-        assert!(location.find_contact(Instant::ZERO, b"sip:x2@abc.invalid").is_none());
+        assert!(location.find_contact(Instant::ZERO, &Uri::parse(b"sip:x2@abc.invalid").unwrap()).is_none());
     }
 
     #[test]

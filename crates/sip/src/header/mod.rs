@@ -15,7 +15,7 @@ mod reason;
 mod replaces;
 mod route;
 mod session;
-mod via;
+pub(crate) mod via;
 
 pub use auth::{AuthParameters, Parameter};
 pub use contact::Contact;

@@ -29,11 +29,25 @@ impl<'a> Parameters<'a> {
     /// # Errors
     /// If a parameter has no name, a quoted string does not end, or something else stands between two parameters.
     pub fn parse(text: &'a [u8]) -> Result<Self, HeaderError> {
+        Self::parse_each(text, |_| {})
+    }
+
+    /// [`Parameters::parse`], with a look at each on the way.
+    pub(crate) fn parse_each(
+        text: &'a [u8],
+        mut each: impl FnMut(&Parameter<'a>),
+    ) -> Result<Self, HeaderError> {
         let mut rest = text;
-        while let Some((_, after)) = next_parameter(rest)? {
+        while let Some((parameter, after)) = next_parameter(rest)? {
+            each(&parameter);
             rest = after;
         }
         Ok(Self { text: text::trim(text) })
+    }
+
+    /// Parameters that were read before.
+    pub(crate) const fn checked(text: &'a [u8]) -> Self {
+        Self { text }
     }
 
     /// The parameters as received, from the first semicolon on.

@@ -4,8 +4,10 @@ use core::net::IpAddr;
 
 use super::{HeaderName, Parameters};
 use crate::error::HeaderError;
+use crate::part::Part;
 use crate::text;
 use crate::transport::Transport;
+use crate::uri::host::HostPart;
 use crate::uri::{Host, host};
 
 /// With this every branch starts that was made by RFC 3261 (§8.1.1.7).
@@ -15,11 +17,63 @@ pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
     value: &'a [u8],
-    transport: &'a [u8],
-    sent_by: &'a [u8],
-    host: Host<'a>,
+    parts: ViaParts,
+}
+
+/// Where everything is in a Via value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ViaParts {
+    transport: Part,
+    sent_by: Part,
+    host: HostPart,
     port: Option<u16>,
-    parameters: Parameters<'a>,
+    parameters: Part,
+    /// The first branch, empty or not.
+    branch: Option<Part>,
+    /// Whether there is another one.
+    repeats_branch: bool,
+    /// Whether there are the parameters that RFC 3581 is about, or `received`.
+    tells_source: bool,
+}
+
+impl ViaParts {
+    fn parse(value: &[u8]) -> Result<Self, HeaderError> {
+        let malformed = |reason| HeaderError::malformed(HeaderName::Via, reason);
+        if value.len() > Part::LIMIT {
+            return Err(malformed("the value is too long"));
+        }
+        let (transport, rest) = protocol(value)?;
+        if !rest.first().copied().is_some_and(text::is_linear_space) {
+            return Err(malformed("there is no sent-by"));
+        }
+        let rest = text::trim_start(rest);
+        let end = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
+        let sent_by = Part::within(value, text::trim(text::part(rest, 0, end)));
+        let (host, port) = sent_by_parts(value, sent_by).ok_or(malformed("the sent-by is no host"))?;
+        let text = text::from(rest, end);
+        let (mut branch, mut repeats_branch, mut tells_source) = (None, false, false);
+        let parameters = Parameters::parse_each(text, |parameter| match parameter.name.len() {
+            6 if parameter.name.eq_ignore_ascii_case(b"branch") => {
+                repeats_branch |= branch.is_some();
+                let value = parameter.value.map(|text| Part::within(value, text)).unwrap_or_default();
+                branch = branch.or(Some(value));
+            }
+            5 => tells_source |= parameter.name.eq_ignore_ascii_case(b"rport"),
+            8 => tells_source |= parameter.name.eq_ignore_ascii_case(b"received"),
+            _ => {}
+        });
+        let parameters = parameters.map_err(|error| error.of(HeaderName::Via))?;
+        Ok(Self {
+            transport: Part::within(value, transport),
+            sent_by,
+            host,
+            port,
+            parameters: Part::within(value, parameters.as_bytes()),
+            branch,
+            repeats_branch,
+            tells_source,
+        })
+    }
 }
 
 impl<'a> Via<'a> {
@@ -28,23 +82,17 @@ impl<'a> Via<'a> {
     /// # Errors
     /// If it is not a protocol, a sent-by and parameters.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let malformed = |reason| HeaderError::malformed(HeaderName::Via, reason);
-        let (protocol, rest) = token(value).ok_or(malformed("there is no protocol"))?;
-        let (version, rest) = slash_token(rest).ok_or(malformed("there is no protocol version"))?;
-        let (transport, rest) = slash_token(rest).ok_or(malformed("there is no transport"))?;
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
-            return Err(malformed("the protocol is not SIP/2.0"));
-        }
-        if !rest.first().copied().is_some_and(text::is_linear_space) {
-            return Err(malformed("there is no sent-by"));
-        }
-        let rest = text::trim_start(rest);
-        let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let sent_by = text::trim(text::part(rest, 0, end));
-        let (host, port) = sent_by_parts(sent_by).ok_or(malformed("the sent-by is no host"))?;
-        let parameters =
-            Parameters::parse(text::from(rest, end)).map_err(|error| error.of(HeaderName::Via))?;
-        Ok(Self { value, transport, sent_by, host, port, parameters })
+        Ok(Self { value, parts: ViaParts::parse(value)? })
+    }
+
+    /// The value of which is known where everything is in it.
+    pub(crate) const fn known(value: &'a [u8], parts: ViaParts) -> Self {
+        Self { value, parts }
+    }
+
+    /// Where everything is in it.
+    pub(crate) const fn parts(&self) -> ViaParts {
+        self.parts
     }
 
     /// The value as received.
@@ -56,37 +104,42 @@ impl<'a> Via<'a> {
     /// The transport; `None` for one that is not ours.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
-        Transport::from_token(self.transport)
+        Transport::from_token(self.transport_token())
     }
 
     /// The transport's token as received.
     #[must_use]
-    pub const fn transport_token(&self) -> &'a [u8] {
-        self.transport
+    pub fn transport_token(&self) -> &'a [u8] {
+        self.parts.transport.of(self.value)
     }
 
     /// The sent-by as received: host and perhaps port.
     #[must_use]
-    pub const fn sent_by(&self) -> &'a [u8] {
-        self.sent_by
+    pub fn sent_by(&self) -> &'a [u8] {
+        self.parts.sent_by.of(self.value)
     }
 
     /// The sent-by host.
     #[must_use]
-    pub const fn host(&self) -> Host<'a> {
-        self.host
+    pub fn host(&self) -> Host<'a> {
+        self.parts.host.of(self.value)
     }
 
     /// The sent-by port, if one is written.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
-        self.port
+        self.parts.port
     }
 
     /// The branch; `None` too where it is empty.
     #[must_use]
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.parameters.value("branch").filter(|branch| !branch.is_empty())
+        self.parts.branch.map(|branch| branch.of(self.value)).filter(|branch| !branch.is_empty())
+    }
+
+    /// Whether there is more than one branch.
+    pub(crate) const fn repeats_branch(&self) -> bool {
+        self.parts.repeats_branch
     }
 
     /// The branch if it was made by RFC 3261: the magic cookie, in any case of letters, and something behind it.
@@ -104,7 +157,7 @@ impl<'a> Via<'a> {
     /// The `received` parameter, with or without brackets around an IPv6 address (RFC 5118 §4.5).
     #[must_use]
     pub fn received(&self) -> Option<IpAddr> {
-        let value = self.parameters.value("received")?;
+        let value = self.source_parameter("received")??;
         match Host::parse(value).or_else(|| host::bare_v6(value).map(Host::V6))? {
             Host::V4(address) => Some(IpAddr::V4(address)),
             Host::V6(address) => Some(IpAddr::V6(address)),
@@ -115,28 +168,48 @@ impl<'a> Via<'a> {
     /// The `rport` parameter (RFC 3581): `Some(None)` is the empty flag of a request.
     #[must_use]
     pub fn rport(&self) -> Option<Option<u16>> {
-        self.parameters
-            .get("rport")
+        self.source_parameter("rport")
             .map(|value| value.and_then(text::parse_decimal).and_then(|port| u16::try_from(port).ok()))
+    }
+
+    /// A parameter of those whose presence was noted: most values have none of them.
+    fn source_parameter(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        if self.parts.tells_source { self.parameter(name) } else { None }
     }
 
     /// The `maddr` parameter, if it is a host.
     #[must_use]
     pub fn maddr(&self) -> Option<Host<'a>> {
-        self.parameters.value("maddr").and_then(Host::parse)
+        self.parameters().value("maddr").and_then(Host::parse)
     }
 
     /// The parameter called `name`: `Some(None)` is a flag.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<Option<&'a [u8]>> {
-        self.parameters.get(name)
+        self.parameters().get(name)
     }
 
     /// The parameters.
     #[must_use]
-    pub const fn parameters(&self) -> Parameters<'a> {
-        self.parameters
+    pub fn parameters(&self) -> Parameters<'a> {
+        Parameters::checked(self.parts.parameters.of(self.value))
     }
+}
+
+/// The transport of a value, and what follows it.
+fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), HeaderError> {
+    let malformed = |reason| HeaderError::malformed(HeaderName::Via, reason);
+    // As nearly everybody writes it.
+    if let Some(found) = value.strip_prefix(b"SIP/2.0/").and_then(token) {
+        return Ok(found);
+    }
+    let (protocol, rest) = token(value).ok_or(malformed("there is no protocol"))?;
+    let (version, rest) = slash_token(rest).ok_or(malformed("there is no protocol version"))?;
+    let found = slash_token(rest).ok_or(malformed("there is no transport"))?;
+    if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+        return Err(malformed("the protocol is not SIP/2.0"));
+    }
+    Ok(found)
 }
 
 /// A token at the beginning of `text`, and what follows it.
@@ -153,12 +226,14 @@ fn slash_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Host and port; white space is allowed around the colon between them (RFC 3261 §25.1, `COLON`).
-fn sent_by_parts(sent_by: &[u8]) -> Option<(Host<'_>, Option<u16>)> {
+fn sent_by_parts(value: &[u8], place: Part) -> Option<(HostPart, Option<u16>)> {
+    let sent_by = place.of(value);
     let host_end = match sent_by.first()? {
         b'[' => memchr::memchr(b']', sent_by)? + 1,
-        _ => memchr::memchr(b':', sent_by).unwrap_or(sent_by.len()),
+        _ => sent_by.iter().position(|&byte| byte == b':').unwrap_or(sent_by.len()),
     };
-    let found = Host::parse(text::trim_end(text::part(sent_by, 0, host_end)))?;
+    let host = Part::within(value, text::trim_end(text::part(sent_by, 0, host_end)));
+    let found = HostPart::parse(value, host)?;
     let rest = text::trim_start(text::from(sent_by, host_end));
     match rest.split_first() {
         None => Some((found, None)),

@@ -126,6 +126,9 @@ impl Message {
     /// # Errors
     /// If there is none or it cannot be read.
     pub fn top_via(&self) -> Result<Via<'_>, HeaderError> {
+        if let Some(via) = self.known_via() {
+            return Ok(via);
+        }
         let value = self.first_value(HeaderName::Via).ok_or(HeaderError::Missing(HeaderName::Via))?;
         Via::parse(value)
     }
@@ -177,6 +180,9 @@ impl Message {
     /// # Errors
     /// If it is missing or cannot be read.
     pub fn cseq(&self) -> Result<CSeq<'_>, HeaderError> {
+        if let Some(sequence) = self.known_sequence() {
+            return Ok(sequence);
+        }
         let value = self.header(HeaderName::CSeq).ok_or(HeaderError::Missing(HeaderName::CSeq))?;
         CSeq::parse(value)
     }

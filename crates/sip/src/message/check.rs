@@ -4,10 +4,12 @@
 //! that route it and tell its transaction. A header that is only carried may be malformed (RFC 3261 §16.3: be
 //! liberal with what is not used).
 
+use super::known::Known;
 use super::{Message, StartLine, VIA_LIMIT};
 use crate::error::{Fault, HeaderError, UriError};
 use crate::header::{Contact, HeaderName, NameAddress, Route, Via, list};
 use crate::method::Method;
+use crate::part::Part;
 use crate::text;
 use crate::uri::Uri;
 
@@ -39,17 +41,36 @@ impl Message {
     /// # Errors
     /// The first [`Fault`] found.
     pub fn check(&self) -> Result<(), Fault> {
+        self.examined().map(drop)
+    }
+
+    /// [`Message::check`] that keeps what it has found out, for a message that is going to be processed.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found.
+    pub fn admit(&mut self) -> Result<(), Fault> {
+        self.known = self.examined()?;
+        Ok(())
+    }
+
+    fn examined(&self) -> Result<Known, Fault> {
+        let mut known = Known::default();
         let found = self
             .check_start_line()
             .and_then(|()| self.check_lines())
             .and_then(|()| self.check_presence())
-            .and_then(|()| self.check_sequence())
-            .and_then(|()| self.check_vias())
-            .and_then(|()| self.check_identities())
+            .and_then(|()| self.check_sequence(&mut known))
+            .and_then(|()| self.check_vias(&mut known))
+            .and_then(|()| self.check_identities(&mut known))
             .and_then(|()| self.check_numbers())
-            .and_then(|()| self.check_routing());
-        let silent = !self.is_request() || self.method() == Some(Method::Ack);
-        found.map_err(|fault| Fault { status: fault.status.filter(|_| !silent), ..fault })
+            .and_then(|()| self.check_routing(&mut known));
+        match found {
+            Ok(()) => Ok(known),
+            Err(fault) => {
+                let silent = !self.is_request() || self.method() == Some(Method::Ack);
+                Err(Fault { status: fault.status.filter(|_| !silent), ..fault })
+            }
+        }
     }
 
     fn check_start_line(&self) -> Found {
@@ -106,14 +127,16 @@ impl Message {
             }
         }
         for name in SINGLE {
-            if let Some(second) = self.headers(name).nth(1) {
+            if self.repeats(name)
+                && let Some(second) = self.headers(name).nth(1)
+            {
                 return Err(self.fault(400, "the header is there twice", Some(name), second));
             }
         }
         Ok(())
     }
 
-    fn check_sequence(&self) -> Found {
+    fn check_sequence(&self, known: &mut Known) -> Found {
         let value = self.header(HeaderName::CSeq).unwrap_or_default();
         let cseq = self.cseq().map_err(|error| self.header_fault(error, value))?;
         // RFC 3261 §8.1.1.5: the method is that of the request.
@@ -125,26 +148,33 @@ impl Message {
                 value,
             ));
         }
+        // The method ends the value.
+        let method = Part::new(value.len() - cseq.method.as_bytes().len(), value.len());
+        known.sequence = Some((cseq.number, method));
         let call_id = self.header(HeaderName::CallId).unwrap_or_default();
         self.call_id().map_err(|error| self.header_fault(error, call_id)).map(|_| ())
     }
 
-    fn check_vias(&self) -> Found {
+    fn check_vias(&self, known: &mut Known) -> Found {
         let mut count = 0;
-        for value in self.headers(HeaderName::Via).flat_map(list::elements) {
-            count += 1;
-            if count > VIA_LIMIT {
-                return Err(self.fault(483, "there are more than 70 values", Some(HeaderName::Via), value));
-            }
-            let via = Via::parse(value).map_err(|error| self.header_fault(error, value))?;
-            if via.parameters().repeats("branch") {
-                return Err(self.fault(400, "the branch is there twice", Some(HeaderName::Via), value));
+        for field in self.headers(HeaderName::Via) {
+            for value in list::elements(field) {
+                count += 1;
+                if count > VIA_LIMIT {
+                    let header = Some(HeaderName::Via);
+                    return Err(self.fault(483, "there are more than 70 values", header, value));
+                }
+                let via = Via::parse(value).map_err(|error| self.header_fault(error, value))?;
+                if via.repeats_branch() {
+                    return Err(self.fault(400, "the branch is there twice", Some(HeaderName::Via), value));
+                }
+                known.via = known.via.or_else(|| Some((Part::within(field, value), via.parts())));
             }
         }
         Ok(())
     }
 
-    fn check_identities(&self) -> Found {
+    fn check_identities(&self, known: &mut Known) -> Found {
         for name in [HeaderName::From, HeaderName::To] {
             let value = self.header(name).unwrap_or_default();
             let address =
@@ -154,9 +184,10 @@ impl Message {
             }
             // The URI itself is verified by whoever uses it. White space in it is not: elements would disagree on
             // where it ends (RFC 4475 §3.1.2.14).
-            if Uri::parse(address.uri_bytes()) == Err(UriError::Character) {
+            if address.uri_bytes().iter().copied().any(text::ends_uri) {
                 return Err(self.fault(400, UriError::Character.reason(), Some(name), address.uri_bytes()));
             }
+            known.note_tag(name, value, &address);
         }
         Ok(())
     }
@@ -177,7 +208,7 @@ impl Message {
     }
 
     /// What only a request has: where it is to go and, in a REGISTER, where its sender wants to be found.
-    fn check_routing(&self) -> Found {
+    fn check_routing(&self, known: &mut Known) -> Found {
         if !self.is_request() {
             return Ok(());
         }
@@ -187,6 +218,7 @@ impl Message {
             // RFC 3261 §19.1.1, table 1: no headers in a Request-URI (RFC 4475 §3.1.2.11).
             return Err(self.fault(400, "the Request-URI has headers in it", None, target));
         }
+        known.uri = Some(uri.parts());
         for value in self.headers(HeaderName::Route).flat_map(list::elements) {
             Route::parse(value).map_err(|error| self.header_fault(error, value))?;
         }

@@ -1,5 +1,6 @@
 //! Changing a received message by splicing: what is not changed keeps its octets.
 
+use super::known::Known;
 use super::{Entry, Message, Span, StartLine};
 use crate::error::BuildError;
 use crate::header::{HeaderName, list};
@@ -243,7 +244,25 @@ impl Edit<'_> {
             Entry { start, value, name_length: piece.name_length, name: piece.name }
         });
         let entries: Vec<Entry> = entries.collect();
-        Ok(Message::indexed(bytes, entries, start_line, version, headers_start, at))
+        let known = self.still_known();
+        let mut edited = Message::indexed(bytes, entries, start_line, version, headers_start, at, known);
+        edited.learn_via();
+        Ok(edited)
+    }
+
+    /// What is known of the message and has not been changed.
+    fn still_known(&self) -> Known {
+        let mut known = self.message.known;
+        known.forget(HeaderName::Via);
+        if self.request_uri.is_some() {
+            known.uri = None;
+        }
+        for name in [HeaderName::From, HeaderName::To, HeaderName::CSeq] {
+            if self.pieces.iter().find(|piece| piece.name == name).is_none_or(|piece| piece.own) {
+                known.forget(name);
+            }
+        }
+        known
     }
 
     /// The parts of the start line and where it ends, as [`Edit::write`] writes it.

@@ -1,5 +1,6 @@
 //! The one pass over the bytes: start line, header fields, body (RFC 3261 §7, §18.3).
 
+use super::known::Known;
 use super::{Entry, Flaws, HEADER_LIMIT, MESSAGE_LIMIT, Message, Span, StartLine};
 use crate::error::ParseError;
 use crate::header::HeaderName;
@@ -26,7 +27,7 @@ impl Message {
         let bytes = text::from(bytes, skipped);
         let mut flaws = Flaws::default();
         let mut entries = Vec::with_capacity(20);
-        let mut first = [NONE; HeaderName::COUNT + 1];
+        let mut names = Names::default();
 
         let line = next_line(bytes, 0, &mut flaws);
         let (start_line, version) = start_line(text::part(bytes, 0, line.end), &mut flaws)?;
@@ -44,9 +45,7 @@ impl Message {
                 return Err(ParseError::TooManyHeaders);
             }
             let entry = header_line(bytes, at, end.end, &mut flaws);
-            if let Some(slot) = first.get_mut(entry.name as usize).filter(|slot| **slot == NONE) {
-                *slot = u8::try_from(entries.len()).unwrap_or(NONE);
-            }
+            names.note(entry.name, entries.len());
             entries.push(entry);
             at = end.next;
         };
@@ -54,7 +53,9 @@ impl Message {
         let mut message = Self {
             bytes: Vec::new(),
             entries,
-            first,
+            first: names.first,
+            repeated: names.repeated,
+            known: Known::default(),
             start_line,
             version,
             headers_start: headers_start as u32,
@@ -77,17 +78,23 @@ impl Message {
         version: Span,
         headers_start: u32,
         headers_end: u32,
+        known: Known,
     ) -> Self {
-        let mut first = [NONE; HeaderName::COUNT + 1];
-        for (place, entry) in entries.iter().enumerate() {
-            if let Some(slot) = first.get_mut(entry.name as usize).filter(|slot| **slot == NONE) {
-                *slot = u8::try_from(place).unwrap_or(NONE);
-            }
-        }
+        let Names { first, repeated } = Names::of(&entries);
         let body = Span::new((headers_end as usize + 2).min(bytes.len()), bytes.len());
-        let flaws = Flaws::default();
-        let mut message =
-            Self { bytes, entries, first, start_line, version, headers_start, headers_end, body, flaws };
+        let mut message = Self {
+            bytes,
+            entries,
+            first,
+            repeated,
+            known,
+            start_line,
+            version,
+            headers_start,
+            headers_end,
+            body,
+            flaws: Flaws::default(),
+        };
         let end = message.body_end(&message.bytes);
         message.body.end = end as u32;
         message.bytes.truncate(end);
@@ -112,20 +119,72 @@ impl Message {
         }
     }
 
+    /// Finds the first entry of each name anew.
+    pub(super) fn find_names(&mut self) {
+        let names = Names::of(&self.entries);
+        (self.first, self.repeated) = (names.first, names.repeated);
+    }
+
+    /// The place of the first entry of `name`.
+    pub(super) fn first_place(&self, name: HeaderName) -> Option<usize> {
+        match self.first.get(name as usize) {
+            // "None", or "from 255 on".
+            None | Some(&NONE) => {
+                let beyond = self.entries.get(usize::from(NONE)..)?;
+                Some(usize::from(NONE) + beyond.iter().position(|entry| entry.name == name)?)
+            }
+            Some(place) => Some(usize::from(*place)),
+        }
+    }
+
     /// The first entry of `name`.
     pub(super) fn first_entry(&self, name: HeaderName) -> Option<&Entry> {
-        self.entries_of(name).next()
+        self.entries.get(self.first_place(name)?)
+    }
+
+    /// Whether more than one entry has this name.
+    pub(super) const fn repeats(&self, name: HeaderName) -> bool {
+        self.repeated >> (name as u32) & 1 == 1
     }
 
     /// The entries of `name`, in order.
     pub(super) fn entries_of(&self, name: HeaderName) -> impl Iterator<Item = &Entry> {
-        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
-        // The sentinel stands for "none" as well as for "from 255 on".
-        self.entries
-            .get(usize::from(first)..)
-            .unwrap_or_default()
-            .iter()
-            .filter(move |entry| entry.name == name)
+        let from = self.first_place(name).and_then(|place| self.entries.get(place..)).unwrap_or_default();
+        // Most names are there once.
+        let end = if self.repeats(name) { from.len() } else { from.len().min(1) };
+        from.get(..end).unwrap_or_default().iter().filter(move |entry| entry.name == name)
+    }
+}
+
+/// Where the names first stand, and which do so again.
+struct Names {
+    first: [u8; HeaderName::COUNT + 1],
+    repeated: u128,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { first: [NONE; HeaderName::COUNT + 1], repeated: 0 }
+    }
+}
+
+impl Names {
+    fn of(entries: &[Entry]) -> Self {
+        let mut names = Self::default();
+        for (place, entry) in entries.iter().enumerate() {
+            names.note(entry.name, place);
+        }
+        names
+    }
+
+    fn note(&mut self, name: HeaderName, place: usize) {
+        let Some(slot) = self.first.get_mut(name as usize) else { return };
+        if *slot == NONE && place < usize::from(NONE) {
+            *slot = place as u8;
+        } else {
+            // Of those beyond the index it is not known.
+            self.repeated |= 1 << (name as u32);
+        }
     }
 }
 

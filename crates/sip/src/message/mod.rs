@@ -8,6 +8,8 @@ mod access;
 mod check;
 mod edit;
 mod index;
+mod known;
+mod splice;
 
 pub use access::Field;
 pub use edit::Edit;
@@ -15,6 +17,7 @@ pub use edit::Edit;
 pub use crate::builder::Builder;
 
 use crate::header::HeaderName;
+use known::Known;
 
 /// The most bytes a message may have.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -59,6 +62,7 @@ pub(crate) struct Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() == 16);
+const _: () = assert!(HeaderName::COUNT < 128, "a bit for each name");
 
 #[derive(Clone, Copy, Debug)]
 enum StartLine {
@@ -86,6 +90,9 @@ pub struct Message {
     entries: Vec<Entry>,
     /// The first entry of each name; 255: none, or beyond entry 254.
     first: [u8; HeaderName::COUNT + 1],
+    /// A bit for each name that more than one entry has.
+    repeated: u128,
+    known: Known,
     start_line: StartLine,
     version: Span,
     /// Where the first header field starts.

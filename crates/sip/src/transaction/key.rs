@@ -6,16 +6,23 @@
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
-use std::hash::DefaultHasher;
 
 use crate::entropy::Entropy;
-use crate::header::HeaderName;
+use crate::fingerprint::{Mixer, Secrets};
+use crate::header::{HeaderName, Via};
 use crate::message::Message;
 use crate::method::Method;
 
 /// The identity of a transaction, in 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint(u64, u64);
+
+impl Fingerprint {
+    fn of(mixer: Mixer<'_>) -> Self {
+        let [one, other] = mixer.finish();
+        Self(one, other)
+    }
+}
 
 /// Whether a request names its transaction as RFC 3261 has it, or must be recognised as RFC 2543 had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +35,7 @@ pub(super) enum Generation {
 
 /// Makes fingerprints under secrets of this run.
 pub(super) struct Fingerprints {
-    secrets: [[u64; 2]; 2],
+    secrets: Secrets,
 }
 
 /// A table from fingerprints to indices.
@@ -54,54 +61,16 @@ impl Hasher for Folded {
     }
 }
 
-/// Hashes fields one by one, each with its length, so that no two lists of fields read the same.
-struct Mixer([DefaultHasher; 2]);
-
-impl Mixer {
-    fn field(&mut self, text: &[u8]) {
-        self.number(text.len() as u64);
-        for hasher in &mut self.0 {
-            hasher.write(text);
-        }
-    }
-
-    /// A host name or another text in which case does not count.
-    fn folded_field(&mut self, text: &[u8]) {
-        let mut buffer = [0; 64];
-        self.number(text.len() as u64);
-        for chunk in text.chunks(buffer.len()) {
-            for (to, from) in buffer.iter_mut().zip(chunk) {
-                *to = from.to_ascii_lowercase();
-            }
-            let folded = buffer.get(..chunk.len()).unwrap_or_default();
-            for hasher in &mut self.0 {
-                hasher.write(folded);
-            }
-        }
-    }
-
-    fn number(&mut self, number: u64) {
-        for hasher in &mut self.0 {
-            hasher.write_u64(number);
-        }
-    }
-
-    fn finish(&self) -> Fingerprint {
-        let [one, other] = &self.0;
-        Fingerprint(one.finish(), other.finish())
-    }
-}
-
 impl Fingerprints {
     pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
-        let mut number = || entropy.number();
-        Self { secrets: [[number(), number()], [number(), number()]] }
+        let [one, other] = [(); 2].map(|()| [entropy.number(), entropy.number()].map(u64::to_le_bytes));
+        Self { secrets: Secrets::new([one.as_flattened(), other.as_flattened()]) }
     }
 
     /// The server transaction of a request, taking its method to be `method`: INVITE for an ACK, and for the INVITE
     /// that a CANCEL cancels (RFC 3261 §17.2.3, §9.2).
     pub(super) fn server(&self, request: &Message, method: Method<'_>) -> (Fingerprint, Generation) {
-        let mut mixer = self.mixer();
+        let mut mixer = self.secrets.mixer();
         mixer.field(method.as_bytes());
         if let Ok(via) = request.top_via()
             && let Some(branch) = via.transaction_branch()
@@ -111,46 +80,39 @@ impl Fingerprints {
             // another case is another transaction.
             mixer.field(branch);
             mixer.folded_field(via.sent_by());
-            return (mixer.finish(), Generation::Branch);
+            return (Fingerprint::of(mixer), Generation::Branch);
         }
         mixer.field(b"server of RFC 2543");
         mixer.field(request.request_uri());
-        mixer.field(request.from().ok().and_then(|from| from.tag()).unwrap_or_default());
+        mixer.field(request.from_tag().unwrap_or_default());
         mixer.field(request.header(HeaderName::CallId).unwrap_or_default());
         match request.cseq() {
-            Ok(cseq) => mixer.number(u64::from(cseq.number)),
+            Ok(cseq) => mixer.number(cseq.number),
             Err(_) => mixer.field(request.header(HeaderName::CSeq).unwrap_or_default()),
         }
         mixer.field(request.first_value(HeaderName::Via).unwrap_or_default());
         // The ACK's To tag is the response's, not the INVITE's; it is compared when the ACK comes. Within one dialog
         // the CSeq tells INVITEs apart.
         if !matches!(method, Method::Invite) {
-            mixer.field(request.to().ok().and_then(|to| to.tag()).unwrap_or_default());
+            mixer.field(request.to_tag().unwrap_or_default());
         }
-        (mixer.finish(), Generation::Rfc2543)
+        (Fingerprint::of(mixer), Generation::Rfc2543)
     }
 
     /// The client transaction of a request of ours, or of the response to it: the branch and the sent-by that we
     /// wrote, and the method, since a CANCEL shares the branch of its INVITE (RFC 3261 §17.1.3). `None` if they
     /// cannot be read.
     pub(super) fn client(&self, message: &Message) -> Option<Fingerprint> {
-        let via = message.top_via().ok()?;
-        let cseq = message.cseq().ok()?;
-        let mut mixer = self.mixer();
-        mixer.field(cseq.method.as_bytes());
+        self.client_named(&message.top_via().ok()?, message.cseq().ok()?.method)
+    }
+
+    /// The client transaction of a request of this method with this Via on top.
+    pub(super) fn client_named(&self, via: &Via<'_>, method: Method<'_>) -> Option<Fingerprint> {
+        let mut mixer = self.secrets.mixer();
+        mixer.field(method.as_bytes());
         mixer.field(b"client");
         mixer.field(via.branch()?);
         mixer.folded_field(via.sent_by());
-        Some(mixer.finish())
-    }
-
-    fn mixer(&self) -> Mixer {
-        Mixer(self.secrets.map(|secret| {
-            let mut hasher = DefaultHasher::new();
-            for half in secret {
-                hasher.write_u64(half);
-            }
-            hasher
-        }))
+        Some(Fingerprint::of(mixer))
     }
 }

@@ -14,6 +14,7 @@ use super::timers::Timers;
 use super::{NextHop, Output, Received};
 use crate::deadlines::Deadlines;
 use crate::entropy::Entropy;
+use crate::header::Via;
 use crate::message::Message;
 use crate::method::Method;
 use crate::slots::{Slot, Slots};
@@ -214,12 +215,33 @@ impl<H: NextHop> Transactions<H> {
     /// (RFC 3261 §13.2.2.4). If one is given all the same, it is sent once and its transaction has ended.
     pub fn request(&mut self, now: Instant, to: H, request: Message) -> ClientKey {
         let fingerprint = self.fingerprints.client(&request);
-        let (is_invite, has_transaction) = match request.method() {
-            Some(Method::Invite) => (true, true),
-            Some(Method::Ack) | None => (false, false),
-            Some(_) => (false, true),
-        };
-        let bytes: Arc<[u8]> = request.into_bytes().into();
+        let is_ack = matches!(request.method(), Some(Method::Ack) | None);
+        let is_invite = matches!(request.method(), Some(Method::Invite));
+        self.send(now, to, request.into_bytes().into(), fingerprint, is_invite, !is_ack)
+    }
+
+    /// [`Transactions::request`] for a request that was just written: `via` is the Via on top of it.
+    pub fn request_written(
+        &mut self,
+        now: Instant,
+        to: H,
+        method: Method<'_>,
+        via: &Via<'_>,
+        request: Arc<[u8]>,
+    ) -> ClientKey {
+        let fingerprint = self.fingerprints.client_named(via, method);
+        self.send(now, to, request, fingerprint, method == Method::Invite, method != Method::Ack)
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        to: H,
+        bytes: Arc<[u8]>,
+        fingerprint: Option<Fingerprint>,
+        is_invite: bool,
+        has_transaction: bool,
+    ) -> ClientKey {
         let slot = self.create(now, to, fingerprint, false, |context| {
             if is_invite {
                 Machine::InviteClient(InviteClient::start(bytes, context))

@@ -2,7 +2,35 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::part::Part;
 use crate::text;
+
+/// A [`Host`] without its text: where the name stands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum HostPart {
+    Name(Part),
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
+}
+
+impl HostPart {
+    /// Reads the host that stands at `place` in `text`.
+    pub(crate) fn parse(text: &[u8], place: Part) -> Option<Self> {
+        Some(match Host::parse(place.of(text))? {
+            Host::Name(_) => Self::Name(place),
+            Host::V4(address) => Self::V4(address),
+            Host::V6(address) => Self::V6(address),
+        })
+    }
+
+    pub(crate) fn of(self, text: &[u8]) -> Host<'_> {
+        match self {
+            Self::Name(place) => Host::Name(place.of(text)),
+            Self::V4(address) => Host::V4(address),
+            Self::V6(address) => Host::V6(address),
+        }
+    }
+}
 
 /// A host as it stands in a URI or a Via.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,22 +96,42 @@ impl<'a> Host<'a> {
 
 /// An IPv4 address: four numbers up to 255 without leading zeros (RFC 6943 §3.1.1 says what comes of others).
 fn v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0u8; 4];
-    let mut parts = text.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        *octet = match parts.next()? {
-            [] | [b'0', _, ..] | [_, _, _, _, ..] => return None,
-            digits => text::parse_decimal(digits).and_then(|number| u8::try_from(number).ok())?,
-        };
+    // The octets so far, the one that is being read, and how many digits it has.
+    let (mut octets, mut octet, mut digits, mut dots) = (0u32, 0u32, 0u32, 0u32);
+    for &byte in text {
+        if byte == b'.' {
+            if digits == 0 || dots == 3 {
+                return None;
+            }
+            octets = octets << 8 | octet;
+            (octet, digits, dots) = (0, 0, dots + 1);
+            continue;
+        }
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        // After a zero that leads nothing may follow.
+        if digit > 9 || (digits > 0 && octet == 0) {
+            return None;
+        }
+        octet = octet * 10 + digit;
+        digits += 1;
+        if octet > 255 {
+            return None;
+        }
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(octets << 8 | octet))
 }
 
 /// Labels of host octets with single dots between them; one dot may end the name.
 fn is_name(text: &[u8]) -> bool {
-    let text = text.strip_suffix(b".").unwrap_or(text);
-    text.split(|&byte| byte == b'.')
-        .all(|label| !label.is_empty() && label.iter().all(|&byte| text::is_host_byte(byte)))
+    let mut before = b'.';
+    for &byte in text {
+        // The dot is among the octets of a host.
+        if !text::is_host_byte(byte) || (byte == b'.' && before == b'.') {
+            return false;
+        }
+        before = byte;
+    }
+    !text.is_empty()
 }
 
 /// An IPv6 address without brackets. Three colons, which the grammar of RFC 3261 allowed by mistake, count as
