@@ -9,6 +9,17 @@ use crate::registrar::address_of_record::{address_of, write_address};
 
 /// The request with its top Via completed; the request itself where nothing is to be added.
 pub(crate) fn complete(mut request: Message, flow: &Flow) -> Message {
+    let source = flow.remote.ip().to_canonical();
+    let mut filling = Vec::with_capacity(64);
+    filling.push(b'=');
+    write_decimal(&mut filling, u64::from(flow.remote.port()));
+    filling.extend_from_slice(b";received=");
+    // RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
+    write_address(&mut filling, source);
+    // What nearly every client wants; else the value is written anew.
+    if request.fill_rport(&filling) != Ok(false) {
+        return request;
+    }
     if let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) {
         // It may be too large with them; then it stays as it is.
         let _ = request.replace_top_via(&value);

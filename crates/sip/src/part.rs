@@ -37,6 +37,10 @@ impl Part {
         self.start as usize
     }
 
+    pub(crate) const fn end(self) -> u16 {
+        self.end
+    }
+
     pub(crate) const fn len(self) -> usize {
         (self.end - self.start) as usize
     }

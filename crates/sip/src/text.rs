@@ -63,6 +63,23 @@ fn has_class(byte: u8, class: u8) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|found| found & class != 0)
 }
 
+/// Where the first octet of these classes stands in `text`; its length if there is none.
+fn find(text: &[u8], classes: u8) -> usize {
+    let class = |byte: u8| CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
+    let (eights, _) = text.as_chunks::<8>();
+    let mut at = 0;
+    for eight in eights {
+        if eight.iter().fold(0, |seen, &byte| seen | class(byte)) & classes != 0 {
+            break;
+        }
+        at += 8;
+    }
+    while text.get(at).is_some_and(|&byte| class(byte) & classes == 0) {
+        at += 1;
+    }
+    at
+}
+
 /// Whether `byte` may stand in a token (RFC 3261 §25.1, `token`).
 #[must_use]
 pub fn is_token_byte(byte: u8) -> bool {
@@ -72,7 +89,16 @@ pub fn is_token_byte(byte: u8) -> bool {
 /// Whether `text` is a token: one or more token octets.
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+    !text.is_empty() && token_length(text) == text.len()
+}
+
+/// The length of the token at the beginning of `text`.
+pub(crate) fn token_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while text.get(length).copied().is_some_and(is_token_byte) {
+        length += 1;
+    }
+    length
 }
 
 /// Whether `byte` is a space or a tab.
@@ -104,19 +130,25 @@ pub(crate) fn is_parameter_name_byte(byte: u8) -> bool {
     has_class(byte, PARAMETER_NAME)
 }
 
-/// Whether `byte` ends the value of a parameter that is not quoted.
-pub(crate) fn ends_parameter_value(byte: u8) -> bool {
-    has_class(byte, VALUE_STOP)
+/// The length of the value of a parameter that is not quoted.
+pub(crate) fn parameter_value_length(text: &[u8]) -> usize {
+    find(text, VALUE_STOP)
 }
 
-/// Whether `byte` can never stand in a URI: controls, space, angle brackets, the double quote.
-pub(crate) fn ends_uri(byte: u8) -> bool {
-    has_class(byte, URI_STOP)
+/// Whether an octet stands in `text` that can never stand in a URI: controls, space, angle brackets, the double quote.
+pub(crate) fn breaks_uri(text: &[u8]) -> bool {
+    find(text, URI_STOP) < text.len()
 }
 
-/// Whether a reader of URIs stops at `byte`: because it can never stand in one, or to note where it stands.
-pub(crate) fn matters_in_uri(byte: u8) -> bool {
-    has_class(byte, URI_STOP | URI_MARK)
+/// Where the next octet stands at which a reader of URIs stops: because it can never stand in one, or to note where it
+/// stands.
+pub(crate) fn find_uri_mark(text: &[u8]) -> usize {
+    find(text, URI_STOP | URI_MARK)
+}
+
+/// Whether an octet stands in `text` that is a space or a control character.
+pub(crate) fn has_space_or_control(text: &[u8]) -> bool {
+    find(text, SPACE | CONTROL) < text.len()
 }
 
 /// The part of `bytes` from `start` to `end`, or nothing where there is no such part.
@@ -132,6 +164,10 @@ pub(crate) fn from(bytes: &[u8], start: usize) -> &[u8] {
 /// `text` without linear white space at its beginning.
 #[must_use]
 pub fn trim_start(text: &[u8]) -> &[u8] {
+    // Where one space follows a colon there is mostly nothing to do.
+    if !text.first().copied().is_some_and(is_linear_space) {
+        return text;
+    }
     let start = text.iter().position(|&byte| !is_linear_space(byte)).unwrap_or(text.len());
     from(text, start)
 }
@@ -139,6 +175,9 @@ pub fn trim_start(text: &[u8]) -> &[u8] {
 /// `text` without linear white space at its end.
 #[must_use]
 pub fn trim_end(text: &[u8]) -> &[u8] {
+    if !text.last().copied().is_some_and(is_linear_space) {
+        return text;
+    }
     let end = text.iter().rposition(|&byte| !is_linear_space(byte)).map_or(0, |last| last + 1);
     part(text, 0, end)
 }

@@ -10,12 +10,16 @@ use crate::text;
 use crate::uri::Uri;
 
 /// A `name-addr` or an `addr-spec`, and the parameters of the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NameAddress<'a> {
     display: Option<&'a [u8]>,
     uri: &'a [u8],
     bracketed: bool,
     parameters: Parameters<'a>,
+    /// The first tag, empty or not.
+    tag: Option<&'a [u8]>,
+    /// Whether there is another one.
+    repeats_tag: bool,
 }
 
 const fn malformed(reason: &'static str) -> HeaderError {
@@ -63,8 +67,19 @@ impl<'a> NameAddress<'a> {
         if uri.is_empty() {
             return Err(malformed("there is no URI"));
         }
-        let parameters = Parameters::parse(text::from(rest, end + 1))?;
-        Ok(Self { display, uri, bracketed: true, parameters })
+        let found = Self { display, uri, bracketed: true, ..Self::default() };
+        found.with_parameters(text::from(rest, end + 1))
+    }
+
+    fn with_parameters(mut self, text: &'a [u8]) -> Result<Self, HeaderError> {
+        let (mut tag, mut repeats_tag) = (None, false);
+        self.parameters = Parameters::parse_each(text, |parameter| {
+            if parameter.name.len() == 3 && parameter.name.eq_ignore_ascii_case(b"tag") {
+                repeats_tag |= tag.is_some();
+                tag = tag.or(Some(parameter.value.unwrap_or_default()));
+            }
+        })?;
+        Ok(Self { tag, repeats_tag, ..self })
     }
 
     /// An `addr-spec`: without brackets every parameter belongs to the header, and the URI can have neither
@@ -78,12 +93,7 @@ impl<'a> NameAddress<'a> {
         if memchr::memchr2(b',', b'?', uri).is_some() {
             return Err(malformed("the URI must stand in angle brackets"));
         }
-        Ok(Self {
-            display: None,
-            uri,
-            bracketed: false,
-            parameters: Parameters::parse(text::from(value, end))?,
-        })
+        Self { uri, ..Self::default() }.with_parameters(text::from(value, end))
     }
 
     /// The display name as received: of a quoted string the inside, its escapes as they stand.
@@ -124,7 +134,12 @@ impl<'a> NameAddress<'a> {
     /// The `tag` parameter (RFC 3261 §19.3); `None` too where it is empty.
     #[must_use]
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.parameters.value("tag").filter(|tag| !tag.is_empty())
+        self.tag.filter(|tag| !tag.is_empty())
+    }
+
+    /// Whether there is more than one tag.
+    pub(crate) const fn repeats_tag(&self) -> bool {
+        self.repeats_tag
     }
 
     /// The header parameter called `name`: `Some(None)` is a flag.

@@ -74,13 +74,6 @@ impl<'a> Parameters<'a> {
             .map(|found| found.value)
     }
 
-    /// Whether more than one parameter is called `name`, so that two readers could take two values
-    /// (RFC 3261 §7.3.1 forbids it).
-    #[must_use]
-    pub fn repeats(&self, name: &str) -> bool {
-        self.iter().filter(|parameter| parameter.name.eq_ignore_ascii_case(name.as_bytes())).nth(1).is_some()
-    }
-
     /// The value of the first parameter called `name`, if it has one.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
@@ -122,7 +115,7 @@ pub(super) fn one_parameter(text: &[u8]) -> Result<(Parameter<'_>, &[u8]), Heade
         };
         return Ok((Parameter { name, value: Some(value), quoted: true }, text::trim_start(after)));
     }
-    let length = rest.iter().position(|&byte| text::ends_parameter_value(byte)).unwrap_or(rest.len());
+    let length = text::parameter_value_length(rest);
     let (value, after) = rest.split_at_checked(length).unwrap_or_default();
     Ok((Parameter { name, value: Some(value), quoted: false }, text::trim_start(after)))
 }

@@ -32,6 +32,8 @@ pub(crate) struct ViaParts {
     branch: Option<Part>,
     /// Whether there is another one.
     repeats_branch: bool,
+    /// Where the first `rport` ends that has no value.
+    open_rport: Option<u16>,
     /// Whether there are the parameters that RFC 3581 is about, or `received`.
     tells_source: bool,
 }
@@ -51,15 +53,22 @@ impl ViaParts {
         let sent_by = Part::within(value, text::trim(text::part(rest, 0, end)));
         let (host, port) = sent_by_parts(value, sent_by).ok_or(malformed("the sent-by is no host"))?;
         let text = text::from(rest, end);
-        let (mut branch, mut repeats_branch, mut tells_source) = (None, false, false);
+        let (mut branch, mut repeats_branch) = (None, false);
+        let (mut open_rport, mut tells_source) = (None, false);
         let parameters = Parameters::parse_each(text, |parameter| match parameter.name.len() {
             6 if parameter.name.eq_ignore_ascii_case(b"branch") => {
                 repeats_branch |= branch.is_some();
                 let value = parameter.value.map(|text| Part::within(value, text)).unwrap_or_default();
                 branch = branch.or(Some(value));
             }
-            5 => tells_source |= parameter.name.eq_ignore_ascii_case(b"rport"),
-            8 => tells_source |= parameter.name.eq_ignore_ascii_case(b"received"),
+            5 if parameter.name.eq_ignore_ascii_case(b"rport") => {
+                let is_open = !tells_source && parameter.value.is_none();
+                open_rport = is_open.then(|| Part::within(value, parameter.name).end());
+                tells_source = true;
+            }
+            8 if parameter.name.eq_ignore_ascii_case(b"received") => {
+                (tells_source, open_rport) = (true, None);
+            }
             _ => {}
         });
         let parameters = parameters.map_err(|error| error.of(HeaderName::Via))?;
@@ -71,6 +80,7 @@ impl ViaParts {
             parameters: Part::within(value, parameters.as_bytes()),
             branch,
             repeats_branch,
+            open_rport,
             tells_source,
         })
     }
@@ -154,6 +164,12 @@ impl<'a> Via<'a> {
         })
     }
 
+    /// Where an empty `rport` ends in the value, of which there is one and no `received` beside it: what a server has to
+    /// fill in as a rule (RFC 3581 §4).
+    pub(crate) const fn open_rport(&self) -> Option<u16> {
+        self.parts.open_rport
+    }
+
     /// The `received` parameter, with or without brackets around an IPv6 address (RFC 5118 §4.5).
     #[must_use]
     pub fn received(&self) -> Option<IpAddr> {
@@ -215,7 +231,7 @@ fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), HeaderError> {
 /// A token at the beginning of `text`, and what follows it.
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text::trim_start(text);
-    let length = text.iter().position(|&byte| !text::is_token_byte(byte)).unwrap_or(text.len());
+    let length = text::token_length(text);
     text.split_at_checked(length).filter(|(token, _)| !token.is_empty())
 }
 

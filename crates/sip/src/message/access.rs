@@ -169,7 +169,7 @@ impl Message {
     /// If it is missing, empty, or has white space in it.
     pub fn call_id(&self) -> Result<&[u8], HeaderError> {
         let value = self.header(HeaderName::CallId).ok_or(HeaderError::Missing(HeaderName::CallId))?;
-        if value.is_empty() || value.iter().any(|&byte| byte == b' ' || text::is_control(byte)) {
+        if value.is_empty() || text::has_space_or_control(value) {
             return Err(HeaderError::malformed(HeaderName::CallId, "the Call-ID is no word"));
         }
         Ok(value)

@@ -179,12 +179,12 @@ impl Message {
             let value = self.header(name).unwrap_or_default();
             let address =
                 NameAddress::parse(value).map_err(|error| self.header_fault(error.of(name), value))?;
-            if address.parameters().repeats("tag") {
+            if address.repeats_tag() {
                 return Err(self.fault(400, "the tag is there twice", Some(name), value));
             }
             // The URI itself is verified by whoever uses it. White space in it is not: elements would disagree on
             // where it ends (RFC 4475 §3.1.2.14).
-            if address.uri_bytes().iter().copied().any(text::ends_uri) {
+            if text::breaks_uri(address.uri_bytes()) {
                 return Err(self.fault(400, UriError::Character.reason(), Some(name), address.uri_bytes()));
             }
             known.note_tag(name, value, &address);

@@ -245,9 +245,7 @@ impl Edit<'_> {
         });
         let entries: Vec<Entry> = entries.collect();
         let known = self.still_known();
-        let mut edited = Message::indexed(bytes, entries, start_line, version, headers_start, at, known);
-        edited.learn_via();
-        Ok(edited)
+        Ok(Message::indexed(bytes, entries, start_line, version, headers_start, at, known))
     }
 
     /// What is known of the message and has not been changed.

@@ -40,7 +40,7 @@ impl Message {
                 flaws.unfinished = line.next == at;
                 break at;
             }
-            let end = continued(bytes, &line, &mut flaws);
+            let end = continued(bytes, line, &mut flaws);
             if entries.len() == HEADER_LIMIT {
                 return Err(ParseError::TooManyHeaders);
             }
@@ -196,7 +196,20 @@ struct Line {
 
 /// The line that starts at `at`. CRLF ends it; a bare LF ends it too and is told as a flaw, so that no two
 /// elements can read different headers out of one message.
+#[inline]
 fn next_line(bytes: &[u8], at: usize, flaws: &mut Flaws) -> Line {
+    if let Some(length) = memchr::memchr2(b'\r', b'\n', text::from(bytes, at)) {
+        let end = at + length;
+        if bytes.get(end..end + 2) == Some(b"\r\n") {
+            return Line { end, next: end + 2 };
+        }
+    }
+    odd_line(bytes, at, flaws)
+}
+
+/// [`next_line`] where the line does not end with the first CR and the LF behind it.
+#[cold]
+fn odd_line(bytes: &[u8], at: usize, flaws: &mut Flaws) -> Line {
     let mut search = at;
     while let Some(found) = memchr::memchr2(b'\r', b'\n', text::from(bytes, search)) {
         let end = search + found;
@@ -216,8 +229,16 @@ fn next_line(bytes: &[u8], at: usize, flaws: &mut Flaws) -> Line {
 
 /// The end of a header field that starts with `line`: lines that begin with white space continue it
 /// (RFC 3261 §7.3.1).
-fn continued(bytes: &[u8], line: &Line, flaws: &mut Flaws) -> Line {
-    let mut last = Line { end: line.end, next: line.next };
+#[inline]
+fn continued(bytes: &[u8], line: Line, flaws: &mut Flaws) -> Line {
+    if bytes.get(line.next).copied().is_some_and(text::is_space) {
+        return folded(bytes, line, flaws);
+    }
+    line
+}
+
+#[cold]
+fn folded(bytes: &[u8], mut last: Line, flaws: &mut Flaws) -> Line {
     while bytes.get(last.next).copied().is_some_and(text::is_space) {
         let start = last.next;
         last = next_line(bytes, start, flaws);
@@ -232,7 +253,7 @@ fn continued(bytes: &[u8], line: &Line, flaws: &mut Flaws) -> Line {
 /// The header field between `start` and `end`. A line that is none keeps its bytes as a name without a value.
 fn header_line(bytes: &[u8], start: usize, end: usize, flaws: &mut Flaws) -> Entry {
     let line = text::part(bytes, start, end);
-    let name_length = line.iter().position(|&byte| !text::is_token_byte(byte)).unwrap_or(line.len());
+    let name_length = text::token_length(line);
     let mut colon = name_length;
     // RFC 3261 §25.1: HCOLON = *( SP / HTAB ) ":" SWS.
     while line.get(colon).copied().is_some_and(text::is_space) {

@@ -25,12 +25,28 @@ impl Message {
         Ok(())
     }
 
+    /// Fills in an empty `rport` of the first Via value and a `received` behind it (RFC 3581 §4): `source` is what stands
+    /// behind the name, such as `=5060;received=192.0.2.1`. Says whether there was one, and no `received`.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the message gets too large; it is then as it was.
+    pub fn fill_rport(&mut self, source: &[u8]) -> Result<bool, BuildError> {
+        let Some(via) = self.known_via() else { return Ok(false) };
+        let Some(end) = via.open_rport() else { return Ok(false) };
+        let at = self.offset_of(via.as_bytes()) + usize::from(end);
+        if text::breaks_line(source) {
+            return Err(BuildError::LineBreak);
+        }
+        self.put(Span::new(at, at), source)?;
+        self.learn_via();
+        Ok(true)
+    }
+
     /// Removes the first Via value in its place, and its field if it was the only one in it.
     ///
     /// # Errors
     /// [`BuildError`] if the message is none that passes [`Message::admit`]; it is then as it was.
     pub fn remove_top_via(&mut self) -> Result<(), BuildError> {
-        self.known.via.ok_or(BuildError::Incomplete)?;
         let place = self.first_place(HeaderName::Via).ok_or(BuildError::Incomplete)?;
         let field = self.entries.get(place).ok_or(BuildError::Incomplete)?.value;
         let value = field.of(&self.bytes);
@@ -42,7 +58,6 @@ impl Message {
             self.put(Span { start: field.start, end: kept as u32 }, b"")?;
         }
         self.known.forget(HeaderName::Via);
-        self.learn_via();
         Ok(())
     }
 
@@ -149,6 +164,18 @@ mod tests {
             assert_consistent(&message, &TEXT.replace("SIP/2.0/UDP one;branch=z9hG4bK1;rport", value));
         }
         assert_eq!(message.replace_top_via(b"SIP/2.0/UDP o\r\nX: y"), Err(BuildError::LineBreak));
+    }
+
+    #[test]
+    fn an_open_rport_is_filled_in_where_it_stands() {
+        let mut message = message(TEXT);
+        assert_eq!(message.fill_rport(b"=5060;received=192.0.2.1"), Ok(true));
+        assert_consistent(&message, &TEXT.replace(";rport", ";rport=5060;received=192.0.2.1"));
+        assert_eq!(message.fill_rport(b"=5060"), Ok(false), "it has one");
+        for rport in [";rport;received=192.0.2.7", ";received=192.0.2.7;rport", ";rport;rport=1", ";rport=1;rport"] {
+            let mut message = self::message(&TEXT.replace(";rport", rport));
+            assert_eq!(message.fill_rport(b"=5060"), Ok(false), "{rport}");
+        }
     }
 
     #[test]

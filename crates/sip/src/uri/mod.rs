@@ -61,10 +61,8 @@ impl UriParts {
             return Err(UriError::Character);
         }
         let (mut colon, mut at, mut escapes) = (None, None, false);
-        for (place, &byte) in text.iter().enumerate() {
-            if !text::matters_in_uri(byte) {
-                continue;
-            }
+        let mut place = text::find_uri_mark(text);
+        while let Some(&byte) = text.get(place) {
             match byte {
                 b':' => colon = colon.or(Some(place)),
                 // The user part may have `;`, `?` and `/` (RFC 3261 §25.1 `user-unreserved`), so the first `@` comes
@@ -73,6 +71,7 @@ impl UriParts {
                 b'%' => escapes = true,
                 _ => return Err(UriError::Character),
             }
+            place += 1 + text::find_uri_mark(text::from(text, place + 1));
         }
         let colon = colon.ok_or(UriError::Scheme)?;
         let scheme_text = Part::new(0, colon);
