@@ -7,6 +7,7 @@ use sip::{Flow, Hop, Instant, Message, Method};
 
 use crate::forward::{Forwarding, Means, forward};
 use crate::inbound::Job;
+use crate::keyed_hash::MARK;
 use crate::listeners::is_sendable;
 use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
@@ -50,7 +51,9 @@ impl Proxy {
             Some(Method::Cancel) => self.stateless_cancel_branch(job),
             _ => {
                 let received = job.received.first_value(HeaderName::Via).unwrap_or_default();
-                self.key.mark(b"ack branch", [received]).to_vec()
+                let mut branch = Vec::with_capacity(2 * MARK + 1);
+                branch.extend_from_slice(&self.key.mark(b"ack branch", [received]));
+                branch
             }
         };
         branch.push(b'.');

@@ -2,7 +2,7 @@
 
 use sip::Edit;
 use sip::header::{HeaderName, Route};
-use sip::text::write_decimal;
+use sip::text::decimal;
 use sip::{BuildError, Flow, Hop, Message, Method};
 
 use crate::authorization::Sender;
@@ -80,9 +80,7 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
     credentials(&mut edit, request, forwarding.realm);
     forwarding.assertion.write(&mut edit, request);
     if let Some(breadth) = forwarding.breadth {
-        let mut value = Vec::new();
-        write_decimal(&mut value, u64::from(breadth));
-        edit.replace(HeaderName::MaxBreadth, &value);
+        edit.replace(HeaderName::MaxBreadth, decimal(u64::from(breadth)).as_bytes());
     }
     // §16.6 item 8.
     let via = via(&outgoing, forwarding.branch);
@@ -107,9 +105,7 @@ pub(crate) fn via(side: &Side<'_>, branch: &[u8]) -> Vec<u8> {
 /// §16.6 item 3: one less; 70 where there is none.
 fn max_forwards(edit: &mut Edit<'_>, request: &Message) {
     let left = request.max_forwards().ok().flatten().map_or(70, |hops| hops.min(255).saturating_sub(1));
-    let mut value = Vec::new();
-    write_decimal(&mut value, u64::from(left));
-    edit.replace(HeaderName::MaxForwards, &value);
+    edit.replace(HeaderName::MaxForwards, decimal(u64::from(left)).as_bytes());
 }
 
 /// Whether the request may begin a dialog, whose later requests must come through us (RFC 6665 §4.3 for NOTIFY).
@@ -202,7 +198,8 @@ fn own_uri(
 ) -> Vec<u8> {
     // RFC 3261 §16.6 item 4: with a sips Request-URI the Record-Route is a sips URI too.
     let secure = secure && side.transport.is_secure();
-    let mut uri = if secure { b"<sips:".to_vec() } else { b"<sip:".to_vec() };
+    let mut uri = Vec::with_capacity(160);
+    uri.extend_from_slice(if secure { b"<sips:" } else { b"<sip:" });
     if let Some(token) = token {
         uri.extend_from_slice(token);
         uri.push(b'@');
@@ -231,6 +228,9 @@ fn own_uri(
 /// §16.6 items 5 to 7: the Path of the binding goes before what the request has; a strict router as the next hop
 /// gets the request as it knows it.
 fn routes(edit: &mut Edit<'_>, forwarding: &Forwarding<'_>) {
+    if forwarding.target.routes.is_empty() && forwarding.request.header(HeaderName::Route).is_none() {
+        return;
+    }
     let mut routes: Vec<&[u8]> = forwarding.target.routes.iter().map(Vec::as_slice).collect();
     routes.extend(forwarding.request.values(HeaderName::Route));
     let Some(first) = routes.first() else { return };
@@ -255,6 +255,9 @@ fn routes(edit: &mut Edit<'_>, forwarding: &Forwarding<'_>) {
 
 /// Credentials for our realm were for us (RFC 3261 §22.3); others pass.
 fn credentials(edit: &mut Edit<'_>, request: &Message, realm: &[u8]) {
+    if request.header(HeaderName::ProxyAuthorization).is_none() {
+        return;
+    }
     let is_ours = |value: &[u8]| {
         sip::digest::Credentials::parse(value).is_ok_and(|credentials| *credentials.realm_name() == *realm)
     };

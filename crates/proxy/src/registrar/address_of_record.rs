@@ -153,14 +153,17 @@ pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
 
 /// A host as text in lower case, IPv6 in its canonical form without brackets.
 pub(crate) fn host_text(host: Host<'_>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(host.name().map_or(16, <[u8]>::len));
+    write_host(&mut text, host);
+    text
+}
+
+/// Writes [`host_text`].
+pub(crate) fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
     match host {
-        Host::Name(name) => name.to_ascii_lowercase(),
-        Host::V4(address) => {
-            let mut text = Vec::with_capacity(16);
-            write_address(&mut text, address.into());
-            text
-        }
-        Host::V6(address) => address.to_string().into_bytes(),
+        Host::Name(name) => out.extend(name.iter().map(u8::to_ascii_lowercase)),
+        Host::V4(address) => write_address(out, address.into()),
+        Host::V6(address) => write_address(out, address.into()),
     }
 }
 
@@ -175,6 +178,9 @@ pub(crate) fn key(user: &[u8], domain: &[u8]) -> Vec<u8> {
 
 /// Resolves percent escapes; a percent sign that starts none stays.
 pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
+    if !text.contains(&b'%') {
+        return text.to_vec();
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((octet, after)) = rest.split_first() {

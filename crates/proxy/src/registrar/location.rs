@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sip::uri::Uri;
 use sip::{ConnectionId, Flow, Instant};
 
-use super::address_of_record::host_text;
+use super::address_of_record::{unescape, write_host};
 use super::binding::Binding;
 use crate::common::{Common, Pieces};
 
@@ -225,9 +225,10 @@ fn contact_key(uri: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn key_of(uri: &Uri<'_>) -> Vec<u8> {
-    let mut key = uri.user().map(super::address_of_record::unescape).unwrap_or_default();
+    let mut key = Vec::with_capacity(uri.as_bytes().len());
+    key.extend_from_slice(&unescape(uri.user().unwrap_or_default()));
     key.push(b'@');
-    key.extend_from_slice(&host_text(uri.host()));
+    write_host(&mut key, uri.host());
     if let Some(port) = uri.port() {
         key.push(b':');
         key.extend_from_slice(&port.to_be_bytes());

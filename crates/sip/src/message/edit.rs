@@ -7,6 +7,9 @@ use crate::header::{HeaderName, list};
 use crate::message::{HEADER_LIMIT, MESSAGE_LIMIT};
 use crate::text;
 
+/// The octets that a proxy writes itself into a forwarded message, about.
+const OWN_TEXT: usize = 320;
+
 /// One header field of the outgoing message.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
@@ -50,7 +53,7 @@ impl Message {
         let mut pieces = Vec::with_capacity(self.entries.len() + 4);
         pieces.extend(self.entries.iter().zip(ends).map(piece));
         let error = self.flaws.unfinished.then_some(BuildError::Incomplete);
-        Edit { message: self, pieces, text: Vec::new(), request_uri: None, body: None, error }
+        Edit { message: self, pieces, text: Vec::with_capacity(OWN_TEXT), request_uri: None, body: None, error }
     }
 }
 
@@ -212,7 +215,8 @@ impl Edit<'_> {
     /// # Errors
     /// [`BuildError`] if a value cannot be written.
     pub fn finish(&self) -> Result<Vec<u8>, BuildError> {
-        let mut out = Vec::new();
+        // Its share of the body's room is small, and what is written is never longer.
+        let mut out = Vec::with_capacity(self.message.bytes.len() + self.text.len());
         self.write(&mut out)?;
         Ok(out)
     }

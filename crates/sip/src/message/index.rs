@@ -6,6 +6,9 @@ use crate::error::ParseError;
 use crate::header::HeaderName;
 use crate::text;
 
+/// Octets that a received message may grow by in its place: what is written into its Via.
+const ROOM: usize = 64;
+
 /// In [`Message::first`]: no entry of the name below 255.
 const NONE: u8 = u8::MAX;
 
@@ -65,7 +68,8 @@ impl Message {
         };
         let end = message.body_end(bytes);
         message.body = Span::new(after, end);
-        message.bytes = text::part(bytes, 0, end).to_vec();
+        message.bytes = Vec::with_capacity(end + ROOM);
+        message.bytes.extend_from_slice(text::part(bytes, 0, end));
         Ok(message)
     }
 
