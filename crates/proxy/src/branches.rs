@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sip::header::{HeaderName, Via};
-use sip::transaction::{ClientKey, ServerKey};
+use sip::header::HeaderName;
+use sip::transaction::{ClientKey, ServerKey, Written};
 use sip::{BuildError, Hop, Instant, Message, Method};
 
 use crate::answers::{outline, sentence, with_challenges};
@@ -182,10 +182,13 @@ impl Proxy {
             place.patience = (!place.hops.is_empty()).then(|| now + self.config.next_hop.patience);
         }
         place.hop = Some(hop.clone());
-        let method = context.request.method().unwrap_or(Method::Invite);
-        // We wrote it.
-        let Ok(via) = Via::parse(&copy.via) else { return };
-        let key = self.transactions.request_written(now, hop, method, &via, copy.bytes.into());
+        let written = Written {
+            bytes: copy.bytes.into(),
+            method: context.request.method().unwrap_or(Method::Invite),
+            branch: copy.via.get(copy.branch..).unwrap_or_default(),
+            sent_by: copy.via.get(copy.sent_by).unwrap_or_default(),
+        };
+        let key = self.transactions.request_written(now, hop, written);
         place.state = BranchState::Trying { key, proceeding: false };
         place.key = Some(key);
         self.by_client.insert(key, Sent::Branch(id, branch));

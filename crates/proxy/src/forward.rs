@@ -1,7 +1,9 @@
 //! The copy that goes on (RFC 3261 §16.6): Request-URI, Max-Forwards, Record-Route, Path, Route, Via.
 
+use core::ops::Range;
+
 use sip::Edit;
-use sip::header::{HeaderName, Route};
+use sip::header::{HeaderName, MAGIC_COOKIE, Route};
 use sip::text::decimal;
 use sip::{BuildError, Flow, Hop, Message, Method};
 
@@ -49,6 +51,10 @@ pub(crate) struct Means<'a> {
 pub(crate) struct Copy {
     pub(crate) bytes: Vec<u8>,
     pub(crate) via: Vec<u8>,
+    /// Where the sent-by stands in the Via.
+    pub(crate) sent_by: Range<usize>,
+    /// Where the branch starts, which ends it.
+    pub(crate) branch: usize,
 }
 
 /// Makes the copy.
@@ -83,23 +89,29 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         edit.replace(HeaderName::MaxBreadth, decimal(u64::from(breadth)).as_bytes());
     }
     // §16.6 item 8.
-    let via = via(&outgoing, forwarding.branch);
+    let (via, sent_by) = via(&outgoing, forwarding.branch);
     edit.prepend(HeaderName::Via, &via);
     // RFC 7118 §5: on a WebSocket it may be missing; on a stream it must not.
     edit.ensure_content_length();
-    Ok(Copy { bytes: edit.finish()?, via })
+    let branch = sent_by.end + BRANCH.len();
+    Ok(Copy { bytes: edit.finish()?, via, sent_by, branch })
 }
 
-/// Our Via.
-pub(crate) fn via(side: &Side<'_>, branch: &[u8]) -> Vec<u8> {
+const BRANCH: &[u8] = b";branch=";
+
+/// Our Via, and where the sent-by stands in it.
+fn via(side: &Side<'_>, branch: &[u8]) -> (Vec<u8>, Range<usize>) {
     let mut via = Vec::with_capacity(96);
     via.extend_from_slice(b"SIP/2.0/");
     via.extend_from_slice(side.transport.via_token().as_bytes());
     via.push(b' ');
+    let start = via.len();
     side.write(&mut via);
-    via.extend_from_slice(b";branch=z9hG4bK");
+    let sent_by = start..via.len();
+    via.extend_from_slice(BRANCH);
+    via.extend_from_slice(MAGIC_COOKIE);
     via.extend_from_slice(branch);
-    via
+    (via, sent_by)
 }
 
 /// §16.6 item 3: one less; 70 where there is none.

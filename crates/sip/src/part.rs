@@ -41,6 +41,13 @@ impl Part {
         self.end
     }
 
+    /// Where the part is once `length` octets have been put into the text at `at`, before it or within it.
+    pub(crate) const fn after_insertion(self, at: u16, length: u16) -> Self {
+        let start = if self.start < at { self.start } else { self.start + length };
+        let end = if self.end < at { self.end } else { self.end + length };
+        Self { start, end }
+    }
+
     pub(crate) const fn len(self) -> usize {
         (self.end - self.start) as usize
     }

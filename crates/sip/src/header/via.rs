@@ -86,6 +86,18 @@ impl ViaParts {
     }
 }
 
+impl ViaParts {
+    /// Where everything is once an open rport, which ends at `at`, has been filled in with so many octets.
+    pub(crate) fn with_rport(self, at: u16, length: u16) -> Self {
+        Self {
+            parameters: self.parameters.after_insertion(at, length),
+            branch: self.branch.map(|branch| branch.after_insertion(at, length)),
+            open_rport: None,
+            ..self
+        }
+    }
+}
+
 impl<'a> Via<'a> {
     /// Reads one value.
     ///
@@ -216,8 +228,11 @@ impl<'a> Via<'a> {
 fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), HeaderError> {
     let malformed = |reason| HeaderError::malformed(HeaderName::Via, reason);
     // As nearly everybody writes it.
-    if let Some(found) = value.strip_prefix(b"SIP/2.0/").and_then(token) {
-        return Ok(found);
+    if let Some(rest) = value.strip_prefix(b"SIP/2.0/") {
+        let length = text::token_length(rest);
+        if length > 0 {
+            return Ok(rest.split_at_checked(length).unwrap_or_default());
+        }
     }
     let (protocol, rest) = token(value).ok_or(malformed("there is no protocol"))?;
     let (version, rest) = slash_token(rest).ok_or(malformed("there is no protocol version"))?;

@@ -5,6 +5,7 @@ use super::{Message, Span, StartLine};
 use crate::error::BuildError;
 use crate::header::{HeaderName, list};
 use crate::message::MESSAGE_LIMIT;
+use crate::part::Part;
 use crate::text;
 
 impl Message {
@@ -31,6 +32,7 @@ impl Message {
     /// # Errors
     /// [`BuildError`] if the message gets too large; it is then as it was.
     pub fn fill_rport(&mut self, source: &[u8]) -> Result<bool, BuildError> {
+        let Some((place, parts)) = self.known.via else { return Ok(false) };
         let Some(via) = self.known_via() else { return Ok(false) };
         let Some(end) = via.open_rport() else { return Ok(false) };
         let at = self.offset_of(via.as_bytes()) + usize::from(end);
@@ -38,7 +40,10 @@ impl Message {
             return Err(BuildError::LineBreak);
         }
         self.put(Span::new(at, at), source)?;
-        self.learn_via();
+        // A message has at most 64 KiB.
+        let length = source.len() as u16;
+        let at_end = Part::new(place.start(), place.start() + place.len() + source.len());
+        self.known.via = Some((at_end, parts.with_rport(end, length)));
         Ok(true)
     }
 

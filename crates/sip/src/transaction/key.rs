@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::entropy::Entropy;
 use crate::fingerprint::{Mixer, Secrets};
-use crate::header::{HeaderName, Via};
+use crate::header::HeaderName;
 use crate::message::Message;
 use crate::method::Method;
 
@@ -103,16 +103,17 @@ impl Fingerprints {
     /// wrote, and the method, since a CANCEL shares the branch of its INVITE (RFC 3261 §17.1.3). `None` if they
     /// cannot be read.
     pub(super) fn client(&self, message: &Message) -> Option<Fingerprint> {
-        self.client_named(&message.top_via().ok()?, message.cseq().ok()?.method)
+        let via = message.top_via().ok()?;
+        Some(self.client_named(via.branch()?, via.sent_by(), message.cseq().ok()?.method))
     }
 
-    /// The client transaction of a request of this method with this Via on top.
-    pub(super) fn client_named(&self, via: &Via<'_>, method: Method<'_>) -> Option<Fingerprint> {
+    /// The client transaction of a request of this method with this branch and this sent-by in the Via on top.
+    pub(super) fn client_named(&self, branch: &[u8], sent_by: &[u8], method: Method<'_>) -> Fingerprint {
         let mut mixer = self.secrets.mixer();
         mixer.field(method.as_bytes());
         mixer.field(b"client");
-        mixer.field(via.branch()?);
-        mixer.folded_field(via.sent_by());
-        Some(Fingerprint::of(mixer))
+        mixer.field(branch);
+        mixer.folded_field(sent_by);
+        Fingerprint::of(mixer)
     }
 }

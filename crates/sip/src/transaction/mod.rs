@@ -59,7 +59,7 @@ mod table;
 use std::sync::Arc;
 
 pub use names::{ClientKey, ServerKey};
-pub use table::Transactions;
+pub use table::{Transactions, Written};
 pub use timers::Timers;
 
 use crate::message::Message;

@@ -14,7 +14,6 @@ use super::timers::Timers;
 use super::{NextHop, Output, Received};
 use crate::deadlines::Deadlines;
 use crate::entropy::Entropy;
-use crate::header::Via;
 use crate::message::Message;
 use crate::method::Method;
 use crate::slots::{Slot, Slots};
@@ -28,6 +27,19 @@ pub struct Transactions<H> {
     slots: Slots<Entry<H>>,
     deadlines: Deadlines,
     outputs: VecDeque<Output<H>>,
+}
+
+/// A request as it goes out, and what tells its transaction.
+#[derive(Clone, Debug)]
+pub struct Written<'a> {
+    /// The request.
+    pub bytes: Arc<[u8]>,
+    /// Its method.
+    pub method: Method<'a>,
+    /// The branch in its top Via, with the magic cookie.
+    pub branch: &'a [u8],
+    /// The sent-by in its top Via, as it stands there.
+    pub sent_by: &'a [u8],
 }
 
 struct Entry<H> {
@@ -220,17 +232,12 @@ impl<H: NextHop> Transactions<H> {
         self.send(now, to, request.into_bytes().into(), fingerprint, is_invite, !is_ack)
     }
 
-    /// [`Transactions::request`] for a request that was just written: `via` is the Via on top of it.
-    pub fn request_written(
-        &mut self,
-        now: Instant,
-        to: H,
-        method: Method<'_>,
-        via: &Via<'_>,
-        request: Arc<[u8]>,
-    ) -> ClientKey {
-        let fingerprint = self.fingerprints.client_named(via, method);
-        self.send(now, to, request, fingerprint, method == Method::Invite, method != Method::Ack)
+    /// [`Transactions::request`] for a request that was just written. Its branch and its sent-by, which stand in the Via
+    /// on top of it, are not read again.
+    pub fn request_written(&mut self, now: Instant, to: H, request: Written<'_>) -> ClientKey {
+        let Written { bytes, method, branch, sent_by } = request;
+        let fingerprint = self.fingerprints.client_named(branch, sent_by, method);
+        self.send(now, to, bytes, Some(fingerprint), method == Method::Invite, method != Method::Ack)
     }
 
     fn send(
