@@ -198,7 +198,9 @@ impl Proxy {
         let verdict = match self.config.role {
             Role::Edge { .. } => self.edge_verdict(job, reach),
             Role::AllInOne if !self.authenticator.is_required() => self.verdict_without_passwords(job, reach),
-            Role::AllInOne => verdict(&job.sender, reach, job.is_from_ours, self.config.accept_from_strangers),
+            Role::AllInOne => {
+                verdict(&job.sender, reach, job.is_from_ours, self.config.accept_from_strangers)
+            }
         };
         match verdict {
             Verdict::Allow

@@ -250,7 +250,8 @@ mod tests {
         let mut location = Location::new(GRACE, &common);
         location
             .replace(b"bob@example.com", vec![binding("sip:x1@abc.invalid;transport=ws", Transport::Ws, 4)]);
-        let found = location.find_contact(Instant::ZERO, &Uri::parse(b"sip:x1@ABC.invalid").unwrap()).unwrap();
+        let found =
+            location.find_contact(Instant::ZERO, &Uri::parse(b"sip:x1@ABC.invalid").unwrap()).unwrap();
         assert_eq!(found.aor, b"bob@example.com");
         assert_eq!(found.binding().unwrap().flow.connection, ConnectionId(4));
         assert!(location.find_contact(Instant::ZERO, &Uri::parse(b"sip:x2@abc.invalid").unwrap()).is_none());

@@ -53,7 +53,14 @@ impl Message {
         let mut pieces = Vec::with_capacity(self.entries.len() + 4);
         pieces.extend(self.entries.iter().zip(ends).map(piece));
         let error = self.flaws.unfinished.then_some(BuildError::Incomplete);
-        Edit { message: self, pieces, text: Vec::with_capacity(OWN_TEXT), request_uri: None, body: None, error }
+        Edit {
+            message: self,
+            pieces,
+            text: Vec::with_capacity(OWN_TEXT),
+            request_uri: None,
+            body: None,
+            error,
+        }
     }
 }
 

@@ -177,7 +177,9 @@ mod tests {
         assert_eq!(message.fill_rport(b"=5060;received=192.0.2.1"), Ok(true));
         assert_consistent(&message, &TEXT.replace(";rport", ";rport=5060;received=192.0.2.1"));
         assert_eq!(message.fill_rport(b"=5060"), Ok(false), "it has one");
-        for rport in [";rport;received=192.0.2.7", ";received=192.0.2.7;rport", ";rport;rport=1", ";rport=1;rport"] {
+        for rport in
+            [";rport;received=192.0.2.7", ";received=192.0.2.7;rport", ";rport;rport=1", ";rport=1;rport"]
+        {
             let mut message = self::message(&TEXT.replace(";rport", rport));
             assert_eq!(message.fill_rport(b"=5060"), Ok(false), "{rport}");
         }
