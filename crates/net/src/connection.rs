@@ -17,7 +17,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -91,6 +91,8 @@ pub(crate) struct Connection {
     pub(crate) deaf: Cell<bool>,
     /// The part of a message that has come.
     pub(crate) partial: Cell<Box<[u8]>>,
+    /// Whether it holds something back until the turn is over.
+    pub(crate) holds: Cell<bool>,
     /// What the socket did not take yet.
     pub(crate) queue: RefCell<VecDeque<u8>>,
     pub(crate) decoder: RefCell<Decoder>,
@@ -137,6 +139,7 @@ impl Connection {
             peer_closed: Cell::new(false),
             deaf: Cell::new(false),
             partial: Cell::default(),
+            holds: Cell::new(false),
             queue: RefCell::default(),
             decoder: RefCell::new(Decoder::new(
                 Role::Server,
@@ -243,21 +246,13 @@ impl Connection {
                 self.die();
                 return Poll::Ready(());
             }
-            let mut queue = self.queue.borrow_mut();
-            let (first, second) = queue.as_slices();
-            match self.stream.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
-                Ok(length) => {
-                    queue.drain(..length);
-                    if queue.is_empty() {
-                        *queue = VecDeque::new();
-                        self.deadlines.stall.set(0);
-                    } else {
-                        self.deadlines.stall.set(net.calendar.after(net.limits.send_stall));
-                    }
+            match self.write_queue() {
+                Ok(()) if self.has_waiting() => {
+                    self.deadlines.stall.set(net.calendar.after(net.limits.send_stall));
                 }
+                Ok(()) => self.deadlines.stall.set(0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
-                    drop(queue);
                     self.die();
                     return Poll::Ready(());
                 }

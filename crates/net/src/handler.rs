@@ -15,6 +15,10 @@ pub trait Handler {
     /// Content-Length says). Its syntax has not been checked.
     fn message(&self, flow: &Flow, bytes: &[u8]);
 
+    /// What came together has been handed over, and what was sent meanwhile is about to leave: what is sent now leaves
+    /// with it. Called at the end of each turn ([`crate::Network::together`]).
+    fn turn_over(&self) {}
+
     /// A connection that carries SIP is open: accepted and past its handshakes, or opened by us.
     fn opened(&self, flow: &Flow) {
         let _ = flow;

@@ -25,8 +25,13 @@ impl Connection {
     pub(crate) fn take_in(&self, net: &Rc<Shared>, bytes: &mut [u8]) {
         let mut used = 0;
         let mut ended = false;
+        let mut turn = None;
         while self.wants_input() {
             let Some(rest @ [_, ..]) = bytes.get_mut(used..) else { break };
+            if ended {
+                // More than one message: from here on it pays to answer them together.
+                turn = turn.or_else(|| net.turn.begin(net));
+            }
             let taken = match self.stage.get() {
                 Stage::Sip => self.take_stream(net, rest),
                 Stage::WebSocket => self.take_frame(net, rest),
@@ -42,6 +47,7 @@ impl Connection {
                 }
             }
         }
+        drop(turn);
         let rest = bytes.get(used..).unwrap_or_default();
         if !rest.is_empty() && self.wants_input() {
             self.partial.set(rest.into());

@@ -60,6 +60,8 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(target_os = "linux")]
+mod batches;
 mod bound;
 mod calendar;
 pub mod config;
@@ -69,7 +71,6 @@ mod deadlines;
 pub mod error;
 pub mod handler;
 mod http;
-mod icmp;
 mod intake;
 mod joint;
 mod listen;
@@ -84,6 +85,7 @@ mod shared;
 mod steering;
 mod stream;
 pub mod tls;
+mod turn;
 mod upgrade;
 
 pub use bound::Bound;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sip::Flow;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::{ListenerConfig, Protocol};
 use crate::connection::{Connection, Stage};
@@ -83,9 +83,7 @@ impl Incoming {
 
 /// The socket for datagrams that a bound socket is. To be called on its event loop.
 pub(crate) fn datagrams(socket: Socket) -> io::Result<Datagrams> {
-    let socket = UdpSocket::from_std(socket.into())?;
-    let local = socket.local_addr()?;
-    Ok(Datagrams::new(socket, local))
+    Datagrams::new(socket.into())
 }
 
 fn bind_stream(address: SocketAddr, sharing: Share) -> io::Result<Socket> {

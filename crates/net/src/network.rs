@@ -127,6 +127,19 @@ impl Network {
         }
     }
 
+    /// What `work` sends leaves when it is over, with one system call for each UDP socket and each connection: for whoever
+    /// does several things at once. Within a callback it is so already where several messages came together.
+    pub fn together<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _turn = self.shared.turn.begin(&self.shared);
+        work()
+    }
+
+    /// Whether what is sent now leaves later, with other things.
+    #[must_use]
+    pub fn is_together(&self) -> bool {
+        self.shared.turn.is_on()
+    }
+
     /// Sends one SIP message. Never waits: see the crate's documentation.
     pub fn send(&self, hop: &Hop, bytes: &[u8]) {
         let net = &self.shared;

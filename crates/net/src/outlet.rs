@@ -1,5 +1,6 @@
 //! What a connection writes, and how it ends.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::time::Duration;
@@ -27,8 +28,8 @@ impl Connection {
         self.write(net, &FrameHead::new(opcode, payload.len(), None), payload);
     }
 
-    /// Writes to the socket what it takes, and keeps the rest; closes if that is too much (A7: a slow reader
-    /// costs a bounded amount of memory).
+    /// Writes to the socket what it takes, now or at the end of the turn, and keeps the rest; closes if that is too much
+    /// (A7: a slow reader costs a bounded amount of memory).
     pub(crate) fn write(&self, net: &Shared, head: &[u8], payload: &[u8]) {
         if self.state() == State::Dead || self.shut.get() {
             return;
@@ -38,11 +39,60 @@ impl Connection {
             if written.is_err() {
                 return self.end(net, ClosedFor::SlowReader);
             }
-            self.pump(net);
-        } else {
-            self.write_plain(head, payload);
+            if net.turn.is_on() {
+                return self.hold(net);
+            }
+            return self.pump(net);
+        }
+        if net.turn.is_on() {
+            let mut queue = self.queue.borrow_mut();
+            queue.extend(head);
+            queue.extend(payload);
+            drop(queue);
+            return self.hold(net);
+        }
+        self.write_plain(head, payload);
+        self.after_write(net);
+    }
+
+    /// What was written is sent when the turn is over.
+    fn hold(&self, net: &Shared) {
+        if !self.holds.replace(true) {
+            net.turn.hold(self.id());
+        }
+    }
+
+    /// The turn is over: sends what it held back.
+    pub(crate) fn release(&self, net: &Shared) {
+        self.holds.set(false);
+        if self.state() == State::Dead {
+            return;
+        }
+        if self.session.is_some() {
+            return self.pump(net);
+        }
+        let sent = self.write_queue();
+        if sent.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            return self.die();
         }
         self.after_write(net);
+    }
+
+    /// Writes to the socket what it takes of what waits.
+    pub(crate) fn write_queue(&self) -> io::Result<()> {
+        let mut queue = self.queue.borrow_mut();
+        let (first, second) = queue.as_slices();
+        let length = if second.is_empty() {
+            self.stream.try_write(first)?
+        } else {
+            self.stream.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?
+        };
+        queue.drain(..length);
+        if queue.is_empty() {
+            // An idle connection holds no buffer.
+            *queue = VecDeque::new();
+        }
+        Ok(())
     }
 
     fn write_plain(&self, head: &[u8], payload: &[u8]) {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -16,10 +17,12 @@ use crate::calendar::{Calendar, Tick};
 use crate::config::Limits;
 use crate::connection::Connection;
 use crate::datagrams::Datagrams;
+use crate::datagrams::port::{Inlet, Outlet, Port};
 use crate::handler::{Event, Handler};
 use crate::joint::{self, Admission, Joint};
 use crate::network::{Counters, Listener};
 use crate::tls::{Acceptors, Connector};
+use crate::turn::Turns;
 
 /// How much is read at once.
 pub(crate) const READ: usize = 64 * 1024;
@@ -81,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) ways: RefCell<HashMap<Target, Way>>,
     pub(crate) counters: Cell<Counters>,
     pub(crate) life: Cell<Life>,
+    pub(crate) turn: Turns,
     /// Woken when a connection is gone.
     pub(crate) gone: tokio::sync::Notify,
     handler: OnceCell<Rc<dyn Handler>>,
@@ -88,6 +92,8 @@ pub(crate) struct Shared {
     notice_waker: Cell<Option<Waker>>,
     last_connection: Cell<u64>,
     buffer: Cell<Option<Box<[u8]>>>,
+    inlet: Cell<Option<Box<Inlet>>>,
+    outlet: RefCell<Option<Outlet>>,
     random: RandomState,
 }
 
@@ -114,12 +120,15 @@ impl Shared {
             ways: RefCell::default(),
             counters: Cell::default(),
             life: Cell::new(Life::Running),
+            turn: Turns::default(),
             gone: tokio::sync::Notify::new(),
             handler: OnceCell::new(),
             notices: RefCell::default(),
             notice_waker: Cell::new(None),
             last_connection: Cell::new(0),
             buffer: Cell::new(None),
+            inlet: Cell::new(None),
+            outlet: RefCell::new(None),
             random: RandomState::new(),
         }
     }
@@ -183,6 +192,24 @@ impl Shared {
 
     pub(crate) fn give_buffer(&self, buffer: Box<[u8]>) {
         self.buffer.set(Some(buffer));
+    }
+
+    /// Room for datagrams that are read together.
+    pub(crate) fn take_inlet(&self) -> Box<Inlet> {
+        self.inlet.take().unwrap_or_else(|| Box::new(Inlet::new()))
+    }
+
+    pub(crate) fn give_inlet(&self, inlet: Box<Inlet>) {
+        self.inlet.set(Some(inlet));
+    }
+
+    /// Sends the first of these datagrams, and returns how many; fails if it is wrong with the very first.
+    pub(crate) fn send_together<'d>(
+        &self,
+        port: &Port,
+        datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,
+    ) -> io::Result<usize> {
+        port.send_together(self.outlet.borrow_mut().get_or_insert_with(Outlet::new), datagrams)
     }
 
     // ---- Connections -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::rc::Rc;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::socket::{SockaddrStorage, setsockopt, sockopt};
+use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::Interest;
@@ -222,9 +222,4 @@ impl Room {
     fn new() -> Self {
         Self { events: vec![EpollEvent::empty(); BATCH], reading: Reading::new(), sending: Sending::new() }
     }
-}
-
-fn address(address: SockaddrStorage) -> Option<SocketAddr> {
-    let four = address.as_sockaddr_in().map(|four| SocketAddr::from((four.ip(), four.port())));
-    four.or_else(|| address.as_sockaddr_in6().map(|six| SocketAddr::from((six.ip(), six.port()))))
 }

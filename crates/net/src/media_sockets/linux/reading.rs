@@ -10,7 +10,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, setsockopt, sockopt,
 };
 
-use super::address;
+use crate::batches::address;
 use crate::media_sockets::{PACKET, Receive};
 
 /// Packets read with one call. The buffers for them are large, since each may bring many packets of one peer.

@@ -2,15 +2,15 @@
 //! several packets of equal length to one peer leave as one that the system cuts (generic segmentation offload).
 
 use std::cell::Cell;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 
-/// Packets sent with one call.
-const BATCH: usize = 64;
+use crate::batches::{BATCH, Outlet};
+
 /// The most packets, and octets, that the system cuts out of one (`UDP_MAX_SEGMENTS`, and what a datagram holds).
 const MOST_SEGMENTS: usize = 64;
 const MOST_OCTETS: usize = 65_000;
@@ -24,8 +24,7 @@ pub(super) struct Waiting {
 
 /// What the system reads about packets that leave.
 pub(super) struct Sending {
-    /// Never used for reading: it keeps the addresses of others.
-    headers: MultiHeaders<SockaddrStorage>,
+    outlet: Outlet,
     /// Whether the system cuts packets for us. It may not know how, or the way may be one that cannot.
     segments: Cell<bool>,
 }
@@ -41,7 +40,7 @@ enum Fate {
 
 impl Sending {
     pub(super) fn new() -> Self {
-        Self { headers: MultiHeaders::preallocate(BATCH, None), segments: Cell::new(true) }
+        Self { outlet: Outlet::new(), segments: Cell::new(true) }
     }
 
     /// Sends packets from one socket, those to one peer in their order.
@@ -113,23 +112,24 @@ impl Sending {
 
     /// Returns the fate of the last one tried, and how many were.
     fn send_many(&mut self, socket: &UdpSocket, packets: &[Waiting]) -> (Fate, usize) {
-        let slices: Vec<[IoSlice<'_>; 1]> =
-            packets.iter().map(|packet| [IoSlice::new(&packet.bytes)]).collect();
-        let to: Vec<Option<SockaddrStorage>> = packets.iter().map(|packet| Some(packet.to.into())).collect();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        match sendmmsg(socket.as_raw_fd(), &mut self.headers, &slices, &to, [], flags) {
-            Ok(sent) => (Fate::Left, sent.count().max(1)),
-            Err(Errno::EAGAIN | Errno::ENOBUFS) => (Fate::NoRoom, 0),
+        let datagrams = packets.iter().map(|packet| (packet.to, packet.bytes.as_slice()));
+        match self.outlet.send(socket.as_raw_fd(), datagrams) {
+            Ok(sent) => (Fate::Left, sent.max(1)),
+            Err(error) if no_room(&error) => (Fate::NoRoom, 0),
             // The first one cannot be sent.
             Err(_) => (Fate::Refused, 1),
         }
     }
 }
 
-fn fate(sent: std::io::Result<usize>) -> Fate {
+fn no_room(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(Errno::ENOBUFS as i32)
+}
+
+fn fate(sent: io::Result<usize>) -> Fate {
     match sent {
         Ok(_) => Fate::Left,
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Fate::NoRoom,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Fate::NoRoom,
         Err(_) => Fate::Refused,
     }
 }

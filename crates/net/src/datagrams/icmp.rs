@@ -5,13 +5,13 @@
 //! the peer. Systems without one report nothing, and the transaction's own timers decide.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{ask_for_errors, returned};
+pub(super) use linux::{ask_for_errors, returned};
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::io::{self, IoSliceMut};
     use std::net::SocketAddr;
-    use std::os::fd::AsRawFd as _;
+    use std::os::fd::RawFd;
 
     use nix::cmsg_space;
     use nix::errno::Errno;
@@ -19,27 +19,28 @@ mod linux {
     use nix::sys::socket::{
         ControlMessageOwned, MsgFlags, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt, sockopt,
     };
-    use tokio::io::Interest;
-    use tokio::net::UdpSocket;
+
+    use crate::batches::address;
+    use crate::datagrams::port::Port;
 
     /// Asks the kernel to keep errors for us.
-    pub(crate) fn ask_for_errors(socket: &UdpSocket, is_ipv4: bool) {
+    pub(in crate::datagrams) fn ask_for_errors(port: &Port, is_ipv4: bool) {
         // Without it we only learn less.
         let _ = if is_ipv4 {
-            setsockopt(socket, sockopt::Ipv4RecvErr, &true)
+            setsockopt(port.socket(), sockopt::Ipv4RecvErr, &true)
         } else {
-            setsockopt(socket, sockopt::Ipv6RecvErr, &true)
+            setsockopt(port.socket(), sockopt::Ipv6RecvErr, &true)
         };
     }
 
     /// Waits for errors, and gives the peers that a datagram did not reach.
-    pub(crate) async fn returned(socket: &UdpSocket) -> Vec<SocketAddr> {
+    pub(in crate::datagrams) async fn returned(port: &Port) -> Vec<SocketAddr> {
         let mut peers = Vec::new();
         while peers.is_empty() {
-            if socket.ready(Interest::ERROR).await.is_err() {
+            if port.errors().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            while let Ok(peer) = socket.try_io(Interest::ERROR, || next(socket)) {
+            while let Ok(peer) = port.next_error(next) {
                 peers.extend(peer);
             }
         }
@@ -47,12 +48,12 @@ mod linux {
     }
 
     /// The next error: its peer, unless it says something else than that nobody is there.
-    fn next(socket: &UdpSocket) -> io::Result<Option<SocketAddr>> {
+    fn next(socket: RawFd) -> io::Result<Option<SocketAddr>> {
         let mut returned = [0; 64];
         let mut parts = [IoSliceMut::new(&mut returned)];
         let mut control = cmsg_space!(libc::sock_extended_err, SockaddrIn6);
         let message = recvmsg::<SockaddrStorage>(
-            socket.as_raw_fd(),
+            socket,
             &mut parts,
             Some(&mut control),
             MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT,
@@ -65,18 +66,14 @@ mod linux {
             }
             _ => false,
         });
-        let peer = message.address.and_then(|address| {
-            let four = address.as_sockaddr_in().map(|four| SocketAddr::from((four.ip(), four.port())));
-            four.or_else(|| address.as_sockaddr_in6().map(|six| SocketAddr::from((six.ip(), six.port()))))
-        });
-        Ok(peer.filter(|_| is_unreachable))
+        Ok(message.address.and_then(address).filter(|_| is_unreachable))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn ask_for_errors(_: &tokio::net::UdpSocket, _: bool) {}
+pub(in crate::datagrams) fn ask_for_errors(_: &super::port::Port, _: bool) {}
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) async fn returned(_: &tokio::net::UdpSocket) -> Vec<std::net::SocketAddr> {
+pub(in crate::datagrams) async fn returned(_: &super::port::Port) -> Vec<std::net::SocketAddr> {
     std::future::pending().await
 }

@@ -1,0 +1,97 @@
+//! Many datagrams with one system call: `recvmmsg` and `sendmmsg`.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+/// The most datagrams of one call.
+pub(crate) const BATCH: usize = 32;
+
+/// As many are asked for when few come.
+const FEW: usize = 4;
+
+/// The largest datagram that UDP carries.
+const DATAGRAM: usize = 65_535;
+
+/// Room for the datagrams of one call, used again with each. The system gives memory only to what was written once.
+pub(crate) struct Inlet {
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Vec<Vec<u8>>,
+    /// How many the next call asks for: room that stays empty costs, too.
+    expected: usize,
+}
+
+impl Inlet {
+    pub(crate) fn new() -> Self {
+        Self {
+            headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: (0..BATCH).map(|_| vec![0; DATAGRAM]).collect(),
+            expected: FEW,
+        }
+    }
+
+    /// Takes datagrams that have come, [`BATCH`] at most, and returns how many. There may be more.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there was none; else often one that an earlier datagram came back with.
+    pub(crate) fn receive(
+        &mut self,
+        socket: RawFd,
+        mut take: impl FnMut(SocketAddr, &[u8]),
+    ) -> io::Result<usize> {
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+            self.buffers.iter_mut().take(self.expected).map(|buffer| [IoSliceMut::new(buffer)]).collect();
+        let messages = recvmmsg(socket, &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+        let mut taken: usize = 0;
+        for message in messages {
+            taken = taken.saturating_add(1);
+            if let Some((remote, bytes)) = message.address.and_then(address).zip(message.iovs().next()) {
+                take(remote, bytes);
+            }
+        }
+        self.expected = taken.saturating_mul(2).clamp(FEW, BATCH);
+        Ok(taken)
+    }
+}
+
+/// What the system reads about datagrams that leave together.
+pub(crate) struct Outlet {
+    /// Never used for reading: it keeps the addresses of others.
+    headers: MultiHeaders<SockaddrStorage>,
+    remotes: Vec<Option<SockaddrStorage>>,
+}
+
+impl Outlet {
+    pub(crate) fn new() -> Self {
+        Self { headers: MultiHeaders::preallocate(BATCH, None), remotes: Vec::with_capacity(BATCH) }
+    }
+
+    /// Sends the first of these, up to [`BATCH`], and returns how many left.
+    ///
+    /// # Errors
+    /// That of the first one, `WouldBlock` if the socket is full. What is wrong with a later one is told when that is the
+    /// first.
+    pub(crate) fn send<'d>(
+        &mut self,
+        socket: RawFd,
+        datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,
+    ) -> io::Result<usize> {
+        let Self { headers, remotes } = self;
+        remotes.clear();
+        let slices: Vec<[IoSlice<'_>; 1]> = datagrams
+            .take(BATCH)
+            .map(|(remote, bytes)| {
+                remotes.push(Some(remote.into()));
+                [IoSlice::new(bytes)]
+            })
+            .collect();
+        Ok(sendmmsg(socket, headers, &slices, &*remotes, [], MsgFlags::MSG_DONTWAIT)?.count())
+    }
+}
+
+pub(crate) fn address(address: SockaddrStorage) -> Option<SocketAddr> {
+    let four = address.as_sockaddr_in().map(|four| SocketAddr::from((four.ip(), four.port())));
+    four.or_else(|| address.as_sockaddr_in6().map(|six| SocketAddr::from((six.ip(), six.port()))))
+}

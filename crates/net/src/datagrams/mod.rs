@@ -1,0 +1,230 @@
+//! One UDP socket. Whatever has come is read with one call; what is sent in the same turn leaves with one call when the
+//! turn is over: that also wakes each peer once, and not in between.
+
+mod held;
+mod icmp;
+pub(crate) mod port;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use sip::{ConnectionId, Flow, KeepAlive, Transport};
+
+use self::held::Held;
+use self::port::Port;
+use crate::shared::Shared;
+
+/// Datagrams taken in a row, before other tasks have their turn.
+const MANY: usize = 64;
+/// Errors of earlier datagrams met in a row, likewise.
+const TRIES: usize = 32;
+/// The most datagrams that are held back.
+const MOST_HELD: usize = 64;
+
+pub(crate) struct Datagrams {
+    port: Port,
+    local: SocketAddr,
+    /// What leaves when the turn is over.
+    held: RefCell<Held>,
+    /// What the socket did not take yet.
+    queue: RefCell<VecDeque<(SocketAddr, Box<[u8]>)>>,
+    queued: Cell<usize>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Datagrams {
+    /// Those of a socket that does not block.
+    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
+        let local = socket.local_addr()?;
+        let port = Port::new(socket)?;
+        icmp::ask_for_errors(&port, local.is_ipv4());
+        Ok(Self {
+            port,
+            local,
+            held: RefCell::default(),
+            queue: RefCell::default(),
+            queued: Cell::new(0),
+            waker: Cell::new(None),
+        })
+    }
+
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// How well this socket suits `remote`; `None` if it cannot reach it. A socket on loopback reaches only
+    /// loopback, and nothing else is as good there.
+    pub(crate) fn suits(&self, remote: SocketAddr) -> Option<u8> {
+        let here = self.local.ip();
+        if self.local.is_ipv4() != remote.is_ipv4() {
+            return None;
+        }
+        match (here.is_loopback(), remote.ip().is_loopback()) {
+            (true, true) => Some(2),
+            (true, false) => None,
+            _ if here.is_unspecified() => Some(1),
+            (false, true) => Some(0),
+            (false, false) => Some(2),
+        }
+    }
+
+    /// Sends a datagram, now or at the end of the turn, or queues it while the socket is full. What does not fit is
+    /// dropped and counted, as a network would.
+    pub(crate) fn send(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
+        if self.queued.get() != 0 {
+            self.enqueue(net, remote, bytes);
+        } else if net.turn.is_on() {
+            let mut held = self.held.borrow_mut();
+            held.push(remote, bytes);
+            if held.len() >= MOST_HELD {
+                drop(held);
+                self.release(net);
+            }
+        } else {
+            self.send_now(net, remote, bytes);
+        }
+    }
+
+    /// The turn is over: sends what it held back.
+    pub(crate) fn release(&self, net: &Shared) {
+        let mut held = self.held.take();
+        let mut next = 0;
+        while let Some((remote, bytes)) = held.get(next) {
+            if self.queued.get() != 0 {
+                self.enqueue(net, remote, bytes);
+            } else if held.len() - next > 1
+                && let Ok(sent) = net.send_together(&self.port, held.from(next))
+            {
+                next += sent;
+                continue;
+            } else {
+                // Alone, or whatever is wrong is wrong with this one.
+                self.send_now(net, remote, bytes);
+            }
+            next += 1;
+        }
+        held.clear();
+        self.held.replace(held);
+    }
+
+    fn send_now(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
+        match self.try_send(bytes, remote) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.enqueue(net, remote, bytes),
+            Err(_) => self.failed(net, remote),
+        }
+    }
+
+    fn enqueue(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
+        let queued = self.queued.get().saturating_add(bytes.len());
+        if queued > net.limits.send_queue {
+            return net
+                .count(|counters| counters.datagrams_dropped = counters.datagrams_dropped.saturating_add(1));
+        }
+        self.queued.set(queued);
+        self.queue.borrow_mut().push_back((remote, bytes.into()));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Sends; an error that an earlier datagram left behind is not this one's.
+    fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
+        match self.port.send(bytes, remote) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.port.send(bytes, remote),
+            outcome => outcome,
+        }
+    }
+
+    /// An error of our own socket: no route, a forbidden address, or one too long.
+    fn failed(&self, net: &Shared, remote: SocketAddr) {
+        net.count(|counters| counters.datagrams_dropped = counters.datagrams_dropped.saturating_add(1));
+        net.unreachable_datagram(self.flow(remote));
+    }
+
+    const fn flow(&self, remote: SocketAddr) -> Flow {
+        Flow { transport: Transport::Udp, connection: ConnectionId(0), local: self.local, remote }
+    }
+
+    /// Receives and sends, for ever.
+    pub(crate) async fn run(self: Rc<Self>, net: Rc<Shared>) {
+        poll_fn(|cx| {
+            self.waker.set(Some(cx.waker().clone()));
+            self.poll_send(&net, cx);
+            self.poll_receive(&net, cx)
+        })
+        .await
+    }
+
+    /// Tells of datagrams that came back, for ever.
+    pub(crate) async fn watch(self: Rc<Self>, net: Rc<Shared>) {
+        loop {
+            for remote in icmp::returned(&self.port).await {
+                net.unreachable_datagram(self.flow(remote));
+            }
+        }
+    }
+
+    fn poll_send(&self, net: &Shared, cx: &mut Context<'_>) {
+        if self.queued.get() == 0 {
+            return;
+        }
+        while self.queued.get() != 0 {
+            if self.port.poll_room(cx).is_pending() {
+                return;
+            }
+            while let Some((remote, bytes)) = self.next_queued() {
+                match self.try_send(&bytes, remote) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.queue.borrow_mut().push_front((remote, bytes));
+                        break;
+                    }
+                    Err(_) => self.failed(net, remote),
+                    Ok(()) => {}
+                }
+                self.queued.set(self.queued.get().saturating_sub(bytes.len()));
+            }
+        }
+        self.port.forget_room();
+    }
+
+    fn next_queued(&self) -> Option<(SocketAddr, Box<[u8]>)> {
+        self.queue.borrow_mut().pop_front()
+    }
+
+    fn poll_receive(&self, net: &Shared, cx: &mut Context<'_>) -> Poll<()> {
+        let (mut taken, mut errors) = (0, 0);
+        while taken < MANY && errors < TRIES {
+            if self.port.poll_receive_ready(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let mut inlet = net.take_inlet();
+            let turn = net.turn.begin(net);
+            match self.port.receive(&mut inlet, |remote, bytes| self.take_in(net, remote, bytes)) {
+                Ok(more) => taken += more,
+                // One that an earlier datagram came back with, or nothing is there.
+                Err(_) => errors += 1,
+            }
+            drop(turn);
+            net.give_inlet(inlet);
+        }
+        // There may be more. The others have their turn first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn take_in(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
+        match sip::keep_alive(bytes) {
+            Some(KeepAlive::Ping) => self.send(net, remote, b"\r\n"),
+            Some(KeepAlive::Pong | KeepAlive::Silent) => {}
+            None => {
+                net.call(|handler| handler.message(&self.flow(remote), bytes));
+            }
+        }
+    }
+}
