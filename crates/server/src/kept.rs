@@ -30,6 +30,11 @@ impl Kept {
         }
     }
 
+    /// Keeps or forgets many, at once: each has an outcome of its own.
+    pub(crate) fn store_all(&self, records: &[(&[u8], Option<&[u8]>)]) -> Vec<Result<(), StoreError>> {
+        self.bindings().change_all(records)
+    }
+
     /// The hashes of a user's password, if there is such a user.
     pub(crate) fn secret_of(&self, name: &str, realm: &str) -> Option<UserSecret> {
         self.refresh_users();

@@ -14,6 +14,7 @@ use net::{
 };
 use proxy::{AskId, Output, Proxy, Question};
 use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
+use store::StoreError;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -57,9 +58,14 @@ pub(crate) struct Server {
     sooner: Notify,
     /// When the last message was sent.
     last_sent: Cell<std::time::Instant>,
+    /// What the store is to keep when the network's turn is over.
+    to_store: RefCell<Vec<Unstored>>,
     /// The output is being drained: what comes meanwhile is drained by the same loop.
     draining: Cell<bool>,
 }
+
+/// A record that the proxy wants kept: the question, the address-of-record, and the record unless it is to be forgotten.
+type Unstored = (AskId, Vec<u8>, Option<Vec<u8>>);
 
 /// What a server is made of.
 pub(crate) struct Parts {
@@ -91,6 +97,7 @@ impl Server {
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
+            to_store: RefCell::default(),
             draining: Cell::new(false),
         });
         if let Some(media) = &server.media {
@@ -134,7 +141,8 @@ impl Server {
             tokio::select! {
                 () = tokio::time::sleep(self.clock.until(at)) => {
                     if self.clock.now() >= at {
-                        self.with_proxy(|proxy, now| proxy.timeout(now));
+                        // What is due at one time leaves together.
+                        self.network.together(|| self.with_proxy(|proxy, now| proxy.timeout(now)));
                     }
                 }
                 () = self.sooner.notified() => {}
@@ -179,12 +187,14 @@ impl Server {
         let mut letters = Vec::new();
         loop {
             self.post.take(&mut letters).await;
-            for letter in letters.drain(..) {
-                // As with a message from the network: one that nobody foresaw does not end the loop.
-                if catch_unwind(AssertUnwindSafe(|| self.open(letter))).is_err() {
-                    self.lines.tell_network(&NetEvent::HandlerPanicked);
+            self.network.together(|| {
+                for letter in letters.drain(..) {
+                    // As with a message from the network: one that nobody foresaw does not end the loop.
+                    if catch_unwind(AssertUnwindSafe(|| self.open(letter))).is_err() {
+                        self.lines.tell_network(&NetEvent::HandlerPanicked);
+                    }
                 }
-            }
+            });
             // The sockets have their turn, however many letters come.
             tokio::task::yield_now().await;
         }
@@ -300,12 +310,11 @@ impl Server {
                 let secret = self.kept.secret_of(&user, &realm);
                 self.proxy.borrow_mut().credentials(self.clock.now(), id, secret);
             }
+            Question::Store { aor, record } if self.network.is_together() => {
+                self.to_store.borrow_mut().push((id, aor, record));
+            }
             Question::Store { aor, record } => {
-                let kept = self.kept.store(&aor, record.as_deref());
-                if let Err(error) = &kept {
-                    self.lines.refused(&error.to_string());
-                }
-                self.proxy.borrow_mut().stored(self.clock.now(), id, kept.map_err(|_| proxy::StoreError));
+                self.stored(id, self.kept.store(&aor, record.as_deref()));
             }
             Question::Resolve { host, port, transport, secure } => {
                 if let Some(hop) = Resolver::literal(&host, port, transport, secure) {
@@ -322,6 +331,31 @@ impl Server {
                     }
                 });
             }
+        }
+    }
+
+    fn stored(&self, id: AskId, kept: Result<(), StoreError>) {
+        if let Err(error) = &kept {
+            self.lines.refused(&error.to_string());
+        }
+        self.proxy.borrow_mut().stored(self.clock.now(), id, kept.map_err(|_| proxy::StoreError));
+    }
+
+    /// Keeps what the registrations of a turn left to be kept, with one write, and lets them be answered.
+    fn store_waiting(&self) {
+        // A registration that waited behind another of its user comes up only now.
+        loop {
+            let waiting = self.to_store.take();
+            if waiting.is_empty() {
+                return;
+            }
+            let records: Vec<_> =
+                waiting.iter().map(|(_, aor, record)| (aor.as_slice(), record.as_deref())).collect();
+            let outcomes = self.kept.store_all(&records);
+            for ((id, ..), kept) in waiting.iter().zip(outcomes) {
+                self.stored(*id, kept);
+            }
+            self.drain();
         }
     }
 
@@ -364,7 +398,8 @@ struct Turn<'a>(&'a Cell<bool>);
 impl<'a> Turn<'a> {
     /// `None` if another has it.
     fn take(taken: &'a Cell<bool>) -> Option<Self> {
-        (!taken.replace(true)).then_some(Self(taken))
+        // Not `then_some`: it would make a turn, and give back with it the one that another has.
+        (!taken.replace(true)).then(|| Self(taken))
     }
 }
 
@@ -412,6 +447,10 @@ impl Handler for Server {
             None => self.arrived(flow, bytes),
             Some(owner) => self.hand_over(owner, Letter::Arrived { flow: *flow, bytes: bytes.into() }),
         }
+    }
+
+    fn turn_over(&self) {
+        self.store_waiting();
     }
 
     fn closed(&self, flow: &Flow) {
@@ -468,6 +507,7 @@ mod tests {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let _turn = Turn::take(&taken);
             assert!(Turn::take(&taken).is_none(), "one at a time");
+            assert!(Turn::take(&taken).is_none(), "asking for it takes it from nobody");
             std::panic::resume_unwind(Box::new(()));
         }));
         assert!(outcome.is_err());

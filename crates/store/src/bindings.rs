@@ -130,7 +130,7 @@ impl Bindings {
     /// [`StoreError::TooLarge`], or [`StoreError::File`] if the disk is full or broken; what was kept before
     /// is kept still.
     pub fn put(&mut self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.append(&Record::Put { name, value })
+        self.append([Record::Put { name, value }])
     }
 
     /// Forgets what is under `name`. Nothing being there is no error.
@@ -138,7 +138,17 @@ impl Bindings {
     /// # Errors
     /// As [`put`](Self::put).
     pub fn remove(&mut self, name: &[u8]) -> Result<(), StoreError> {
-        self.append(&Record::Remove { name })
+        self.append([Record::Remove { name }])
+    }
+
+    /// Makes many changes in their order, as [`put`](Self::put) and, where there is no value, [`remove`](Self::remove)
+    /// would, with one system call if all goes well. Each has an outcome of its own, in the same order.
+    pub fn change_all(&mut self, changes: &[(&[u8], Option<&[u8]>)]) -> Vec<Result<(), StoreError>> {
+        if self.append(changes.iter().map(record_of)).is_ok() {
+            return changes.iter().map(|_| Ok(())).collect();
+        }
+        // Together they cannot be kept: perhaps one of them is at fault, or there is room for some.
+        changes.iter().map(|change| self.append([record_of(change)])).collect()
     }
 
     /// Waits until everything is on the disk.
@@ -162,12 +172,19 @@ impl Bindings {
         self.trouble.take()
     }
 
-    fn append(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
-        if record.length() > LARGEST_RECORD {
-            return Err(StoreError::TooLarge { length: record.length() });
+    /// Writes records, all or none.
+    fn append<'r>(
+        &mut self,
+        records: impl IntoIterator<Item = Record<'r>, IntoIter: Clone>,
+    ) -> Result<(), StoreError> {
+        let records = records.into_iter();
+        if let Some(length) =
+            records.clone().map(|record| record.length()).find(|length| *length > LARGEST_RECORD)
+        {
+            return Err(StoreError::TooLarge { length });
         }
         self.attend();
-        self.log.append(record).map_err(StoreError::file("write", &self.path))?;
+        self.log.append(records).map_err(StoreError::file("write", &self.path))?;
         if !self.awaited.swap(true, Ordering::SeqCst) {
             self.ask(Work::Written);
         }
@@ -227,6 +244,13 @@ impl Drop for Bindings {
     }
 }
 
+const fn record_of<'r>(change: &(&'r [u8], Option<&'r [u8]>)) -> Record<'r> {
+    match *change {
+        (name, Some(value)) => Record::Put { name, value },
+        (name, None) => Record::Remove { name },
+    }
+}
+
 /// Cuts `file`, which holds `bytes`, to its good part and gives that part's length.
 fn cut(file: &mut File, path: &Path, bytes: &[u8], end: usize) -> Result<u64, StoreError> {
     let length = end.max(MAGIC.len()) as u64;
@@ -274,6 +298,24 @@ mod tests {
             let last = (1993..2000).find(|round| round % 7 == number).unwrap();
             assert_eq!(value, last.to_le_bytes(), "name {number}");
         }
+    }
+
+    #[test]
+    fn of_many_changes_one_that_is_too_large_leaves_the_others_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::open(place.path()).unwrap();
+        let mut bindings = Bindings::open(&directory).unwrap();
+        let large = vec![0; LARGEST_RECORD];
+        let outcomes = bindings.change_all(&[
+            (b"alice", Some(b"here")),
+            (b"mallory", Some(&large)),
+            (b"alice", None),
+            (b"bob", Some(b"there")),
+        ]);
+        assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true]);
+        drop(bindings);
+        let mut bindings = Bindings::open(&directory).unwrap();
+        assert_eq!(bindings.load(), [(b"bob".to_vec(), b"there".to_vec())]);
     }
 
     #[test]

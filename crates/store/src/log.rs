@@ -72,6 +72,9 @@ impl Medium for File {
     }
 }
 
+/// How much room for records is kept.
+const KEPT: usize = 16 * 1024;
+
 /// A log that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Log<M> {
@@ -89,22 +92,22 @@ impl<M: Medium> Log<M> {
         Self { medium, length, torn: false, buffer: Vec::new() }
     }
 
-    /// Writes one record. When this returns `Ok`, the operating system has it; when it returns an error, the
-    /// log is as it was before.
-    pub(crate) fn append(&mut self, record: &Record<'_>) -> io::Result<()> {
+    /// Writes records, with one call. When this returns `Ok`, the operating system has all of them; when it returns an
+    /// error, the log is as it was before.
+    pub(crate) fn append<'r>(&mut self, records: impl IntoIterator<Item = Record<'r>>) -> io::Result<()> {
         if self.torn {
             self.medium.cut(self.length)?;
             self.torn = false;
         }
         self.buffer.clear();
-        record.write(&mut self.buffer);
+        records.into_iter().for_each(|record| record.write(&mut self.buffer));
         if let Err(error) = self.medium.write_all(&self.buffer) {
             self.torn = self.medium.cut(self.length).is_err();
             return Err(error);
         }
         self.length += self.buffer.len() as u64;
-        // A single large record shall not hold its memory for ever.
-        self.buffer.shrink_to(4096);
+        // What was once large shall not hold its memory for ever.
+        self.buffer.shrink_to(KEPT);
         Ok(())
     }
 
@@ -165,17 +168,29 @@ mod tests {
             for stuck in 0..3 {
                 let disk = Disk { bytes: MAGIC.to_vec(), room, stuck };
                 let mut log = Log::new(disk, MAGIC.len() as u64);
-                let first = log.append(&put(b"alice", b"here")).is_ok();
-                let second = log.append(&put(b"bob", b"there")).is_ok();
+                let first = log.append([put(b"alice", b"here")]).is_ok();
+                let second = log.append([put(b"bob", b"there")]).is_ok();
                 log.medium.room = 1 << 10;
                 log.medium.stuck = 0;
-                log.append(&put(b"carol", b"at last")).unwrap();
+                log.append([put(b"carol", b"at last")]).unwrap();
                 let replayed = replay(&log.medium.bytes).unwrap();
                 assert_eq!(replayed.end, log.medium.bytes.len(), "room {room} stuck {stuck}");
                 assert_eq!(replayed.values.contains_key(b"alice".as_slice()), first);
                 assert_eq!(replayed.values.contains_key(b"bob".as_slice()), second);
                 assert_eq!(replayed.values.get(b"carol".as_slice()), Some(&b"at last".as_slice()));
             }
+        }
+    }
+
+    #[test]
+    fn of_records_written_together_a_full_disk_keeps_all_or_none() {
+        for room in MAGIC.len()..MAGIC.len() + 60 {
+            let disk = Disk { bytes: MAGIC.to_vec(), room, stuck: 0 };
+            let mut log = Log::new(disk, MAGIC.len() as u64);
+            let kept = log.append([put(b"alice", b"here"), put(b"bob", b"there")]).is_ok();
+            let replayed = replay(&log.medium.bytes).unwrap();
+            assert_eq!(replayed.records, if kept { 2 } else { 0 }, "room {room}");
+            assert_eq!(replayed.end as u64, log.length(), "room {room}");
         }
     }
 

@@ -38,15 +38,20 @@ impl<'a> Record<'a> {
             Self::Remove { name } => (2, name, &[]),
         };
         let size = HEAD + name.len() + value.len();
-        let mut body = Vec::with_capacity(size);
-        body.push(kind);
-        body.extend_from_slice(&u32_of(name.len()).to_le_bytes());
-        body.extend_from_slice(name);
-        body.extend_from_slice(value);
         out.reserve(PREFIX + size);
         out.extend_from_slice(&u32_of(size).to_le_bytes());
-        out.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        out.extend_from_slice(&body);
+        let checksum_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        out.push(kind);
+        out.extend_from_slice(&u32_of(name.len()).to_le_bytes());
+        out.extend_from_slice(name);
+        out.extend_from_slice(value);
+        // The checksum is of what stands behind it.
+        if let Some((checksum, body)) =
+            out.get_mut(checksum_at..).and_then(|rest| rest.split_first_chunk_mut())
+        {
+            *checksum = crc32fast::hash(body).to_le_bytes();
+        }
     }
 
     /// The record at the start of `bytes` and the bytes it takes, or `None` if it is torn or damaged.
