@@ -16,7 +16,6 @@
 //! -> `Dead` (the task ends and the socket is closed).
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -27,6 +26,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use websocket::{Decoder, Role};
 
+use crate::backlog::Backlog;
 use crate::calendar::Tick;
 use crate::config::Protocol;
 use crate::deadlines::Deadlines;
@@ -94,7 +94,7 @@ pub(crate) struct Connection {
     /// Whether it holds something back until the turn is over.
     pub(crate) holds: Cell<bool>,
     /// What the socket did not take yet.
-    pub(crate) queue: RefCell<VecDeque<u8>>,
+    pub(crate) queue: RefCell<Backlog>,
     pub(crate) decoder: RefCell<Decoder>,
     pub(crate) framer: Cell<Framer>,
     pub(crate) waker: Cell<Option<Waker>>,

@@ -60,6 +60,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod backlog;
 #[cfg(target_os = "linux")]
 mod batches;
 mod bound;

@@ -1,6 +1,5 @@
 //! What a connection writes, and how it ends.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::time::Duration;
@@ -87,11 +86,7 @@ impl Connection {
         } else {
             self.stream.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?
         };
-        queue.drain(..length);
-        if queue.is_empty() {
-            // An idle connection holds no buffer.
-            *queue = VecDeque::new();
-        }
+        queue.consume(length);
         Ok(())
     }
 

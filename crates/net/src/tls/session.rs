@@ -1,6 +1,5 @@
 //! One TLS connection, driven without an adapter between rustls and the socket.
 
-use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 
+use crate::backlog::Backlog;
 use crate::stream;
 
 /// A TLS connection's state.
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Moves what is to be sent into the socket, or into `queue` if the socket is full or others wait there.
-    pub(crate) fn pump(&mut self, socket: &TcpStream, queue: &mut VecDeque<u8>) -> io::Result<()> {
+    pub(crate) fn pump(&mut self, socket: &TcpStream, queue: &mut Backlog) -> io::Result<()> {
         while self.0.wants_write() && queue.is_empty() {
             match self.0.write_tls(&mut Socket(socket)) {
                 Ok(_) => {}
