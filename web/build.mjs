@@ -25,6 +25,9 @@ const CARGO_WASM = join(HERE, '../target/wasm32-unknown-unknown/browser/sipweb_w
 // What rustc's wasm32-unknown-unknown may emit; every browser since 2022 has them.
 const WASM_FEATURES = ['bulk-memory', 'bulk-memory-opt', 'sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'multivalue', 'reference-types'];
 
+// Each of these was worth it after compression, which is what counts; others made the module smaller, but not its brotli.
+const PASSES = ['--flatten', '--rereloop', '-Oz', '--converge', '--reorder-functions'];
+
 const COMMON = {
   absWorkingDir: HERE,
   bundle: true,
@@ -90,11 +93,11 @@ async function shrinkWasm(given) {
       + 'or name it with --wasm PATH or SIPWEB_WASM');
   }
   const stamp = join(GENERATED, 'source.sha256');
-  const digest = createHash('sha256').update(bytes).update(WASM_FEATURES.join()).digest('hex');
+  const digest = createHash('sha256').update(bytes).update([...WASM_FEATURES, ...PASSES].join()).digest('hex');
   const known = await readFile(stamp, 'utf8').catch(() => '');
   if (known === digest && (await readFile(WASM).catch(() => undefined))) return;
   await mkdir(GENERATED, { recursive: true });
-  run('wasm-opt', [source, '-Oz', '--converge', '--strip-debug', '--strip-producers', '--strip-target-features',
+  run('wasm-opt', [source, ...PASSES, '--strip-debug', '--strip-producers', '--strip-target-features',
     ...WASM_FEATURES.map((name) => `--enable-${name}`), '-o', WASM]);
   await writeFile(stamp, digest);
 }
@@ -136,7 +139,7 @@ async function buildPage() {
 
 async function printSizes() {
   const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]], ['<sipweb-phone>', [join(DIST, 'library/sipweb-phone.js')]]];
-  if (!options.libraryOnly) rows.push(['page as loaded', (await filesBelow(join(DIST, 'page'))).filter((file) => !file.endsWith('.png') && !file.endsWith('sw.js'))]);
+  if (!options.libraryOnly) rows.push(['page as loaded', (await filesBelow(join(DIST, 'page'))).filter((file) => !file.endsWith('sw.js'))]);
   console.log(`${''.padEnd(16)}${['raw', 'gzip', 'brotli'].map((word) => word.padStart(10)).join('')}`);
   for (const [name, files] of rows) {
     const sums = [0, 0, 0];

@@ -11,6 +11,8 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod allocator;
 mod command;
 mod config;
 mod event;
