@@ -46,6 +46,8 @@ export interface UAConfiguration {
   registrar_server?: string | null;
   connection_recovery_min_interval?: number | string;
   connection_recovery_max_interval?: number | string;
+  /** Seconds of silence after which the server is asked for a sign of life (CRLF CRLF); 0, as in JsSIP, for never. Not in JsSIP. */
+  keep_alive_interval?: number | string;
   user_agent?: string;
   extra_headers?: readonly string[] | null;
   /** Milliseconds to wait for ICE candidates once the first is there. */
@@ -78,6 +80,7 @@ export interface Settings {
   readonly registrar_server: URI;
   readonly connection_recovery_min_interval: number;
   readonly connection_recovery_max_interval: number;
+  readonly keep_alive_interval: number;
   readonly user_agent: string;
   extra_headers: readonly string[] | null;
   readonly ice_gathering_timeout: number;
@@ -148,6 +151,7 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
       positive,
       C.CONNECTION_RECOVERY_MAX_INTERVAL,
     ),
+    keep_alive_interval: optional(given, 'keep_alive_interval', notNegative, 0),
     user_agent: optional(given, 'user_agent', line, C.USER_AGENT),
     extra_headers: optional<readonly string[] | null>(given, 'extra_headers', checkHeaders, null),
     ice_gathering_timeout: optional(given, 'ice_gathering_timeout', notNegative, ICE_GATHERING_TIMEOUT),

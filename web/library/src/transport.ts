@@ -30,6 +30,8 @@ export interface WeightedSocket {
 export interface RecoveryOptions {
   min_interval: number;
   max_interval: number;
+  /** Seconds of silence after which the server is asked for a sign of life; 0 or nothing: never. */
+  keep_alive_interval?: number;
 }
 
 /** A connection that ended or did not come about. */
@@ -72,6 +74,8 @@ export class Transport {
   /** Whether the network may be another than the one of the last connection. */
   #moved = false;
   #timer: unknown;
+  /** Rings when the server has been silent for long. */
+  #silence: unknown;
 
   /** `sockets` must not be empty. */
   constructor(sockets: readonly WeightedSocket[], recovery: RecoveryOptions, environment: Environment) {
@@ -193,6 +197,7 @@ export class Transport {
     }
     const moved = this.#moved;
     this.#moved = false;
+    this.#listen();
     this.onconnect?.(this, moved);
   }
 
@@ -217,6 +222,7 @@ export class Transport {
     if (socket === this.socket && this.#state === 'connected') {
       this.#stopTimer();
       this.#moved = false;
+      this.#listen();
       this.ondata?.({ transport: this, message: data });
     }
   }
@@ -248,7 +254,17 @@ export class Transport {
     }
   }
 
+  /** A proxy on the way drops what says nothing, often after a minute, and a server that is gone says nothing either. */
+  #listen(): void {
+    const { keep_alive_interval: seconds = 0 } = this.#recovery;
+    this.#environment.clearTimeout(this.#silence);
+    if (seconds > 0) {
+      this.#silence = this.#environment.setTimeout(() => this.verify(), seconds * 1000);
+    }
+  }
+
   #release(): void {
+    this.#environment.clearTimeout(this.#silence);
     const socket = this.socket;
     socket.onconnect = undefined;
     socket.ondisconnect = undefined;

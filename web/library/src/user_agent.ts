@@ -115,6 +115,7 @@ export class UA extends EventEmitter<UAEvents> {
       {
         min_interval: settings.connection_recovery_min_interval,
         max_interval: settings.connection_recovery_max_interval,
+        keep_alive_interval: settings.keep_alive_interval,
       },
       this.#environment,
     );

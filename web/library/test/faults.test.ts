@@ -322,3 +322,24 @@ test('SIP.js: a page without a microphone cannot take a call that only sends', o
   assert.equal(scene.session.isEstablished(), true);
   assert.ok(scene.devices instanceof FakeDevices && scene.devices.asked.length === 0);
 });
+
+test('JsSIP: a server that is gone without a word is noticed when the next request fails', options, async () => {
+  const scene = await new Scene({ keep_alive_interval: 25 }).start();
+  const pings = () => scene.far.inbox.splice(0).filter(({ start, headers }) => start === '' && headers.length === 0).length;
+  await scene.clock.advance(25_000);
+  assert.equal(pings(), 1);
+  scene.far.ondata?.('\r\n');
+  await scene.clock.advance(24_000);
+  assert.equal(pings(), 0, 'silence counts from the last sign of life');
+  await scene.clock.advance(3_500);
+  assert.deepEqual(scene.news(), ['disconnected', 'connected'], 'no answer in two seconds');
+  scene.ua.stop();
+  await scene.clock.advance(60_000);
+  assert.equal(scene.clock.waiting, 0);
+});
+
+test('SIP.js: CRLF goes to servers that take it for a broken message', options, async () => {
+  const scene = await new Scene().start();
+  await scene.clock.advance(3_600_000);
+  assert.deepEqual(scene.far.inbox, [], 'nothing unless it is asked for');
+});
