@@ -77,7 +77,7 @@ export abstract class ReceivedMessage {
   }
 
   get via_branch(): string | undefined {
-    return this.via?.branch;
+    return /;\s*branch\s*=\s*([^\s;,]+)/i.exec(this.getHeader('Via') ?? '')?.[1];
   }
 
   /** All headers by name, in the way JsSIP keeps them: a list of `{raw}` each. */
@@ -125,12 +125,12 @@ export abstract class ReceivedMessage {
     if (rule === undefined) {
       return text;
     }
-    const parsed: unknown = parse(text, rule satisfies GrammarRule);
-    if (parsed === -1) {
-      return undefined;
+    if (LISTS.has(longName(name)) && rule !== 'Via') {
+      // One element was asked for.
+      return NameAddrHeader.parse(text);
     }
-    // One element was asked for: name-address lists give that element.
-    return Array.isArray(parsed) ? (parsed[0] as { parsed: unknown }).parsed : parsed;
+    const parsed: unknown = parse(text, rule satisfies GrammarRule);
+    return parsed === -1 ? undefined : parsed;
   }
 
   /** The same as `parseHeader`. */
