@@ -31,9 +31,13 @@ export class SipMessage {
   /** Every header field in order, names as written, values unfolded and trimmed. */
   get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().lines.map(field); }
   /** The first field of that name. */
-  header(name: string): string | undefined { return this.#read().named.get(longName(name))?.[0]; }
+  header(name: string): string | undefined { return this.#read().first.get(longName(name)); }
   /** Every field of that name (a field may itself be a comma list). */
-  headers(name: string): string[] { return [...(this.#read().named.get(longName(name)) ?? [])]; }
+  headers(name: string): string[] {
+    const key = longName(name);
+    const first = this.#read().first.get(key);
+    return first === undefined ? [] : [first, ...(this.#read().further.get(key) ?? [])];
+  }
   get callId(): string { return this.header('Call-ID') ?? ''; }
   get cseq(): number { return Number.parseInt(this.header('CSeq') ?? '', 10) || 0; }
   /** Tag of From; '' if absent. */
@@ -58,8 +62,10 @@ interface MessageParts {
   reason: string;
   /** The fields as they are, unfolded. */
   lines: string[];
-  /** The values by long name in lower case. */
-  named: Map<string, string[]>;
+  /** The first value of each field, by long name. */
+  first: Map<string, string>;
+  /** The values of those that stand there more than once. */
+  further: Map<string, string[]>;
   body: string;
 }
 
@@ -102,19 +108,19 @@ function readParts(bytes: Uint8Array): MessageParts {
   const end = text.indexOf('\r\n\r\n');
   const lines = unfold((end < 0 ? text : text.slice(0, end)).split('\r\n'));
   const start = lines.shift() ?? '';
-  const named = new Map<string, string[]>();
+  const first = new Map<string, string>();
+  const further = new Map<string, string[]>();
   for (const line of lines) {
     const colon = line.indexOf(':');
     const key = longName(line.slice(0, colon));
     const value = line.slice(colon + 1).trim();
-    const values = named.get(key);
-    if (values === undefined) named.set(key, [value]);
-    else values.push(value);
+    if (!first.has(key)) first.set(key, value);
+    else if (further.get(key)?.push(value) === undefined) further.set(key, [value]);
   }
   const response = /^SIP\/2\.0 +(\d{3}) ?(.*)$/i.exec(start);
   const [method = '', uri = ''] = response ? [] : start.split(' ', 2);
   return {
-    method, uri, status: Number(response?.[1] ?? 0), reason: response?.[2] ?? '', lines, named, body: end < 0 ? '' : text.slice(end + 4),
+    method, uri, status: Number(response?.[1] ?? 0), reason: response?.[2] ?? '', lines, first, further, body: end < 0 ? '' : text.slice(end + 4),
   };
 }
 

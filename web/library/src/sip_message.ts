@@ -96,14 +96,15 @@ export abstract class ReceivedMessage {
   /** The first value of a header. */
   getHeader(name: string): string | undefined {
     const key = longName(name);
-    return LISTS.has(key) || this.#overlay.size > 0 ? this.getHeaders(key)[0] : this.message.header(key);
+    const first = (this.#overlay.size > 0 ? this.#overlay.get(key)?.[0] : undefined) ?? this.message.header(key);
+    return first !== undefined && LISTS.has(key) && first.includes(',') ? splitOutsideQuotes(first, ',')[0] : first;
   }
 
   /** All values of a header; list headers are taken apart. */
   getHeaders(name: string): string[] {
     const key = longName(name);
-    const values = this.#overlay.get(key) ?? this.message.headers(key);
-    return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : [...values];
+    const values = [...(this.#overlay.get(key) ?? this.message.headers(key))];
+    return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : values;
   }
 
   hasHeader(name: string): boolean {
@@ -117,7 +118,7 @@ export abstract class ReceivedMessage {
 
   /** The `index`-th value of a header, taken apart. `undefined` if it is absent or malformed. */
   parseHeader(name: string, index = 0): unknown {
-    const text = this.getHeaders(name)[index];
+    const text = index === 0 ? this.getHeader(name) : this.getHeaders(name)[index];
     if (text === undefined) {
       return undefined;
     }
