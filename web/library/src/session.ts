@@ -14,12 +14,12 @@ import { type CallNumber, CoreError, type EndedEvent, type FailedEvent, type Inc
 import { type DTMFOptions, checkTones } from './dtmf.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter } from './events.js';
-import { FailedError, InvalidStateError, NotSupportedError } from './exceptions.js';
+import { InvalidStateError, NotSupportedError } from './exceptions.js';
+import { Fate } from './fate.js';
 import { InsideCall } from './inside_call.js';
 import { MediaDenied, addCalleeMedia, addCallerMedia } from './local_media.js';
 import { Media, MediaClosed } from './media.js';
 import type { NameAddrHeader } from './name_address.js';
-import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
 import { reason, reasonOf, refusalOf } from './reason.js';
 import type { ReferOptions, ReferSubscriber } from './refer.js';
@@ -62,9 +62,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   readonly #earlyAnswers = new Map<string, string>();
   #lateOffer = false;
   #unacknowledged = false;
-  #end: EndEvent | null = null;
-  readonly #acceptance = new Outcome<RTCSession>();
-  readonly #ending = new Outcome<EndEvent>();
+  readonly #fate = new Fate<RTCSession>();
   #mediaOptions: AnswerOptions = {};
 
   constructor(ua: UA) {
@@ -99,91 +97,50 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#inside = new InsideCall(around);
   }
 
-  get C(): typeof STATUS {
-    return STATUS;
-  }
+  get C(): typeof STATUS { return STATUS; }
 
-  get causes(): typeof causes {
-    return causes;
-  }
+  get causes(): typeof causes { return causes; }
 
   /** Call-ID and From tag of the INVITE. */
-  get id(): string | null {
-    return this.#id;
-  }
+  get id(): string | null { return this.#id; }
 
-  get connection(): RTCPeerConnection | null {
-    return this.#media.connection ?? null;
-  }
+  get connection(): RTCPeerConnection | null { return this.#media.connection ?? null; }
 
-  get contact(): string {
-    return this.#ua.contact.toString();
-  }
+  get contact(): string { return this.#ua.contact.toString(); }
 
-  get direction(): 'incoming' | 'outgoing' | null {
-    return this.#direction;
-  }
+  get direction(): 'incoming' | 'outgoing' | null { return this.#direction; }
 
-  get local_identity(): NameAddrHeader | null {
-    return this.#localIdentity;
-  }
+  get local_identity(): NameAddrHeader | null { return this.#localIdentity; }
 
-  get remote_identity(): NameAddrHeader | null {
-    return this.#remoteIdentity;
-  }
+  get remote_identity(): NameAddrHeader | null { return this.#remoteIdentity; }
 
-  get start_time(): Date | null {
-    return this.#startTime;
-  }
+  get start_time(): Date | null { return this.#startTime; }
 
-  get end_time(): Date | null {
-    return this.#endTime;
-  }
+  get end_time(): Date | null { return this.#endTime; }
 
-  get status(): number {
-    return this.#status;
-  }
+  get status(): number { return this.#status; }
 
   /**
    * Resolves with this session once the call has been answered, by whichever side; rejects with a `FailedError` if it ends before.
    * Not in JsSIP.
    */
-  get accepted(): Promise<RTCSession> {
-    if (this.#startTime !== null) {
-      return Promise.resolve(this);
-    }
-    return this.#end === null ? this.#acceptance.next() : quietly(Promise.reject(failure(this.#end)));
-  }
+  get accepted(): Promise<RTCSession> { return this.#fate.accepted; }
 
   /** Resolves when the call is over, with the payload of `ended` or `failed`. Never rejects. Not in JsSIP. */
-  get over(): Promise<EndEvent> {
-    return this.#end === null ? this.#ending.next() : Promise.resolve(this.#end);
-  }
+  get over(): Promise<EndEvent> { return this.#fate.over; }
 
-  isInProgress(): boolean {
-    return this.#status <= STATUS.STATUS_WAITING_FOR_ANSWER;
-  }
+  isInProgress(): boolean { return this.#status <= STATUS.STATUS_WAITING_FOR_ANSWER; }
 
-  isEstablished(): boolean {
-    return this.#status === STATUS.STATUS_ANSWERED || this.#stands;
-  }
+  isEstablished(): boolean { return this.#status === STATUS.STATUS_ANSWERED || this.#stands; }
 
-  isEnded(): boolean {
-    return this.#status === STATUS.STATUS_CANCELED || this.#status === STATUS.STATUS_TERMINATED;
-  }
+  isEnded(): boolean { return this.#status === STATUS.STATUS_CANCELED || this.#status === STATUS.STATUS_TERMINATED; }
 
   /** Whether hold, unhold and renegotiate are possible now. */
-  isReadyToReOffer(): boolean {
-    return this.#stands && this.#standing.renegotiation.isReady;
-  }
+  isReadyToReOffer(): boolean { return this.#stands && this.#standing.renegotiation.isReady; }
 
-  isMuted(): { audio: boolean; video: boolean } {
-    return this.#media.muted;
-  }
+  isMuted(): { audio: boolean; video: boolean } { return this.#media.muted; }
 
-  isOnHold(): { local: boolean; remote: boolean } {
-    return this.#standing.onHold;
-  }
+  isOnHold(): { local: boolean; remote: boolean } { return this.#standing.onHold; }
 
   /**
    * Calls `target`.
@@ -446,7 +403,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#startTime = new Date();
     this.emit('accepted', { originator: 'remote', response });
     this.#acknowledge();
-    this.#acceptance.resolve(this);
+    this.#fate.accept(this);
   }
 
   /** The 2xx carries an answer that WebRTC does not take: the call cannot be. */
@@ -502,7 +459,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.#status = STATUS.STATUS_WAITING_FOR_ACK;
       this.#startTime = new Date();
       this.emit('accepted', { originator: 'local', response: null });
-      this.#acceptance.resolve(this);
+      this.#fate.accept(this);
     } catch (error) {
       const status = error instanceof MediaDenied ? 480 : this.#media.connection?.remoteDescription ? 500 : 488;
       this.#mediaFailed(error, (core) => core.reject(this.#call, status));
@@ -625,13 +582,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#media.close();
     this.#ua.sessionOver(this);
     const event = { originator, message, cause };
-    this.#end = event;
     this.emit(how, event);
-    this.#acceptance.reject(failure(event));
-    this.#ending.resolve(event);
+    this.#fate.end(event);
   }
-}
-
-function failure({ originator, message, cause }: EndEvent): FailedError {
-  return new FailedError('the call', { originator, cause, response: message });
 }
