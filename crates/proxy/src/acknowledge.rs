@@ -9,9 +9,8 @@ use crate::forward::{Forwarding, Means, forward};
 use crate::inbound::Job;
 use crate::keyed_hash::MARK;
 use crate::listeners::is_sendable;
-use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
-use crate::target::{Target, Way};
+use crate::target::Target;
 
 impl Proxy {
     /// An ACK that no transaction took.
@@ -30,13 +29,11 @@ impl Proxy {
     pub(crate) fn forward_statelessly(&mut self, job: &Job, targets: Vec<Target>) {
         // A dialog has one target; a fork of ACKs would reach those who never answered.
         let Some(target) = targets.into_iter().next() else { return };
-        match target.way.clone() {
-            Way::Flow(flow) => self.send_statelessly(job, &target, Hop::Flow(flow)),
-            Way::Resolve { host, port, transport, secure } => {
-                let question = Question::Resolve { host, port, transport, secure };
-                let id = self.outbox.ask(question);
-                self.waiting.insert(id, Waiting::StatelessHops { job: Box::new(job.clone()), target });
-            }
+        if let Some(hop) = target.way.hop() {
+            self.send_statelessly(job, &target, hop);
+        } else if let Some(question) = target.way.question() {
+            let id = self.outbox.ask(question);
+            self.waiting.insert(id, Waiting::StatelessHops { job: Box::new(job.clone()), target });
         }
     }
 

@@ -1,5 +1,6 @@
 //! The branches of a forwarded request: sent out, answered, cancelled, timed out (RFC 3261 §16.6 to §16.10).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sip::header::HeaderName;
@@ -15,7 +16,7 @@ use crate::forward::{Forwarding, Means, forward};
 use crate::inbound::Job;
 use crate::listeners::is_sendable;
 use crate::next_hop::usable;
-use crate::output::{Question, ResolveError};
+use crate::output::ResolveError;
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
 use crate::response_context::{BranchState, ContextId, Outcome, ResponseContext, Sent};
@@ -99,13 +100,14 @@ impl Proxy {
     pub(crate) fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
-        match place.target.way.clone() {
-            Way::Flow(flow) => {
+        match (place.target.way.hop(), &place.target.way) {
+            (Some(hop), Way::Flow(_)) => {
                 place.hops.clear();
-                self.send(now, id, branch, Hop::Flow(flow));
+                self.send(now, id, branch, hop);
             }
-            Way::Resolve { host, port, transport, secure } => {
-                let question = Question::Resolve { host, port, transport, secure };
+            (Some(hop), Way::Resolve { .. }) => self.hops_found(now, id, branch, vec![hop]),
+            (None, way) => {
+                let Some(question) = way.question() else { return };
                 let ask = self.outbox.ask(question);
                 place.state = BranchState::Resolving(ask);
                 self.waiting.insert(ask, Waiting::Hops { context: id, branch });
@@ -121,19 +123,8 @@ impl Proxy {
         branch: usize,
         result: Result<Vec<Hop>, ResolveError>,
     ) {
-        let Some(context) = self.contexts.get_mut(id.0) else { return };
-        let length = context.request.as_bytes().len();
-        let Some(place) = context.branches.get_mut(branch) else { return };
         match result {
-            Ok(hops) => {
-                place.hops = self.common.0.avoided.put_last(now, usable(hops, &place.target, length)).into();
-                match place.hops.pop_front() {
-                    Some(hop) => self.send(now, id, branch, hop),
-                    None => {
-                        self.end(id, branch, Outcome::Local(404, "the address is none that one may send to"))
-                    }
-                }
-            }
+            Ok(hops) => self.hops_found(now, id, branch, hops),
             Err(ResolveError::NotFound) => {
                 self.end(id, branch, Outcome::Local(404, "the host does not exist"))
             }
@@ -145,6 +136,27 @@ impl Proxy {
             }
         }
         self.conclude(now, id);
+    }
+
+    /// Sends a branch's request to the first of these hops that one may send to.
+    fn hops_found(&mut self, now: Instant, id: ContextId, branch: usize, hops: Vec<Hop>) {
+        let Some(context) = self.contexts.get(id.0) else { return };
+        let length = context.request.as_bytes().len();
+        let Some(place) = context.branches.get(branch) else { return };
+        let is_upstream = self.is_upstream_target(&place.target);
+        let mut usable: VecDeque<Hop> =
+            self.common.0.avoided.put_last(now, usable(&hops, &place.target, length)).into();
+        if is_upstream {
+            self.upstream_found(&hops);
+        }
+        let first = usable.pop_front();
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
+        let Some(place) = context.branches.get_mut(branch) else { return };
+        place.hops = usable;
+        match first {
+            Some(hop) => self.send(now, id, branch, hop),
+            None => self.end(id, branch, Outcome::Local(404, "the address is none that one may send to")),
+        }
     }
 
     /// Sends a branch's request to `hop`.

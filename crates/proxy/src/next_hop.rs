@@ -166,10 +166,10 @@ fn is_server(target: &Target) -> bool {
 
 /// Where a request may go of the addresses that a name has: those that are one host; by TCP first, if it is too
 /// large for a datagram and nobody asked for one (RFC 3261 §18.1.1).
-pub(crate) fn usable(hops: Vec<Hop>, target: &Target, length: usize) -> Vec<Hop> {
+pub(crate) fn usable(hops: &[Hop], target: &Target, length: usize) -> Vec<Hop> {
     /// What our own headers add, about.
     const GROWTH: usize = 400;
-    let mut hops: Vec<Hop> = hops.into_iter().filter(|hop| is_sendable(hop.address())).collect();
+    let mut hops: Vec<Hop> = hops.iter().filter(|hop| is_sendable(hop.address())).cloned().collect();
     let open = matches!(target.way, Way::Resolve { transport: None, .. });
     if open && length + GROWTH > 1300 {
         let mut larger = Vec::with_capacity(hops.len() * 2);

@@ -148,8 +148,8 @@ impl Proxy {
         }
     }
 
-    fn receive_request(&mut self, now: Instant, flow: &Flow, message: Message) {
-        let message = crate::via::complete(message, flow);
+    fn receive_request(&mut self, now: Instant, flow: &Flow, mut message: Message) {
+        crate::via::complete(&mut message, flow);
         if !self.has_room(flow, &message) && !self.transactions.is_known(&message) {
             return self.refuse_overloaded(flow, &message);
         }
@@ -297,11 +297,6 @@ impl Proxy {
         self.now = now;
         match self.take_waiting(id) {
             Some(Waiting::Hops { context, branch }) => {
-                let target = self.contexts.get(context.0).and_then(|context| context.branches.get(branch));
-                let is_upstream = target.is_some_and(|branch| self.is_upstream_target(&branch.target));
-                if let (true, Ok(hops)) = (is_upstream, &result) {
-                    self.upstream_found(hops);
-                }
                 self.branch_resolved(now, context, branch, result);
             }
             Some(Waiting::StatelessHops { job, target }) => {

@@ -1,8 +1,10 @@
 //! Where a request goes: the target set (RFC 3261 §16.5) and the way to each target.
 
 use sip::uri::{Host, Scheme, Uri};
-use sip::{Flow, Instant, Transport};
+use sip::{Flow, Hop, Instant, Transport};
 
+use crate::listeners::is_sendable;
+use crate::output::Question;
 use crate::registrar::address_of_record::host_text;
 use crate::registrar::binding::{Binding, Reach};
 
@@ -119,6 +121,29 @@ impl Target {
 }
 
 impl Way {
+    /// The hop, where nothing is to be looked up and one may send there.
+    pub(crate) fn hop(&self) -> Option<Hop> {
+        match self {
+            Self::Flow(flow) => Some(Hop::Flow(*flow)),
+            Self::Resolve { host, port, transport, secure } => {
+                Hop::literal(host, *port, *transport, *secure).filter(|hop| is_sendable(hop.address()))
+            }
+        }
+    }
+
+    /// What is to be looked up.
+    pub(crate) fn question(&self) -> Option<Question> {
+        match self {
+            Self::Flow(_) => None,
+            Self::Resolve { host, port, transport, secure } => Some(Question::Resolve {
+                host: host.clone(),
+                port: *port,
+                transport: *transport,
+                secure: *secure,
+            }),
+        }
+    }
+
     /// The way that a SIP URI describes (RFC 3263 §4).
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
         let uri = Uri::parse(uri).map_err(|_| Unroutable { status: 400, why: "the next hop is no URI" })?;

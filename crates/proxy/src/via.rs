@@ -7,8 +7,8 @@ use sip::{Flow, Message};
 
 use crate::registrar::address_of_record::{address_of, write_address};
 
-/// The request with its top Via completed; the request itself where nothing is to be added.
-pub(crate) fn complete(mut request: Message, flow: &Flow) -> Message {
+/// Completes the top Via of a request, if anything is to be added.
+pub(crate) fn complete(request: &mut Message, flow: &Flow) {
     let source = flow.remote.ip().to_canonical();
     let mut filling = Vec::with_capacity(64);
     filling.push(b'=');
@@ -18,13 +18,12 @@ pub(crate) fn complete(mut request: Message, flow: &Flow) -> Message {
     write_address(&mut filling, source);
     // What nearly every client wants; else the value is written anew.
     if request.fill_rport(&filling) != Ok(false) {
-        return request;
+        return;
     }
     if let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) {
         // It may be too large with them; then it stays as it is.
         let _ = request.replace_top_via(&value);
     }
-    request
 }
 
 fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {

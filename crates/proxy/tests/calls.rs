@@ -387,7 +387,7 @@ fn a_call_outlives_the_connection_to_the_other_server() {
         )
     };
     house.receive(&bob.flow, &bye(&bob, "c1"));
-    let there = flow(Transport::Udp, 0, "198.51.100.80:5060", 5060);
+    let there = flow(Transport::Tcp, 0, "198.51.100.80:5060", 5060);
     assert_eq!(method(&house.one(&there)), "BYE");
 
     // It is no way for those who have no business there.

@@ -317,7 +317,7 @@ impl Server {
                 self.stored(id, self.kept.store(&aor, record.as_deref()));
             }
             Question::Resolve { host, port, transport, secure } => {
-                if let Some(hop) = Resolver::literal(&host, port, transport, secure) {
+                if let Some(hop) = Hop::literal(&host, port, transport, secure) {
                     return self.proxy.borrow_mut().resolved(self.clock.now(), id, Ok(vec![hop]));
                 }
                 let (resolver, me) = (self.resolver.clone(), self.me.clone());

@@ -1,6 +1,6 @@
 //! The five transports and the way a message takes: flows and next hops.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// A SIP transport protocol (RFC 3261 §18, RFC 7118 §5).
@@ -116,6 +116,20 @@ pub enum Hop {
     },
 }
 
+impl Transport {
+    /// The transport where no record decides (RFC 3263 §4.1): the one that is named, else TLS for SIPS, else UDP.
+    #[must_use]
+    pub const fn by_default(named: Option<Self>, secure: bool) -> Self {
+        match (named, secure) {
+            (Some(Self::Ws), true) => Self::Wss,
+            (Some(Self::Wss), _) => Self::Wss,
+            (_, true) => Self::Tls,
+            (Some(transport), false) => transport,
+            (None, false) => Self::Udp,
+        }
+    }
+}
+
 impl Hop {
     /// The transport protocol of this hop.
     #[must_use]
@@ -133,6 +147,22 @@ impl Hop {
             Self::Flow(flow) => flow.remote,
             Self::Address { address, .. } => *address,
         }
+    }
+
+    /// The one hop of a host that is an address, with or without brackets: no record needs to be asked for (RFC 3263
+    /// §4.1, §4.2).
+    #[must_use]
+    pub fn literal(
+        host: &str,
+        port: Option<u16>,
+        transport: Option<Transport>,
+        secure: bool,
+    ) -> Option<Self> {
+        let text = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let address: IpAddr = text.parse().ok()?;
+        let transport = Transport::by_default(transport, secure);
+        let port = port.unwrap_or(transport.default_port());
+        Some(Self::Address { transport, address: SocketAddr::new(address, port), server_name: None })
     }
 }
 

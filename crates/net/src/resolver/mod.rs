@@ -82,13 +82,6 @@ impl Resolver {
         }))
     }
 
-    /// The one hop of a host that is an address, as [`Resolver::resolve`] would find it, but at once; `None` for a
-    /// name.
-    #[must_use]
-    pub fn literal(host: &str, port: Option<u16>, transport: Option<Transport>, secure: bool) -> Option<Hop> {
-        selection::literal(host, port, transport, secure)
-    }
-
     /// The hops for a URI's host, best first (RFC 3263 §4).
     ///
     /// `transport` is the URI's transport parameter, `secure` whether it is a SIPS URI, `host` a name or an
@@ -104,7 +97,7 @@ impl Resolver {
         transport: Option<Transport>,
         secure: bool,
     ) -> Result<Vec<Hop>, ResolveError> {
-        if let Some(hop) = Self::literal(host, port, transport, secure) {
+        if let Some(hop) = Hop::literal(host, port, transport, secure) {
             return Ok(vec![hop]);
         }
         let question = Question { host: host.to_ascii_lowercase(), port, transport, secure };

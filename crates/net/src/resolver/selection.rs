@@ -44,31 +44,6 @@ pub(super) trait Records {
     async fn pointers(&self, name: &str) -> Result<Vec<Naptr>, ResolveError>;
 }
 
-/// The one hop of a host that is an address (RFC 3263 §4.1, §4.2).
-pub(super) fn literal(
-    host: &str,
-    port: Option<u16>,
-    transport: Option<Transport>,
-    secure: bool,
-) -> Option<Hop> {
-    let text = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let address: IpAddr = text.parse().ok()?;
-    let transport = default_transport(transport, secure);
-    let port = port.unwrap_or(transport.default_port());
-    Some(Hop::Address { transport, address: SocketAddr::new(address, port), server_name: None })
-}
-
-/// The transport where no record decides (RFC 3263 §4.1): the one that is named, else TLS for SIPS, else UDP.
-const fn default_transport(named: Option<Transport>, secure: bool) -> Transport {
-    match (named, secure) {
-        (Some(Transport::Ws), true) => Transport::Wss,
-        (Some(Transport::Wss), _) => Transport::Wss,
-        (_, true) => Transport::Tls,
-        (Some(transport), false) => transport,
-        (None, false) => Transport::Udp,
-    }
-}
-
 /// The hops of a host that is a name.
 pub(super) async fn resolve(
     records: &impl Records,
@@ -79,7 +54,7 @@ pub(super) async fn resolve(
     let mut search = Search { host, hops: Vec::new(), failed: None };
     let known = records.hosts(host);
     if !known.is_empty() {
-        let transport = default_transport(question.transport, question.secure);
+        let transport = Transport::by_default(question.transport, question.secure);
         search.push(transport, question.port.unwrap_or(transport.default_port()), known);
         return Ok(search.hops);
     }
@@ -90,7 +65,7 @@ pub(super) async fn resolve(
     }
     if search.hops.is_empty() {
         // RFC 3263 §4.2: no SRV records, or an explicit port: the host's own addresses.
-        let transport = default_transport(question.transport, question.secure);
+        let transport = Transport::by_default(question.transport, question.secure);
         match records.addresses(host).await {
             Ok(addresses) => {
                 search.push(transport, question.port.unwrap_or(transport.default_port()), addresses);
@@ -115,7 +90,7 @@ impl Search<'_> {
     /// The names to ask for SRV records, each with its transport, best first (RFC 3263 §4.1).
     async fn services(&mut self, records: &impl Records, question: &Question) -> Vec<(Transport, String)> {
         if question.transport.is_some() {
-            let transport = default_transport(question.transport, question.secure);
+            let transport = Transport::by_default(question.transport, question.secure);
             return srv_name(transport, self.host).map(|name| (transport, name)).into_iter().collect();
         }
         let mut pointers = records.pointers(self.host).await.unwrap_or_else(|error| {
@@ -329,7 +304,7 @@ mod tests {
         let question = Question { host: host.into(), port, transport, secure };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let entropy = RefCell::new(SeededEntropy::new(1));
-        let hops = match literal(host, port, transport, secure) {
+        let hops = match Hop::literal(host, port, transport, secure) {
             Some(hop) => Ok(vec![hop]),
             None => runtime.block_on(resolve(zone, &question, &entropy)),
         };
