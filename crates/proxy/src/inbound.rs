@@ -365,36 +365,6 @@ impl Proxy {
         to_target(Target::to(uri), sealed)
     }
 
-    /// OPTIONS and whatever else is addressed to the server itself (RFC 3261 §11.2, §8.2.1).
-    fn answer_ourselves(&mut self, now: Instant, job: &Job) {
-        const ALLOW: &[u8] = b"REGISTER, OPTIONS, ACK, CANCEL";
-        let request = &job.received;
-        let required = crate::validation::join(request.values(HeaderName::Require));
-        let method = request.method();
-        if !required.is_empty() {
-            let refusal = Refusal::new(420, "the request needs an extension that this server does not have");
-            return self.refuse(now, job, &refusal.header(HeaderName::Unsupported, required));
-        }
-        match method {
-            Some(Method::Options) => {
-                let headers = [
-                    (HeaderName::Allow, ALLOW.to_vec()),
-                    (HeaderName::Supported, b"path, outbound, gruu".to_vec()),
-                    (HeaderName::Accept, b"application/sdp".to_vec()),
-                ];
-                self.respond(now, job, 200, &headers);
-            }
-            Some(method) if !method.is_known() => {
-                let refusal = Refusal::new(501, "the server does not know the method");
-                self.refuse(now, job, &refusal.header(HeaderName::Allow, ALLOW));
-            }
-            _ => {
-                let refusal = Refusal::new(405, "the server itself does not take such requests; name a user");
-                self.refuse(now, job, &refusal.header(HeaderName::Allow, ALLOW));
-            }
-        }
-    }
-
     /// Challenges the sender, or asks for the secret that the credentials are to be compared with.
     fn authenticate(&mut self, now: Instant, job: Job) {
         // An ACK cannot be challenged (RFC 3261 §22.1); one that nothing allows is dropped.

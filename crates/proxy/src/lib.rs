@@ -64,6 +64,7 @@ mod keyed_hash;
 mod listeners;
 mod news;
 mod next_hop;
+mod ourselves;
 mod output;
 mod ownership;
 mod proxy;
