@@ -136,7 +136,10 @@ fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Proce
     let folder = place.folder;
     let any = "[\"127.0.0.1:0\"]";
     let udp = needs.udp.map_or_else(|| any.to_owned(), |address| format!("[\"{address}\"]"));
-    let mut text = format!("domain = \"example.com\"\ndata = \"data\"\n[listen]\nudp = {udp}\ntcp = {any}\n");
+    // As many event loops as it has cores.
+    let mut text = format!(
+        "domain = \"example.com\"\ndata = \"data\"\nloops = 0\n[listen]\nudp = {udp}\ntcp = {any}\n"
+    );
     if needs.websocket {
         writeln!(text, "http = {any}")?;
     }
