@@ -137,9 +137,8 @@ fn start_sipweb(binary: &Path, place: Place<'_>, needs: Needs) -> Outcome<(Proce
     let any = "[\"127.0.0.1:0\"]";
     let udp = needs.udp.map_or_else(|| any.to_owned(), |address| format!("[\"{address}\"]"));
     // As many event loops as it has cores.
-    let mut text = format!(
-        "domain = \"example.com\"\ndata = \"data\"\nloops = 0\n[listen]\nudp = {udp}\ntcp = {any}\n"
-    );
+    let mut text =
+        format!("domain = \"example.com\"\ndata = \"data\"\nloops = 0\n[listen]\nudp = {udp}\ntcp = {any}\n");
     if needs.websocket {
         writeln!(text, "http = {any}")?;
     }
