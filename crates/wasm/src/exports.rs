@@ -1,4 +1,4 @@
-//! The border to the page: beside the allocator the only place of this crate with `unsafe`.
+//! The border to the page: the only place of this crate with `unsafe`.
 #![allow(unsafe_code, reason = "exported names, and the one imported function")]
 
 use crate::state::State;

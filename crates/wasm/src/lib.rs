@@ -11,8 +11,6 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
-#[cfg(any(test, target_arch = "wasm32"))]
-mod allocator;
 mod command;
 mod config;
 mod event;
