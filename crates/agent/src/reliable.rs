@@ -118,7 +118,7 @@ impl Agent {
         response: &Message,
         payload: &Payload,
     ) -> Result<(), CommandError> {
-        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let tag = response.to_tag().unwrap_or_default();
         let call = self.call_mut(number).ok_or(CommandError::Unknown)?;
         let mut dialog = call.dialog_with(tag).cloned().ok_or(CommandError::State)?;
         // RFC 3262 §7.2: RSeq and CSeq of what is acknowledged.
@@ -149,7 +149,7 @@ impl Agent {
 
     /// A 1xx that was not taken. If it is the last one again and no PRACK is under way, the connection has swallowed ours.
     pub(crate) fn on_repeated(&mut self, number: CallNumber, response: &Message) {
-        let tag = response.to().ok().and_then(|to| to.tag());
+        let tag = response.to_tag();
         let last = |known: &Received| {
             Some(known.tag.as_slice()) == tag
                 && Some(known.response) == reliable(response)

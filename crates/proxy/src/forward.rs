@@ -48,7 +48,7 @@ pub(crate) struct Means<'a> {
 }
 
 /// A copy that was made, and the Via on top of it.
-pub(crate) struct Copy {
+pub(crate) struct Forwarded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) via: Vec<u8>,
     /// Where the sent-by stands in the Via.
@@ -58,7 +58,7 @@ pub(crate) struct Copy {
 }
 
 /// Makes the copy.
-pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Copy, BuildError> {
+pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<Forwarded, BuildError> {
     let request = forwarding.request;
     let mut edit = request.edit();
     let incoming = means.listeners.side_of_flow(forwarding.flow);
@@ -94,7 +94,7 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
     // RFC 7118 §5: on a WebSocket it may be missing; on a stream it must not.
     edit.ensure_content_length();
     let branch = sent_by.end + BRANCH.len();
-    Ok(Copy { bytes: edit.finish()?, via, sent_by, branch })
+    Ok(Forwarded { bytes: edit.finish()?, via, sent_by, branch })
 }
 
 const BRANCH: &[u8] = b";branch=";

@@ -9,16 +9,17 @@ use crate::registrar::address_of_record::{address_of, write_address};
 
 /// Completes the top Via of a request, if anything is to be added.
 pub(crate) fn complete(request: &mut Message, flow: &Flow) {
-    let source = flow.remote.ip().to_canonical();
-    let mut filling = Vec::with_capacity(64);
-    filling.push(b'=');
-    write_decimal(&mut filling, u64::from(flow.remote.port()));
-    filling.extend_from_slice(b";received=");
-    // RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
-    write_address(&mut filling, source);
-    // What nearly every client wants; else the value is written anew.
-    if request.fill_rport(&filling) != Ok(false) {
-        return;
+    // What most phones want; else the value is written anew.
+    if request.top_via().is_ok_and(|via| via.has_open_rport()) {
+        let mut source = Vec::with_capacity(64);
+        source.push(b'=');
+        write_decimal(&mut source, u64::from(flow.remote.port()));
+        source.extend_from_slice(b";received=");
+        // RFC 5118 §4.5: an IPv6 address in `received` has no brackets.
+        write_address(&mut source, flow.remote.ip().to_canonical());
+        if request.fill_rport(&source) != Ok(false) {
+            return;
+        }
     }
     if let Some(value) = request.top_via().ok().and_then(|via| completed(&via, flow)) {
         // It may be too large with them; then it stays as it is.

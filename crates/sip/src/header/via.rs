@@ -176,6 +176,13 @@ impl<'a> Via<'a> {
         })
     }
 
+    /// Whether there is one `rport`, which is empty, and no `received` beside it: what a server fills in with
+    /// [`Message::fill_rport`](crate::Message::fill_rport).
+    #[must_use]
+    pub const fn has_open_rport(&self) -> bool {
+        self.parts.open_rport.is_some()
+    }
+
     /// Where an empty `rport` ends in the value, of which there is one and no `received` beside it: what a server has to
     /// fill in as a rule (RFC 3581 §4).
     pub(crate) const fn open_rport(&self) -> Option<u16> {
