@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
@@ -40,6 +41,10 @@ impl Cpu {
     }
 }
 
+/// How long a server has to stop by itself, asked once and once more: one that was built to record what it does
+/// (`cargo xtask release`) writes that down at its end.
+const PATIENCE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
+
 /// A process that ends with us.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -48,16 +53,37 @@ pub(crate) struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        for id in self.tree() {
-            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-                let _ = kill_process(id, Signal::KILL);
+        for patience in PATIENCE {
+            signal(self.child.id(), Signal::TERM);
+            if self.ends_within(patience) {
+                return;
             }
+        }
+        for id in self.tree() {
+            signal(id, Signal::KILL);
         }
         let _ = self.child.wait();
     }
 }
 
+fn signal(id: u32, signal: Signal) {
+    if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(id, signal);
+    }
+}
+
 impl Process {
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        let begin = Instant::now();
+        while begin.elapsed() < patience {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         path(self.child.id(), file)
     }
@@ -148,7 +174,7 @@ pub(crate) fn ready_line(command: &mut Command) -> Outcome<(Process, String)> {
     let output = BufReader::new(child.stdout.take().ok_or("no output")?);
     let process = Process { child };
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let line = output.lines().map_while(Result::ok).find(|line| line.starts_with("ready:"));
         // Nobody waits any more if it took too long.
         let _ = tell.send(line);

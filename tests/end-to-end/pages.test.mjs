@@ -141,16 +141,6 @@ describe('a call that finds nobody', () => {
     await alice.phase('ended');
     await alice.says(/480/);
   });
-
-  test('that nobody answers ends by itself and says so', async (t) => {
-    // The called page rings for a minute, as it would for a person.
-    const { alice, bob } = await twoPages(t);
-    await alice.call('bob');
-    await bob.phase('incoming');
-    await alice.phase('ended', { within: 75_000 });
-    await bob.phase('ended');
-    await alice.says(/408|480|no answer|did not answer/i);
-  });
 });
 
 test('a wrong password is explained on the sign-in card', async (t) => {

@@ -3,15 +3,24 @@
 use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
-/// Builds the server and runs the scenarios, one file after the other: two cores bear no more.
+/// What mostly waits, and so may run beside the others.
+const WAITING: &str = "a_minute.test.mjs";
+
+/// Builds the server and runs the scenarios, one file after the other: two cores bear no more than that, and what waits.
 pub(crate) fn run() -> Result<(), Failure> {
     step::announce("Browsers, phones and other servers against the real binary");
     step::run(step::cargo().args(["build", "--locked", "--quiet", "--package", "sipweb"]))?;
     let folder = crate::root().join("tests");
-    let mut node = step::program("node");
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(scenarios(&folder)?);
-    node.env("SIPWEB", crate::target().join("debug/sipweb")).current_dir(folder);
-    step::run(&mut node)
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        scenarios(&folder)?.into_iter().partition(|path| path.ends_with(WAITING));
+    let node = |files: &[PathBuf]| {
+        let mut node = step::program("node");
+        node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+        node.env("SIPWEB", crate::target().join("debug/sipweb")).current_dir(&folder);
+        node
+    };
+    let beside = step::start_beside(node(&waiting))?;
+    step::run(&mut node(&others)).and(beside.finish())
 }
 
 /// The files `*.test.mjs`, by name.

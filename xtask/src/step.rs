@@ -1,7 +1,7 @@
 //! Running other programs, step by step, with a word to the person who waits.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Why a command of ours failed, in a sentence.
 #[derive(Debug)]
@@ -41,6 +41,33 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(Failure(format!("`{}` failed ({}): {}", line(command), output.status, said.trim())))
+}
+
+/// A program that runs beside whatever else is done.
+pub(crate) struct Beside {
+    line: String,
+    child: std::process::Child,
+}
+
+/// Starts a program whose output is shown when it is waited for.
+pub(crate) fn start_beside(mut command: Command) -> Result<Beside, Failure> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(|error| not_started(&command, &error))?;
+    Ok(Beside { line: line(&command), child })
+}
+
+impl Beside {
+    /// Waits for its end and shows what it printed.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let ended = self.child.wait_with_output();
+        let output = ended.map_err(|error| Failure(format!("`{}` was lost: {error}", self.line)))?;
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failure(format!("`{}` failed ({})", self.line, output.status)))
+    }
 }
 
 /// Whether a program can be started and succeeds, without showing its output.
