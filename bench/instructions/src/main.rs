@@ -104,8 +104,8 @@ fn drain(proxy: &mut Proxy, now: sip::Instant, mut sent: impl FnMut(&sip::Hop, &
                     let hops = scenes::resolve(&host, port);
                     proxy.resolved(now, id, Ok(hops));
                 }
-                Question::Credentials { user, realm } => {
-                    proxy.credentials(now, id, Some(scenes::secret(&user, &realm)));
+                Question::Credentials { user, .. } => {
+                    proxy.credentials(now, id, Some(scenes::secret(&user)));
                 }
                 Question::Store { .. } => proxy.stored(now, id, Ok(())),
             },

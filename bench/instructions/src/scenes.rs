@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use proxy::{Config, Listener, Network, Proxy, UserSecret};
@@ -62,10 +63,17 @@ pub(crate) fn resolve(host: &str, port: Option<u16>) -> Vec<Hop> {
     vec![Hop::Address { transport: Transport::Udp, address, server_name: None }]
 }
 
-/// The secret of every user.
-pub(crate) fn secret(user: &str, realm: &str) -> UserSecret {
-    let md5 = Ha1::new(Algorithm::Md5, user.as_bytes(), realm.as_bytes(), PASSWORD);
-    UserSecret { md5: Some(md5), ..UserSecret::default() }
+/// The secret of a user. Nobody knows passwords here: as in the store, their hashes are made beforehand.
+pub(crate) fn secret(user: &str) -> UserSecret {
+    static HASHES: OnceLock<Vec<Ha1>> = OnceLock::new();
+    let hashes = HASHES.get_or_init(|| (0..USERS).map(hash).collect());
+    let number = user.strip_prefix('u').and_then(|number| number.parse::<usize>().ok());
+    UserSecret { md5: number.and_then(|number| hashes.get(number)).copied(), ..UserSecret::default() }
+}
+
+fn hash(user: usize) -> Ha1 {
+    let realm = Config::default().authentication.realm;
+    Ha1::new(Algorithm::Md5, format!("u{user}").as_bytes(), realm.as_bytes(), PASSWORD)
 }
 
 /// A proxy that is being recorded.

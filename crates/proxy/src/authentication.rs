@@ -3,10 +3,10 @@
 //! An unknown user and a wrong password get the same answer after the same work: a fresh challenge, at which JsSIP
 //! 3.13 and SIP.js 0.21 stop and report an authentication error; and 403 to who goes on (`failures`).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sip::digest::{
-    Algorithm, ChallengeText, Credentials, Ha1, NonceState, Nonces, ReplayWindow, Use, verify,
+    Algorithm, ChallengeText, Credentials, Ha1, NonceState, Nonces, ReplayWindow, Unproven, Use,
 };
 use sip::header::HeaderName;
 use sip::{Entropy, Instant, Message, Method};
@@ -36,12 +36,19 @@ impl Default for Replays {
 }
 
 impl Replays {
+    fn issued(&self, nonce: &[u8]) -> Option<Instant> {
+        self.part(nonce).issued(nonce)
+    }
+
     fn enter(&self, nonce: &[u8], issued: Instant, count: u32) -> Use {
-        // Nonces are random: so is the sum of their octets.
-        let place = nonce.iter().fold(0usize, |sum, octet| sum.wrapping_add(usize::from(*octet))) % 16;
+        self.part(nonce).enter(nonce, issued, count)
+    }
+
+    fn part(&self, nonce: &[u8]) -> MutexGuard<'_, ReplayWindow> {
+        // Nonces end with octets that nobody can choose.
+        let place = nonce.last().map_or(0, |octet| usize::from(*octet)) % 16;
         let [first, ..] = &self.0;
-        let part = self.0.get(place).unwrap_or(first);
-        part.lock().unwrap_or_else(PoisonError::into_inner).enter(nonce, issued, count)
+        self.0.get(place).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,19 +64,15 @@ pub(crate) enum Proof {
 }
 
 /// Credentials of a request, before the user's secret is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// There are none that count: challenge.
-    None,
-    /// They name this user, and their nonce is good or was.
-    User {
-        /// The name.
-        user: String,
-        /// When the nonce was made; `None` if it is too old.
-        issued: Option<Instant>,
-        /// Which header value it was, among those of the request.
-        position: usize,
-    },
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// The user that they name.
+    pub(crate) user: String,
+    /// When their nonce was made; `None` if it is too old.
+    issued: Option<Instant>,
+    /// How often the client has used it, if it counts.
+    count: Option<u32>,
+    unproven: Unproven,
 }
 
 impl Authenticator {
@@ -87,60 +90,40 @@ impl Authenticator {
         &self.config.realm
     }
 
-    /// What the credentials of `request` claim. `is_registrar`: we are the one addressed (401), not a proxy (407).
-    pub(crate) fn claim(&self, now: Instant, request: &Message, is_registrar: bool) -> Claim {
-        let values = request.headers(names(is_registrar).0);
-        for (position, value) in values.enumerate() {
+    /// What the credentials of `request` claim; `None` if there are none that count. `is_registrar`: we are the one
+    /// addressed (401), not a proxy (407).
+    pub(crate) fn claim(
+        &self,
+        replays: &Replays,
+        now: Instant,
+        request: &Message,
+        is_registrar: bool,
+    ) -> Option<Claim> {
+        let method = request.method().unwrap_or(Method::Register);
+        for value in request.headers(names(is_registrar).0) {
             // RFC 4475 §3.3.7: an unknown scheme is as none.
             let Ok(credentials) = Credentials::parse(value) else { continue };
             if *credentials.realm_name() != *self.config.realm.as_bytes() || !self.is_offered(&credentials) {
                 continue;
             }
-            let issued = match self.nonces.check(now, credentials.nonce, self.config.realm.as_bytes()) {
+            // A nonce that was used is known to be ours.
+            let state = match replays.issued(credentials.nonce) {
+                Some(issued) => self.nonces.age(now, issued),
+                None => self.nonces.check(now, credentials.nonce, self.config.realm.as_bytes()),
+            };
+            let issued = match state {
                 NonceState::Fresh { issued } => Some(issued),
                 NonceState::Stale => None,
                 NonceState::Forged => continue,
             };
-            if let Ok(user) = String::from_utf8(credentials.user().into_owned()) {
-                return Claim::User { user, issued, position };
+            let count = credentials.nonce_count;
+            if let Some(unproven) = credentials.unproven(method.as_bytes(), request.body())
+                && let Ok(user) = String::from_utf8(credentials.user().into_owned())
+            {
+                return Some(Claim { user, issued, count, unproven });
             }
         }
-        Claim::None
-    }
-
-    /// Whether the sender knows the secret. Takes the same time if there is no such user.
-    pub(crate) fn prove(
-        &self,
-        replays: &Replays,
-        request: &Message,
-        is_registrar: bool,
-        position: usize,
-        issued: Option<Instant>,
-        secret: Option<&UserSecret>,
-    ) -> Proof {
-        let Some(value) = request.headers(names(is_registrar).0).nth(position) else { return Proof::Wrong };
-        let Ok(credentials) = Credentials::parse(value) else { return Proof::Wrong };
-        let Some((algorithm, _)) = credentials.algorithm else { return Proof::Wrong };
-        let known = secret.and_then(|secret| match algorithm {
-            Algorithm::Md5 => secret.md5,
-            Algorithm::Sha256 => secret.sha256,
-            Algorithm::Sha512_256 => secret.sha512_256,
-        });
-        // Made in either case, so that the work is the same.
-        let nobody = Ha1::new(algorithm, b"", b"", b"");
-        let ha1 = known.unwrap_or(nobody);
-        let method = request.method().unwrap_or(Method::Register);
-        let right = verify(&credentials, method.as_bytes(), request.body(), &ha1);
-        if !right || known.is_none() {
-            return Proof::Wrong;
-        }
-        let Some(issued) = issued else { return Proof::Used };
-        // RFC 2069 clients count nothing; their nonces live no longer than others.
-        let Some(count) = credentials.nonce_count else { return Proof::Right };
-        match replays.enter(credentials.nonce, issued, count) {
-            Use::First => Proof::Right,
-            Use::Replayed | Use::Forgotten => Proof::Used,
-        }
+        None
     }
 
     /// The challenge: 401 from the registrar, 407 from the proxy.
@@ -181,6 +164,30 @@ impl Authenticator {
     /// RFC 8760 §2.6: credentials count only for an algorithm that was offered.
     fn is_offered(&self, credentials: &Credentials<'_>) -> bool {
         credentials.algorithm.is_some_and(|(algorithm, _)| self.config.algorithms.contains(&algorithm))
+    }
+}
+
+impl Claim {
+    /// Whether the sender knows the secret. Takes the same time if there is no such user.
+    pub(crate) fn prove(&self, replays: &Replays, secret: Option<&UserSecret>) -> Proof {
+        let algorithm = self.unproven.algorithm();
+        let known = secret.and_then(|secret| match algorithm {
+            Algorithm::Md5 => secret.md5,
+            Algorithm::Sha256 => secret.sha256,
+            Algorithm::Sha512_256 => secret.sha512_256,
+        });
+        // Compared in either case, so that the work is the same.
+        let right = self.unproven.is_proven_by(&known.unwrap_or(Ha1::nobody(algorithm)));
+        if !right || known.is_none() {
+            return Proof::Wrong;
+        }
+        let Some(issued) = self.issued else { return Proof::Used };
+        // RFC 2069 clients count nothing; their nonces live no longer than others.
+        let Some(count) = self.count else { return Proof::Right };
+        match replays.enter(self.unproven.nonce(), issued, count) {
+            Use::First => Proof::Right,
+            Use::Replayed | Use::Forgotten => Proof::Used,
+        }
     }
 }
 

@@ -4,9 +4,8 @@
 //! see is here: where users are, which connections are open and for whom they speak, and whatever is bounded or
 //! remembered for the server as a whole. Everything is in pieces with a lock each, which is held for one look-up.
 
-use core::hash::{BuildHasher, Hash};
+use core::hash::{Hash, Hasher};
 use std::collections::HashMap;
-use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -89,7 +88,6 @@ impl core::fmt::Debug for Common {
 
 /// A map in pieces with a lock each, so that those who look up do not wait for each other.
 pub(crate) struct Pieces<K, V> {
-    random: RandomState,
     pieces: [RwLock<HashMap<K, V>>; PIECES],
 }
 
@@ -97,13 +95,15 @@ const PIECES: usize = 64;
 
 impl<K, V> Default for Pieces<K, V> {
     fn default() -> Self {
-        Self { random: RandomState::new(), pieces: core::array::from_fn(|_| RwLock::default()) }
+        Self { pieces: core::array::from_fn(|_| RwLock::default()) }
     }
 }
 
 impl<K: Hash + Eq, V> Pieces<K, V> {
     fn piece<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
-        let place = usize::try_from(self.random.hash_one(key) % PIECES as u64).unwrap_or(0);
+        let mut hasher = Spread::default();
+        key.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % PIECES as u64).unwrap_or(0);
         // There are as many pieces as places; the first stands for one that cannot be.
         let [first, ..] = &self.pieces;
         self.pieces.get(place).unwrap_or(first)
@@ -141,6 +141,40 @@ impl<K: Hash + Eq, V> Pieces<K, V> {
 impl<K, V> core::fmt::Debug for Pieces<K, V> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Pieces")
+    }
+}
+
+/// Chooses the piece of a key, quickly. Peers choose keys, so somebody may see to it that many stand in one piece; they
+/// are found there by a hash that nobody can foresee.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
+            self.write_u8(*byte);
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // Of a product the highest bits depend on all others.
+        self.0 >> 56
     }
 }
 

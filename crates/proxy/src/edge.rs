@@ -186,7 +186,7 @@ impl Proxy {
         let arrival = Arrival { request: &request, flow, now, trusted: false };
         let Ok(mut plan) = plan(&arrival, &self.location.get(&aor), &limits) else { return };
         for binding in &mut plan.bindings {
-            if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
+            if plan.kept.iter().any(|(kept, _)| kept.contact == binding.contact) {
                 granted(binding, now, response);
             }
         }

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::keyed_hash::MARK;
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
-use crate::registrar::address_of_record::key;
+use crate::registrar::address_of_record::{is_user, key, unescape};
 use crate::registrar::location::Found;
 use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
@@ -372,20 +372,21 @@ impl Proxy {
             return;
         }
         let is_registrar = is_register(&job.received);
-        match self.authenticator.claim(now, &job.received, is_registrar) {
-            Claim::None => {
+        let replays = &self.common.0.replays;
+        match self.authenticator.claim(replays, now, &job.received, is_registrar) {
+            None => {
                 let limits = &self.config.strangers;
                 let banned = self.common.0.scanners.challenged(limits, now, job.flow.remote.ip());
                 self.tell_ban(banned, &job.flow, "they answer no challenges");
                 self.challenge(now, &job, false, "");
             }
-            Claim::User { user, issued, position } => {
+            Some(claim) => {
                 let question = Question::Credentials {
-                    user: user.clone(),
+                    user: claim.user.clone(),
                     realm: self.authenticator.realm().to_owned(),
                 };
                 let id = self.outbox.ask(question);
-                self.waiting.insert(id, Waiting::Proof { job, user, issued, position });
+                self.waiting.insert(id, Waiting::Proof { job, claim });
             }
         }
     }
@@ -395,13 +396,12 @@ impl Proxy {
         &mut self,
         now: Instant,
         mut job: Job,
-        user: &str,
-        issued: Option<Instant>,
-        position: usize,
+        claim: &Claim,
         secret: Option<&UserSecret>,
     ) {
         const WRONG: &str = "wrong user name or password";
         job.has_tried = true;
+        let user = claim.user.as_str();
         let is_registrar = is_register(&job.received);
         let address = job.flow.remote.ip();
         if self.common.0.failures.is_locked(now, &self.key, address, user) {
@@ -411,8 +411,7 @@ impl Proxy {
                 &Refusal::new(403, "too many wrong passwords; try again in a minute"),
             );
         }
-        let replays = &self.common.0.replays;
-        let proof = self.authenticator.prove(replays, &job.received, is_registrar, position, issued, secret);
+        let proof = claim.prove(&self.common.0.replays, secret);
         self.note_proof(now, &job.flow, proof);
         match proof {
             Proof::Wrong if self.common.0.failures.enter(now, &self.key, address, user) => {
@@ -426,9 +425,9 @@ impl Proxy {
         let header = if is_registrar { job.received.to() } else { job.received.from() };
         let claimed = header.ok().and_then(|it| it.uri().ok());
         let own = claimed.and_then(|uri| {
-            let name = crate::registrar::address_of_record::unescape(uri.user()?);
-            (name == user.as_bytes())
-                .then(|| self.own.domain_of(&uri).map(|domain| key(user.as_bytes(), domain)))?
+            let name = uri.user()?;
+            is_user(name, user.as_bytes())
+                .then(|| self.own.domain_of(&uri).map(|domain| key(name, domain)))?
         });
         match own {
             Some(aor) => {
@@ -455,7 +454,7 @@ impl Proxy {
 
     /// 404 or 480? Only the list of users knows.
     fn ask_whether_known(&mut self, job: Job, user: &[u8]) {
-        let user = String::from_utf8_lossy(&crate::registrar::address_of_record::unescape(user)).into_owned();
+        let user = String::from_utf8_lossy(&unescape(user)).into_owned();
         let question = Question::Credentials { user, realm: self.authenticator.realm().to_owned() };
         let id = self.outbox.ask(question);
         self.waiting.insert(id, Waiting::Known { job });

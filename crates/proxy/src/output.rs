@@ -1,6 +1,7 @@
 //! What the proxy asks of its surroundings, and how it is answered.
 
-use std::collections::VecDeque;
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sip::digest::Ha1;
@@ -33,6 +34,27 @@ pub enum Output {
     Share(News),
     /// Nothing more to do before this instant ([`Instant::NEVER`]: before something arrives).
     Timeout(Instant),
+}
+
+/// What was asked for, by the numbers of questions. They are ours and count up: a product spreads them.
+pub(crate) type ByQuestion<V> = HashMap<AskId, V, BuildHasherDefault<Spread>>;
+
+/// Spreads numbers that count up.
+#[derive(Default)]
+pub(crate) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The number of a question.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use sip::transaction::{Received, ServerKey, Timers, Transactions};
 use sip::{Deadlines, Entropy, Flow, Hop, Instant, Message, Method, SlotMap, Slots};
 
-use crate::authentication::Authenticator;
+use crate::authentication::{Authenticator, Claim};
 use crate::common::Common;
 use crate::config::Config;
 use crate::event::Event;
@@ -15,7 +15,7 @@ use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
-use crate::output::{AskId, Outbox, Output, ResolveError, StoreError, UserSecret};
+use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
@@ -49,7 +49,7 @@ pub struct Proxy {
     pub(crate) by_client: SlotMap<Sent>,
     /// Timer C of each context.
     pub(crate) timers: Deadlines,
-    pub(crate) waiting: HashMap<AskId, Waiting>,
+    pub(crate) waiting: ByQuestion<Waiting>,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
     pub(crate) outbox: Outbox,
     /// A refusal that is being received leads to a second attempt.
@@ -63,7 +63,7 @@ pub struct Proxy {
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// The secret of the user that credentials name.
-    Proof { job: Job, user: String, issued: Option<Instant>, position: usize },
+    Proof { job: Job, claim: Claim },
     /// Whether the user who is called exists.
     Known { job: Job },
     /// The addresses of a branch's target.
@@ -116,7 +116,7 @@ impl Proxy {
             by_server: SlotMap::new(),
             by_client: SlotMap::new(),
             timers: Deadlines::new(),
-            waiting: HashMap::new(),
+            waiting: ByQuestion::default(),
             upstream_addresses: Vec::new(),
             outbox: Outbox::default(),
             second_attempt: false,
@@ -313,8 +313,8 @@ impl Proxy {
     pub fn credentials(&mut self, now: Instant, id: AskId, secret: Option<UserSecret>) {
         self.now = now;
         match self.take_waiting(id) {
-            Some(Waiting::Proof { job, user, issued, position }) => {
-                self.credentials_known(now, job, &user, issued, position, secret.as_ref());
+            Some(Waiting::Proof { job, claim }) => {
+                self.credentials_known(now, job, &claim, secret.as_ref());
             }
             Some(Waiting::Known { job }) => self.known(now, &job, secret.is_some()),
             other => self.put_back(id, other),

@@ -3,8 +3,9 @@
 use sip::Builder;
 use sip::header::HeaderName;
 use sip::text::write_quoted;
-use sip::{Flow, Hop, Message};
+use sip::{Flow, Hop, Instant, Message};
 
+use crate::date::{Date, Dates};
 use crate::keyed_hash::{Key, MARK};
 
 /// A response that says no, or that says what we know ourselves.
@@ -32,20 +33,21 @@ impl Refusal {
 pub(crate) struct Replies {
     key: Key,
     server: Vec<u8>,
+    dates: Dates,
 }
 
 impl Replies {
     pub(crate) fn new(key: Key, server: &str) -> Self {
-        Self { key, server: server.as_bytes().to_vec() }
+        Self { key, server: server.as_bytes().to_vec(), dates: Dates::default() }
     }
 
     /// The response that `refusal` describes. `None` if the request is too broken to be answered.
     pub(crate) fn refuse(&self, request: &Message, refusal: &Refusal) -> Option<Vec<u8>> {
-        let mut headers = refusal.headers.clone();
-        if refusal.status >= 300 && !matches!(refusal.status, 401 | 407) && !refusal.why.is_empty() {
-            headers.push((HeaderName::Warning, warning(refusal.why)));
-        }
-        self.respond(request, refusal.status, &headers)
+        let warns = refusal.status >= 300 && !matches!(refusal.status, 401 | 407) && !refusal.why.is_empty();
+        self.write(request, refusal.status, |builder| {
+            let builder = with_headers(builder, &refusal.headers);
+            if warns { builder.header(HeaderName::Warning, &warning(refusal.why)) } else { builder }
+        })
     }
 
     /// A response with these headers. Its To tag is a function of the request: it needs no memory, a
@@ -56,17 +58,30 @@ impl Replies {
         status: u16,
         headers: &[(HeaderName, Vec<u8>)],
     ) -> Option<Vec<u8>> {
+        self.write(request, status, |builder| with_headers(builder, headers))
+    }
+
+    /// A response with the headers that `write` adds.
+    pub(crate) fn write(
+        &self,
+        request: &Message,
+        status: u16,
+        write: impl FnOnce(Builder) -> Builder,
+    ) -> Option<Vec<u8>> {
         let mut builder = Builder::response_to(request, status, "");
-        if status > 100 && request.to_tag().is_none() && request.to().is_ok() {
+        if status > 100 && request.to_tag().is_none() {
             builder = builder.to_tag(&self.tag(request));
         }
-        for (name, value) in headers {
-            builder = builder.header(*name, value);
-        }
+        builder = write(builder);
         if !self.server.is_empty() && status > 100 {
             builder = builder.header(HeaderName::Server, &self.server);
         }
         builder.finish().ok()
+    }
+
+    /// The value of a Date header.
+    pub(crate) fn date(&self, now: Instant) -> Date {
+        self.dates.write(now)
     }
 
     /// The To tag of our responses to `request`.
@@ -82,6 +97,10 @@ impl Replies {
     pub(crate) fn is_ours(&self, ack: &Message) -> bool {
         ack.to_tag().is_some_and(|tag| tag.len() == MARK && tag == self.tag(ack))
     }
+}
+
+fn with_headers(builder: Builder, headers: &[(HeaderName, Vec<u8>)]) -> Builder {
+    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value))
 }
 
 /// RFC 3261 §20.43: 399 is a miscellaneous warning, for a person to read.

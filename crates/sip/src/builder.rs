@@ -122,10 +122,12 @@ impl Builder {
         if !text::is_token(tag) {
             self.refuse(BuildError::Tag);
         } else if let Some(at) = self.to_end.take().filter(|at| *at <= self.bytes.len()) {
-            let rest = self.bytes.split_off(at);
             self.bytes.extend_from_slice(b";tag=");
             self.bytes.extend_from_slice(tag);
-            self.bytes.extend_from_slice(&rest);
+            // It stands behind all that there is, and belongs before what follows the To.
+            if let Some(rest) = self.bytes.get_mut(at..) {
+                rest.rotate_right(b";tag=".len() + tag.len());
+            }
         }
         self
     }
@@ -161,6 +163,10 @@ impl Builder {
     }
 
     fn push(&mut self, name: HeaderName, name_text: &str, value: &[u8]) {
+        let is_plain = name != HeaderName::Other && !text::breaks_line(value);
+        if is_plain && name != HeaderName::ContentLength {
+            return self.push_line(name_text, value);
+        }
         let value = text::unfold(value);
         if name == HeaderName::ContentLength {
             self.refuse(BuildError::ContentLength);

@@ -110,6 +110,23 @@ impl Deadlines {
                 pile.live += 1;
                 pile.earliest = pile.earliest.min(at);
             }
+            self.sweep_pile(place);
+        }
+    }
+
+    /// Takes out of a pile what has left it, if that is most of it: things may be moved over and over, long before
+    /// their time.
+    fn sweep_pile(&mut self, place: usize) {
+        let Some((number, pile)) = self.piles.get_mut(place) else { return };
+        if pile.slots.len() <= 4 * (pile.live + SMALL_PILE) {
+            return;
+        }
+        let is_here = |entry: &Entry| entry.place == PILED && pile_of(entry.at) == *number;
+        pile.slots.retain(|slot| self.entries.get(*slot as usize).is_some_and(is_here));
+        if pile.slots.len() > pile.live {
+            // Some stand here twice.
+            pile.slots.sort_unstable();
+            pile.slots.dedup();
         }
     }
 
@@ -189,6 +206,8 @@ impl Deadlines {
             let entries = pile.slots.iter().filter_map(|slot| self.entries.get(*slot as usize));
             let here = entries.filter(|entry| entry.place == PILED && pile_of(entry.at) == number);
             pile.earliest = here.map(|entry| entry.at).min().unwrap_or(at);
+        } else {
+            self.sweep_pile(place);
         }
     }
 
@@ -287,6 +306,20 @@ mod tests {
         assert_eq!(deadlines.pop(Instant::from_millis(25)), Some(4));
         assert_eq!(deadlines.pop(Instant::from_millis(25)), None);
         assert_eq!(deadlines.get(7), Some(Instant::from_millis(30)));
+    }
+
+    #[test]
+    fn what_is_moved_over_and_over_leaves_nothing_behind() {
+        let mut deadlines = Deadlines::new();
+        for second in 0..10_000u64 {
+            deadlines.set(1, Instant::from_secs(3600 + second % 5));
+            deadlines.set(2, Instant::from_secs(3600));
+            deadlines.set(3, Instant::from_secs(3600 + second / 100));
+        }
+        let kept: usize = deadlines.piles.iter().map(|(_, pile)| pile.slots.len()).sum();
+        assert!(kept < 500, "{kept}");
+        let now = Instant::from_secs(4000);
+        assert_eq!(std::iter::from_fn(|| deadlines.pop(now)).collect::<Vec<_>>(), [2, 1, 3]);
     }
 
     #[test]

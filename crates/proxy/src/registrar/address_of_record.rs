@@ -32,7 +32,7 @@ impl Name {
 
     fn is(&self, host: Host<'_>) -> bool {
         match host {
-            Host::Name(name) => self.text.eq_ignore_ascii_case(name),
+            Host::Name(name) => self.text == name || self.text.eq_ignore_ascii_case(name),
             address => self.address.is_some() && self.address == address_of(address),
         }
     }
@@ -170,7 +170,8 @@ pub(crate) fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
 /// The key of a user in a domain of ours: `user@domain`, the user part with its percent escapes resolved
 /// (RFC 3261 §10.3 item 5).
 pub(crate) fn key(user: &[u8], domain: &[u8]) -> Vec<u8> {
-    let mut key = unescape(user);
+    let mut key = Vec::with_capacity(user.len() + 1 + domain.len());
+    write_unescaped(&mut key, user);
     key.push(b'@');
     key.extend_from_slice(domain);
     key
@@ -178,10 +179,21 @@ pub(crate) fn key(user: &[u8], domain: &[u8]) -> Vec<u8> {
 
 /// Resolves percent escapes; a percent sign that starts none stays.
 pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
-    if !text.contains(&b'%') {
-        return text.to_vec();
-    }
     let mut out = Vec::with_capacity(text.len());
+    write_unescaped(&mut out, text);
+    out
+}
+
+/// Whether the user part of a URI means the user of this name.
+pub(crate) fn is_user(part: &[u8], name: &[u8]) -> bool {
+    if memchr::memchr(b'%', part).is_none() { part == name } else { unescape(part) == name }
+}
+
+/// Writes [`unescape`].
+pub(crate) fn write_unescaped(out: &mut Vec<u8>, text: &[u8]) {
+    if memchr::memchr(b'%', text).is_none() {
+        return out.extend_from_slice(text);
+    }
     let mut rest = text;
     while let Some((octet, after)) = rest.split_first() {
         if *octet == b'%'
@@ -195,5 +207,4 @@ pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
             rest = after;
         }
     }
-    out
 }

@@ -1,6 +1,8 @@
 //! A binding: one contact of a user, and all that is known about the way to it.
 
+use core::ops::Deref;
 use core::time::Duration;
+use std::sync::Arc;
 
 use sip::{Flow, Instant, Transport};
 
@@ -9,6 +11,27 @@ use crate::flow_token::{read_address, transport_octet, transport_of, write_addre
 /// One contact of an address-of-record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Binding {
+    /// What the client registered. A refresh that says the same leaves it as it is.
+    pub(crate) registered: Arc<Registered>,
+    /// The CSeq number of the REGISTER that made or refreshed it.
+    pub(crate) cseq: u32,
+    /// When it ends.
+    pub(crate) expires: Instant,
+    /// Since when the connection of its flow is closed.
+    pub(crate) lost: Option<Instant>,
+}
+
+impl Deref for Binding {
+    type Target = Registered;
+
+    fn deref(&self) -> &Registered {
+        &self.registered
+    }
+}
+
+/// What a client registered: all of a binding that a refresh seldom changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registered {
     /// The contact URI as registered.
     pub(crate) contact: Vec<u8>,
     /// The Contact's header parameters as written, without `expires`: empty, or starting with a semicolon.
@@ -17,14 +40,8 @@ pub(crate) struct Binding {
     pub(crate) quality: u16,
     /// The Call-ID of the REGISTER that made or refreshed it.
     pub(crate) call_id: Vec<u8>,
-    /// Its CSeq number.
-    pub(crate) cseq: u32,
-    /// When it ends.
-    pub(crate) expires: Instant,
     /// The flow that the REGISTER came over.
     pub(crate) flow: Flow,
-    /// Since when that flow's connection is closed.
-    pub(crate) lost: Option<Instant>,
     /// How it is reached.
     pub(crate) reach: Reach,
     /// The Path of the REGISTER, one URI with its brackets each, the nearest to us first (RFC 3327).
@@ -89,7 +106,8 @@ const VERSION: u8 = 1;
 
 /// Writes the bindings of one address-of-record. Read by [`decode`] only; the store takes it as it is.
 pub(crate) fn encode(bindings: &[Binding]) -> Vec<u8> {
-    let mut out = vec![VERSION];
+    let mut out = Vec::with_capacity(1 + bindings.iter().map(room).sum::<usize>());
+    out.push(VERSION);
     for binding in bindings {
         write_field(&mut out, &binding.contact);
         write_field(&mut out, &binding.parameters);
@@ -136,6 +154,16 @@ pub(crate) fn decode(record: &[u8], now: Instant) -> Option<Vec<Binding>> {
     Some(bindings)
 }
 
+/// At least as many octets as a binding takes.
+fn room(binding: &Binding) -> usize {
+    // Eight lengths, the numbers, two addresses.
+    let texts = [&binding.contact, &binding.parameters, &binding.call_id, &binding.user_agent];
+    let path: usize = binding.path.iter().map(|hop| hop.len() + 4).sum();
+    128 + texts.map(Vec::len).into_iter().sum::<usize>()
+        + path
+        + binding.instance.as_ref().map_or(0, Vec::len)
+}
+
 fn write_field(out: &mut Vec<u8>, field: &[u8]) {
     // Every field is a part of a message of at most 64 KiB.
     out.extend_from_slice(&u32::try_from(field.len()).unwrap_or(0).to_be_bytes());
@@ -169,22 +197,20 @@ impl Reader<'_> {
         let user_agent = self.field()?;
         let media = if self.octets()? == [1] { MediaClass::Browser } else { MediaClass::Unknown };
         let lost = flow.transport.is_reliable().then_some(now);
-        Some(Binding {
+        let registered = Registered {
             contact,
             parameters,
             quality,
             call_id,
-            cseq,
-            expires,
             flow,
-            lost,
             reach,
             path,
             instance,
             reg_id,
             user_agent,
             media,
-        })
+        };
+        Some(Binding { registered: Arc::new(registered), cseq, expires, lost })
     }
 
     fn flow(&mut self) -> Option<Flow> {
@@ -215,36 +241,35 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn binding(contact: &str, transport: Transport, connection: u64) -> Binding {
-        Binding {
+        let registered = Registered {
             contact: contact.as_bytes().to_vec(),
             parameters: b";q=0.5;+sip.instance=\"<urn:uuid:1>\"".to_vec(),
             quality: 500,
             call_id: b"call".to_vec(),
-            cseq: 7,
-            expires: Instant::from_secs(1000),
             flow: Flow {
                 transport,
                 connection: sip::ConnectionId(connection),
                 local: "192.0.2.1:5060".parse().unwrap(),
                 remote: "[2001:db8::9]:40000".parse().unwrap(),
             },
-            lost: None,
             reach: Reach::Flow,
             path: vec![b"<sip:edge.example;lr>".to_vec()],
             instance: Some(b"<urn:uuid:1>".to_vec()),
             reg_id: Some(1),
             user_agent: b"phone \xff".to_vec(),
             media: MediaClass::Browser,
-        }
+        };
+        Binding { registered: Arc::new(registered), cseq: 7, expires: Instant::from_secs(1000), lost: None }
     }
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let mut plain = binding("sip:bob@192.0.2.4", Transport::Udp, 0);
-        plain.instance = None;
-        plain.reg_id = None;
-        plain.path.clear();
-        plain.reach = Reach::Contact;
+        let registered = Arc::make_mut(&mut plain.registered);
+        registered.instance = None;
+        registered.reg_id = None;
+        registered.path.clear();
+        registered.reach = Reach::Contact;
         let bindings = vec![binding("sip:bob@x.invalid", Transport::Udp, 0), plain];
         assert_eq!(decode(&encode(&bindings), Instant::ZERO), Some(bindings));
     }

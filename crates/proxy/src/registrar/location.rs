@@ -10,19 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sip::uri::Uri;
-use sip::{ConnectionId, Flow, Instant};
+use sip::{ConnectionId, Deadlines, Flow, Instant, Slot, Slots};
 
-use super::address_of_record::{unescape, write_host};
+use super::address_of_record::{write_host, write_unescaped};
 use super::binding::Binding;
 use crate::common::{Common, Pieces};
 
 /// The bindings of all addresses-of-record.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    bindings: Pieces<Vec<u8>, Arc<[Binding]>>,
+    bindings: Pieces<Vec<u8>, Record>,
     /// The addresses-of-record that have a binding of that contact.
     by_contact: Pieces<Vec<u8>, Vec<Vec<u8>>>,
     count: AtomicUsize,
+}
+
+/// The bindings of one address-of-record.
+#[derive(Debug)]
+struct Record {
+    bindings: Arc<[Binding]>,
+    /// Its place in the [`Location`] of the loop that owns it.
+    slot: Slot,
 }
 
 /// All bindings, as one event loop sees them.
@@ -31,7 +39,10 @@ pub(crate) struct Location {
     grace: Duration,
     common: Common,
     by_connection: HashMap<ConnectionId, BTreeSet<Vec<u8>>>,
-    deadlines: BTreeSet<(Instant, Vec<u8>)>,
+    /// The addresses-of-record that this loop owns and that have bindings.
+    owned: Slots<Vec<u8>>,
+    /// When the first binding of each ends.
+    deadlines: Deadlines,
 }
 
 /// The bindings of one address-of-record, as they were when they were asked for.
@@ -72,7 +83,13 @@ pub(crate) struct Ended {
 impl Location {
     /// The table; a binding outlives its connection by `grace`.
     pub(crate) fn new(grace: Duration, common: &Common) -> Self {
-        Self { grace, common: common.clone(), by_connection: HashMap::new(), deadlines: BTreeSet::new() }
+        Self {
+            grace,
+            common: common.clone(),
+            by_connection: HashMap::new(),
+            owned: Slots::new(),
+            deadlines: Deadlines::new(),
+        }
     }
 
     fn records(&self) -> &Records {
@@ -85,11 +102,9 @@ impl Location {
             return;
         }
         self.grace = grace;
-        // Every record that this loop owns has a first deadline.
-        for (_, aor) in core::mem::take(&mut self.deadlines) {
-            if let Some(first) = self.first_deadline(&self.get(&aor)) {
-                self.deadlines.insert((first, aor));
-            }
+        for (slot, aor) in self.owned.iter() {
+            let first = first_deadline(&self.get(aor), grace);
+            self.deadlines.set(slot.index(), first);
         }
     }
 
@@ -100,11 +115,14 @@ impl Location {
 
     /// The bindings of `aor`, also those that cannot be reached at present.
     pub(crate) fn get(&self, aor: &[u8]) -> Bindings {
-        Bindings(self.records().bindings.read(aor).get(aor).cloned())
+        Bindings(self.records().bindings.read(aor).get(aor).map(|record| Arc::clone(&record.bindings)))
     }
 
     /// Puts `bindings` in the place of those that `aor` has. To be called on the event loop that owns `aor`.
-    pub(crate) fn replace(&mut self, aor: &[u8], bindings: Vec<Binding>) {
+    pub(crate) fn replace(&mut self, aor: &[u8], mut bindings: Vec<Binding>) {
+        if self.refresh(aor, &mut bindings) {
+            return;
+        }
         let before = self.get(aor);
         self.forget(aor, &before);
         for binding in &bindings {
@@ -112,10 +130,8 @@ impl Location {
                 self.by_connection.entry(binding.flow.connection).or_default().insert(aor.to_vec());
             }
         }
-        if let Some(first) = self.first_deadline(&bindings) {
-            self.deadlines.insert((first, aor.to_vec()));
-        }
-        let records = self.records();
+        let first = first_deadline(&bindings, self.grace);
+        let records = &self.common.0.records;
         records.count.fetch_add(bindings.len(), Ordering::Relaxed);
         // A contact that stays is found at every moment: first the new ones are added, then the old ones go.
         for key in bindings.iter().filter_map(|binding| contact_key(&binding.contact)) {
@@ -140,12 +156,39 @@ impl Location {
         }
         let mut records = records.bindings.write(aor);
         if bindings.is_empty() {
-            records.remove(aor);
+            if let Some(record) = records.remove(aor) {
+                self.owned.remove(record.slot);
+                self.deadlines.cancel(record.slot.index());
+            }
         } else if let Some(record) = records.get_mut(aor) {
-            *record = bindings.into();
+            record.bindings = bindings.into();
+            self.deadlines.set(record.slot.index(), first);
         } else {
-            records.insert(aor.to_vec(), bindings.into());
+            let slot = self.owned.insert(aor.to_vec());
+            self.deadlines.set(slot.index(), first);
+            records.insert(aor.to_vec(), Record { bindings: bindings.into(), slot });
         }
+    }
+
+    /// Puts `bindings` in the place of those that `aor` has, if nothing but their times is new: then they are where
+    /// they were, and found as they were.
+    fn refresh(&mut self, aor: &[u8], bindings: &mut [Binding]) -> bool {
+        let mut records = self.common.0.records.bindings.write(aor);
+        let Some(record) = records.get_mut(aor) else { return false };
+        let is_same = |one: &Binding, other: &Binding| {
+            Arc::ptr_eq(&one.registered, &other.registered) && one.lost == other.lost
+        };
+        let stays = |old: &Binding| bindings.iter().any(|new| is_same(old, new));
+        if bindings.len() != record.bindings.len() || !record.bindings.iter().all(stays) {
+            return false;
+        }
+        self.deadlines.set(record.slot.index(), first_deadline(bindings, self.grace));
+        match Arc::get_mut(&mut record.bindings) {
+            Some(place) => place.swap_with_slice(bindings),
+            // Somebody is looking at them.
+            None => record.bindings = (&*bindings).into(),
+        }
+        true
     }
 
     /// Forgets what this loop keeps beside the record.
@@ -159,13 +202,6 @@ impl Location {
                 }
             }
         }
-        if let Some(first) = self.first_deadline(before) {
-            self.deadlines.remove(&(first, aor.to_vec()));
-        }
-    }
-
-    fn first_deadline(&self, bindings: &[Binding]) -> Option<Instant> {
-        bindings.iter().map(|binding| binding.deadline(self.grace)).min()
     }
 
     /// Marks the bindings on a closed connection as lost. They end when the grace is over.
@@ -183,16 +219,13 @@ impl Location {
 
     /// When the next binding ends that this loop owns.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.next()
     }
 
     /// Takes out the bindings of one address-of-record whose time is over. Call until it says `None`.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Ended> {
-        let (at, aor) = self.deadlines.first()?;
-        if *at > now {
-            return None;
-        }
-        let aor = aor.clone();
+        let index = self.deadlines.pop(now)?;
+        let aor = self.owned.get(self.owned.slot_at(index)?)?.clone();
         let (gone, left) =
             self.get(&aor).iter().cloned().partition(|binding: &Binding| binding.deadline(self.grace) <= now);
         self.replace(&aor, left);
@@ -219,6 +252,11 @@ impl Location {
     }
 }
 
+/// When the first of them ends; never if there is none.
+fn first_deadline(bindings: &[Binding], grace: Duration) -> Instant {
+    bindings.iter().map(|binding| binding.deadline(grace)).min().unwrap_or(Instant::NEVER)
+}
+
 /// What tells contacts apart for the look-up of a Request-URI: user, host, port.
 fn contact_key(uri: &[u8]) -> Option<Vec<u8>> {
     Uri::parse(uri).ok().map(|uri| key_of(&uri))
@@ -226,7 +264,7 @@ fn contact_key(uri: &[u8]) -> Option<Vec<u8>> {
 
 fn key_of(uri: &Uri<'_>) -> Vec<u8> {
     let mut key = Vec::with_capacity(uri.as_bytes().len());
-    key.extend_from_slice(&unescape(uri.user().unwrap_or_default()));
+    write_unescaped(&mut key, uri.user().unwrap_or_default());
     key.push(b'@');
     write_host(&mut key, uri.host());
     if let Some(port) = uri.port() {
@@ -271,7 +309,42 @@ mod tests {
         assert_eq!(location.len(), 0);
         assert!(location.records().by_contact.is_empty() && location.records().bindings.is_empty());
         assert!(location.by_connection.is_empty());
-        assert!(location.deadlines.is_empty());
+        assert!(location.deadlines.is_empty() && location.owned.is_empty());
+    }
+
+    #[test]
+    fn a_refresh_moves_the_end_and_nothing_else() {
+        let common = Common::new(1, &mut sip::SeededEntropy::new(1));
+        let mut location = Location::new(GRACE, &common);
+        let (one, mut other) =
+            (binding("sip:a@192.0.2.1", Transport::Ws, 4), binding("sip:b@192.0.2.1", Transport::Ws, 5));
+        location.replace(b"bob@example.com", vec![one.clone(), other.clone()]);
+        for (round, seconds) in [(1, 3000), (2, 2000)] {
+            other.expires = Instant::from_secs(seconds);
+            // Once while nobody has hold of them, and once while somebody has.
+            let held = (round == 2).then(|| location.get(b"bob@example.com"));
+            location.replace(b"bob@example.com", vec![other.clone(), one.clone()]);
+            drop(held);
+            let expiries: Vec<_> = location.get(b"bob@example.com").iter().map(|it| it.expires).collect();
+            assert_eq!(expiries, [Instant::from_secs(seconds), Instant::from_secs(1000)]);
+            assert_eq!(location.len(), 2);
+        }
+        assert_eq!(location.expire(Instant::from_secs(1000)).unwrap().gone, [one]);
+        assert!(location.expire(Instant::from_secs(1999)).is_none());
+        assert_eq!(location.expire(Instant::from_secs(2000)).unwrap().gone, [other]);
+        assert!(location.by_connection.is_empty() && location.owned.is_empty());
+    }
+
+    #[test]
+    fn a_binding_that_is_found_again_on_a_new_connection_is_no_mere_refresh() {
+        let common = Common::new(1, &mut sip::SeededEntropy::new(1));
+        let mut location = Location::new(GRACE, &common);
+        let before = binding("sip:a@192.0.2.1", Transport::Ws, 4);
+        location.replace(b"bob@example.com", vec![before.clone()]);
+        location.flow_closed(Instant::from_secs(10), &before.flow);
+        location.replace(b"bob@example.com", vec![binding("sip:a@192.0.2.1", Transport::Ws, 5)]);
+        assert_eq!(location.next_deadline(), Some(Instant::from_secs(1000)));
+        assert_eq!(location.by_connection.keys().collect::<Vec<_>>(), [&ConnectionId(5)]);
     }
 
     #[test]

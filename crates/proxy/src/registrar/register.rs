@@ -5,14 +5,15 @@
 
 use core::time::Duration;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sip::header::{Contact, HeaderName, NameAddress, Route};
 use sip::text::{unfold, write_decimal};
-use sip::uri::{Scheme, Uri};
+use sip::uri::{Host, Scheme, Uri};
 use sip::{Flow, Instant, Message};
 
-use super::address_of_record::{address_of, host_text, unescape};
-use super::binding::{Binding, MediaClass, Reach};
+use super::address_of_record::{address_of, unescape};
+use super::binding::{Binding, MediaClass, Reach, Registered};
 use crate::config::Registrar;
 use crate::reply::Refusal;
 use crate::target::is_websocket_only;
@@ -39,7 +40,7 @@ pub(crate) struct Plan {
     /// The bindings after it.
     pub(crate) bindings: Vec<Binding>,
     /// The contacts it adds or refreshes, and whether each was there before.
-    pub(crate) kept: Vec<(Vec<u8>, bool)>,
+    pub(crate) kept: Vec<(Arc<Registered>, bool)>,
     /// The contacts it takes back.
     pub(crate) removed: Vec<Vec<u8>>,
     /// The contacts that others of the same client replace.
@@ -59,8 +60,10 @@ impl Plan {
 
 /// Works out what `arrival` does to `current`.
 pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registrar) -> Result<Plan, Refusal> {
-    let current: Vec<Binding> =
-        current.iter().filter(|binding| binding.expires > arrival.now).cloned().collect();
+    // One more than there are, as a rule.
+    let mut still = Vec::with_capacity(current.len() + 1);
+    still.extend(current.iter().filter(|binding| binding.expires > arrival.now).cloned());
+    let current = still;
     let contacts = arrival
         .request
         .contacts()
@@ -85,9 +88,9 @@ pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registra
     };
     for address in contacts.iter().filter_map(Contact::address) {
         let seconds = requested(arrival, address, config)?;
-        let binding = binding(arrival, address, seconds, &path, outbound)?;
-        plan.outbound |= binding.reg_id.is_some();
-        apply(&mut plan, binding, seconds)?;
+        let said = said(arrival, address, &path, outbound)?;
+        plan.outbound |= said.reg_id.is_some();
+        apply(&mut plan, arrival, &said, seconds)?;
     }
     if plan.bindings.len() > config.maximum_contacts && !plan.kept.is_empty() {
         return Err(Refusal::new(403, "the user has as many contacts as one may have"));
@@ -103,7 +106,7 @@ fn wildcard(arrival: &Arrival<'_>, current: Vec<Binding>, count: usize) -> Resul
     for binding in &current {
         in_order(arrival.request, binding)?;
     }
-    let removed = current.into_iter().map(|binding| binding.contact).collect();
+    let removed = current.iter().map(|binding| binding.contact.clone()).collect();
     Ok(Plan {
         bindings: Vec::new(),
         kept: Vec::new(),
@@ -168,13 +171,61 @@ fn requested(arrival: &Arrival<'_>, address: &NameAddress<'_>, config: &Registra
     Ok(requested.min(seconds(config.maximum_expiry)))
 }
 
-fn binding(
-    arrival: &Arrival<'_>,
-    address: &NameAddress<'_>,
-    seconds: u32,
-    path: &[Vec<u8>],
+/// What a REGISTER says of one contact: what will be a [`Registered`], unless there is one like it.
+struct Said<'a> {
+    contact: &'a [u8],
+    uri: Uri<'a>,
+    parameters: Vec<u8>,
+    quality: u16,
+    call_id: &'a [u8],
+    flow: Flow,
+    reach: Reach,
+    path: &'a [Vec<u8>],
+    instance: Option<&'a [u8]>,
+    reg_id: Option<u32>,
+    user_agent: &'a [u8],
+    media: MediaClass,
+}
+
+impl Said<'_> {
+    /// Whether it is what was said before.
+    fn is(&self, old: &Registered) -> bool {
+        self.contact == old.contact
+            && self.parameters == old.parameters
+            && self.quality == old.quality
+            && self.call_id == old.call_id
+            && self.flow == old.flow
+            && self.reach == old.reach
+            && self.path == old.path
+            && self.instance == old.instance.as_deref()
+            && self.reg_id == old.reg_id
+            && self.user_agent == old.user_agent
+            && self.media == old.media
+    }
+
+    fn registered(&self) -> Registered {
+        Registered {
+            contact: self.contact.to_vec(),
+            parameters: self.parameters.clone(),
+            quality: self.quality,
+            call_id: self.call_id.to_vec(),
+            flow: self.flow,
+            reach: self.reach,
+            path: self.path.to_vec(),
+            instance: self.instance.map(<[u8]>::to_vec),
+            reg_id: self.reg_id,
+            user_agent: self.user_agent.to_vec(),
+            media: self.media,
+        }
+    }
+}
+
+fn said<'a>(
+    arrival: &Arrival<'a>,
+    address: &NameAddress<'a>,
+    path: &'a [Vec<u8>],
     outbound: bool,
-) -> Result<Binding, Refusal> {
+) -> Result<Said<'a>, Refusal> {
     let malformed = || Refusal::new(400, "a Contact is malformed");
     let uri = address.uri().map_err(|_| malformed())?;
     if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
@@ -190,20 +241,18 @@ fn binding(
         .and_then(|number| u32::try_from(number).ok());
     let reach = if path.is_empty() { reach(arrival, &uri, reg_id.is_some()) } else { Reach::Path };
     let websocket = arrival.flow.transport.is_websocket() || is_websocket_only(&uri);
-    Ok(Binding {
-        contact: address.uri_bytes().to_vec(),
+    Ok(Said {
+        contact: address.uri_bytes(),
+        uri,
         parameters: kept_parameters(address),
         quality: Contact::Address(*address).q().unwrap_or(1000),
-        call_id: arrival.request.call_id().map_err(|_| malformed())?.to_vec(),
-        cseq: arrival.request.cseq().map_err(|_| malformed())?.number,
-        expires: arrival.now + Duration::from_secs(u64::from(seconds)),
+        call_id: arrival.request.call_id().map_err(|_| malformed())?,
         flow: arrival.flow,
-        lost: None,
         reach,
-        path: path.to_vec(),
-        instance: instance.map(<[u8]>::to_vec),
+        path,
+        instance,
         reg_id,
-        user_agent: arrival.request.header(HeaderName::UserAgent).unwrap_or_default().to_vec(),
+        user_agent: arrival.request.header(HeaderName::UserAgent).unwrap_or_default(),
         media: if websocket { MediaClass::Browser } else { MediaClass::Unknown },
     })
 }
@@ -218,7 +267,7 @@ fn reach(arrival: &Arrival<'_>, contact: &Uri<'_>, outbound: bool) -> Reach {
     let Ok(via) = arrival.request.top_via() else { return Reach::Flow };
     let remote = flow.remote.ip().to_canonical();
     let address = address_of(contact.host()).map(|address: IpAddr| address.to_canonical());
-    let own = address == Some(remote) || host_text(contact.host()) == host_text(via.host());
+    let own = address == Some(remote) || is_same_host(contact.host(), via.host());
     if !own {
         return Reach::Contact;
     }
@@ -232,6 +281,13 @@ fn reach(arrival: &Arrival<'_>, contact: &Uri<'_>, outbound: bool) -> Reach {
         return if via.rport().is_some() { Reach::Flow } else { Reach::Contact };
     }
     Reach::FlowOrContact
+}
+
+fn is_same_host(one: Host<'_>, other: Host<'_>) -> bool {
+    match (one, other) {
+        (Host::Name(one), Host::Name(other)) => one.eq_ignore_ascii_case(other),
+        (one, other) => one == other,
+    }
 }
 
 /// The Contact's parameters as they came, but for those that the registrar writes itself.
@@ -258,45 +314,48 @@ fn kept_parameters(address: &NameAddress<'_>) -> Vec<u8> {
 }
 
 /// Puts one contact into the plan, in the place of the binding that it refreshes or replaces.
-fn apply(plan: &mut Plan, binding: Binding, seconds: u32) -> Result<(), Refusal> {
-    let place = plan.bindings.iter().position(|old| is_same(old, &binding));
+fn apply(plan: &mut Plan, arrival: &Arrival<'_>, said: &Said<'_>, seconds: u32) -> Result<(), Refusal> {
+    let cseq = arrival.request.cseq().map_err(|_| Refusal::new(400, "the CSeq is malformed"))?.number;
+    let place = plan.bindings.iter().position(|old| is_same(old, said));
     if let Some(old) = place.and_then(|place| plan.bindings.get(place))
-        && old.call_id == binding.call_id
-        && binding.cseq <= old.cseq
+        && old.call_id == said.call_id
+        && cseq <= old.cseq
         // Two values of one request may name one contact twice; only another request can be older.
-        && !plan.kept.iter().any(|(contact, _)| *contact == old.contact)
+        && !plan.kept.iter().any(|(kept, _)| kept.contact == old.contact)
     {
         return Err(Refusal::new(500, "an older REGISTER than the one that made the binding"));
     }
     let old = place.map(|place| plan.bindings.remove(place));
     if seconds == 0 {
-        plan.removed.extend(old.map(|old| old.contact));
+        plan.removed.extend(old.map(|old| old.contact.clone()));
         return Ok(());
     }
     let refresh = old.is_some();
-    if let Some(old) = old.filter(|old| old.contact != binding.contact) {
-        plan.replaced.push(old.contact);
+    if let Some(old) = old.as_ref().filter(|old| old.contact != said.contact) {
+        plan.replaced.push(old.contact.clone());
     }
-    plan.kept.push((binding.contact.clone(), refresh));
-    plan.bindings.push(binding);
+    let registered = match old {
+        Some(old) if said.is(&old) => old.registered,
+        _ => Arc::new(said.registered()),
+    };
+    plan.kept.push((Arc::clone(&registered), refresh));
+    let expires = arrival.now + Duration::from_secs(u64::from(seconds));
+    plan.bindings.push(Binding { registered, cseq, expires, lost: None });
     Ok(())
 }
 
 /// Whether `new` is another registration of what `old` is: the same flow number of the same instance (RFC 5626
 /// §6); the same URI (RFC 3261 §19.1.4); or the same instance on a flow that is closed, which is a page that
 /// was loaded anew.
-fn is_same(old: &Binding, new: &Binding) -> bool {
-    let same_instance = old.instance.is_some() && old.instance == new.instance;
+fn is_same(old: &Binding, new: &Said<'_>) -> bool {
+    let same_instance = old.instance.is_some() && old.instance.as_deref() == new.instance;
     if old.reg_id.is_some() && new.reg_id.is_some() {
         return same_instance && old.reg_id == new.reg_id;
     }
     if same_instance && old.lost.is_some() {
         return true;
     }
-    match (Uri::parse(&old.contact), Uri::parse(&new.contact)) {
-        (Ok(one), Ok(other)) => one.is_equivalent(&other),
-        _ => old.contact == new.contact,
-    }
+    old.contact == new.contact || Uri::parse(&old.contact).is_ok_and(|old| old.is_equivalent(&new.uri))
 }
 
 /// The two addresses of one device (RFC 5627 §3.1).
@@ -306,15 +365,14 @@ pub(crate) struct Gruus {
     pub(crate) temporary: Vec<u8>,
 }
 
-/// The Contact of one binding in a 200 (RFC 3261 §10.3 item 8; RFC 5627 §5.3 for the GRUU).
-pub(crate) fn contact_value(binding: &Binding, now: Instant, gruus: Option<&Gruus>) -> Vec<u8> {
-    let mut value = Vec::with_capacity(binding.contact.len() + binding.parameters.len() + 32);
+/// Writes the Contact of one binding in a 200 (RFC 3261 §10.3 item 8; RFC 5627 §5.3 for the GRUU).
+pub(crate) fn write_contact(value: &mut Vec<u8>, binding: &Binding, now: Instant, gruus: Option<&Gruus>) {
     value.push(b'<');
     value.extend_from_slice(&binding.contact);
     value.push(b'>');
     value.extend_from_slice(&binding.parameters);
     value.extend_from_slice(b";expires=");
-    write_decimal(&mut value, seconds_left(binding, now));
+    write_decimal(value, seconds_left(binding, now));
     if let Some(gruus) = gruus {
         for (name, gruu) in
             [(b";pub-gruu=\"".as_slice(), &gruus.public), (b";temp-gruu=\"", &gruus.temporary)]
@@ -324,7 +382,6 @@ pub(crate) fn contact_value(binding: &Binding, now: Instant, gruus: Option<&Gruu
             value.push(b'"');
         }
     }
-    value
 }
 
 /// The whole seconds that a binding has left, rounded up.

@@ -2,15 +2,16 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sip::header::HeaderName;
-use sip::text::write_decimal;
+use sip::text::{decimal, write_decimal};
 use sip::{Flow, Instant};
 
 use super::address_of_record::key;
 use super::binding::{Binding, decode, encode};
 use super::location::Ended;
-use super::register::{Arrival, Gruus, Plan, address_uri, contact_value, plan, public_gruu};
+use super::register::{Arrival, Gruus, Plan, address_uri, plan, public_gruu, write_contact};
 use super::temporary_gruu;
 use crate::authorization::Sender;
 use crate::event::{Event, Unregistration};
@@ -80,11 +81,13 @@ impl Proxy {
         // The hop may add Path if it is a peer; the client itself may not.
         let trusted = self.is_trusted_peer(&job.flow);
         let arrival = Arrival { request: &job.received, flow: job.flow, now, trusted };
-        let plan = match plan(&arrival, &self.location.get(&aor), &self.config.registrar) {
+        let current = self.location.get(&aor);
+        let plan = match plan(&arrival, &current, &self.config.registrar) {
             Ok(plan) => plan,
             Err(refusal) => return self.refuse(now, &job, &refusal),
         };
-        let grows = plan.bindings.len() > self.location.get(&aor).len();
+        let grows = plan.bindings.len() > current.len();
+        drop(current);
         if grows && self.location.len() >= self.config.limits.bindings {
             return self.refuse(now, &job, &self.overloaded("the registrar is full"));
         }
@@ -112,7 +115,7 @@ impl Proxy {
             self.registered(now, job, &aor, &plan);
             let moved = !plan.replaced.is_empty();
             let new = plan.kept.iter().filter(|(_, refresh)| moved || !refresh);
-            let new: Vec<Vec<u8>> = new.map(|(contact, _)| contact.clone()).collect();
+            let new: Vec<Vec<u8>> = new.map(|(kept, _)| kept.contact.clone()).collect();
             self.commit(now, &aor, plan);
             for contact in new {
                 self.join_ringing(now, &aor, &contact);
@@ -146,7 +149,7 @@ impl Proxy {
     pub(crate) fn commit(&mut self, now: Instant, aor: &[u8], mut plan: Plan) {
         self.mark_lost(now, &mut plan.bindings);
         for binding in &plan.bindings {
-            if plan.kept.iter().any(|(contact, _)| *contact == binding.contact) {
+            if plan.kept.iter().any(|(kept, _)| Arc::ptr_eq(kept, &binding.registered)) {
                 if plan.direct {
                     self.common.0.connections.let_speak(&binding.flow, aor);
                 }
@@ -200,14 +203,15 @@ impl Proxy {
     }
 
     fn tell(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
-        for (contact, refresh) in &plan.kept {
-            let Some(binding) = plan.bindings.iter().find(|binding| binding.contact == *contact) else {
+        for (kept, refresh) in &plan.kept {
+            let is_it = |binding: &&Binding| Arc::ptr_eq(kept, &binding.registered);
+            let Some(binding) = plan.bindings.iter().find(is_it) else {
                 continue;
             };
             let left = super::register::seconds_left(binding, now);
             self.outbox.event(Event::Registered {
                 aor: aor.to_vec(),
-                contact: contact.clone(),
+                contact: kept.contact.clone(),
                 transport: job.flow.transport,
                 source: job.flow.remote,
                 user_agent: binding.user_agent.clone(),
@@ -226,31 +230,48 @@ impl Proxy {
     fn registered(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
         let request = &job.received;
         let wants_gruu = request.lists(HeaderName::Supported, "gruu");
-        let mut headers = Vec::new();
-        for binding in &plan.bindings {
-            let gruus = binding.instance.as_deref().filter(|_| wants_gruu).map(|instance| Gruus {
-                public: public_gruu(aor, instance),
-                temporary: self.temporary_gruu(aor, instance, &binding.call_id),
-            });
-            headers.push((HeaderName::Contact, contact_value(binding, now, gruus.as_ref())));
-        }
-        if plan.outbound {
-            headers.push((HeaderName::Require, b"outbound".to_vec()));
-            let timer = self.config.registrar.flow_timer.as_secs();
-            if timer > 0 {
-                let mut value = Vec::new();
-                write_decimal(&mut value, timer);
-                headers.push((HeaderName::FlowTimer, value));
+        let gruus: Vec<Option<Gruus>> = if wants_gruu {
+            plan.bindings.iter().map(|binding| self.gruus(aor, binding)).collect()
+        } else {
+            Vec::new()
+        };
+        let registrar = &self.config.registrar;
+        let bytes = self.replies.write(request, 200, |mut builder| {
+            let mut value = Vec::with_capacity(128);
+            for (place, binding) in plan.bindings.iter().enumerate() {
+                value.clear();
+                write_contact(&mut value, binding, now, gruus.get(place).and_then(Option::as_ref));
+                builder = builder.header(HeaderName::Contact, &value);
             }
+            if plan.outbound {
+                builder = builder.header(HeaderName::Require, b"outbound");
+                let timer = registrar.flow_timer.as_secs();
+                if timer > 0 {
+                    builder = builder.header(HeaderName::FlowTimer, decimal(timer).as_bytes());
+                }
+            }
+            builder = builder.header(HeaderName::Supported, b"path, outbound, gruu");
+            // RFC 3327 §5.3: the Path back to the client.
+            for value in request.headers(HeaderName::Path) {
+                builder = builder.header(HeaderName::Path, value);
+            }
+            for route in &registrar.service_route {
+                builder = builder.header(HeaderName::ServiceRoute, route.as_bytes());
+            }
+            builder.header(HeaderName::Date, &self.replies.date(now))
+        });
+        if let (Some(key), Some(bytes)) = (job.key, bytes) {
+            self.transactions.respond(now, key, bytes);
         }
-        headers.push((HeaderName::Supported, b"path, outbound, gruu".to_vec()));
-        // RFC 3327 §5.3: the Path back to the client.
-        headers.extend(request.headers(HeaderName::Path).map(|value| (HeaderName::Path, value.to_vec())));
-        for route in &self.config.registrar.service_route {
-            headers.push((HeaderName::ServiceRoute, route.as_bytes().to_vec()));
-        }
-        headers.push((HeaderName::Date, crate::date::write(now)));
-        self.respond(now, job, 200, &headers);
+    }
+
+    /// The addresses of the device that a binding is of, if it says which one.
+    fn gruus(&mut self, aor: &[u8], binding: &Binding) -> Option<Gruus> {
+        let instance = binding.instance.as_deref()?;
+        Some(Gruus {
+            public: public_gruu(aor, instance),
+            temporary: self.temporary_gruu(aor, instance, &binding.call_id),
+        })
     }
 
     /// A temporary GRUU of an instance: one more each time it registers (RFC 5627 §5.4).
@@ -296,7 +317,11 @@ impl Proxy {
             for binding in gone {
                 let why =
                     if binding.expires <= now { Unregistration::Expired } else { Unregistration::FlowClosed };
-                self.outbox.event(Event::Unregistered { aor: aor.clone(), contact: binding.contact, why });
+                self.outbox.event(Event::Unregistered {
+                    aor: aor.clone(),
+                    contact: binding.contact.clone(),
+                    why,
+                });
             }
             // A REGISTER in progress writes the record itself, with what is left.
             let keeps = matches!(self.config.role, crate::config::Role::AllInOne);

@@ -65,7 +65,7 @@ impl Algorithm {
     /// The hash of `parts` written one after another.
     #[must_use]
     pub fn hash(self, parts: &[&[u8]]) -> Hash {
-        let mut hash = Hash { algorithm: self, bytes: [0; 32] };
+        let mut hash = Hash::zero(self);
         match self {
             Self::Md5 => hash.fill(&over::<Md5>(parts)),
             Self::Sha256 => hash.fill(&over::<Sha256>(parts)),
@@ -90,7 +90,21 @@ pub struct Hash {
     bytes: [u8; 32],
 }
 
+impl core::fmt::Debug for Hash {
+    /// Names the algorithm; the bytes may be a secret.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Hash(")?;
+        f.write_str(self.algorithm.token())?;
+        f.write_str(")")
+    }
+}
+
 impl Hash {
+    /// All bytes zero.
+    pub(super) const fn zero(algorithm: Algorithm) -> Self {
+        Self { algorithm, bytes: [0; 32] }
+    }
+
     /// The algorithm that made it.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -107,10 +121,11 @@ impl Hash {
     #[must_use]
     pub fn hex(&self) -> Hex {
         let mut hex = Hex { text: [b'0'; 64], length: self.algorithm.length() * 2 };
-        for (pair, byte) in hex.text.chunks_exact_mut(2).zip(self.as_bytes()) {
-            for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-                *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-            }
+        // Eight at a time: one number holds the digits of four bytes.
+        let (texts, _) = hex.text.as_chunks_mut::<8>();
+        let (fours, _) = self.as_bytes().as_chunks::<4>();
+        for (text, four) in texts.iter_mut().zip(fours) {
+            *text = digits(u32::from_be_bytes(*four)).to_be_bytes();
         }
         hex
     }
@@ -122,14 +137,14 @@ impl Hash {
         if hex.len() != algorithm.length() * 2 {
             return None;
         }
-        let mut hash = Self { algorithm, bytes: [0; 32] };
-        for (byte, pair) in hash.bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            for digit in pair {
-                let value = char::from(*digit).to_digit(16)?;
-                *byte = (*byte << 4) | u8::try_from(value).ok()?;
-            }
+        let mut hash = Self::zero(algorithm);
+        let mut seen = 0;
+        for (byte, [high, low]) in hash.bytes.iter_mut().zip(hex.as_chunks().0) {
+            let (high, low) = (value_of(*high), value_of(*low));
+            seen |= high | low;
+            *byte = (high << 4) | (low & 15);
         }
-        Some(hash)
+        (seen & NO_DIGIT == 0).then_some(hash)
     }
 
     /// The hash that has these bytes. `None` if their number is not the algorithm's.
@@ -138,7 +153,7 @@ impl Hash {
         if bytes.len() != algorithm.length() {
             return None;
         }
-        let mut hash = Self { algorithm, bytes: [0; 32] };
+        let mut hash = Self::zero(algorithm);
         hash.fill(bytes);
         Some(hash)
     }
@@ -147,6 +162,31 @@ impl Hash {
         for (to, from) in self.bytes.iter_mut().zip(bytes) {
             *to = *from;
         }
+    }
+}
+
+/// The eight lower-case hexadecimal digits of a number, the first in the highest octet.
+const fn digits(number: u32) -> u64 {
+    // Each half-byte gets an octet of its own.
+    let mut spread = number as u64;
+    spread = (spread | (spread << 16)) & 0x0000_ffff_0000_ffff;
+    spread = (spread | (spread << 8)) & 0x00ff_00ff_00ff_00ff;
+    spread = (spread | (spread << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Sixteen come out at 10 and more, which are letters.
+    let letters = ((spread + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    spread + 0x3030_3030_3030_3030 + letters * (b'a' - b'0' - 10) as u64
+}
+
+/// What [`value_of`] has set where there is no digit.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of a hexadecimal digit of either case.
+const fn value_of(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => NO_DIGIT,
     }
 }
 

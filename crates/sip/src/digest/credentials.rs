@@ -54,19 +54,20 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     /// The place for the parameter `name`, and that name as an error says it. `None` if it does not concern us.
     fn place(&mut self, name: &[u8]) -> Option<(&'static str, &mut Option<&'a [u8]>)> {
-        let places = [
-            ("username", &mut self.username),
-            ("realm", &mut self.realm),
-            ("nonce", &mut self.nonce),
-            ("uri", &mut self.uri),
-            ("response", &mut self.response),
-            ("algorithm", &mut self.algorithm),
-            ("cnonce", &mut self.cnonce),
-            ("opaque", &mut self.opaque),
-            ("qop", &mut self.qop),
-            ("nc", &mut self.nonce_count),
-        ];
-        places.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+        let (known, place) = match (name.len(), name.first()? | 0x20) {
+            (8, b'u') => ("username", &mut self.username),
+            (5, b'r') => ("realm", &mut self.realm),
+            (5, b'n') => ("nonce", &mut self.nonce),
+            (3, b'u') => ("uri", &mut self.uri),
+            (8, b'r') => ("response", &mut self.response),
+            (9, b'a') => ("algorithm", &mut self.algorithm),
+            (6, b'c') => ("cnonce", &mut self.cnonce),
+            (6, b'o') => ("opaque", &mut self.opaque),
+            (3, b'q') => ("qop", &mut self.qop),
+            (2, b'n') => ("nc", &mut self.nonce_count),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(known.as_bytes()).then_some((known, place))
     }
 }
 
@@ -127,7 +128,7 @@ impl<'a> Credentials<'a> {
 }
 
 fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'\\') {
+    if memchr::memchr(b'\\', text).is_none() {
         return Cow::Borrowed(text);
     }
     let mut plain = Vec::with_capacity(text.len());

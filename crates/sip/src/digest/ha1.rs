@@ -16,6 +16,12 @@ impl Ha1 {
         Self(algorithm.hash(&[user, b":", realm, b":", password]))
     }
 
+    /// The hash of no password that anybody knows: to check credentials of an unknown user against.
+    #[must_use]
+    pub const fn nobody(algorithm: Algorithm) -> Self {
+        Self(Hash::zero(algorithm))
+    }
+
     /// The hash that `hex` writes out. `None` if its length is not the algorithm's or it is not hexadecimal.
     #[must_use]
     pub fn from_hex(algorithm: Algorithm, hex: &[u8]) -> Option<Self> {

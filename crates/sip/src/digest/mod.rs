@@ -30,4 +30,4 @@ pub use hmac::{HmacSha256, constant_time_equal, hmac_sha256};
 pub use nonces::{NonceState, Nonces};
 pub use parameters::DigestError;
 pub use replay::{ReplayWindow, Use};
-pub use response::{Qop, verify};
+pub use response::{Qop, Unproven, verify};

@@ -73,7 +73,13 @@ impl Nonces {
             return NonceState::Forged;
         }
         let milliseconds = time.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
-        let issued = Instant::from_millis(milliseconds);
+        self.age(now, Instant::from_millis(milliseconds))
+    }
+
+    /// The same of a nonce that is known to be ours and of when it was made: [`NonceState::Fresh`] or
+    /// [`NonceState::Stale`].
+    #[must_use]
+    pub fn age(&self, now: Instant, issued: Instant) -> NonceState {
         if now.saturating_since(issued) > self.lifetime {
             NonceState::Stale
         } else {
@@ -110,17 +116,33 @@ fn write_text(raw: &[u8]) -> Vec<u8> {
     text
 }
 
-fn read_text(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() != TEXT {
-        return None;
+fn read_text(text: &[u8]) -> Option<[u8; RAW]> {
+    let text: &[u8; TEXT] = text.try_into().ok()?;
+    let mut raw = [0; RAW];
+    let mut seen = 0;
+    for (three, four) in raw.as_chunks_mut::<3>().0.iter_mut().zip(text.as_chunks::<4>().0) {
+        let values = four.map(|character| VALUES.get(usize::from(character)).copied().unwrap_or(NO_VALUE));
+        let bits = values.into_iter().fold(0, |bits, value| {
+            seen |= value;
+            (bits << 6) | u32::from(value & 63)
+        });
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        *three = bytes;
     }
-    let mut raw = Vec::with_capacity(RAW);
-    for four in text.chunks(4) {
-        let bits = four.iter().try_fold(0u32, |bits, character| {
-            let value = ALPHABET.iter().position(|known| known == character)?;
-            Some((bits << 6) | u32::try_from(value).ok()?)
-        })?;
-        raw.extend_from_slice(bits.to_be_bytes().get(1..)?);
-    }
-    Some(raw)
+    (seen & NO_VALUE == 0).then_some(raw)
 }
+
+/// What stands in [`VALUES`] for a character that is none of the alphabet's.
+const NO_VALUE: u8 = 0x80;
+
+/// The six bits of each character.
+static VALUES: [u8; 256] = {
+    let mut values = [NO_VALUE; 256];
+    let mut value = 0;
+    #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};

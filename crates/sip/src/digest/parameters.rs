@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::text::{breaks_line, from, is_parameter_name_byte};
+
 /// Why a challenge or credentials could not be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,13 +68,16 @@ impl<'a> Parameters<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let equals = self.rest.iter().position(|byte| *byte == b'=').ok_or(DigestError::Syntax)?;
-        let (name, rest) = self.rest.split_at_checked(equals).ok_or(DigestError::Syntax)?;
-        let name = name.trim_ascii();
-        if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_graphic() && !b"\",;<>".contains(byte)) {
+        let named = |byte: &u8| is_parameter_name_byte(*byte);
+        let length = self.rest.iter().position(|byte| !named(byte)).ok_or(DigestError::Syntax)?;
+        let (name, rest) = self.rest.split_at_checked(length).ok_or(DigestError::Syntax)?;
+        let Some((b'=', rest)) = rest.trim_ascii_start().split_first() else {
+            return Err(DigestError::Syntax);
+        };
+        if name.is_empty() {
             return Err(DigestError::Syntax);
         }
-        self.rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        self.rest = rest.trim_ascii_start();
         let value = if let Some((b'"', quoted)) = self.rest.split_first() {
             self.quoted(quoted)?
         } else {
@@ -83,21 +88,14 @@ impl<'a> Parameters<'a> {
 
     /// A value up to its closing quotation mark; a backslash takes the next character's meaning away.
     fn quoted(&mut self, quoted: &'a [u8]) -> Result<&'a [u8], DigestError> {
-        let mut escaped = false;
-        let close = quoted
-            .iter()
-            .position(|byte| match byte {
-                _ if escaped => {
-                    escaped = false;
-                    false
-                }
-                b'\\' => {
-                    escaped = true;
-                    false
-                }
-                byte => *byte == b'"',
-            })
-            .ok_or(DigestError::Syntax)?;
+        let mut close = 0;
+        loop {
+            close += memchr::memchr2(b'"', b'\\', from(quoted, close)).ok_or(DigestError::Syntax)?;
+            if quoted.get(close) == Some(&b'"') {
+                break;
+            }
+            close += 2;
+        }
         let (value, rest) = quoted.split_at_checked(close).ok_or(DigestError::Syntax)?;
         self.rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
         if self.rest.first().is_some_and(|byte| *byte != b',') {
@@ -108,7 +106,7 @@ impl<'a> Parameters<'a> {
 
     /// A value without quotation marks, up to the next comma.
     fn bare(&mut self) -> &'a [u8] {
-        let end = self.rest.iter().position(|byte| *byte == b',').unwrap_or(self.rest.len());
+        let end = memchr::memchr(b',', self.rest).unwrap_or(self.rest.len());
         let (value, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
         self.rest = rest;
         value.trim_ascii()
@@ -140,11 +138,7 @@ pub(super) fn write_bare(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<
 }
 
 fn clean(value: &[u8]) -> Result<(), DigestError> {
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        Err(DigestError::ControlCharacter)
-    } else {
-        Ok(())
-    }
+    if breaks_line(value) { Err(DigestError::ControlCharacter) } else { Ok(()) }
 }
 
 /// `text` as it stands between quotation marks: `"` and `\` get a backslash (RFC 3261 §25.1: `quoted-pair`).

@@ -1,7 +1,7 @@
 //! Which nonce counts were used (RFC 2617 §3.2.2: `nc`; RFC 7616 §5.5): the only memory of the server's side, and a
 //! bounded one.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::time::Instant;
 
@@ -13,8 +13,8 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub struct ReplayWindow {
     capacity: usize,
-    newer: BTreeMap<Box<[u8]>, Counts>,
-    older: BTreeMap<Box<[u8]>, Counts>,
+    newer: HashMap<Box<[u8]>, Counts>,
+    older: HashMap<Box<[u8]>, Counts>,
     /// The newest issue of a nonce that was forgotten.
     horizon: Option<Instant>,
 }
@@ -41,14 +41,21 @@ pub enum Use {
 impl ReplayWindow {
     /// A window over about `nonces` nonces.
     #[must_use]
-    pub const fn new(nonces: usize) -> Self {
+    pub fn new(nonces: usize) -> Self {
         let half = nonces / 2;
         Self {
             capacity: if half == 0 { 1 } else { half },
-            newer: BTreeMap::new(),
-            older: BTreeMap::new(),
+            newer: HashMap::new(),
+            older: HashMap::new(),
             horizon: None,
         }
+    }
+
+    /// When `nonce` was made, if a use of it was entered and is not forgotten: it is one of ours then, and whether it is
+    /// need not be worked out again.
+    #[must_use]
+    pub fn issued(&self, nonce: &[u8]) -> Option<Instant> {
+        self.newer.get(nonce).or_else(|| self.older.get(nonce)).map(|counts| counts.issued)
     }
 
     /// Enters a use of `nonce`, made at `issued`, and says whether it is the first of this count.

@@ -46,8 +46,11 @@ pub(super) struct Answer<'a> {
 
 impl Answer<'_> {
     pub(super) fn hash(&self, ha1: &Ha1) -> Hash {
-        let algorithm: Algorithm = ha1.algorithm();
-        let secret = if self.session { ha1.of_session(self.nonce, self.cnonce) } else { *ha1 };
+        self.unproven(ha1.algorithm(), None).response(ha1)
+    }
+
+    /// All but the secret; `given` is the response to compare with.
+    fn unproven(&self, algorithm: Algorithm, given: Option<Hash>) -> Unproven {
         let ha2 = match self.qop {
             // RFC 2617 §3.2.2.3; RFC 3261 §22.4 item 7: an absent body is an empty one.
             Some((Qop::AuthInt, _)) => {
@@ -56,49 +59,100 @@ impl Answer<'_> {
             }
             _ => algorithm.hash(&[self.method, b":", self.uri]),
         };
-        let (secret, ha2) = (secret.hex(), ha2.hex());
-        match self.qop {
-            Some((_, qop)) => algorithm.hash(&[
-                secret.as_bytes(),
-                b":",
-                self.nonce,
-                b":",
-                self.nonce_count,
-                b":",
-                self.cnonce,
-                b":",
-                qop,
-                b":",
-                ha2.as_bytes(),
-            ]),
+        let ha2 = ha2.hex();
+        let parts = match self.qop {
+            Some((_, qop)) => [self.nonce, self.nonce_count, self.cnonce, qop, ha2.as_bytes()],
             // RFC 2617 §3.2.2.1: as RFC 2069 had it.
-            None => algorithm.hash(&[secret.as_bytes(), b":", self.nonce, b":", ha2.as_bytes()]),
+            None => [self.nonce, b"", b"", b"", ha2.as_bytes()],
+        };
+        let mut data = Vec::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+        for (place, part) in parts.into_iter().enumerate() {
+            if self.qop.is_some() || !matches!(place, 1..4) {
+                data.push(b':');
+                data.extend_from_slice(part);
+            }
         }
+        let session = self.session.then(|| Box::from(self.cnonce));
+        Unproven { algorithm, given, data, nonce_length: self.nonce.len(), session }
+    }
+}
+
+/// What is left of credentials when all has been done with them that can be done without the secret: for a server that
+/// has to ask for it. Made by [`Credentials::unproven`].
+#[derive(Clone, Debug)]
+pub struct Unproven {
+    algorithm: Algorithm,
+    /// The response; `None` if it is no hash.
+    given: Option<Hash>,
+    /// What is hashed behind the secret, from the first colon on: the nonce is its first part.
+    data: Vec<u8>,
+    nonce_length: usize,
+    /// The client's nonce, if the secret is to be that of a session.
+    session: Option<Box<[u8]>>,
+}
+
+impl Unproven {
+    /// The algorithm that the secret must be of.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The nonce.
+    #[must_use]
+    pub fn nonce(&self) -> &[u8] {
+        self.data.get(1..=self.nonce_length).unwrap_or_default()
+    }
+
+    /// Whether the sender knows the secret. As [`verify`], it says nothing of the nonce, the name and the realm.
+    #[must_use]
+    pub fn is_proven_by(&self, ha1: &Ha1) -> bool {
+        self.algorithm == ha1.algorithm()
+            && self
+                .given
+                .as_ref()
+                .is_some_and(|given| constant_time_equal(given.as_bytes(), self.response(ha1).as_bytes()))
+    }
+
+    fn response(&self, ha1: &Ha1) -> Hash {
+        let secret = match &self.session {
+            Some(cnonce) => ha1.of_session(self.nonce(), cnonce),
+            None => *ha1,
+        };
+        self.algorithm.hash(&[secret.hex().as_bytes(), &self.data])
+    }
+}
+
+impl Credentials<'_> {
+    /// Works out all of the expected response that needs no secret, for a request with this method and body. `None` if
+    /// no secret could prove the credentials: their algorithm is none of ours, or they want a session without a nonce
+    /// of the client's.
+    #[must_use]
+    pub fn unproven(&self, method: &[u8], body: &[u8]) -> Option<Unproven> {
+        let (algorithm, session) = self.algorithm?;
+        if session && self.cnonce.is_none() {
+            return None;
+        }
+        let answer = Answer {
+            session,
+            method,
+            uri: self.uri,
+            body,
+            nonce: self.nonce,
+            cnonce: self.cnonce.unwrap_or_default(),
+            nonce_count: self.nonce_count_text,
+            qop: self.qop.map(|qop| (qop, self.qop_text)),
+        };
+        Some(answer.unproven(algorithm, Hash::from_hex(algorithm, self.response)))
     }
 }
 
 /// Whether `credentials` prove that the sender of a request with this method and body knows the secret.
 ///
 /// Says nothing of the nonce ([`super::Nonces`]), of replays ([`super::ReplayWindow`]) or of whether the name and
-/// the realm are those of `ha1`: the caller looked it up by them. For an unknown user, verify against any `ha1`, so
-/// that the time tells nothing.
+/// the realm are those of `ha1`: the caller looked it up by them. For an unknown user, verify against
+/// [`Ha1::nobody`], so that the time tells nothing.
 #[must_use]
 pub fn verify(credentials: &Credentials<'_>, method: &[u8], body: &[u8], ha1: &Ha1) -> bool {
-    let Some((algorithm, session)) = credentials.algorithm else { return false };
-    if algorithm != ha1.algorithm() || (session && credentials.cnonce.is_none()) {
-        return false;
-    }
-    let answer = Answer {
-        session,
-        method,
-        uri: credentials.uri,
-        body,
-        nonce: credentials.nonce,
-        cnonce: credentials.cnonce.unwrap_or_default(),
-        nonce_count: credentials.nonce_count_text,
-        qop: credentials.qop.map(|qop| (qop, credentials.qop_text)),
-    };
-    let expected = answer.hash(ha1);
-    Hash::from_hex(algorithm, credentials.response)
-        .is_some_and(|given| constant_time_equal(given.as_bytes(), expected.as_bytes()))
+    credentials.unproven(method, body).is_some_and(|unproven| unproven.is_proven_by(ha1))
 }

@@ -18,7 +18,7 @@ use crate::method::Method;
 pub(super) struct Fingerprint(u64, u64);
 
 impl Fingerprint {
-    fn of(mixer: Mixer<'_>) -> Self {
+    fn of(mixer: Mixer) -> Self {
         let [one, other] = mixer.finish();
         Self(one, other)
     }
