@@ -26,7 +26,8 @@ const CARGO_WASM = join(HERE, '../target/wasm32-unknown-unknown/browser/sipweb_w
 const WASM_FEATURES = ['bulk-memory', 'bulk-memory-opt', 'sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'multivalue', 'reference-types'];
 
 // Each of these was worth it after compression, which is what counts; others made the module smaller, but not its brotli.
-const PASSES = ['--flatten', '--rereloop', '-Oz', '--converge', '--reorder-functions'];
+// `low-memory-unused`: the first kilobyte is the far end of the stack, so no pointer is that small.
+const PASSES = ['--low-memory-unused', '--flatten', '--rereloop', '-Oz', '--converge', '--merge-similar-functions', '-Oz', '--reorder-functions'];
 
 const COMMON = {
   absWorkingDir: HERE,

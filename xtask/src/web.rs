@@ -2,7 +2,8 @@
 
 use crate::machine::{self, WasmToolchain};
 use crate::step::{self, Failure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What the browser must hand to the core. Anything else would be a hidden dependency on its host.
 const ALLOWED_IMPORTS: [&str; 1] = ["sipweb.entropy"];
@@ -17,7 +18,7 @@ pub(crate) fn build() -> Result<(), Failure> {
 
 /// Prints what the library and the page weigh.
 pub(crate) fn sizes() -> Result<(), Failure> {
-    let core = wasm_path(machine::wasm_toolchain()?);
+    let core = wasm()?;
     step::run(build_script().arg("--sizes").arg("--wasm").arg(core))
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
     step::run(step::program("node").args(script).args(arguments).current_dir(crate::root()))
 }
 
-fn build_script() -> std::process::Command {
+fn build_script() -> Command {
     let mut command = step::program("node");
     command.arg("build.mjs").current_dir(crate::root().join("web"));
     command
@@ -42,36 +43,68 @@ fn build_script() -> std::process::Command {
 fn wasm() -> Result<PathBuf, Failure> {
     step::announce("The user agent in WebAssembly");
     let toolchain = machine::wasm_toolchain()?;
-    let build =
-        ["build", "--profile", "browser", "--package", "sipweb-wasm", "--target", "wasm32-unknown-unknown"];
-    match toolchain {
-        WasmToolchain::Ours => step::run(step::cargo().args(build))?,
-        WasmToolchain::Debian => {
-            // Debian's compiler brings no standard library for this target, only its source: build that too.
-            let mut cargo = step::program("/usr/bin/cargo");
-            cargo
-                .args(build)
-                .arg("-Zbuild-std=std,panic_abort")
-                .arg("--target-dir")
-                .arg(crate::target().join("wasm"));
-            cargo.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env("RUSTC_BOOTSTRAP", "1");
-            cargo
-                .env("RUSTC", "/usr/bin/rustc")
-                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22");
-            step::run(&mut cargo)?;
+    let path = match toolchain {
+        // Debian's compiler brings no standard library for this target, only its source: build that too.
+        WasmToolchain::Debian => with_own_std(debian_cargo(), "/usr/bin/rustc")?,
+        WasmToolchain::Ours if has_std_source() => {
+            with_own_std(step::cargo(), &rustc()).or_else(|Failure(why)| {
+                println!("with a standard library of its own: {why}; now with the one that Rust brings");
+                with_given_std()
+            })?
         }
-    }
-    let path = wasm_path(toolchain);
+        WasmToolchain::Ours => with_given_std()?,
+    };
     check_imports(&path)?;
     Ok(path)
 }
 
-fn wasm_path(toolchain: WasmToolchain) -> PathBuf {
-    let folder = match toolchain {
-        WasmToolchain::Ours => crate::target(),
-        WasmToolchain::Debian => crate::target().join("wasm"),
-    };
-    folder.join("wasm32-unknown-unknown/browser/sipweb_wasm.wasm")
+const BUILD: [&str; 7] =
+    ["build", "--profile", "browser", "--package", "sipweb-wasm", "--target", "wasm32-unknown-unknown"];
+
+/// What is left out of a standard library built for size: texts of panics, which nobody could read there.
+const SMALL: &str = "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none \
+                     -Cllvm-args=-inline-threshold=0";
+
+fn with_given_std() -> Result<PathBuf, Failure> {
+    step::run(step::cargo().args(BUILD))?;
+    Ok(module_below(crate::target()))
+}
+
+/// Builds the standard library for size too, which takes a twentieth off the module.
+fn with_own_std(mut cargo: Command, rustc: &str) -> Result<PathBuf, Failure> {
+    let target = crate::target().join("wasm");
+    cargo.args(BUILD).args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
+    cargo.arg("--target-dir").arg(&target).env("RUSTC_BOOTSTRAP", "1");
+    // Compilers before 1.91 do not know this kind of panic.
+    let mut probe = step::program(rustc);
+    probe.args(SMALL.split_whitespace()).args(["--print", "cfg"]).env("RUSTC_BOOTSTRAP", "1");
+    if step::output(&mut probe).is_ok() {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
+    }
+    step::run(&mut cargo)?;
+    Ok(module_below(target))
+}
+
+fn debian_cargo() -> Command {
+    let mut cargo = step::program("/usr/bin/cargo");
+    cargo.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    cargo.env("RUSTC", "/usr/bin/rustc").env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22");
+    cargo
+}
+
+fn rustc() -> String {
+    std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
+}
+
+/// Whether the compiler that runs us has the source of its standard library (`rustup component add rust-src`).
+fn has_std_source() -> bool {
+    step::output(step::program(rustc()).args(["--print", "sysroot"])).is_ok_and(|sysroot| {
+        Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists()
+    })
+}
+
+fn module_below(target: PathBuf) -> PathBuf {
+    target.join("wasm32-unknown-unknown/browser/sipweb_wasm.wasm")
 }
 
 /// The core may ask its host for randomness and for nothing else: no clock, no console, no random `env`.

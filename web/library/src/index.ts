@@ -45,6 +45,8 @@ export type { DTMF, DTMFOptions } from './dtmf.js';
 export type { Info } from './info.js';
 export type { CallQuality } from './quality.js';
 export type { ReferEvents, ReferOptions, ReferProgress, ReferSubscriber } from './refer.js';
+export type { OutOfDialogRefer } from './refer_outside.js';
+export type { Publisher, PublisherEvents, PublishOptions } from './publisher.js';
 export type { RemoteReoffer, RenegotiateOptions } from './renegotiation.js';
 export type { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
 export type {

@@ -22,6 +22,8 @@ export type ReferEvents = {
   progress: [event: ReferProgress];
   accepted: [event: ReferProgress];
   failed: [event: ReferProgress];
+  /** Outside calls only: nobody will say how it went. */
+  expired: [];
 };
 
 export interface ReferOptions {

@@ -34,6 +34,9 @@ import { Notifier, type NotifyOptions } from './notifier.js';
 import { Options } from './options.js';
 import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
+import { type PublishOptions, Publisher } from './publisher.js';
+import type { ReferOptions } from './refer.js';
+import { OutOfDialogRefer } from './refer_outside.js';
 import { Registrator } from './registrator.js';
 import { RTCSession } from './session.js';
 import type { CallOptions, TerminateOptions } from './session_events.js';
@@ -293,6 +296,19 @@ export class UA extends EventEmitter<UAEvents> {
   /** Prepares a subscription; its `subscribe()` sends it. @throws TypeError if target or event cannot be used. */
   subscribe(target: string | URI, event: string, accept: string, options: SubscribeOptions = {}): Subscriber {
     return new Subscriber(this, target, event, accept, options);
+  }
+
+  /**
+   * Asks `target` to call `referTo`, without a call between us. Its `over` is a promise of how that went. Not in JsSIP.
+   * @throws TypeError if an address cannot be used.
+   */
+  refer(target: string | URI, referTo: string | URI, options: ReferOptions = {}): OutOfDialogRefer {
+    return new OutOfDialogRefer(this, target, referTo, options);
+  }
+
+  /** Prepares a state for others to see, kept at `target`; its `publish(body)` sends it. Not in JsSIP. */
+  publisher(target: string | URI, event: string, options: PublishOptions = {}): Publisher {
+    return new Publisher(this, target, event, options);
   }
 
   /** Takes a subscription of somebody else, in `newSubscribe`; its `start()` answers it. */
