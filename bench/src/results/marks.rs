@@ -132,15 +132,17 @@ fn growth(table: &mut Table, records: &[Record], loads: &[Group<'_>]) -> Outcome
         table.row(&name, ratio(of(many), of("1000")), 2, Better::Less, 1.05, 1.05)?;
     }
     let cores = groups(records, "cores");
-    for load in [("udp-call", "2000"), ("udp-call", "4000"), ("ws-udp-call", "1000")] {
-        let on = |cores_: &str| {
+    for (load, one, two) in
+        [("udp-call", "2000", "4000"), ("udp-call", "4000", "8000"), ("ws-udp-call", "1000", "2000")]
+    {
+        let on = |which: &str, rate: &str| {
             let group = cores.iter().find(|group| {
-                (group.text("load"), group.text("rate")) == load && group.text("cores") == cores_
+                group.text("load") == load && group.text("rate") == rate && group.text("cores") == which
             })?;
             group.figure(US, "cpu").map(|it| it.median)
         };
-        let worth = ratio(on("1"), on("0-1")).map(|ratio| 2.0 * ratio);
-        let name = format!("two cores do the work of so many, `{}` at {}/s", load.0, load.1);
+        let worth = ratio(on("1", one), on("0-1", two)).map(|ratio| 2.0 * ratio);
+        let name = format!("two cores do the work of so many, `{load}` at {one}/s and {two}/s");
         table.row(&name, worth, 2, Better::More, 1.8, 1.8)?;
     }
     Ok(())
