@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { ALIAS } from './classic_script.mjs';
 import { serviceWorker } from './service_worker.mjs';
+import { splitModule } from './wasm_split.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(HERE, 'dist');
@@ -41,20 +42,28 @@ const COMMON = {
 
 /**
  * Inlines the module as text that compresses nearly as well as its bytes do: base64 would cost a quarter more after brotli,
- * since it spreads each byte over two letters. The 90 most useful bytes become one ASCII character each, without any that a
- * string must escape; the others a character from U+0100 on. A module script is always read as UTF-8, so nothing is lost.
+ * since it spreads each byte over two letters. The most frequent bytes become one ASCII character each, in their order, the others
+ * a character from U+0100 on. A module script is always read as UTF-8, so nothing is lost.
  */
 const WASM_AS_TEXT = {
   name: 'wasm-as-text',
   setup(build) {
     build.onLoad({ filter: /\.wasm$/ }, async ({ path }) => {
-      const text = Array.from(await readFile(path), (byte) => String.fromCharCode(isPlain(byte + 35) ? byte + 35 : byte + 256)).join('');
+      const packed = await splitModule(await readFile(path));
+      const times = new Uint32Array(256);
+      for (const byte of packed) times[byte] += 1;
+      const frequent = Array.from(times.keys()).sort((a, b) => times[b] - times[a]).slice(0, PLAIN.length).sort((a, b) => a - b);
+      const letters = Array.from(times.keys(), (byte) => PLAIN[frequent.indexOf(byte)] ?? String.fromCharCode(byte + 256));
       return {
-        contents: `const text = ${JSON.stringify(text)};
+        contents: `const plain = ${JSON.stringify(PLAIN)};
+          const byteOf = new Uint8Array(512).map((_, code) => code);
+          Array.from(${JSON.stringify(String.fromCharCode(...frequent.map((byte) => byte + 256)))}, (letter, at) => {
+            byteOf[plain.charCodeAt(at)] = letter.charCodeAt(0);
+          });
+          const text = ${JSON.stringify(Array.from(packed, (byte) => letters[byte]).join(''))};
           const bytes = new Uint8Array(text.length);
           for (let at = 0; at < bytes.length; at += 1) {
-            const code = text.charCodeAt(at);
-            bytes[at] = code < 256 ? code - 35 : code - 256;
+            bytes[at] = byteOf[text.charCodeAt(at)];
           }
           export default bytes;`,
       };
@@ -62,10 +71,16 @@ const WASM_AS_TEXT = {
   },
 };
 
-/** From # to ~, without backslash and backquote. */
-function isPlain(code) {
-  return code < 127 && code !== 92 && code !== 96;
-}
+/** The characters that a string need not escape. */
+const PLAIN = Array.from({ length: 95 }, (_, at) => String.fromCharCode(at + 32)).filter((letter) => !'"\\`'.includes(letter)).join('');
+
+/** The same as base64, for scripts that must be ASCII. */
+const WASM_AS_BASE64 = {
+  name: 'wasm-as-base64',
+  setup(build) {
+    build.onLoad({ filter: /\.wasm$/ }, async ({ path }) => ({ contents: await splitModule(await readFile(path)), loader: 'binary' }));
+  },
+};
 
 const options = readArguments(process.argv.slice(2));
 await shrinkWasm(options.wasm);
@@ -109,7 +124,7 @@ async function buildLibrary() {
   const entryPoints = ['library/src/index.ts'];
   await esbuild.build({ ...COMMON, entryPoints, plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb.js') });
   // A classic script is read in the page's encoding, whatever that is: here only ASCII is safe, so base64.
-  await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', loader: { '.wasm': 'binary' }, format: 'iife', globalName: 'Sipweb', footer: { js: ALIAS }, outfile: join(out, 'sipweb.global.js') });
+  await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', plugins: [WASM_AS_BASE64], format: 'iife', globalName: 'Sipweb', footer: { js: ALIAS }, outfile: join(out, 'sipweb.global.js') });
   await esbuild.build({ ...COMMON, entryPoints: ['element/src/main.ts'], plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb-phone.js') });
   run('tsc', ['-p', 'tsconfig.types.json']);
 }

@@ -5,6 +5,7 @@
 import embedded from '../generated/sipweb_wasm.wasm';
 import { ENCODER, SipMessage } from './core_message.js';
 import { CoreError, RELIABILITY } from './core_types.js';
+import { wholeModule } from './wasm_streams.js';
 import type {
   Cause, CoreConfig, CoreEvent, CoreSettings, OriginOptions, Originator, Payload, ViaTransport,
 } from './core_types.js';
@@ -43,7 +44,7 @@ function draw(target: Uint8Array): void {
 }
 
 export function instantiate(): Exports {
-  compiled ??= new WebAssembly.Module(embedded);
+  compiled ??= new WebAssembly.Module(wholeModule(embedded));
   let memory: WebAssembly.Memory | undefined;
   const entropy = (at: number, length: number): void => {
     // Never more than a few dozen; but a promise is a promise.
