@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use proxy::{Config, Listener, Network, Proxy, UserSecret};
+use proxy::{Config, Listener, Proxy, UserSecret};
 use sip::digest::{Algorithm, Attempts, Client, Ha1, Side, Verdict};
-use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
+use sip::{AddressRange, ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 
 use crate::{OPERATIONS, drain, entropy};
 
@@ -32,7 +32,7 @@ pub(crate) struct Scene {
 
 /// The proxy of all scenes.
 pub(crate) fn proxy() -> Proxy {
-    let caller = Network::single(address(5070).ip());
+    let caller = AddressRange::single(address(5070).ip());
     let mut config = Config {
         domains: vec!["example.com".to_owned()],
         listeners: vec![Listener::new(Transport::Udp, server())],

@@ -102,6 +102,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections from one IPv4 address or one IPv6 /64. Default 20,000.
     pub connections_per_source: usize,
+    /// Load balancers, whose connections begin with a PROXY header that names the client. Default none.
+    pub balancers: Vec<sip::AddressRange>,
     /// How long [`crate::Network::drain`] waits for peers to take their last bytes. Default 5 s.
     pub drain: Duration,
 }
@@ -120,6 +122,7 @@ impl Default for Limits {
             websocket_ping: Some(Duration::from_secs(25)),
             connections: 100_000,
             connections_per_source: 20_000,
+            balancers: Vec::new(),
             drain: Duration::from_secs(5),
         }
     }

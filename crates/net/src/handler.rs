@@ -166,6 +166,15 @@ pub enum Event {
         /// What the system said.
         reason: String,
     },
+    /// A load balancer did not say for whom it has connected.
+    NoClientNamed {
+        /// Our own address.
+        local: SocketAddr,
+        /// The balancer.
+        balancer: SocketAddr,
+        /// What was wrong.
+        reason: String,
+    },
     /// A TLS handshake failed.
     TlsFailed {
         /// Our own address.
@@ -228,6 +237,9 @@ impl fmt::Display for Event {
             Self::TooManyConnections { remote, .. } => write!(f, "refused {remote}: too many connections"),
             Self::AcceptFailed { local, reason } => {
                 write!(f, "cannot accept a connection at {local}: {reason}")
+            }
+            Self::NoClientNamed { local, balancer, reason } => {
+                write!(f, "refused a connection of the balancer {balancer} at {local}: {reason}")
             }
             Self::TlsFailed { local, remote, reason } => {
                 write!(f, "TLS between {local} and {remote} failed: {reason}")

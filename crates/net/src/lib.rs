@@ -61,6 +61,7 @@
 )]
 
 mod backlog;
+mod balancer_preface;
 #[cfg(target_os = "linux")]
 mod batches;
 mod bound;

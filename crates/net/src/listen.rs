@@ -9,6 +9,7 @@ use sip::Flow;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::balancer_preface::{self, speaks_for_others};
 use crate::config::{ListenerConfig, Protocol};
 use crate::connection::{Connection, Stage};
 use crate::datagrams::Datagrams;
@@ -129,9 +130,13 @@ pub(crate) fn tune(stream: &TcpStream) {
 impl Incoming {
     /// Accepts, for ever.
     pub(crate) async fn run(self, net: Rc<Shared>) {
+        let port = Port { protocol: self.protocol, local: self.local };
         loop {
             match self.socket.accept().await {
-                Ok((stream, remote)) => self.accept(&net, stream, remote),
+                Ok((stream, remote)) if speaks_for_others(&net.limits.balancers, remote) => {
+                    tokio::task::spawn_local(port.accept_from_balancer(Rc::clone(&net), stream, remote));
+                }
+                Ok((stream, remote)) => port.accept(&net, stream, remote),
                 Err(error) => {
                     // Often a peer that left again; then there is nothing to wait for.
                     if !matches!(
@@ -146,8 +151,28 @@ impl Incoming {
             }
         }
     }
+}
 
-    fn accept(&self, net: &Rc<Shared>, stream: TcpStream, remote: SocketAddr) {
+/// What comes in at one port.
+#[derive(Clone, Copy)]
+struct Port {
+    protocol: Protocol,
+    local: SocketAddr,
+}
+
+impl Port {
+    /// Waits for the balancer's word, no longer than for a handshake.
+    async fn accept_from_balancer(self, net: Rc<Shared>, mut stream: TcpStream, balancer: SocketAddr) {
+        let read = balancer_preface::read(&mut stream);
+        let reason = match tokio::time::timeout(net.limits.handshake, read).await {
+            Ok(Ok(client)) => return self.accept(&net, stream, client.unwrap_or(balancer)),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its PROXY header took too long".to_owned(),
+        };
+        net.event(&Event::NoClientNamed { local: self.local, balancer, reason });
+    }
+
+    fn accept(self, net: &Rc<Shared>, stream: TcpStream, remote: SocketAddr) {
         if !net.admit(remote) {
             return;
         }

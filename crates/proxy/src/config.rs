@@ -4,10 +4,10 @@
 //! every table has a bound.
 
 use core::time::Duration;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use sip::Transport;
 use sip::digest::Algorithm;
+use sip::{AddressRange, Transport};
 
 /// Everything that the proxy is told at its start.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Config {
     pub registrar: Registrar,
     /// Peers whose word is taken: they may call and relay without authentication, may send `Path`, and keep
     /// their `P-Asserted-Identity`.
-    pub trusted_peers: Vec<Network>,
+    pub trusted_peers: Vec<AddressRange>,
     /// Whether callers from foreign domains may reach our users without authentication. A caller whose From
     /// is one of our own domains must authenticate in any case.
     pub accept_from_strangers: bool,
@@ -124,7 +124,7 @@ pub struct Upstream {
     /// The transport towards it; `None`: by RFC 3263.
     pub transport: Option<Transport>,
     /// Addresses it sends from, beside those that its name resolves to.
-    pub addresses: Vec<Network>,
+    pub addresses: Vec<AddressRange>,
 }
 
 /// Digest authentication (RFC 3261 §22, RFC 8760).
@@ -295,39 +295,4 @@ pub enum Identity {
     Peers,
     /// Our users, too, unless the caller asks for privacy.
     Users,
-}
-
-/// A range of addresses, such as `192.0.2.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The first address.
-    pub address: IpAddr,
-    /// How many leading bits count: 32 or 128 for one address.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// The range that holds one address only.
-    #[must_use]
-    pub const fn single(address: IpAddr) -> Self {
-        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
-    }
-
-    /// Whether `address` is within the range. An IPv4 address written as IPv6 counts as IPv4.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                let shift = 32u32.saturating_sub(u32::from(self.prefix));
-                let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
-                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                let shift = 128u32.saturating_sub(u32::from(self.prefix));
-                let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
-                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
-            }
-            _ => false,
-        }
-    }
 }

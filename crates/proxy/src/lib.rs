@@ -83,8 +83,8 @@ mod via;
 
 pub use common::Common;
 pub use config::{
-    Authentication, Config, Forking, Identity, Limits, Listener, Network, NextHop, Redirections, Registrar,
-    Role, Strangers, Upstream,
+    Authentication, Config, Forking, Identity, Limits, Listener, NextHop, Redirections, Registrar, Role,
+    Strangers, Upstream,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;

@@ -95,7 +95,7 @@ fn a_device_that_is_busy_is_not_asked_again_over_its_other_flow() {
 #[test]
 fn a_first_hop_without_outbound_is_said_so() {
     let mut config = open_config();
-    config.trusted_peers = vec![proxy::Network::single("198.51.100.5".parse().unwrap())];
+    config.trusted_peers = vec![sip::AddressRange::single("198.51.100.5".parse().unwrap())];
     let mut house = house(config);
     let edge = desk_phone("bob", "198.51.100.5:5060");
     let mut phone = edge.clone();

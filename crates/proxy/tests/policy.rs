@@ -5,8 +5,8 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use proxy::{Config, Event, Network};
-use sip::{Entropy, HeaderName, Hop, SeededEntropy, Transport};
+use proxy::{Config, Event};
+use sip::{AddressRange, Entropy, HeaderName, Hop, SeededEntropy, Transport};
 use support::*;
 
 const WORLD: &str = "203.0.113.80:5060";
@@ -220,7 +220,7 @@ fn who_is_called_gains_no_way_to_third_parties() {
 #[test]
 fn peers_are_believed_by_their_address() {
     let mut config = config();
-    config.trusted_peers = vec![Network { address: "198.51.100.0".parse().unwrap(), prefix: 24 }];
+    config.trusted_peers = vec![AddressRange { address: "198.51.100.0".parse().unwrap(), prefix: 24 }];
     let mut house = with_world(config);
     let eve = stranger();
     let more = "P-Asserted-Identity: <sip:eve@example.com>\r\n";
@@ -260,7 +260,7 @@ fn a_forged_flow_token_is_refused() {
 #[test]
 fn loops_end_and_spirals_do_not() {
     let mut config = open_config();
-    config.trusted_peers = vec![Network::single("198.51.100.80".parse().unwrap())];
+    config.trusted_peers = vec![AddressRange::single("198.51.100.80".parse().unwrap())];
     let mut house = house(config);
     // A peer that sends everything back to us.
     let peer = desk_phone("peer", "198.51.100.80:5060");

@@ -316,7 +316,7 @@ fn a_path_comes_from_trusted_servers_only() {
     assert_eq!(wary.one(&bob.flow).status(), Some(403));
 
     let mut config = open_config();
-    config.trusted_peers = vec![proxy::Network::single(bob.flow.remote.ip())];
+    config.trusted_peers = vec![sip::AddressRange::single(bob.flow.remote.ip())];
     let mut trusting = house(config);
     trusting.receive(&bob.flow, &bob.register(1, path));
     let response = trusting.one(&bob.flow);

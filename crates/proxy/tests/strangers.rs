@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use proxy::{Config, Event, Network, Strangers};
-use sip::{HeaderName, Message};
+use proxy::{Config, Event, Strangers};
+use sip::{AddressRange, HeaderName, Message};
 use support::{Phone, answer, config, desk_phone, house, method, page, tcp_phone, text};
 
 fn eve() -> Phone {
@@ -119,7 +119,7 @@ fn who_collects_challenges_is_not_heard_in_the_end() {
 #[test]
 fn a_ban_touches_strangers_only() {
     let mut config = config();
-    config.trusted_peers = vec![Network::single("198.51.100.66".parse().unwrap())];
+    config.trusted_peers = vec![AddressRange::single("198.51.100.66".parse().unwrap())];
     let alice = tcp_phone("alice", 5, "198.51.100.67:40000", "198.51.100.67:5060");
     let mut house = house(config);
     house.register(&alice);
@@ -169,7 +169,7 @@ fn a_flood_of_strangers_is_cut_to_a_rate() {
 #[test]
 fn the_identity_of_a_user_is_told_to_peers_and_to_nobody_else() {
     let mut config = config();
-    config.trusted_peers = vec![Network::single("203.0.113.5".parse().unwrap())];
+    config.trusted_peers = vec![AddressRange::single("203.0.113.5".parse().unwrap())];
     let mut house = house(config);
     let alice = page("alice", 1);
     house.register(&alice);
@@ -197,7 +197,7 @@ fn the_identity_of_a_user_is_told_to_peers_and_to_nobody_else() {
 #[test]
 fn what_a_peer_asserts_reaches_users_unless_the_caller_wants_privacy() {
     let mut config = config();
-    config.trusted_peers = vec![Network::single("203.0.113.5".parse().unwrap())];
+    config.trusted_peers = vec![AddressRange::single("203.0.113.5".parse().unwrap())];
     let mut house = house(config);
     let alice = page("alice", 1);
     house.register(&alice);

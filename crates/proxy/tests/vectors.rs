@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proxy::Network;
+use sip::AddressRange;
 use sip::{ConnectionId, Flow, Message, Transport};
 use support::*;
 
@@ -26,7 +26,7 @@ fn vectors() -> Option<PathBuf> {
 fn relay() -> House {
     let mut config = open_config();
     config.domains = vec!["sipweb.test".to_owned()];
-    config.trusted_peers = vec![Network::single(peer().remote.ip())];
+    config.trusted_peers = vec![AddressRange::single(peer().remote.ip())];
     house(config)
 }
 

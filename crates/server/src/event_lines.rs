@@ -121,6 +121,11 @@ impl EventLines {
             NetEvent::AcceptFailed { local, reason } => {
                 self.refused(&format!("cannot accept connections at {local}: {reason}"));
             }
+            NetEvent::NoClientNamed { local, balancer, reason } => {
+                self.refused(&format!(
+                    "refused a connection of the balancer {balancer} at {local}: {reason}"
+                ));
+            }
             NetEvent::TlsFailed { local, remote, reason } => {
                 self.refused(&format!("TLS with {remote} at {local} failed: {}", Escaped(reason.as_bytes())));
             }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use proxy::{Network, Role, Upstream};
+use proxy::{Role, Upstream};
 use simulator::places::{
     ATLANTA, ATLANTA_ADDRESS, add_server, config_of, phone_of, register, transports_of, udp,
 };
@@ -12,6 +12,7 @@ use simulator::{
     Act, Conditions, Dice, NodeId, PhoneSetup, Simulation, Span, assert_ladder, for_each_seed,
     listening_port, server_config,
 };
+use sip::AddressRange;
 use sip::Transport::{Udp, Ws};
 
 const EDGE_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3));
@@ -25,7 +26,7 @@ fn seconds(seconds: u64) -> Duration {
 fn behind_an_edge(seed: u64, transports: [sip::Transport; 2]) -> (Simulation, NodeId, NodeId) {
     let mut network = Simulation::new(seed, Conditions::PERFECT);
     let mut config = config_of(ATLANTA);
-    config.trusted_peers = vec![Network::single(EDGE_ADDRESS)];
+    config.trusted_peers = vec![AddressRange::single(EDGE_ADDRESS)];
     add_server(&mut network, config);
     let upstream = Upstream { host: ATLANTA.to_owned(), port: None, transport: None, addresses: Vec::new() };
     let mut config = server_config("edge.example.com", EDGE_ADDRESS);

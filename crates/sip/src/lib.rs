@@ -33,6 +33,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod address_range;
 pub mod builder;
 pub mod deadlines;
 pub mod dialog;
@@ -54,6 +55,7 @@ pub mod transaction;
 pub mod transport;
 pub mod uri;
 
+pub use address_range::AddressRange;
 pub use builder::Builder;
 pub use deadlines::Deadlines;
 pub use dialog::{Dialog, DialogId};

@@ -351,7 +351,11 @@ fn authentication(file: &mut File<'_>) -> proxy::config::Authentication {
 }
 
 fn limits(file: &mut File<'_>) -> net::Limits {
-    let mut limits = net::Limits::default();
+    let balancers = file.all_parsed("listen", "balancers", values::network).unwrap_or_default();
+    let mut limits = net::Limits {
+        balancers: balancers.into_iter().map(|range| range.value).collect(),
+        ..net::Limits::default()
+    };
     for (key, limit) in [
         ("connections", &mut limits.connections),
         ("connections_per_source", &mut limits.connections_per_source),

@@ -84,6 +84,13 @@ const TABLE: [Section; 13] = [
                 "The host name or address that other servers and phones are told to come back to, if the machine's own\n\
                  addresses are not reachable from there (NAT, containers).",
             ),
+            key(
+                "balancers",
+                Default("[]"),
+                "Addresses or ranges of load balancers before this server: \"10.0.0.5\". Each of their connections to tcp, tls,\n\
+                 http and https must begin with a PROXY header (HAProxy: send-proxy or send-proxy-v2), and counts as one of\n\
+                 the client that it names.",
+            ),
         ],
     },
     Section {

@@ -110,7 +110,7 @@ pub(crate) fn listen_address(text: &str, default_port: u16) -> Result<SocketAddr
 }
 
 /// A range of addresses: `192.0.2.7` or `192.0.2.0/24`.
-pub(crate) fn network(text: &str) -> Result<proxy::config::Network, String> {
+pub(crate) fn network(text: &str) -> Result<sip::AddressRange, String> {
     let wrong = || format!("\"{text}\" is neither an IP address nor a range such as \"192.0.2.0/24\"");
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -118,14 +118,14 @@ pub(crate) fn network(text: &str) -> Result<proxy::config::Network, String> {
     };
     let address: IpAddr =
         address.trim_start_matches('[').trim_end_matches(']').parse().map_err(|_| wrong())?;
-    let Some(prefix) = prefix else { return Ok(proxy::config::Network::single(address)) };
+    let Some(prefix) = prefix else { return Ok(sip::AddressRange::single(address)) };
     let most = if address.is_ipv4() { 32 } else { 128 };
     match prefix.parse::<u8>() {
         // Whoever is trusted relays without a password: the whole world would make an open relay of the server.
         Ok(0) => {
             Err(format!("\"{text}\" is the whole world, and no server can trust that; name your networks"))
         }
-        Ok(prefix) if prefix <= most => Ok(proxy::config::Network { address, prefix }),
+        Ok(prefix) if prefix <= most => Ok(sip::AddressRange { address, prefix }),
         _ => Err(format!("\"/{prefix}\" in \"{text}\" is not 1 to {most}")),
     }
 }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn ranges_of_addresses() {
-        assert_eq!(network("192.0.2.7"), Ok(proxy::config::Network::single("192.0.2.7".parse().unwrap())));
+        assert_eq!(network("192.0.2.7"), Ok(sip::AddressRange::single("192.0.2.7".parse().unwrap())));
         assert!(network("2001:db8::/32").unwrap().contains("2001:db8::1".parse().unwrap()));
         for wrong in ["192.0.2.0/33", "192.0.2.0/", "example.com", "/8"] {
             assert!(network(wrong).is_err(), "{wrong}");
