@@ -30,8 +30,11 @@ let parser: Exports | undefined;
 /** A message out of a log, a push notification, a file: read and checked as one from the network is. `undefined` if it is none. */
 export function parseMessage(data: string | Uint8Array): SipMessage | undefined {
   parser ??= instantiate();
-  const bytes = put(parser, data).slice();
-  return parser.check(bytes.length) === 1 ? new SipMessage(bytes) : undefined;
+  const bytes = put(parser, data);
+  const { length } = bytes;
+  // As many octets as characters: it is all ASCII, and need not be copied and decoded again.
+  const source = typeof data === 'string' && length === data.length ? data : bytes.slice();
+  return parser.check(length) === 1 ? new SipMessage(source) : undefined;
 }
 
 /**

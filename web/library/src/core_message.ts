@@ -5,16 +5,21 @@
  * the message are found by their long name.
  */
 export class SipMessage {
-  /** The bytes as they were on the wire (of a request being prepared: as they would be). */
-  readonly bytes: Uint8Array;
+  #bytes: Uint8Array | undefined;
+  readonly #text: string | undefined;
   #parts: MessageParts | undefined;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  /** Made of its bytes; or of its text, where that is all ASCII. */
+  constructor(source: Uint8Array | string) {
+    if (typeof source === 'string') this.#text = source;
+    else this.#bytes = source;
   }
 
+  /** The bytes as they were on the wire (of a request being prepared: as they would be). */
+  get bytes(): Uint8Array { return (this.#bytes ??= ENCODER.encode(this.#text)); }
+
   /** The whole message as text (UTF-8; octets that are not UTF-8 become U+FFFD). */
-  get text(): string { return UTF8.decode(this.bytes); }
+  get text(): string { return this.#text ?? UTF8.decode(this.bytes); }
   /** True for a request, false for a response. */
   get isRequest(): boolean { return this.#read().status === 0; }
   /** Method: of a response, that of its CSeq. */
@@ -29,14 +34,14 @@ export class SipMessage {
   /** Reason phrase; '' in requests. */
   get reason(): string { return this.#read().reason; }
   /** Every header field in order, names as written, values unfolded and trimmed. */
-  get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().lines.map(field); }
+  get fields(): ReadonlyArray<readonly [name: string, value: string]> { return this.#read().head.split('\r\n').slice(1).map(field); }
   /** The first field of that name. */
   header(name: string): string | undefined { return this.#read().first.get(longName(name)); }
   /** Every field of that name (a field may itself be a comma list). */
   headers(name: string): string[] {
     const key = longName(name);
     const first = this.#read().first.get(key);
-    return first === undefined ? [] : [first, ...(this.#read().further.get(key) ?? [])];
+    return first === undefined ? [] : [first, ...(this.#read().further?.get(key) ?? [])];
   }
   get callId(): string { return this.header('Call-ID') ?? ''; }
   get cseq(): number { return Number.parseInt(this.header('CSeq') ?? '', 10) || 0; }
@@ -51,7 +56,7 @@ export class SipMessage {
   get contentType(): string { return (this.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase(); }
 
   #read(): MessageParts {
-    return (this.#parts ??= readParts(this.bytes));
+    return (this.#parts ??= readParts(this.text));
   }
 }
 
@@ -60,12 +65,12 @@ interface MessageParts {
   uri: string;
   status: number;
   reason: string;
-  /** The fields as they are, unfolded. */
-  lines: string[];
+  /** Start line and fields as they are, unfolded. */
+  head: string;
   /** The first value of each field, by long name. */
   first: Map<string, string>;
   /** The values of those that stand there more than once. */
-  further: Map<string, string[]>;
+  further: Map<string, string[]> | undefined;
   body: string;
 }
 
@@ -98,29 +103,34 @@ export function longName(name: string): string {
 /** The tag of a From or To value: a parameter after the URI, never one inside it or inside the display name. */
 function tagOf(value: string | undefined): string {
   if (value === undefined) return '';
-  const outside = value.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/<[^>]*>/, '');
+  const end = value.lastIndexOf('>');
+  const plain = !value.includes('"', end + 1);
+  const outside = plain ? value.slice(end + 1) : value.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/<[^>]*>/, '');
   return /;\s*tag\s*=\s*([^\s;,]+)/i.exec(outside)?.[1] ?? '';
 }
 
 /** Splits a message that the core has already accepted. Pages read some header of every message: this is a hot path. */
-function readParts(bytes: Uint8Array): MessageParts {
-  const text = UTF8.decode(bytes);
+function readParts(text: string): MessageParts {
   const end = text.indexOf('\r\n\r\n');
-  const lines = unfold((end < 0 ? text : text.slice(0, end)).split('\r\n'));
-  const start = lines.shift() ?? '';
+  let head = end < 0 ? text : text.slice(0, end);
+  if (head.includes('\n ') || head.includes('\n\t')) head = unfold(head.split('\r\n')).join('\r\n');
   const first = new Map<string, string>();
-  const further = new Map<string, string[]>();
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    const key = longName(line.slice(0, colon));
-    const value = line.slice(colon + 1).trim();
+  let further: Map<string, string[]> | undefined;
+  let at = head.indexOf('\r\n');
+  const start = at < 0 ? head : head.slice(0, at);
+  while (at >= 0) {
+    const begin = at + 2;
+    at = head.indexOf('\r\n', begin);
+    const colon = head.indexOf(':', begin);
+    const key = longName(head.slice(begin, colon));
+    const value = head.slice(colon + 1, at < 0 ? head.length : at).trim();
     if (!first.has(key)) first.set(key, value);
-    else if (further.get(key)?.push(value) === undefined) further.set(key, [value]);
+    else if ((further ??= new Map()).get(key)?.push(value) === undefined) further.set(key, [value]);
   }
   const response = /^SIP\/2\.0 +(\d{3}) ?(.*)$/i.exec(start);
   const [method = '', uri = ''] = response ? [] : start.split(' ', 2);
   return {
-    method, uri, status: Number(response?.[1] ?? 0), reason: response?.[2] ?? '', lines, first, further, body: end < 0 ? '' : text.slice(end + 4),
+    method, uri, status: Number(response?.[1] ?? 0), reason: response?.[2] ?? '', head, first, further, body: end < 0 ? '' : text.slice(end + 4),
   };
 }
 
@@ -132,7 +142,6 @@ function field(line: string): readonly [name: string, value: string] {
 /** RFC 3261 §7.3.1: a line that begins with white space goes on with the field before it. */
 function unfold(lines: string[]): string[] {
   const begins = (line: string): boolean => line[0] !== ' ' && line[0] !== '\t';
-  if (lines.every(begins)) return lines;
   const whole: string[] = [];
   for (const line of lines) {
     if (begins(line) || whole.length === 0) whole.push(line);

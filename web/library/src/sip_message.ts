@@ -25,7 +25,7 @@ export abstract class ReceivedMessage {
   /** The message as the core has it. */
   readonly message: SipMessage;
   /** Headers that the page has put over the received ones. */
-  readonly #overlay = new Map<string, string[]>();
+  #overlay: Map<string, string[]> | undefined;
   #from: NameAddrHeader | undefined;
   #to: NameAddrHeader | undefined;
 
@@ -87,7 +87,7 @@ export abstract class ReceivedMessage {
       const key = headerize(name);
       result[key] ??= this.getHeaders(key).map((raw) => ({ raw }));
     }
-    for (const [key, values] of this.#overlay) {
+    for (const [key, values] of this.#overlay ?? []) {
       result[headerize(key)] = values.map((raw) => ({ raw }));
     }
     return result;
@@ -96,14 +96,14 @@ export abstract class ReceivedMessage {
   /** The first value of a header. */
   getHeader(name: string): string | undefined {
     const key = longName(name);
-    const first = (this.#overlay.size > 0 ? this.#overlay.get(key)?.[0] : undefined) ?? this.message.header(key);
+    const first = this.#overlay?.get(key)?.[0] ?? this.message.header(key);
     return first !== undefined && LISTS.has(key) && first.includes(',') ? splitOutsideQuotes(first, ',')[0] : first;
   }
 
   /** All values of a header; list headers are taken apart. */
   getHeaders(name: string): string[] {
     const key = longName(name);
-    const values = [...(this.#overlay.get(key) ?? this.message.headers(key))];
+    const values = [...(this.#overlay?.get(key) ?? this.message.headers(key))];
     return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : values;
   }
 
@@ -141,13 +141,13 @@ export abstract class ReceivedMessage {
 
   /** Replaces a header for readers of this object; the received message stays as it is. */
   setHeader(name: string, value: string): void {
-    this.#overlay.set(longName(name), [value]);
+    (this.#overlay ??= new Map()).set(longName(name), [value]);
   }
 
   /** Adds a header for readers of this object. */
   addHeader(name: string, value: string): void {
     const key = longName(name);
-    this.#overlay.set(key, [...(this.#overlay.get(key) ?? this.message.headers(key)), value]);
+    (this.#overlay ??= new Map()).set(key, [...(this.#overlay?.get(key) ?? this.message.headers(key)), value]);
   }
 
   /** The parts of the session description in the body. */

@@ -13,7 +13,12 @@ export type UriHeaders = Record<string, string | number | readonly string[]>;
 
 /** Parameters that keep their order; names are compared without regard to case. */
 export class Parameterized {
-  protected readonly parameters = new Map<string, ParameterValue>();
+  #parameters: Map<string, ParameterValue> | undefined;
+
+  /** Most addresses that are read have none, or nobody asks: made when it is needed. */
+  protected get parameters(): Map<string, ParameterValue> {
+    return (this.#parameters ??= new Map());
+  }
 
   /** Sets a parameter; `null` or nothing makes one without a value. */
   setParam(key: string, value?: string | number | null): void {
@@ -24,7 +29,7 @@ export class Parameterized {
 
   /** The value of a parameter, `null` if it has none, `undefined` if it is absent. */
   getParam(key: string): ParameterValue | undefined {
-    return key ? this.parameters.get(key.toLowerCase()) : undefined;
+    return key ? this.#parameters?.get(key.toLowerCase()) : undefined;
   }
 
   hasParam(key: string): boolean {
@@ -50,7 +55,7 @@ export class Parameterized {
 
   protected writeParameters(): string {
     let text = '';
-    for (const [key, value] of this.parameters) {
+    for (const [key, value] of this.#parameters ?? []) {
       text += value === null ? `;${key}` : `;${key}=${value}`;
     }
     return text;

@@ -450,8 +450,22 @@ test('A message from a log is read as one from the network, and what is none is 
   assert.equal(request.getHeader('constructor'), undefined);
   assert.equal(request.body, 'hello\r\n');
   assert.equal(new TextDecoder().decode(request.message.bodyBytes), 'hello\r\n');
+  assert.deepEqual(request.message.fields.slice(-2), [['Subject', 'one two'], ['Content-Length', '7']]);
+  const plain = library!.parseMessage(lines.join('\r\n').replace('ö', 'o'));
+  assert.equal(plain?.from.display_name, 'Bob');
+  assert.equal(new TextDecoder().decode(plain?.message.bodyBytes), 'hello\r\n', 'of one that came as ASCII too');
   assert.equal(library!.parseMessage('not a message'), undefined);
   assert.equal(library!.parseMessage(lines.filter((line) => !line.startsWith('Call-ID')).join('\r\n')), undefined, 'no Call-ID');
+});
+
+test('Tags are found behind names and addresses that look like them', options, () => {
+  const from = (value: string) => library!.parseMessage([
+    'OPTIONS sip:alice@example.com SIP/2.0', 'Via: SIP/2.0/WS far.example;branch=z9hG4bK1', 'Max-Forwards: 70', `From: ${value}`,
+    'To: <sip:alice@example.com>', 'Call-ID: log@far', 'CSeq: 1 OPTIONS', 'Content-Length: 0', '', '',
+  ].join('\r\n'))?.from_tag;
+  assert.equal(from('"<;tag=a>" <sip:b@example.com;tag=b>;tag=c'), 'c');
+  assert.equal(from('<sip:b@example.com>;x="> ;tag=d";tag=e'), 'e');
+  assert.equal(from('sip:b@example.com;tag=f'), 'f');
 });
 
 test('100rel: the caller sends PRACK, and takes a 200 without the description that a reliable 183 had', options, async () => {
