@@ -54,7 +54,7 @@ impl Proxy {
             }
         };
         branch.push(b'.');
-        branch.extend_from_slice(&job.loop_mark);
+        branch.extend_from_slice(&job.loop_mark(&self.key));
         let forwarding = Forwarding {
             request: &job.onward.request,
             flow: &job.flow,

@@ -58,7 +58,7 @@ impl Proxy {
             received: Arc::clone(&job.received),
             flow: job.flow,
             sender: job.sender.clone(),
-            loop_mark: job.loop_mark,
+            loop_mark: job.loop_mark(&self.key),
             branches: arrangement.branches,
             answered: false,
             cancelled: false,

@@ -15,7 +15,7 @@ use crate::authorization::Sender;
 use crate::inbound::{Job, Wish};
 use crate::proxy::Proxy;
 use crate::route::preprocess;
-use crate::validation::{join, loop_mark};
+use crate::validation::join;
 
 /// Where such requests come from: nobody has this number, and what is sent there goes nowhere.
 const OURSELVES: Flow = Flow {
@@ -66,7 +66,7 @@ impl Proxy {
         let job = Job {
             key: Some(key),
             flow: OURSELVES,
-            loop_mark: loop_mark(&self.key, &request),
+            loop_mark: None,
             received: request,
             onward: crate::route::Preprocessed { sealed: true, ..onward },
             sender: Sender::Peer,

@@ -11,7 +11,7 @@ use crate::authentication::{Claim, Proof};
 use crate::authorization::{Reach, Sender, Verdict, verdict};
 use crate::config::Role;
 use crate::event::Event;
-use crate::keyed_hash::MARK;
+use crate::keyed_hash::{Key, MARK};
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::{is_user, key, unescape};
@@ -36,7 +36,8 @@ pub(crate) struct Job {
     pub(crate) sender: Sender,
     /// Whether From names a user of ours.
     pub(crate) is_from_ours: bool,
-    pub(crate) loop_mark: [u8; MARK],
+    /// By which a loop is noticed, if it has been made: [`Job::loop_mark`].
+    pub(crate) loop_mark: Option<[u8; MARK]>,
     /// Whether it has brought credentials that were looked at.
     pub(crate) has_tried: bool,
 }
@@ -45,6 +46,11 @@ impl Job {
     /// The request as it goes on.
     pub(crate) fn request(&self) -> &Message {
         &self.onward.request
+    }
+
+    /// By which a loop is noticed.
+    pub(crate) fn loop_mark(&self, key: &Key) -> [u8; MARK] {
+        self.loop_mark.unwrap_or_else(|| loop_mark(key, &self.received))
     }
 
     /// Whether it belongs to a dialog.
@@ -120,8 +126,9 @@ impl Proxy {
         request: &Arc<Message>,
         flow: &Flow,
     ) -> Result<Job, Refusal> {
-        let loop_mark = loop_mark(&self.key, request);
-        validate(request, &self.own, &loop_mark)?;
+        // A registration ends here as a rule, and what comes from elsewhere cannot have been here before.
+        let loop_mark = (!is_register(request)).then(|| loop_mark(&self.key, request));
+        validate(request, &self.own, &self.key, loop_mark)?;
         let onward = preprocess(request, flow, &self.own, &self.tokens, &self.key)?;
         let user = self.user_in_from(request);
         let is_from_ours = user.is_some();

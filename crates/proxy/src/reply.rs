@@ -117,7 +117,7 @@ pub(crate) fn response_hop(request: &Message, flow: &Flow) -> Hop {
     let mut back = *flow;
     if !flow.transport.is_reliable()
         && let Ok(via) = request.top_via()
-        && via.rport().is_none()
+        && !via.has_rport()
     {
         back.remote.set_port(via.port().unwrap_or_else(|| flow.transport.default_port()));
     }

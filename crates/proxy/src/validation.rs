@@ -9,7 +9,13 @@ use crate::registrar::address_of_record::OwnHosts;
 use crate::reply::Refusal;
 
 /// Verifies the scheme of the Request-URI, Max-Forwards, and that the request has not been here before.
-pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> Result<(), Refusal> {
+/// The request's [`loop_mark`] may be at hand.
+pub(crate) fn validate(
+    request: &Message,
+    own: &OwnHosts,
+    key: &Key,
+    mark: Option<[u8; MARK]>,
+) -> Result<(), Refusal> {
     // §16.3 item 2. A tel URI has a meaning that we know, though no way that we know.
     let uri = request.target().map_err(|_| Refusal::new(400, "the Request-URI is malformed"))?;
     if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
@@ -21,7 +27,7 @@ pub(crate) fn validate(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> R
         return Err(Refusal::new(483, "the request has gone through too many servers"));
     }
     // §16.3 item 4, RFC 5393 §4.2.
-    if is_loop(request, own, loop_mark) {
+    if is_loop(request, own, key, mark) {
         return Err(Refusal::new(482, "the request has been here before"));
     }
     // §16.3 item 5: we have no extension that a proxy must understand.
@@ -44,13 +50,27 @@ pub(crate) fn loop_mark(key: &Key, request: &Message) -> [u8; MARK] {
     key.mark(b"loop", fixed.into_iter().chain(request.values(HeaderName::Route)))
 }
 
-fn is_loop(request: &Message, own: &OwnHosts, loop_mark: &[u8]) -> bool {
+fn is_loop(request: &Message, own: &OwnHosts, key: &Key, mark: Option<[u8; MARK]>) -> bool {
     let is_ours = |via: Via<'_>| {
-        via.branch().is_some_and(|branch| branch.ends_with(loop_mark))
-            && own.is_sent_by(via.host(), via.port())
+        let is_ours = || own.is_sent_by(via.host(), via.port());
+        via.branch().is_some_and(|branch| match mark {
+            Some(mark) => branch.ends_with(&mark) && is_ours(),
+            None => is_ours() && branch.ends_with(&loop_mark(key, request)),
+        })
     };
+    if has_one_via(request) {
+        return request.top_via().is_ok_and(is_ours);
+    }
     let below = request.values(HeaderName::Via).skip(1).filter_map(|value| Via::parse(value).ok());
     request.top_via().into_iter().chain(below).any(is_ours)
+}
+
+/// Whether a request comes from its sender itself, through no other proxy.
+pub(crate) fn has_one_via(request: &Message) -> bool {
+    let mut fields = request.headers(HeaderName::Via);
+    let first = fields.next().unwrap_or_default();
+    let is_alone = fields.next().is_none();
+    (is_alone && memchr::memchr(b',', first).is_none()) || request.values(HeaderName::Via).nth(1).is_none()
 }
 
 /// List elements as one value.

@@ -29,6 +29,22 @@ fn a_phone_registers_with_its_password() {
     assert!(house.events.iter().any(|event| matches!(event, Event::Registered { refresh: false, .. })));
 }
 
+/// `b%6fb` in a URI is bob; a user whose name is those five letters is `b%256fb` there.
+#[test]
+fn an_escaped_name_makes_nobody_another() {
+    let mut house = house(config());
+    house.users.insert("b%6fb".to_owned(), "secret".to_owned());
+    for (part, status) in [("b%256fb", 200), ("b%6fb", 403)] {
+        let phone = desk_phone(part, "198.51.100.7:5062");
+        house.receive(&phone.flow, &phone.register(1, ""));
+        let challenge = house.one(&phone.flow);
+        let credentials = answer(&challenge, "REGISTER", "sip:example.com", "b%6fb", "secret");
+        house.receive(&phone.flow, &phone.register(2, &format!("Authorization: {credentials}\r\n")));
+        assert_eq!(house.one(&phone.flow).status(), Some(status), "{part}");
+    }
+    assert_eq!(house.stored.keys().collect::<Vec<_>>(), [&b"b%6fb@example.com"[..]]);
+}
+
 #[test]
 fn clients_that_read_one_challenge_get_one_that_they_know() {
     let mut house = house(config());

@@ -90,14 +90,16 @@ impl Mixer {
 
     /// The fingerprint of the fields.
     #[must_use]
-    pub fn finish(mut self) -> [u64; 2] {
+    pub fn finish(&self) -> [u64; 2] {
+        let mut state = self.state;
         let pending = self.buffer.get(..self.used).unwrap_or_default();
-        let rest = self.state.take_in(pending);
-        self.state.finish(rest, self.hashed + self.used)
+        let rest = state.take_in(pending);
+        state.finish(rest, self.hashed + self.used)
     }
 }
 
 /// The state of SipHash.
+#[derive(Clone, Copy)]
 struct State([u64; 4]);
 
 impl State {

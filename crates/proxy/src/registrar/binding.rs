@@ -92,6 +92,13 @@ impl Binding {
         }
     }
 
+    /// Whether the flow that it registered on and its contact alone say how it is reached: the flow is a WebSocket, or
+    /// leads to where the contact's URI says.
+    pub(crate) fn is_by_flow(&self) -> bool {
+        let by_flow = self.flow.transport.is_websocket() && self.reach == Reach::Flow;
+        self.reg_id.is_none() && (by_flow || self.reach == Reach::FlowOrContact)
+    }
+
     /// When it ends by itself: by its expiry, or by the grace after its flow was lost.
     pub(crate) fn deadline(&self, grace: Duration) -> Instant {
         match self.lost {

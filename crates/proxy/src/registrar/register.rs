@@ -3,11 +3,12 @@
 //! Nothing is changed here: [`plan`] says what the bindings would be, so that they are stored first and become
 //! visible only then, all of them or none.
 
+use core::cell::OnceCell;
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use sip::header::{Contact, HeaderName, NameAddress, Route};
+use sip::header::{Contact, HeaderName, NameAddress, Parameter, Route, delta_seconds, qvalue};
 use sip::text::{unfold, write_decimal};
 use sip::uri::{Host, Scheme, Uri};
 use sip::{Flow, Instant, Message};
@@ -17,6 +18,7 @@ use super::binding::{Binding, MediaClass, Reach, Registered};
 use crate::config::Registrar;
 use crate::reply::Refusal;
 use crate::target::is_websocket_only;
+use crate::validation::has_one_via;
 
 /// A REGISTER, and what is known of its way here.
 pub(crate) struct Arrival<'a> {
@@ -30,7 +32,7 @@ pub(crate) struct Arrival<'a> {
 impl Arrival<'_> {
     /// Whether it came from the client itself, through no other proxy.
     fn is_direct(&self) -> bool {
-        self.request.values(HeaderName::Via).nth(1).is_none()
+        has_one_via(self.request)
     }
 }
 
@@ -64,31 +66,34 @@ pub(crate) fn plan(arrival: &Arrival<'_>, current: &[Binding], config: &Registra
     let mut still = Vec::with_capacity(current.len() + 1);
     still.extend(current.iter().filter(|binding| binding.expires > arrival.now).cloned());
     let current = still;
-    let contacts = arrival
-        .request
-        .contacts()
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| Refusal::new(400, "a Contact is malformed"))?;
-    if contacts.iter().any(|contact| matches!(contact, Contact::Any)) {
-        return wildcard(arrival, current, contacts.len());
+    let (mut contacts, mut wildcards) = (Vec::with_capacity(1), 0);
+    for contact in arrival.request.contacts() {
+        match contact.map_err(|_| Refusal::new(400, "a Contact is malformed"))? {
+            Contact::Any => wildcards += 1,
+            Contact::Address(address) => contacts.push(Given::read(address)),
+        }
+    }
+    if wildcards > 0 {
+        return wildcard(arrival, current, contacts.len() + wildcards);
     }
     // Each is compared with every binding: no more than could be taken back and added.
     if contacts.len() > config.maximum_contacts.saturating_add(current.len()) {
         return Err(Refusal::new(403, "the user has as many contacts as one may have"));
     }
     let path = path(arrival)?;
-    let outbound = outbound(arrival, &contacts, &path)?;
+    let direct = arrival.is_direct();
+    let outbound = outbound(arrival, &contacts, direct, &path)?;
     let mut plan = Plan {
         bindings: current,
         kept: Vec::new(),
         removed: Vec::new(),
         replaced: Vec::new(),
         outbound: false,
-        direct: arrival.is_direct(),
+        direct,
     };
-    for address in contacts.iter().filter_map(Contact::address) {
-        let seconds = requested(arrival, address, config)?;
-        let said = said(arrival, address, &path, outbound)?;
+    for given in contacts {
+        let seconds = requested(arrival, &given, config)?;
+        let said = said(arrival, given, &plan.bindings, &path, outbound)?;
         plan.outbound |= said.reg_id.is_some();
         apply(&mut plan, arrival, &said, seconds)?;
     }
@@ -140,10 +145,15 @@ fn path(arrival: &Arrival<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
 }
 
 /// Whether outbound processing applies (RFC 5626 §6): the client supports it, and so does the first hop.
-fn outbound(arrival: &Arrival<'_>, contacts: &[Contact<'_>], path: &[Vec<u8>]) -> Result<bool, Refusal> {
+fn outbound(
+    arrival: &Arrival<'_>,
+    contacts: &[Given<'_>],
+    direct: bool,
+    path: &[Vec<u8>],
+) -> Result<bool, Refusal> {
     let wants = arrival.request.lists(HeaderName::Supported, "outbound");
-    let numbered = contacts.iter().any(|contact| contact.parameters().get("reg-id").is_some());
-    let first_hop = arrival.is_direct()
+    let numbered = contacts.iter().any(|contact| contact.reg_id.is_some());
+    let first_hop = direct
         || path
             .last()
             .and_then(|value| Route::parse(value).ok())
@@ -155,10 +165,12 @@ fn outbound(arrival: &Arrival<'_>, contacts: &[Contact<'_>], path: &[Vec<u8>]) -
 }
 
 /// The expiry that the client asks for one contact, in seconds (RFC 3261 §10.3 item 7).
-fn requested(arrival: &Arrival<'_>, address: &NameAddress<'_>, config: &Registrar) -> Result<u32, Refusal> {
+fn requested(arrival: &Arrival<'_>, given: &Given<'_>, config: &Registrar) -> Result<u32, Refusal> {
     let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
-    let requested = Contact::Address(*address)
-        .expires()
+    let requested = given
+        .expires
+        .flatten()
+        .and_then(delta_seconds)
         .or_else(|| arrival.request.number(HeaderName::Expires).ok().flatten())
         .unwrap_or_else(|| seconds(config.default_expiry));
     let minimum = seconds(config.minimum_expiry);
@@ -174,7 +186,6 @@ fn requested(arrival: &Arrival<'_>, address: &NameAddress<'_>, config: &Registra
 /// What a REGISTER says of one contact: what will be a [`Registered`], unless there is one like it.
 struct Said<'a> {
     contact: &'a [u8],
-    uri: Uri<'a>,
     parameters: Vec<u8>,
     quality: u16,
     call_id: &'a [u8],
@@ -222,30 +233,38 @@ impl Said<'_> {
 
 fn said<'a>(
     arrival: &Arrival<'a>,
-    address: &NameAddress<'a>,
+    given: Given<'a>,
+    current: &[Binding],
     path: &'a [Vec<u8>],
     outbound: bool,
 ) -> Result<Said<'a>, Refusal> {
     let malformed = || Refusal::new(400, "a Contact is malformed");
-    let uri = address.uri().map_err(|_| malformed())?;
-    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
-        return Err(Refusal::new(400, "a Contact needs to be a sip or sips URI"));
-    }
-    let parameters = address.parameters();
-    let instance = parameters.value("+sip.instance").filter(|instance| !instance.is_empty());
+    let instance = given.instance.flatten().filter(|instance| !instance.is_empty());
     // RFC 5626 §6: a reg-id without an instance is ignored.
     let reg_id = instance
         .filter(|_| outbound)
-        .and_then(|_| parameters.value("reg-id"))
+        .and_then(|_| given.reg_id.flatten())
         .and_then(sip::text::parse_decimal)
         .and_then(|number| u32::try_from(number).ok());
-    let reach = if path.is_empty() { reach(arrival, &uri, reg_id.is_some()) } else { Reach::Path };
-    let websocket = arrival.flow.transport.is_websocket() || is_websocket_only(&uri);
+    let contact = given.address.uri_bytes();
+    let is_known = |old: &&Binding| old.contact == contact && old.flow == arrival.flow;
+    let (reach, media) = match current.iter().find(is_known) {
+        // The same flow and the same contact: the same way, where nothing else is asked for it.
+        Some(old) if old.is_by_flow() && reg_id.is_none() && path.is_empty() => (old.reach, old.media),
+        _ => {
+            let uri = given.address.uri().map_err(|_| malformed())?;
+            if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+                return Err(Refusal::new(400, "a Contact needs to be a sip or sips URI"));
+            }
+            let reach = if path.is_empty() { reach(arrival, &uri, reg_id.is_some()) } else { Reach::Path };
+            let websocket = arrival.flow.transport.is_websocket() || is_websocket_only(&uri);
+            (reach, if websocket { MediaClass::Browser } else { MediaClass::Unknown })
+        }
+    };
     Ok(Said {
-        contact: address.uri_bytes(),
-        uri,
-        parameters: kept_parameters(address),
-        quality: Contact::Address(*address).q().unwrap_or(1000),
+        contact,
+        parameters: given.kept,
+        quality: given.quality.flatten().and_then(qvalue).unwrap_or(1000),
         call_id: arrival.request.call_id().map_err(|_| malformed())?,
         flow: arrival.flow,
         reach,
@@ -253,7 +272,7 @@ fn said<'a>(
         instance,
         reg_id,
         user_agent: arrival.request.header(HeaderName::UserAgent).unwrap_or_default(),
-        media: if websocket { MediaClass::Browser } else { MediaClass::Unknown },
+        media,
     })
 }
 
@@ -290,33 +309,60 @@ fn is_same_host(one: Host<'_>, other: Host<'_>) -> bool {
     }
 }
 
-/// The Contact's parameters as they came, but for those that the registrar writes itself.
-fn kept_parameters(address: &NameAddress<'_>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    for parameter in address.parameters().iter() {
-        let ours = ["expires", "pub-gruu", "temp-gruu"]
-            .iter()
-            .any(|name| parameter.name.eq_ignore_ascii_case(name.as_bytes()));
-        if ours {
-            continue;
+/// One contact as it stands in a REGISTER: the first parameter of each name that the registrar looks at, perhaps
+/// without a value.
+struct Given<'a> {
+    address: NameAddress<'a>,
+    expires: Option<Option<&'a [u8]>>,
+    quality: Option<Option<&'a [u8]>>,
+    instance: Option<Option<&'a [u8]>>,
+    reg_id: Option<Option<&'a [u8]>>,
+    /// The parameters as they came, but for those that the registrar writes itself.
+    kept: Vec<u8>,
+}
+
+impl<'a> Given<'a> {
+    fn read(address: NameAddress<'a>) -> Self {
+        let mut given =
+            Self { address, expires: None, quality: None, instance: None, reg_id: None, kept: Vec::new() };
+        for parameter in address.parameters().iter() {
+            let is = |name: &[u8]| parameter.name.eq_ignore_ascii_case(name);
+            let place = match parameter.name.len() {
+                1 if is(b"q") => &mut given.quality,
+                6 if is(b"reg-id") => &mut given.reg_id,
+                7 if is(b"expires") => {
+                    given.expires.get_or_insert(parameter.value);
+                    continue;
+                }
+                8 if is(b"pub-gruu") => continue,
+                9 if is(b"temp-gruu") => continue,
+                13 if is(b"+sip.instance") => &mut given.instance,
+                _ => &mut None,
+            };
+            place.get_or_insert(parameter.value);
+            keep(&mut given.kept, &parameter);
         }
-        kept.push(b';');
-        kept.extend_from_slice(parameter.name);
-        if let Some(value) = parameter.value {
-            let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
-            kept.push(b'=');
-            kept.extend_from_slice(quote);
-            kept.extend_from_slice(&unfold(value));
-            kept.extend_from_slice(quote);
-        }
+        given
     }
-    kept
+}
+
+fn keep(kept: &mut Vec<u8>, parameter: &Parameter<'_>) {
+    kept.push(b';');
+    kept.extend_from_slice(parameter.name);
+    if let Some(value) = parameter.value {
+        let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
+        kept.push(b'=');
+        kept.extend_from_slice(quote);
+        kept.extend_from_slice(&unfold(value));
+        kept.extend_from_slice(quote);
+    }
 }
 
 /// Puts one contact into the plan, in the place of the binding that it refreshes or replaces.
 fn apply(plan: &mut Plan, arrival: &Arrival<'_>, said: &Said<'_>, seconds: u32) -> Result<(), Refusal> {
     let cseq = arrival.request.cseq().map_err(|_| Refusal::new(400, "the CSeq is malformed"))?.number;
-    let place = plan.bindings.iter().position(|old| is_same(old, said));
+    let uri = OnceCell::new();
+    let place = plan.bindings.iter().position(|old| is_same(old, said, &uri));
     if let Some(old) = place.and_then(|place| plan.bindings.get(place))
         && old.call_id == said.call_id
         && cseq <= old.cseq
@@ -347,7 +393,7 @@ fn apply(plan: &mut Plan, arrival: &Arrival<'_>, said: &Said<'_>, seconds: u32) 
 /// Whether `new` is another registration of what `old` is: the same flow number of the same instance (RFC 5626
 /// §6); the same URI (RFC 3261 §19.1.4); or the same instance on a flow that is closed, which is a page that
 /// was loaded anew.
-fn is_same(old: &Binding, new: &Said<'_>) -> bool {
+fn is_same<'a>(old: &Binding, new: &Said<'a>, uri: &OnceCell<Option<Uri<'a>>>) -> bool {
     let same_instance = old.instance.is_some() && old.instance.as_deref() == new.instance;
     if old.reg_id.is_some() && new.reg_id.is_some() {
         return same_instance && old.reg_id == new.reg_id;
@@ -355,7 +401,11 @@ fn is_same(old: &Binding, new: &Said<'_>) -> bool {
     if same_instance && old.lost.is_some() {
         return true;
     }
-    old.contact == new.contact || Uri::parse(&old.contact).is_ok_and(|old| old.is_equivalent(&new.uri))
+    old.contact == new.contact
+        || uri
+            .get_or_init(|| Uri::parse(new.contact).ok())
+            .as_ref()
+            .is_some_and(|uri| Uri::parse(&old.contact).is_ok_and(|old| old.is_equivalent(uri)))
 }
 
 /// The two addresses of one device (RFC 5627 §3.1).

@@ -181,14 +181,22 @@ const fn digits(number: u32) -> u64 {
 const NO_DIGIT: u8 = 0x80;
 
 /// The value of a hexadecimal digit of either case.
-const fn value_of(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        b'A'..=b'F' => digit - b'A' + 10,
-        _ => NO_DIGIT,
-    }
+fn value_of(digit: u8) -> u8 {
+    VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
 }
+
+static VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        values[digit as usize] = value as u8;
+        values[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// A hash in lower-case hexadecimal, without an allocation.
 #[derive(Clone, Copy)]

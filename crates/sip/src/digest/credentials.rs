@@ -37,6 +37,28 @@ pub struct Credentials<'a> {
     pub(super) nonce_count_text: &'a [u8],
 }
 
+const USERNAME: (usize, u64) = code(b"username");
+const REALM: (usize, u64) = code(b"realm");
+const NONCE: (usize, u64) = code(b"nonce");
+const URI: (usize, u64) = code(b"uri");
+const RESPONSE: (usize, u64) = code(b"response");
+const ALGORITHM: (usize, u64) = code(b"algorithm");
+const CNONCE: (usize, u64) = code(b"cnonce");
+const OPAQUE: (usize, u64) = code(b"opaque");
+const QOP: (usize, u64) = code(b"qop");
+const NC: (usize, u64) = code(b"nc");
+
+/// The last eight octets of a name, letters in lower case, as one number. The bit that makes a letter lower case turns
+/// nothing but its upper case into it.
+const fn code(name: &[u8]) -> (usize, u64) {
+    let (mut code, mut rest) = (0, name);
+    while let [byte, after @ ..] = rest {
+        code = (code << 8) | (*byte | 0x20) as u64;
+        rest = after;
+    }
+    (name.len(), code)
+}
+
 #[derive(Default)]
 struct Found<'a> {
     username: Option<&'a [u8]>,
@@ -54,20 +76,19 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     /// The place for the parameter `name`, and that name as an error says it. `None` if it does not concern us.
     fn place(&mut self, name: &[u8]) -> Option<(&'static str, &mut Option<&'a [u8]>)> {
-        let (known, place) = match (name.len(), name.first()? | 0x20) {
-            (8, b'u') => ("username", &mut self.username),
-            (5, b'r') => ("realm", &mut self.realm),
-            (5, b'n') => ("nonce", &mut self.nonce),
-            (3, b'u') => ("uri", &mut self.uri),
-            (8, b'r') => ("response", &mut self.response),
-            (9, b'a') => ("algorithm", &mut self.algorithm),
-            (6, b'c') => ("cnonce", &mut self.cnonce),
-            (6, b'o') => ("opaque", &mut self.opaque),
-            (3, b'q') => ("qop", &mut self.qop),
-            (2, b'n') => ("nc", &mut self.nonce_count),
+        Some(match code(name) {
+            USERNAME => ("username", &mut self.username),
+            REALM => ("realm", &mut self.realm),
+            NONCE => ("nonce", &mut self.nonce),
+            URI => ("uri", &mut self.uri),
+            RESPONSE => ("response", &mut self.response),
+            ALGORITHM if name.eq_ignore_ascii_case(b"algorithm") => ("algorithm", &mut self.algorithm),
+            CNONCE => ("cnonce", &mut self.cnonce),
+            OPAQUE => ("opaque", &mut self.opaque),
+            QOP => ("qop", &mut self.qop),
+            NC => ("nc", &mut self.nonce_count),
             _ => return None,
-        };
-        name.eq_ignore_ascii_case(known.as_bytes()).then_some((known, place))
+        })
     }
 }
 

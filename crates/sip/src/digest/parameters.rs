@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::text::{breaks_line, from, is_parameter_name_byte};
+use crate::text::{breaks_line, from, is_linear_space, is_parameter_name_byte, part};
 
 /// Why a challenge or credentials could not be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,56 +61,59 @@ impl<'a> Parameters<'a> {
 
     /// The next parameter. `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Pair<'a>>, DigestError> {
+        let text = self.rest;
         // Empty elements are allowed in comma lists of HTTP, and seen after a last parameter.
-        while let Some((b',' | b' ' | b'\t' | b'\r' | b'\n', rest)) = self.rest.split_first() {
-            self.rest = rest;
-        }
-        if self.rest.is_empty() {
+        let start = skip(text, 0, |byte| byte == b',' || is_linear_space(byte));
+        if start == text.len() {
             return Ok(None);
         }
-        let named = |byte: &u8| is_parameter_name_byte(*byte);
-        let length = self.rest.iter().position(|byte| !named(byte)).ok_or(DigestError::Syntax)?;
-        let (name, rest) = self.rest.split_at_checked(length).ok_or(DigestError::Syntax)?;
-        let Some((b'=', rest)) = rest.trim_ascii_start().split_first() else {
-            return Err(DigestError::Syntax);
-        };
-        if name.is_empty() {
+        let end = skip(text, start, is_parameter_name_byte);
+        let equals = skip(text, end, is_linear_space);
+        if start == end || text.get(equals) != Some(&b'=') {
             return Err(DigestError::Syntax);
         }
-        self.rest = rest.trim_ascii_start();
-        let value = if let Some((b'"', quoted)) = self.rest.split_first() {
-            self.quoted(quoted)?
-        } else {
-            self.bare()
+        let at = skip(text, equals + 1, is_linear_space);
+        let value = match text.get(at) {
+            Some(b'"') => self.quoted(at + 1)?,
+            _ => self.bare(at),
         };
-        Ok(Some((name, value)))
+        Ok(Some((part(text, start, end), value)))
     }
 
     /// A value up to its closing quotation mark; a backslash takes the next character's meaning away.
-    fn quoted(&mut self, quoted: &'a [u8]) -> Result<&'a [u8], DigestError> {
-        let mut close = 0;
+    fn quoted(&mut self, start: usize) -> Result<&'a [u8], DigestError> {
+        let text = self.rest;
+        let mut close = start;
         loop {
-            close += memchr::memchr2(b'"', b'\\', from(quoted, close)).ok_or(DigestError::Syntax)?;
-            if quoted.get(close) == Some(&b'"') {
+            close += memchr::memchr2(b'"', b'\\', from(text, close)).ok_or(DigestError::Syntax)?;
+            if text.get(close) == Some(&b'"') {
                 break;
             }
             close += 2;
         }
-        let (value, rest) = quoted.split_at_checked(close).ok_or(DigestError::Syntax)?;
-        self.rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
-        if self.rest.first().is_some_and(|byte| *byte != b',') {
+        let next = skip(text, close + 1, is_linear_space);
+        if text.get(next).is_some_and(|byte| *byte != b',') {
             return Err(DigestError::Syntax);
         }
-        Ok(value)
+        self.rest = from(text, next);
+        Ok(part(text, start, close))
     }
 
     /// A value without quotation marks, up to the next comma.
-    fn bare(&mut self) -> &'a [u8] {
-        let end = memchr::memchr(b',', self.rest).unwrap_or(self.rest.len());
-        let (value, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
-        self.rest = rest;
-        value.trim_ascii()
+    fn bare(&mut self, start: usize) -> &'a [u8] {
+        let text = from(self.rest, start);
+        let end = memchr::memchr(b',', text).unwrap_or(text.len());
+        self.rest = from(text, end);
+        part(text, 0, end).trim_ascii()
     }
+}
+
+/// Where the first octet from `at` on stands that is not to be skipped.
+fn skip(text: &[u8], mut at: usize, skipped: impl Fn(u8) -> bool) -> usize {
+    while text.get(at).is_some_and(|byte| skipped(*byte)) {
+        at += 1;
+    }
+    at
 }
 
 /// Puts `value` into its place, once.

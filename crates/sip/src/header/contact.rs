@@ -50,19 +50,21 @@ impl<'a> Contact<'a> {
     /// number is not there (RFC 3261 §10.3 step 6 and §20.10: as if the default were asked for).
     #[must_use]
     pub fn expires(&self) -> Option<u32> {
-        super::number::seconds(self.parameters().value("expires")?)
+        super::number::delta_seconds(self.parameters().value("expires")?)
     }
 
     /// The `q` parameter in thousandths, 0 to 1000 (RFC 3261 §25.1 `qvalue`). `None` if there is none or it is
     /// no qvalue.
     #[must_use]
     pub fn q(&self) -> Option<u16> {
-        thousandths(self.parameters().value("q")?)
+        qvalue(self.parameters().value("q")?)
     }
 }
 
-/// `0.33` is 330. Digits beyond the third do not count.
-fn thousandths(text: &[u8]) -> Option<u16> {
+/// The thousandths that `text` is (RFC 3261 §25.1 `qvalue`): `0.33` is 330. Digits beyond the third do not count. `None`
+/// where it is no qvalue.
+#[must_use]
+pub fn qvalue(text: &[u8]) -> Option<u16> {
     let mut parts = text.splitn(2, |&byte| byte == b'.');
     let whole = match parts.next()? {
         b"" | b"0" => 0,
@@ -96,10 +98,10 @@ mod tests {
         for (text, value) in
             [("1", 1000), ("1.000", 1000), ("0", 0), ("0.5", 500), (".25", 250), ("0.1239", 123)]
         {
-            assert_eq!(thousandths(text.as_bytes()), Some(value), "{text}");
+            assert_eq!(qvalue(text.as_bytes()), Some(value), "{text}");
         }
         for wrong in ["", "2", "1.1", "-1", "0,5", "x"] {
-            assert_eq!(thousandths(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(qvalue(wrong.as_bytes()), None, "{wrong}");
         }
     }
 

@@ -86,7 +86,7 @@ impl<'a> SubscriptionState<'a> {
     /// The `expires` parameter in seconds.
     #[must_use]
     pub fn expires(&self) -> Option<u32> {
-        super::number::seconds(self.parameters.value("expires")?)
+        super::number::delta_seconds(self.parameters.value("expires")?)
     }
 
     /// The `reason` parameter.
@@ -98,7 +98,7 @@ impl<'a> SubscriptionState<'a> {
     /// The `retry-after` parameter in seconds.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
-        super::number::seconds(self.parameters.value("retry-after")?)
+        super::number::delta_seconds(self.parameters.value("retry-after")?)
     }
 
     /// The parameters.

@@ -18,13 +18,13 @@ mod session;
 pub(crate) mod via;
 
 pub use auth::{AuthParameters, Parameter};
-pub use contact::Contact;
+pub use contact::{Contact, qvalue};
 pub use cseq::CSeq;
 pub use date::Date;
 pub use event::{Event, SubscriptionState};
 pub use name::HeaderName;
 pub use name_address::NameAddress;
-pub use number::{RAck, leading_number};
+pub use number::{RAck, delta_seconds, leading_number};
 pub use parameters::Parameters;
 pub use reason::Reason;
 pub use replaces::Replaces;

@@ -41,6 +41,9 @@ impl<'a> NameAddress<'a> {
             };
             return Self::bracketed(Some(display), text::trim_start(rest));
         }
+        if value.first() == Some(&b'<') {
+            return Self::bracketed(None, value);
+        }
         let Some(bracket) = memchr::memchr(b'<', value) else { return Self::bare(value) };
         let display = text::trim(text::part(value, 0, bracket));
         if memchr::memchr(b';', display).is_some() {

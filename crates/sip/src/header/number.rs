@@ -16,13 +16,15 @@ pub fn leading_number(value: &[u8]) -> Result<u32, HeaderError> {
     let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     let (digits, rest) = value.split_at_checked(digits).unwrap_or_default();
     match text::trim_start(rest).first() {
-        None | Some(b';' | b'(') => seconds(digits).ok_or(malformed),
+        None | Some(b';' | b'(') => delta_seconds(digits).ok_or(malformed),
         Some(_) => Err(malformed),
     }
 }
 
-/// The number that `text` is; the greatest where it does not fit; `None` where it is no number.
-pub(super) fn seconds(text: &[u8]) -> Option<u32> {
+/// The number of seconds that `text` is (RFC 3261 §25.1 `delta-seconds`); the greatest where it does not fit; `None` where
+/// it is no number.
+#[must_use]
+pub fn delta_seconds(text: &[u8]) -> Option<u32> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

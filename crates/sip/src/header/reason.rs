@@ -33,7 +33,7 @@ impl<'a> Reason<'a> {
     /// The `cause` parameter.
     #[must_use]
     pub fn cause(&self) -> Option<u32> {
-        super::number::seconds(self.parameters.value("cause")?)
+        super::number::delta_seconds(self.parameters.value("cause")?)
     }
 
     /// The `text` parameter, its escapes resolved.

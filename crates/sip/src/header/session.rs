@@ -20,7 +20,7 @@ impl<'a> SessionExpires<'a> {
     /// If it is no number with parameters.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
         let end = memchr::memchr(b';', value).unwrap_or(value.len());
-        let seconds = super::number::seconds(text::trim(text::part(value, 0, end)))
+        let seconds = super::number::delta_seconds(text::trim(text::part(value, 0, end)))
             .ok_or(HeaderError::malformed(HeaderName::SessionExpires, "the value is no number"))?;
         let parameters = Parameters::parse(text::from(value, end))
             .map_err(|error| error.of(HeaderName::SessionExpires))?;

@@ -36,6 +36,8 @@ pub(crate) struct ViaParts {
     open_rport: Option<u16>,
     /// Whether there are the parameters that RFC 3581 is about, or `received`.
     tells_source: bool,
+    /// Whether there is an `rport`.
+    has_rport: bool,
 }
 
 impl ViaParts {
@@ -54,7 +56,7 @@ impl ViaParts {
         let (host, port) = sent_by_parts(value, sent_by).ok_or(malformed("the sent-by is no host"))?;
         let text = text::from(rest, end);
         let (mut branch, mut repeats_branch) = (None, false);
-        let (mut open_rport, mut tells_source) = (None, false);
+        let (mut open_rport, mut tells_source, mut has_rport) = (None, false, false);
         let parameters = Parameters::parse_each(text, |parameter| match parameter.name.len() {
             6 if parameter.name.eq_ignore_ascii_case(b"branch") => {
                 repeats_branch |= branch.is_some();
@@ -64,7 +66,7 @@ impl ViaParts {
             5 if parameter.name.eq_ignore_ascii_case(b"rport") => {
                 let is_open = !tells_source && parameter.value.is_none();
                 open_rport = is_open.then(|| Part::within(value, parameter.name).end());
-                tells_source = true;
+                (tells_source, has_rport) = (true, true);
             }
             8 if parameter.name.eq_ignore_ascii_case(b"received") => {
                 (tells_source, open_rport) = (true, None);
@@ -82,6 +84,7 @@ impl ViaParts {
             repeats_branch,
             open_rport,
             tells_source,
+            has_rport,
         })
     }
 }
@@ -198,6 +201,12 @@ impl<'a> Via<'a> {
             Host::V6(address) => Some(IpAddr::V6(address)),
             Host::Name(_) => None,
         }
+    }
+
+    /// Whether there is an `rport` parameter, with a value or without.
+    #[must_use]
+    pub const fn has_rport(&self) -> bool {
+        self.parts.has_rport
     }
 
     /// The `rport` parameter (RFC 3581): `Some(None)` is the empty flag of a request.

@@ -18,7 +18,7 @@ use crate::method::Method;
 pub(super) struct Fingerprint(u64, u64);
 
 impl Fingerprint {
-    fn of(mixer: Mixer) -> Self {
+    fn of(mixer: &Mixer) -> Self {
         let [one, other] = mixer.finish();
         Self(one, other)
     }
@@ -80,7 +80,7 @@ impl Fingerprints {
             // another case is another transaction.
             mixer.field(branch);
             mixer.folded_field(via.sent_by());
-            return (Fingerprint::of(mixer), Generation::Branch);
+            return (Fingerprint::of(&mixer), Generation::Branch);
         }
         mixer.field(b"server of RFC 2543");
         mixer.field(request.request_uri());
@@ -96,7 +96,7 @@ impl Fingerprints {
         if !matches!(method, Method::Invite) {
             mixer.field(request.to_tag().unwrap_or_default());
         }
-        (Fingerprint::of(mixer), Generation::Rfc2543)
+        (Fingerprint::of(&mixer), Generation::Rfc2543)
     }
 
     /// The client transaction of a request of ours, or of the response to it: the branch and the sent-by that we
@@ -114,6 +114,6 @@ impl Fingerprints {
         mixer.field(b"client");
         mixer.field(branch);
         mixer.folded_field(sent_by);
-        Fingerprint::of(mixer)
+        Fingerprint::of(&mixer)
     }
 }
