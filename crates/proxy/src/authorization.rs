@@ -47,14 +47,20 @@ pub(crate) enum Verdict {
     Forbid(&'static str),
 }
 
-/// Decides. `from_is_ours`: the From is in a domain of ours; `strangers`: callers from elsewhere are welcome.
-pub(crate) fn verdict(sender: &Sender, reach: Reach, from_is_ours: bool, strangers: bool) -> Verdict {
+/// Decides. `from_is_ours`: whether the From is in a domain of ours, which is not always asked; `strangers`: callers from
+/// elsewhere are welcome.
+pub(crate) fn verdict(
+    sender: &Sender,
+    reach: Reach,
+    from_is_ours: impl FnOnce() -> bool,
+    strangers: bool,
+) -> Verdict {
     match (sender, reach) {
         (_, Reach::Dialog | Reach::Ourselves) | (Sender::Account(_), _) => Verdict::Allow,
         // A peer passes on what users send; who registers must prove it themselves.
         (Sender::Peer | Sender::Upstream, Reach::Registrar) => Verdict::Authenticate,
         (Sender::Peer | Sender::Upstream, _) => Verdict::Allow,
-        (Sender::Stranger, Reach::OwnUser) if !from_is_ours => {
+        (Sender::Stranger, Reach::OwnUser) if !from_is_ours() => {
             if strangers {
                 Verdict::Allow
             } else {
@@ -72,14 +78,14 @@ mod tests {
     #[test]
     fn nobody_relays_without_a_name() {
         let account = Sender::Account(b"alice@example.com".to_vec());
-        assert_eq!(verdict(&Sender::Stranger, Reach::World, false, true), Verdict::Authenticate);
-        assert_eq!(verdict(&Sender::Stranger, Reach::World, true, true), Verdict::Authenticate);
-        assert_eq!(verdict(&Sender::Stranger, Reach::OwnUser, true, true), Verdict::Authenticate);
-        assert_eq!(verdict(&Sender::Stranger, Reach::OwnUser, false, true), Verdict::Allow);
-        assert!(matches!(verdict(&Sender::Stranger, Reach::OwnUser, false, false), Verdict::Forbid(_)));
-        assert_eq!(verdict(&Sender::Stranger, Reach::Dialog, false, false), Verdict::Allow);
-        assert_eq!(verdict(&account, Reach::World, true, false), Verdict::Allow);
-        assert_eq!(verdict(&Sender::Peer, Reach::World, false, false), Verdict::Allow);
-        assert_eq!(verdict(&Sender::Peer, Reach::Registrar, false, false), Verdict::Authenticate);
+        assert_eq!(verdict(&Sender::Stranger, Reach::World, || false, true), Verdict::Authenticate);
+        assert_eq!(verdict(&Sender::Stranger, Reach::World, || true, true), Verdict::Authenticate);
+        assert_eq!(verdict(&Sender::Stranger, Reach::OwnUser, || true, true), Verdict::Authenticate);
+        assert_eq!(verdict(&Sender::Stranger, Reach::OwnUser, || false, true), Verdict::Allow);
+        assert!(matches!(verdict(&Sender::Stranger, Reach::OwnUser, || false, false), Verdict::Forbid(_)));
+        assert_eq!(verdict(&Sender::Stranger, Reach::Dialog, || false, false), Verdict::Allow);
+        assert_eq!(verdict(&account, Reach::World, || true, false), Verdict::Allow);
+        assert_eq!(verdict(&Sender::Peer, Reach::World, || false, false), Verdict::Allow);
+        assert_eq!(verdict(&Sender::Peer, Reach::Registrar, || false, false), Verdict::Authenticate);
     }
 }

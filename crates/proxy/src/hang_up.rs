@@ -70,7 +70,7 @@ impl Proxy {
             received: request,
             onward: crate::route::Preprocessed { sealed: true, ..onward },
             sender: Sender::Peer,
-            is_from_ours: false,
+            is_from_ours: Some(false),
             has_tried: false,
         };
         if let Wish::Targets(targets, reach) = self.wish(now, &job) {

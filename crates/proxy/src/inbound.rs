@@ -34,8 +34,8 @@ pub(crate) struct Job {
     pub(crate) received: Arc<Message>,
     pub(crate) onward: Preprocessed,
     pub(crate) sender: Sender,
-    /// Whether From names a user of ours.
-    pub(crate) is_from_ours: bool,
+    /// Whether From names a user of ours, if that has been looked at.
+    pub(crate) is_from_ours: Option<bool>,
     /// By which a loop is noticed, if it has been made: [`Job::loop_mark`].
     pub(crate) loop_mark: Option<[u8; MARK]>,
     /// Whether it has brought credentials that were looked at.
@@ -130,8 +130,10 @@ impl Proxy {
         let loop_mark = (!is_register(request)).then(|| loop_mark(&self.key, request));
         validate(request, &self.own, &self.key, loop_mark)?;
         let onward = preprocess(request, flow, &self.own, &self.tokens, &self.key)?;
-        let user = self.user_in_from(request);
-        let is_from_ours = user.is_some();
+        // Whoever registers has to prove who it is, whatever From says.
+        let user = if is_register(request) { None } else { Some(self.user_in_from(request)) };
+        let is_from_ours = user.as_ref().map(Option::is_some);
+        let user = user.flatten();
         let sender = self.sender_as(user, request, flow);
         Ok(Job {
             key,
@@ -206,7 +208,9 @@ impl Proxy {
             Role::Edge { .. } => self.edge_verdict(job, reach),
             Role::AllInOne if !self.authenticator.is_required() => self.verdict_without_passwords(job, reach),
             Role::AllInOne => {
-                verdict(&job.sender, reach, job.is_from_ours, self.config.accept_from_strangers)
+                let from = || self.user_in_from(&job.received).is_some();
+                let is_from_ours = || job.is_from_ours.unwrap_or_else(from);
+                verdict(&job.sender, reach, is_from_ours, self.config.accept_from_strangers)
             }
         };
         match verdict {
@@ -224,7 +228,7 @@ impl Proxy {
 
     /// In a laboratory nobody is asked; all the same nothing is relayed for strangers.
     fn verdict_without_passwords(&self, job: &Job, reach: Reach) -> Verdict {
-        match verdict(&job.sender, reach, false, self.config.accept_from_strangers) {
+        match verdict(&job.sender, reach, || false, self.config.accept_from_strangers) {
             Verdict::Authenticate if reach == Reach::Registrar => Verdict::Allow,
             Verdict::Authenticate => Verdict::Forbid("requests to other domains are relayed for users only"),
             verdict => verdict,
