@@ -20,8 +20,8 @@ use crate::shared::{Shared, Target, Way};
 
 /// Connections that may wait for us to accept them.
 const BACKLOG: i32 = 1024;
-/// The kernel's buffer of a UDP socket in each direction, so that a burst of registrations fits.
-const DATAGRAM_BUFFER: usize = 1 << 20;
+/// The kernel's buffer of a UDP socket in each direction, so that a burst of registrations fits; the system may allow less.
+const DATAGRAM_BUFFER: usize = 4 << 20;
 /// After how much silence the kernel asks a peer, and how soon again.
 const KERNEL_PING: Duration = Duration::from_secs(60);
 const KERNEL_PING_AGAIN: Duration = Duration::from_secs(15);

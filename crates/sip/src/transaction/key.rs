@@ -22,6 +22,10 @@ impl Fingerprint {
         let [one, other] = mixer.finish();
         Self(one, other)
     }
+
+    const fn piece(self) -> usize {
+        (self.0 as usize) % PIECES
+    }
 }
 
 /// Whether a request names its transaction as RFC 3261 has it, or must be recognised as RFC 2543 had it.
@@ -38,8 +42,39 @@ pub(super) struct Fingerprints {
     secrets: Secrets,
 }
 
-/// A table from fingerprints to indices.
-pub(super) type FingerprintMap = HashMap<Fingerprint, u32, BuildHasherDefault<Folded>>;
+/// A table from fingerprints to indices. It is in pieces, so that no message waits while all entries move into a larger
+/// one: a piece that has to grow moves its own.
+pub(super) struct FingerprintTable {
+    pieces: [Piece; PIECES],
+}
+
+type Piece = HashMap<Fingerprint, u32, BuildHasherDefault<Folded>>;
+
+const PIECES: usize = 64;
+
+impl Default for FingerprintTable {
+    fn default() -> Self {
+        Self { pieces: core::array::from_fn(|_| Piece::default()) }
+    }
+}
+
+impl FingerprintTable {
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<u32> {
+        self.pieces.get(fingerprint.piece())?.get(&fingerprint).copied()
+    }
+
+    pub(super) fn insert(&mut self, fingerprint: Fingerprint, index: u32) {
+        if let Some(piece) = self.pieces.get_mut(fingerprint.piece()) {
+            piece.insert(fingerprint, index);
+        }
+    }
+
+    pub(super) fn remove(&mut self, fingerprint: Fingerprint) {
+        if let Some(piece) = self.pieces.get_mut(fingerprint.piece()) {
+            piece.remove(&fingerprint);
+        }
+    }
+}
 
 /// A fingerprint is a keyed hash already: half of it serves the table.
 #[derive(Default)]

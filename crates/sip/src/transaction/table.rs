@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::{Alarm, Alarms, Context, Handing};
 use super::invite_client::InviteClient;
 use super::invite_server::InviteServer;
-use super::key::{Fingerprint, FingerprintMap, Fingerprints, Generation};
+use super::key::{Fingerprint, FingerprintTable, Fingerprints, Generation};
 use super::names::{ClientKey, ServerKey};
 use super::non_invite_client::NonInviteClient;
 use super::non_invite_server::NonInviteServer;
@@ -23,7 +23,7 @@ use crate::time::Instant;
 pub struct Transactions<H> {
     timers: Timers,
     fingerprints: Fingerprints,
-    index: FingerprintMap,
+    index: FingerprintTable,
     slots: Slots<Entry<H>>,
     deadlines: Deadlines,
     outputs: VecDeque<Output<H>>,
@@ -69,7 +69,7 @@ impl<H: NextHop> Transactions<H> {
         Self {
             timers,
             fingerprints: Fingerprints::new(entropy),
-            index: FingerprintMap::default(),
+            index: FingerprintTable::default(),
             slots: Slots::new(),
             deadlines: Deadlines::new(),
             outputs: VecDeque::new(),
@@ -112,7 +112,7 @@ impl<H: NextHop> Transactions<H> {
     /// than 2xx, a CANCEL for a known INVITE, or a response to a request of ours.
     #[must_use]
     pub fn is_known(&self, message: &Message) -> bool {
-        let known = |fingerprint| self.index.contains_key(&fingerprint);
+        let known = |fingerprint| self.index.get(fingerprint).is_some();
         match message.method() {
             None => self.fingerprints.client(message).is_some_and(known),
             Some(Method::Ack) => known(self.fingerprints.server(message, Method::Invite).0),
@@ -341,7 +341,7 @@ impl<H: NextHop> Transactions<H> {
     }
 
     fn find(&self, fingerprint: Fingerprint) -> Option<Slot> {
-        self.index.get(&fingerprint).and_then(|index| self.slots.slot_at(*index))
+        self.index.get(fingerprint).and_then(|index| self.slots.slot_at(index))
     }
 
     fn create(
@@ -404,9 +404,9 @@ impl<H: NextHop> Transactions<H> {
         self.deadlines.cancel(slot.index());
         // A later transaction may have taken the name: it keeps it.
         if let Some(fingerprint) = entry.fingerprint
-            && self.index.get(&fingerprint) == Some(&slot.index())
+            && self.index.get(fingerprint) == Some(slot.index())
         {
-            self.index.remove(&fingerprint);
+            self.index.remove(fingerprint);
         }
         if entry.is_server() {
             self.outputs.push_back(Output::ServerEnded { key: ServerKey(slot) });
