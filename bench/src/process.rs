@@ -41,8 +41,8 @@ impl Cpu {
     }
 }
 
-/// How long a server has to stop by itself, asked once and once more: one that was built to record what it does
-/// (`cargo xtask release`) writes that down at its end.
+/// How long a server has to stop by itself, asked once and once more: one that was built to record a profile writes it at
+/// its end, and Kamailio takes its shared memory away.
 const PATIENCE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 
 /// A process that ends with us.
