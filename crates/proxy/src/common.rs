@@ -103,7 +103,8 @@ impl<K: Hash + Eq, V> Pieces<K, V> {
     fn piece<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
         let mut hasher = Spread::default();
         key.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % PIECES as u64).unwrap_or(0);
+        // Of a product the highest bits depend on all others.
+        let place = usize::try_from((hasher.finish() >> 56) % PIECES as u64).unwrap_or(0);
         // There are as many pieces as places; the first stands for one that cannot be.
         let [first, ..] = &self.pieces;
         self.pieces.get(place).unwrap_or(first)
@@ -144,10 +145,10 @@ impl<K, V> core::fmt::Debug for Pieces<K, V> {
     }
 }
 
-/// Chooses the piece of a key, quickly. Peers choose keys, so somebody may see to it that many stand in one piece; they
-/// are found there by a hash that nobody can foresee.
+/// Spreads keys, quickly. It chooses the piece of a key: peers choose keys, so somebody may see to it that many stand in one
+/// piece; they are found there by a hash that nobody can foresee. Alone it serves only for numbers of our own.
 #[derive(Default)]
-struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Hasher for Spread {
     fn write(&mut self, bytes: &[u8]) {
@@ -173,8 +174,7 @@ impl Hasher for Spread {
     }
 
     fn finish(&self) -> u64 {
-        // Of a product the highest bits depend on all others.
-        self.0 >> 56
+        self.0
     }
 }
 

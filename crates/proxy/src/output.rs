@@ -1,12 +1,13 @@
 //! What the proxy asks of its surroundings, and how it is answered.
 
-use core::hash::{BuildHasherDefault, Hasher};
+use core::hash::BuildHasherDefault;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sip::digest::Ha1;
 use sip::{Hop, Instant, Transport};
 
+use crate::common::Spread;
 use crate::event::Event;
 use crate::news::News;
 
@@ -38,24 +39,6 @@ pub enum Output {
 
 /// What was asked for, by the numbers of questions. They are ours and count up: a product spreads them.
 pub(crate) type ByQuestion<V> = HashMap<AskId, V, BuildHasherDefault<Spread>>;
-
-/// Spreads numbers that count up.
-#[derive(Default)]
-pub(crate) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// The number of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

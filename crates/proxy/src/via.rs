@@ -46,15 +46,7 @@ fn completed(via: &Via<'_>, flow: &Flow) -> Option<Vec<u8>> {
         let ours =
             parameter.name.eq_ignore_ascii_case(b"received") || parameter.name.eq_ignore_ascii_case(b"rport");
         if !ours {
-            value.push(b';');
-            value.extend_from_slice(parameter.name);
-            if let Some(text) = parameter.value {
-                let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
-                value.push(b'=');
-                value.extend_from_slice(quote);
-                value.extend_from_slice(text);
-                value.extend_from_slice(quote);
-            }
+            parameter.write(&mut value);
         }
     }
     if wants_address {

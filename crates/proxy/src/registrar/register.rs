@@ -347,15 +347,8 @@ impl<'a> Given<'a> {
 }
 
 fn keep(kept: &mut Vec<u8>, parameter: &Parameter<'_>) {
-    kept.push(b';');
-    kept.extend_from_slice(parameter.name);
-    if let Some(value) = parameter.value {
-        let quote: &[u8] = if parameter.quoted { b"\"" } else { b"" };
-        kept.push(b'=');
-        kept.extend_from_slice(quote);
-        kept.extend_from_slice(&unfold(value));
-        kept.extend_from_slice(quote);
-    }
+    let value = parameter.value.map(unfold);
+    Parameter { value: value.as_deref(), ..*parameter }.write(kept);
 }
 
 /// Puts one contact into the plan, in the place of the binding that it refreshes or replaces.

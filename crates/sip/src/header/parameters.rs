@@ -17,6 +17,21 @@ pub struct Parameter<'a> {
     pub quoted: bool,
 }
 
+impl Parameter<'_> {
+    /// Writes it as it stands in a header, the semicolon before it included.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(b';');
+        out.extend_from_slice(self.name);
+        if let Some(value) = self.value {
+            let quote: &[u8] = if self.quoted { b"\"" } else { b"" };
+            out.push(b'=');
+            out.extend_from_slice(quote);
+            out.extend_from_slice(value);
+            out.extend_from_slice(quote);
+        }
+    }
+}
+
 /// The parameters of a header, with linear white space allowed around each part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
@@ -133,6 +148,15 @@ mod tests {
         assert_eq!(parameters.value("d"), Some(&b"[::1]"[..]));
         assert_eq!(parameters.get("e"), None);
         assert_eq!(parameters.iter().count(), 4);
+    }
+
+    #[test]
+    fn a_parameter_is_written_as_it_was_read() {
+        for text in [&b";a=1"[..], b";flag", b";c=\"x;\\\"y\"", b";d=[::1]"] {
+            let mut written = Vec::new();
+            Parameters::parse(text).unwrap().iter().for_each(|parameter| parameter.write(&mut written));
+            assert_eq!(written, text);
+        }
     }
 
     #[test]
