@@ -51,11 +51,15 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   readonly #audio = h('audio', { autoplay: true });
   readonly #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
   readonly #dark = matchMedia('(prefers-color-scheme: dark)');
-  #panel: Panel | undefined;
+  /** Built once: what a visitor is about to press, or has the focus, is never replaced. */
+  readonly #panel: Panel = panel(this);
   #agent: Agent | undefined;
   /** Of the page's author; taken out of the document as soon as it is read. */
   #secret: { user?: string; password?: string } = {};
+  /** Runs while the element is in a document. */
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Counts the wishes for a language: the file of an older one may come late. */
+  #spoken = 0;
   #lastState = '';
   #starting = false;
 
@@ -64,6 +68,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     this.#root.adoptedStyleSheets = [sheet];
+    this.#root.replaceChildren(...this.#panel.nodes, this.#audio);
     this.#change.listen(() => this.#update());
   }
 
@@ -79,7 +84,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.#takeSecrets();
     this.#applyTheme();
     this.#dark.addEventListener('change', this.#applyTheme);
-    this.#timer = setInterval(() => { if (this.call && !this.call.over) this.#panel?.update(); }, 1000);
+    this.#timer = setInterval(() => { if (this.call && !this.call.over) this.#panel.update(); }, 1000);
     void this.#speak();
     // Who is to be called has to be there; a button that only calls connects when it is pressed.
     if (this.target === undefined) void this.#connect();
@@ -87,13 +92,15 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   disconnectedCallback(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#dark.removeEventListener('change', this.#applyTheme);
     this.call?.hangUp();
     this.#stop();
   }
 
   attributeChangedCallback(name: string, old: string | null, value: string | null): void {
-    if (!this.isConnected || old === value) return;
+    // Before `connectedCallback` each attribute that the document has written is told here, too: that is no change.
+    if (this.#timer === undefined || old === value) return;
     if (name === 'theme') this.#applyTheme();
     else if ((SHOWN as readonly string[]).includes(name)) void this.#speak();
     else if (value !== null || (name !== 'password' && name !== 'token')) {
@@ -138,7 +145,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     } finally {
       this.#starting = false;
       this.#change.signal();
-      queueMicrotask(() => this.#panel?.focus());
+      queueMicrotask(() => this.#panel.focus());
     }
   }
 
@@ -278,7 +285,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
       this.dataset.state = state;
       this.#tell('sipweb-state', { state, peer: call?.peer.uri });
     }
-    this.#panel?.update();
+    this.#panel.update();
     this.#place();
   }
 
@@ -316,25 +323,23 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.toggleAttribute('data-dark', theme === 'dark' || (theme !== 'light' && this.#dark.matches));
   };
 
-  /** Builds what is shown in the language that is wanted. */
+  /** Shows everything in the language that is wanted. */
   async #speak(): Promise<void> {
+    this.#spoken += 1;
+    const spoken = this.#spoken;
     const wanted = this.getAttribute('language') ?? this.closest('[lang]')?.getAttribute('lang');
-    this.texts = textsFor(wanted ? [wanted] : navigator.languages);
-    this.#show();
+    const inside = textsFor(wanted ? [wanted] : navigator.languages);
+    this.texts = inside;
+    this.#update();
     const more = this.getAttribute('texts');
     if (!more) return;
-    try {
-      this.texts = await loadTexts(new URL(more, this.#page).href, this.texts);
-      this.#show();
-    } catch {
-      this.#tell('sipweb-error', { reason: 'texts' });
+    const loaded = await loadTexts(new URL(more, this.#page).href, inside).catch(() => undefined);
+    if (spoken !== this.#spoken) return;
+    if (!loaded) this.#tell('sipweb-error', { reason: 'texts' });
+    else {
+      this.texts = loaded;
+      this.#update();
     }
-  }
-
-  #show(): void {
-    this.#panel = panel(this);
-    this.#root.replaceChildren(...this.#panel.nodes, this.#audio);
-    this.#update();
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the element shows: the button that calls, and the panel of a call. Each piece is a part that a page can style. */
-import { h, setText, show } from '../../phone/src/dom.ts';
+import { h, setAttribute, setText, show } from '../../phone/src/dom.ts';
 import { icon, type IconName } from '../../phone/src/icons.ts';
 import type { Call } from '../../phone/src/model/call.ts';
 import { nameOf } from '../../phone/src/model/peer.ts';
@@ -28,37 +28,39 @@ export interface Panel {
   focus(): void;
 }
 
+/** The elements; `update` gives them the words and the state of the host, which both may change. */
 export function panel(host: PanelHost): Panel {
-  const { texts } = host;
-  const launch = button('launch', 'call', host.label ?? texts.callUs, () => host.start(host.target ?? ''));
-  launch.setAttribute('aria-haspopup', 'dialog');
+  const launch = button('launch', 'call', () => host.start(host.target ?? ''));
+  launch.element.setAttribute('aria-haspopup', 'dialog');
   const name = h('h2', { class: 'name', part: 'name' });
   const timer = h('span', { class: 'timer', part: 'timer', role: 'timer', 'aria-live': 'off' });
-  const close = h('button', { 'type': 'button', 'class': 'close', 'part': 'close', 'aria-label': texts.close, 'on': { click: () => host.close() } }, icon('close'));
+  const close = h('button', { type: 'button', class: 'close', part: 'close', on: { click: () => host.close() } }, icon('close'));
   const state = h('p', { class: 'state', part: 'state', role: 'status' });
   const dial = dialForm(host);
-  const answer = button('answer', 'call', texts.answer, () => void host.call?.answer(false));
-  const decline = button('decline', 'hangUp', texts.decline, () => host.call?.reject());
-  const mute = button('mute', 'microphone', texts.mute, () => host.call?.toggleMute());
-  const keypad = button('keypad', 'keypad', texts.keypad, () => { keysShown = !keysShown; update(); });
-  const hangUp = button('hang-up', 'hangUp', texts.hangUp, () => host.call?.hangUp());
-  const again = button('again', 'call', texts.again, () => host.start(host.call?.peer.uri ?? host.target ?? ''));
-  const keys = h('div', { class: 'keys', part: 'keys', role: 'group', 'aria-label': texts.keypad },
+  const answer = button('answer', 'call', () => void host.call?.answer(false));
+  const decline = button('decline', 'hangUp', () => host.call?.reject());
+  const mute = button('mute', 'microphone', () => host.call?.toggleMute());
+  const keypad = button('keypad', 'keypad', () => { keysShown = !keysShown; update(); });
+  const hangUp = button('hang-up', 'hangUp', () => host.call?.hangUp());
+  const again = button('again', 'call', () => host.start(host.call?.peer.uri ?? host.target ?? ''));
+  const keys = h('div', { class: 'keys', part: 'keys', role: 'group' },
     ...[...'123456789*0#'].map((key) => h('button', { type: 'button', part: 'key', on: { click: () => host.call?.sendDigit(key) } }, key)));
-  const box = h('section', { 'class': 'panel', 'part': 'panel', 'role': host.target === undefined ? 'region' : 'dialog', 'aria-label': host.label ?? texts.phone },
+  const controls = [answer, decline, mute, keypad, again, hangUp];
+  const box = h('section', { class: 'panel', part: 'panel' },
     h('div', { class: 'head' }, name, timer, close), state, dial.element, keys,
-    h('div', { class: 'controls', part: 'controls' }, answer, decline, mute, keypad, again, hangUp));
+    h('div', { class: 'controls', part: 'controls' }, ...controls.map(({ element }) => element)));
   let keysShown = false;
-  let shownMuted = false;
 
   function update(): void {
-    const { call } = host;
+    const { call, texts } = host;
     const running = call !== undefined && !call.over;
     const talking = call?.phase === 'talking';
     if (!talking) keysShown = false;
-    show(launch, host.target !== undefined);
-    launch.disabled = running || host.connecting;
-    launch.setAttribute('aria-expanded', String(host.opened));
+    const muted = call?.muted ?? false;
+    word(muted);
+    show(launch.element, host.target !== undefined);
+    launch.element.disabled = running || host.connecting;
+    launch.element.setAttribute('aria-expanded', String(host.opened));
     show(box, host.target === undefined || host.opened);
     show(close, host.target !== undefined && !running);
     setText(name, call ? nameOf(call.peer) : host.label ?? texts.phone);
@@ -67,17 +69,31 @@ export function panel(host: PanelHost): Panel {
     setText(state, stateText());
     show(dial.element, host.target === undefined && !running);
     show(keys, keysShown);
-    show(answer, call?.phase === 'incoming');
-    show(decline, call?.phase === 'incoming');
-    show(mute, talking);
-    show(keypad, talking);
-    show(hangUp, (running && call.phase !== 'incoming'));
-    show(again, host.target !== undefined && !running && !host.connecting && (call !== undefined || host.problem !== undefined));
-    const muted = call?.muted ?? false;
-    mute.setAttribute('aria-pressed', String(muted));
-    if (shownMuted !== muted) mute.replaceChildren(icon(muted ? 'microphoneOff' : 'microphone'), muted ? texts.unmute : texts.mute);
-    shownMuted = muted;
-    keypad.setAttribute('aria-expanded', String(keysShown));
+    show(answer.element, call?.phase === 'incoming');
+    show(decline.element, call?.phase === 'incoming');
+    show(mute.element, talking);
+    show(keypad.element, talking);
+    show(hangUp.element, running && call.phase !== 'incoming');
+    show(again.element, host.target !== undefined && !running && !host.connecting && (call !== undefined || host.problem !== undefined));
+    mute.element.setAttribute('aria-pressed', String(muted));
+    mute.draw(muted ? 'microphoneOff' : 'microphone');
+    keypad.element.setAttribute('aria-expanded', String(keysShown));
+  }
+
+  function word(muted: boolean): void {
+    const { texts } = host;
+    launch.word(host.label ?? texts.callUs);
+    answer.word(texts.answer);
+    decline.word(texts.decline);
+    mute.word(muted ? texts.unmute : texts.mute);
+    keypad.word(texts.keypad);
+    hangUp.word(texts.hangUp);
+    again.word(texts.again);
+    dial.word();
+    setAttribute(close, 'aria-label', texts.close);
+    setAttribute(keys, 'aria-label', texts.keypad);
+    setAttribute(box, 'aria-label', host.label ?? texts.phone);
+    setAttribute(box, 'role', host.target === undefined ? 'region' : 'dialog');
   }
 
   function tick(): void {
@@ -86,7 +102,7 @@ export function panel(host: PanelHost): Panel {
   }
 
   function stateText(): string {
-    const { call, problem } = host;
+    const { call, problem, texts } = host;
     if (problem) return texts[problem];
     if (host.connecting) return texts.connecting;
     if (!call) return host.target === undefined ? texts[host.registered ? 'ready' : 'offline'] : '';
@@ -105,22 +121,46 @@ export function panel(host: PanelHost): Panel {
   }
 
   return {
-    nodes: [launch, box],
+    nodes: [launch.element, box],
     update,
     focus() {
-      [answer, hangUp, again, close].find((each) => !each.hidden)?.focus();
+      [answer.element, hangUp.element, again.element, close].find((each) => !each.hidden)?.focus();
     },
   };
 }
 
-function dialForm(host: PanelHost): { element: HTMLElement } {
-  const field = h('input', { 'part': 'field', 'type': 'text', 'placeholder': host.texts.whom, 'aria-label': host.texts.whom, 'autocomplete': 'off', 'autocapitalize': 'none', 'spellcheck': 'false', 'enterkeyhint': 'go' });
+function dialForm(host: PanelHost): { element: HTMLElement; word: () => void } {
+  const field = h('input', { 'part': 'field', 'type': 'text', 'autocomplete': 'off', 'autocapitalize': 'none', 'spellcheck': 'false', 'enterkeyhint': 'go' });
+  const call = h('span');
   return {
     element: h('form', { class: 'dial', on: { submit: (event: Event) => { event.preventDefault(); host.start(field.value); } } },
-      field, h('button', { type: 'submit', class: 'go', part: 'go' }, icon('call'), host.texts.call)),
+      field, h('button', { type: 'submit', class: 'go', part: 'go' }, icon('call'), call)),
+    word() {
+      setText(call, host.texts.call);
+      setAttribute(field, 'placeholder', host.texts.whom);
+      setAttribute(field, 'aria-label', host.texts.whom);
+    },
   };
 }
 
-function button(name: string, drawing: IconName, label: string, press: () => void): HTMLButtonElement {
-  return h('button', { type: 'button', class: name, part: name, on: { click: press } }, icon(drawing), label);
+interface Button {
+  readonly element: HTMLButtonElement;
+  /** Changes what it says. */
+  word(label: string): void;
+  /** Changes its picture. */
+  draw(drawing: IconName): void;
+}
+
+function button(name: string, drawing: IconName, press: () => void): Button {
+  const words = h('span');
+  let drawn = drawing;
+  const element = h('button', { type: 'button', class: name, part: name, on: { click: press } }, icon(drawing), words);
+  return {
+    element,
+    word: (label) => setText(words, label),
+    draw(wanted) {
+      if (wanted !== drawn) element.firstChild?.replaceWith(icon(wanted));
+      drawn = wanted;
+    },
+  };
 }

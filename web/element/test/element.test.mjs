@@ -15,6 +15,8 @@ const FRENCH = { callUs: 'Appelez-nous', talking: 'En communication', nonsense: 
 let browser;
 let server;
 let script;
+/** Answers to `/slow.json` that wait for the test. */
+const waiting = [];
 
 before(async () => {
   const built = await esbuild.build({ absWorkingDir: HERE, bundle: true, write: false, format: 'esm', target: 'es2022', entryPoints: ['fake_main.ts'] });
@@ -24,6 +26,7 @@ before(async () => {
     const { pathname, searchParams } = new URL(request.url, 'http://shop');
     if (pathname === '/phone.js') response.setHeader('content-type', 'text/javascript').end(script);
     else if (pathname === '/fr.json') response.setHeader('content-type', 'application/json').end(JSON.stringify(FRENCH));
+    else if (pathname === '/slow.json') waiting.push(() => response.setHeader('content-type', 'application/json').end(JSON.stringify(FRENCH)));
     else if (pathname === '/') response.setHeader('content-type', 'text/html; charset=utf-8').end(`<!doctype html><html lang="en"><title>Shop</title><script type="module" src="phone.js"></script><main><h1>Shop</h1>${searchParams.get('html')}</main>`);
     else response.writeHead(404).end();
   });
@@ -155,6 +158,18 @@ test('another language comes from a file; what the file leaves out stays English
   await answered(page);
   await see(page, 'state', 'En communication');
   await see(page, 'mute', 'Mute');
+});
+
+test('a language that comes while the visitor presses the button changes the words under the finger, not the button', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" user="guest" password="x" target="shop" texts="/slow.json"></sipweb-phone>');
+  const { x, y, width, height } = await (await part(page, 'launch')).boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.down();
+  assert.equal(waiting.length, 1, 'one file is asked for once');
+  waiting[0]();
+  await see(page, 'launch', 'Appelez-nous');
+  await page.mouse.up();
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
 });
 
 test('the page styles it by parts and variables, and chooses the theme', async (t) => {
