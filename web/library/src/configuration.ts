@@ -21,6 +21,7 @@ export interface UAConfiguration {
   uri: string;
   /** User name of digest credentials, if it is not the user of `uri`. */
   authorization_user?: string | null;
+  /** Of the digest credentials (RFC 7616, RFC 8760). */
   password?: string | null;
   /** Realm that `ha1` belongs to. */
   realm?: string | null;
@@ -28,27 +29,41 @@ export interface UAConfiguration {
   ha1?: string | null;
   /** Text of an Authorization header that goes, as it is, into every request. */
   authorization_jwt?: string | null;
+  /** The name in From that people see. */
   display_name?: string | number | null;
+  /** Our Contact; by default a random user at a random `.invalid` host (RFC 7118 §5). */
   contact_uri?: string | null;
   /** A UUID that names this device (RFC 5626 §4.1), made anew by default: a page should keep one. */
   instance_id?: string | null;
+  /** Puts the server's own address as a Route on requests outside of dialogs. */
   use_preloaded_route?: boolean;
+  /** Whether calls are refreshed while they last (RFC 4028); true by default. */
   session_timers?: boolean;
+  /** `UPDATE` (default) or `INVITE`. */
   session_timers_refresh_method?: string;
+  /** Whether this side asks to be the one that refreshes. */
   session_timers_force_refresher?: boolean;
   /** Reliable provisional responses (RFC 3262): `unsupported` (as in JsSIP), `supported`, `required`. Not in JsSIP. */
   extension_100rel?: string;
+  /** Seconds that an incoming call rings; 60 by default. */
   no_answer_timeout?: number | string;
   /** Whether to register as soon as there is a connection. */
   register?: boolean;
+  /** Seconds to ask for; 600 by default. The registrar decides. */
   register_expires?: number | string;
+  /** Appended to the From tag of REGISTER. */
   register_from_tag_trail?: string | (() => string);
+  /** Where REGISTER goes; the domain of `uri` by default. */
   registrar_server?: string | null;
+  /** Least wait between attempts to connect; 2 by default. */
   connection_recovery_min_interval?: number | string;
+  /** Longest wait between attempts to connect; 30 by default. */
   connection_recovery_max_interval?: number | string;
   /** Seconds of silence after which the server is asked for a sign of life (CRLF CRLF); 0, as in JsSIP, for never. Not in JsSIP. */
   keep_alive_interval?: number | string;
+  /** The User-Agent header. */
   user_agent?: string;
+  /** Headers of every request and response, `Name: value`. */
   extra_headers?: readonly string[] | null;
   /** Milliseconds to wait for ICE candidates once the first is there. */
   ice_gathering_timeout?: number;
@@ -84,6 +99,7 @@ export interface Settings {
   readonly user_agent: string;
   extra_headers: readonly string[] | null;
   readonly ice_gathering_timeout: number;
+  /** What stands in Via in place of our address, which a page does not know. */
   readonly via_host: string;
   /** Prefix of the Call-IDs of this user agent. */
   readonly jssip_id: string;

@@ -84,6 +84,7 @@ export const REASON_PHRASE: Readonly<Record<number, string>> = {
   606: 'Not Acceptable',
 };
 
+/** Names, numbers and texts of SIP, and the causes with which calls and requests end (`C.causes`). */
 export const C = {
   USER_AGENT: `${name} ${version}`,
   SIP: 'sip',

@@ -9,7 +9,7 @@ export class SipMessage {
   readonly #text: string | undefined;
   #parts: MessageParts | undefined;
 
-  /** Made of its bytes; or of its text, where that is all ASCII. */
+  /** @internal Made of its bytes; or of its text, where that is all ASCII. */
   constructor(source: Uint8Array | string) {
     if (typeof source === 'string') this.#text = source;
     else this.#bytes = source;
@@ -43,7 +43,9 @@ export class SipMessage {
     const first = this.#read().first.get(key);
     return first === undefined ? [] : [first, ...(this.#read().further?.get(key) ?? [])];
   }
+  /** Call-ID; '' if absent. */
   get callId(): string { return this.header('Call-ID') ?? ''; }
+  /** The number of CSeq; 0 if absent. */
   get cseq(): number { return Number.parseInt(this.header('CSeq') ?? '', 10) || 0; }
   /** Tag of From; '' if absent. */
   get fromTag(): string { return tagOf(this.header('From')); }
@@ -51,6 +53,7 @@ export class SipMessage {
   get toTag(): string { return tagOf(this.header('To')); }
   /** Body as text; '' if empty. */
   get body(): string { return this.#read().body; }
+  /** Body as octets. */
   get bodyBytes(): Uint8Array { return this.bytes.subarray(bodyStart(this.bytes)); }
   /** Media type of the body in lower case without parameters; '' if absent. */
   get contentType(): string { return (this.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase(); }

@@ -21,6 +21,7 @@ export type Cause =
 
 /** What is made of 100rel (RFC 3262). */
 export const RELIABILITY = ['unsupported', 'supported', 'required'] as const;
+/** What is made of reliable provisional responses (RFC 3262). */
 export type Reliability = (typeof RELIABILITY)[number];
 
 /** Via transport tokens. `WS` and `WSS` are what a browser speaks; the others please servers that need a white lie. */

@@ -7,6 +7,7 @@
 
 let patterns: RegExp[] = [];
 
+/** Log lines for developers: `debug.enable('Sipweb:*')`. */
 export const debug = {
   /** Writes the lines of the namespaces in `list`: names separated by commas or spaces, `*` stands for anything. */
   enable(list: string): void {

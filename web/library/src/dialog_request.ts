@@ -7,11 +7,15 @@ import type { Endpoint } from './endpoint.js';
 import { EventEmitter } from './events.js';
 import { IncomingResponse } from './sip_message.js';
 
+/** Events of an INFO of ours. */
 export type DialogRequestEvents = {
+  /** The peer has taken it. */
   succeeded: [event: { originator: 'remote'; response: IncomingResponse }];
+  /** The peer refused it, or did not answer. */
   failed: [event: { originator: 'local' | 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
 };
 
+/** What `DTMF` and `Info` have in common: the outcome of what we sent. */
 export abstract class InfoRequest extends EventEmitter<DialogRequestEvents> {
   /** @internal Sends the INFO. The outcome is told once, by `succeeded` or `failed`. */
   send(endpoint: Endpoint, call: CallNumber, payload: Payload): void {

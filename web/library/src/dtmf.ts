@@ -16,6 +16,7 @@ const DURATION = { least: 70, most: 6000, usual: 100 };
 const GAP = { least: 50, usual: 500 };
 const COMMA_PAUSE = 2000;
 
+/** Options of `session.sendDTMF`. */
 export interface DTMFOptions {
   /** Milliseconds, 70 to 6000; 100 by default. */
   duration?: number | string | null;
@@ -23,15 +24,20 @@ export interface DTMFOptions {
   interToneGap?: number | string | null;
   /** `INFO` (default) or `RFC2833`. */
   transportType?: 'INFO' | 'RFC2833';
+  /** Headers of each INFO, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** Listeners of each INFO. */
   eventHandlers?: EventHandlers<DialogRequestEvents>;
 }
 
+/** Keypad tones in a call. */
 export class DTMF extends InfoRequest {
+  /** `0` to `9`, `A` to `D`, `R`, `#`, `*`. */
   readonly tone: string;
   /** Milliseconds. */
   readonly duration: number;
 
+  /** @internal */
   constructor(tone: string, duration: number) {
     super();
     this.tone = tone;

@@ -11,7 +11,9 @@ export interface Environment {
   mediaDevices?: Pick<MediaDevices, 'getUserMedia'> | undefined;
   /** Where `online`, `offline` and `pagehide` are heard. */
   events?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'> | undefined;
+  /** Calls back later; gives what `clearTimeout` takes. */
   setTimeout: (callback: () => void, milliseconds: number) => unknown;
+  /** Takes a `setTimeout` back. */
   clearTimeout: (timer: unknown) => void;
   /** Milliseconds that never run backwards. */
   now: () => number;

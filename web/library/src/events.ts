@@ -22,6 +22,7 @@ interface Registration {
   once: boolean;
 }
 
+/** What can be listened to: user agents, calls, messages, subscriptions. */
 export class EventEmitter<Events extends EventMap<Events>> {
   readonly #registrations = new Map<keyof Events, Registration[]>();
 

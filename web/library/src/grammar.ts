@@ -15,17 +15,29 @@ export interface ListElement<Value> {
   parsed: Value;
 }
 
+/** A Via header (RFC 3261 §20.42). */
 export interface ParsedVia {
+  /** `SIP/2.0`'s first half: `SIP`. */
   protocol: string;
+  /** `WS`, `WSS`, `UDP` and so on. */
   transport: string;
+  /** Who sent it, by its own words. */
   host: string;
+  /** What kind of host that is. */
   host_type: HostType;
+  /** The port beside it. */
   port: number | undefined;
+  /** The transaction (RFC 3261 §8.1.1.7). */
   branch: string | undefined;
+  /** The port from which it came (RFC 3581). */
   rport: number | undefined;
+  /** The address from which it came. */
   received: string | undefined;
+  /** Time to live, of multicast. */
   ttl: number | undefined;
+  /** Address to which responses go instead. */
   maddr: string | undefined;
+  /** All parameters. */
   params: Record<string, string | null>;
 }
 
@@ -38,10 +50,15 @@ export interface ParsedChallenge {
   opaque: string | undefined;
 }
 
+/** A Replaces header (RFC 3891). */
 export interface ParsedReplaces {
+  /** Call-ID of the call to be replaced. */
   call_id: string;
+  /** Its tag on the side of who reads this. */
   to_tag: string | undefined;
+  /** Its tag on the other side. */
   from_tag: string | undefined;
+  /** Whether only a call that still rings may be replaced. */
   early_only: boolean;
 }
 
@@ -52,6 +69,7 @@ export interface ParsedReason {
   params: Record<string, string | null>;
 }
 
+/** What stands where a host stands. */
 export type HostType = 'IPv4' | 'IPv6' | 'domain';
 
 /** What each rule makes of its text; `undefined` if the text is not of that form. */

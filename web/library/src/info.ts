@@ -2,10 +2,14 @@
 
 import { InfoRequest } from './dialog_request.js';
 
+/** An INFO in a call. */
 export class Info extends InfoRequest {
+  /** Type of the body. */
   readonly contentType: string;
+  /** The body as text. */
   readonly body: string;
 
+  /** @internal */
   constructor(contentType: string, body: string) {
     super();
     this.contentType = contentType;

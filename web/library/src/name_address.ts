@@ -3,6 +3,7 @@
 import { quote, unquote } from './escape.js';
 import { type Parameters, Parameterized, URI, halves } from './uri.js';
 
+/** A display name, a URI and parameters: the value of From, To, Contact. */
 export class NameAddrHeader extends Parameterized {
   readonly #uri: URI;
   #displayName: string | undefined;
@@ -12,6 +13,7 @@ export class NameAddrHeader extends Parameterized {
     return parseNameAddress(String(text).trim());
   }
 
+  /** @throws TypeError without a `URI`. */
   constructor(uri: URI, displayName?: string | number | null, parameters?: Parameters) {
     super();
     if (!(uri instanceof URI)) {
@@ -22,10 +24,12 @@ export class NameAddrHeader extends Parameterized {
     this.setParameters(parameters);
   }
 
+  /** The address. */
   get uri(): URI {
     return this.#uri;
   }
 
+  /** The name for people, without quotes. */
   get display_name(): string | undefined {
     return this.#displayName;
   }
@@ -34,10 +38,12 @@ export class NameAddrHeader extends Parameterized {
     this.#displayName = value === undefined || value === null ? undefined : String(value);
   }
 
+  /** Another one, to be changed by itself. */
   clone(): NameAddrHeader {
     return new NameAddrHeader(this.#uri.clone(), this.#displayName, Object.fromEntries(this.parameters));
   }
 
+  /** The header value as text. */
   override toString(): string {
     const name = this.#displayName ? `${quote(this.#displayName)} ` : '';
     return `${name}<${this.#uri}>${this.writeParameters()}`;

@@ -21,14 +21,21 @@ const C = {
   ...SUBSCRIPTION_STATES,
 } as const;
 
+/** Events of a notifier. */
 export type NotifierEvents = {
+  /** Subscribed, refreshed or given up: the state is to be told now, by `notify`. */
   subscribe: [isUnsubscribe: boolean, request: IncomingRequest, body: string, contentType: string];
+  /** The subscriber did not refresh in time. */
   expired: [];
+  /** It is over; `code` is one of `Notifier.C`. */
   terminated: [code: number];
 };
 
+/** Options of `ua.notify`. */
 export interface NotifyOptions {
+  /** Headers of each NOTIFY, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** Value of Allow-Events. */
   allowEvents?: string;
   /** Whether the subscription waits for a decision until `setActiveState`. */
   pending?: boolean;
@@ -36,7 +43,9 @@ export interface NotifyOptions {
   defaultExpires?: number;
 }
 
+/** Somebody's subscription to our state, from `ua.notify`. */
 export class Notifier extends EventEmitter<NotifierEvents> {
+  /** States and the codes of `terminated`. */
   static readonly C = C;
 
   /** Free for the page. */
@@ -71,14 +80,17 @@ export class Notifier extends EventEmitter<NotifierEvents> {
     this.#endpoint.attach(this.#call, this);
   }
 
+  /** The same as `Notifier.C`. */
   get C(): typeof C {
     return C;
   }
 
+  /** One of `C.STATE_PENDING`, `C.STATE_ACTIVE`, `C.STATE_TERMINATED`. */
   get state(): number {
     return this.#state;
   }
 
+  /** Call-ID and From tag of the SUBSCRIBE. */
   get id(): string {
     return `${this.#first.call_id}${this.#first.from_tag}`;
   }

@@ -3,6 +3,7 @@
 import type { IncomingRequest, OutgoingRequest } from './sip_message.js';
 import { StandaloneRequest } from './standalone_request.js';
 
+/** An OPTIONS request, sent or received. */
 export class Options extends StandaloneRequest {
   protected readonly method = 'OPTIONS';
   protected readonly defaultType = 'application/sdp';

@@ -18,25 +18,30 @@ import type { UA } from './user_agent.js';
 /** Seconds until a refresh that failed is tried again. */
 const RETRY = 30;
 
+/** Events of a publisher. */
 export type PublisherEvents = {
   /** Published, changed or refreshed. */
   published: [event: { response: IncomingResponse; etag: string }];
+  /** The server has no state of ours any more. */
   removed: [event: { response: IncomingResponse | null }];
   /** The server does not have our state, or not the new one. */
   failed: [event: { originator: 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
 };
 
+/** Options of `ua.publisher`. */
 export interface PublishOptions {
   /** Seconds to ask for; 900 by default. The server decides. */
   expires?: number;
   /** Type of the bodies. */
   contentType?: string;
+  /** Headers of each PUBLISH, `Name: value`. */
   extraHeaders?: readonly string[];
 }
 
 /** What is to be sent next: a state, or its removal. */
 type Wish = { body: string } | 'remove';
 
+/** A state of ours, kept at a server for others to see. */
 export class Publisher extends EventEmitter<PublisherEvents> {
   readonly #ua: UA;
   readonly #target: string;

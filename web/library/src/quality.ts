@@ -21,9 +21,11 @@ export interface CallQuality {
   readonly trouble: 'path' | 'nothingIn' | 'nothingOut' | 'microphone' | undefined;
   /** As descriptions name it: `opus`, `PCMU`. */
   readonly codec: string | undefined;
+  /** Packets that came, and that should have come; how unevenly they came (RFC 3550 §6.4.1). */
   readonly received: { readonly packets: number; readonly lost: number; readonly jitter: number };
   /** `lost` is what the other end says. */
   readonly sent: { readonly packets: number; readonly lost: number };
+  /** There and back. */
   readonly roundTrip: number | undefined;
   /** The ICE pair in use, as `address:port`; browsers hide local addresses that the page may not know. */
   readonly pair: { readonly local: string; readonly remote: string; readonly protocol: string } | undefined;

@@ -10,24 +10,37 @@ import { URI } from './uri.js';
 
 /** How a transfer goes on at the peer. */
 export interface ReferProgress {
+  /** The NOTIFY that says it. */
   request: IncomingRequest;
+  /** The response that the peer got. */
   status_line: { status_code: number; reason_phrase: string };
 }
 
+/** Events of a transfer. */
 export type ReferEvents = {
+  /** The REFER was accepted. */
   requestSucceeded: [event: { response: IncomingResponse }];
+  /** The REFER was refused, or not answered. */
   requestFailed: [event: { response: IncomingResponse | null; cause: string }];
+  /** The REFER went out again, with credentials. */
   authenticated: [event: { request: unknown }];
+  /** The peer begins to call. */
   trying: [event: ReferProgress];
+  /** It rings there. */
   progress: [event: ReferProgress];
+  /** The call that was asked for was answered. */
   accepted: [event: ReferProgress];
+  /** The call that was asked for failed. */
   failed: [event: ReferProgress];
   /** Outside calls only: nobody will say how it went. */
   expired: [];
 };
 
+/** Options of `session.refer` and `ua.refer`. */
 export interface ReferOptions {
+  /** Headers of the REFER, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** Listeners that are there before the first event. */
   eventHandlers?: EventHandlers<ReferEvents>;
 }
 

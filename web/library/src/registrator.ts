@@ -2,6 +2,7 @@
 
 import type { Core } from './core.js';
 
+/** The registration of a user agent. */
 export class Registrator {
   readonly #core: Core;
   /** @internal */
@@ -12,6 +13,7 @@ export class Registrator {
     this.#core = core;
   }
 
+  /** Whether the registrar knows us. */
   get registered(): boolean {
     return this.isRegistered;
   }
@@ -35,6 +37,7 @@ export class Registrator {
     this.#core.configure({ registerContactParameters: text });
   }
 
+  /** Registers, or refreshes. */
   register(): void {
     this.#core.register();
   }

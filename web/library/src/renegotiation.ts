@@ -15,15 +15,19 @@ import { refusalOf } from './reason.js';
 import { isHold } from './session_description.js';
 import { IncomingRequest, IncomingResponse } from './sip_message.js';
 
+/** Options of `hold`, `unhold` and `renegotiate`. */
 export interface RenegotiateOptions {
   /** UPDATE in place of re-INVITE. */
   useUpdate?: boolean;
+  /** Headers of the request, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** For `createOffer`. */
   rtcOfferConstraints?: RTCOfferOptions;
 }
 
 /** A re-INVITE or UPDATE of the peer, as the page sees it before it is answered. */
 export interface RemoteReoffer {
+  /** The re-INVITE or UPDATE. */
   request: IncomingRequest;
   /** Set it to be called once the request has been answered 200. */
   callback: (() => void) | undefined;

@@ -35,7 +35,9 @@ import { StandingMedia } from './standing_media.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
 
+/** One call. */
 export class RTCSession extends EventEmitter<RTCSessionEvents> {
+  /** The numbers of `status`. */
   static readonly C = STATUS;
 
   /** Free for the page. */
@@ -65,6 +67,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   readonly #fate = new Fate<RTCSession>();
   #mediaOptions: AnswerOptions = {};
 
+  /** A call to be; `ua.call` makes one and connects it. */
   constructor(ua: UA) {
     super();
     this.#ua = ua;
@@ -96,28 +99,28 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#standing = new StandingMedia(around);
     this.#inside = new InsideCall(around);
   }
-
+  /** The same as `RTCSession.C`. */
   get C(): typeof STATUS { return STATUS; }
-
+  /** The same as `C.causes`. */
   get causes(): typeof causes { return causes; }
 
   /** Call-ID and From tag of the INVITE. */
   get id(): string | null { return this.#id; }
-
+  /** The peer connection, once there is one. */
   get connection(): RTCPeerConnection | null { return this.#media.connection ?? null; }
-
+  /** Our Contact in this call. */
   get contact(): string { return this.#ua.contact.toString(); }
-
+  /** Who calls; null before `connect`. */
   get direction(): 'incoming' | 'outgoing' | null { return this.#direction; }
-
+  /** Our side of the call. */
   get local_identity(): NameAddrHeader | null { return this.#localIdentity; }
-
+  /** The other side. */
   get remote_identity(): NameAddrHeader | null { return this.#remoteIdentity; }
-
+  /** When it was answered. */
   get start_time(): Date | null { return this.#startTime; }
-
+  /** When it ended. */
   get end_time(): Date | null { return this.#endTime; }
-
+  /** One of `RTCSession.C`. */
   get status(): number { return this.#status; }
 
   /**
@@ -128,18 +131,18 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   /** Resolves when the call is over, with the payload of `ended` or `failed`. Never rejects. Not in JsSIP. */
   get over(): Promise<EndEvent> { return this.#fate.over; }
-
+  /** Whether it has not been answered yet. */
   isInProgress(): boolean { return this.#status <= STATUS.STATUS_WAITING_FOR_ANSWER; }
-
+  /** Whether it has been answered and is not over. */
   isEstablished(): boolean { return this.#status === STATUS.STATUS_ANSWERED || this.#stands; }
-
+  /** Whether it is over. */
   isEnded(): boolean { return this.#status === STATUS.STATUS_CANCELED || this.#status === STATUS.STATUS_TERMINATED; }
 
   /** Whether hold, unhold and renegotiate are possible now. */
   isReadyToReOffer(): boolean { return this.#stands && this.#standing.renegotiation.isReady; }
-
+  /** What of ours is silent. */
   isMuted(): { audio: boolean; video: boolean } { return this.#media.muted; }
-
+  /** Whether we hold the peer, and the peer us. */
   isOnHold(): { local: boolean; remote: boolean } { return this.#standing.onHold; }
 
   /**

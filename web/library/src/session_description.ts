@@ -9,19 +9,25 @@ export interface MediaSection {
   type: string;
   /** 0 when the section is refused (RFC 3264 §6). */
   port: number;
+  /** `UDP/TLS/RTP/SAVPF`, `RTP/AVP` and so on. */
   protocol: string;
   /** Payload types or formats, separated by spaces. */
   payloads: string;
+  /** Its own, else that of the session. */
   direction: Direction;
+  /** Its name in bundles (RFC 9143). */
   mid?: string;
 }
 
 /** The parts of a session description. */
 export interface SessionDescription {
+  /** The `v=` line. */
   version: number;
+  /** The `s=` line. */
   name: string;
   /** Direction of the session, which sections without one of their own have. */
   direction?: Direction;
+  /** The `m=` lines and what belongs to each. */
   media: MediaSection[];
 }
 

@@ -29,10 +29,12 @@ export abstract class ReceivedMessage {
   #from: NameAddrHeader | undefined;
   #to: NameAddrHeader | undefined;
 
+  /** @internal */
   constructor(message: SipMessage) {
     this.message = message;
   }
 
+  /** INVITE, MESSAGE and so on; of a response, that of its request. */
   get method(): string {
     return this.message.method;
   }
@@ -42,26 +44,32 @@ export abstract class ReceivedMessage {
     return this.message.text;
   }
 
+  /** The body as text; '' if there is none. */
   get body(): string {
     return this.message.body;
   }
 
+  /** The Call-ID. */
   get call_id(): string {
     return this.message.callId;
   }
 
+  /** The number of CSeq. */
   get cseq(): number {
     return this.message.cseq;
   }
 
+  /** From, taken apart. */
   get from(): NameAddrHeader {
     return (this.#from ??= this.#nameAddress('From'));
   }
 
+  /** To, taken apart. */
   get to(): NameAddrHeader {
     return (this.#to ??= this.#nameAddress('To'));
   }
 
+  /** The tag of From. */
   get from_tag(): string {
     return this.message.fromTag;
   }
@@ -76,6 +84,7 @@ export abstract class ReceivedMessage {
     return this.parseHeader('Via') as ParsedVia | undefined;
   }
 
+  /** The branch of the topmost Via. */
   get via_branch(): string | undefined {
     return /;\s*branch\s*=\s*([^\s;,]+)/i.exec(this.getHeader('Via') ?? '')?.[1];
   }
@@ -107,6 +116,7 @@ export abstract class ReceivedMessage {
     return LISTS.has(key) ? values.flatMap((value) => splitOutsideQuotes(value, ',')) : values;
   }
 
+  /** Whether there is such a header. */
   hasHeader(name: string): boolean {
     return this.getHeaders(name).length > 0;
   }
@@ -155,6 +165,7 @@ export abstract class ReceivedMessage {
     return parseSessionDescription(this.body);
   }
 
+  /** The text as it was on the wire. */
   toString(): string {
     return this.data;
   }
@@ -169,6 +180,7 @@ export abstract class ReceivedMessage {
 /** Answers a request: status, phrase, headers, body. */
 export type Respond = (status: number, reason?: string, extraHeaders?: readonly string[], body?: string) => void;
 
+/** A request that arrived. */
 export class IncomingRequest extends ReceivedMessage {
   readonly #respond: Respond | undefined;
 
@@ -183,22 +195,27 @@ export class IncomingRequest extends ReceivedMessage {
     return URI.parse(this.message.requestUri);
   }
 
+  /** The Event header, taken apart. */
   get event(): { event: string; params: Record<string, string | null> } | undefined {
     return this.parseHeader('Event') as { event: string; params: Record<string, string | null> } | undefined;
   }
 
+  /** The Refer-To header, taken apart. */
   get refer_to(): NameAddrHeader | undefined {
     return this.parseHeader('Refer-To') as NameAddrHeader | undefined;
   }
 
+  /** The Replaces header (RFC 3891), taken apart. */
   get replaces(): ParsedReplaces | undefined {
     return this.parseHeader('Replaces') as ParsedReplaces | undefined;
   }
 
+  /** Seconds of Session-Expires (RFC 4028). */
   get session_expires(): number | undefined {
     return (this.parseHeader('Session-Expires') as { expires: number } | undefined)?.expires;
   }
 
+  /** Who refreshes: `uac` or `uas`. */
   get session_expires_refresher(): string | undefined {
     return (this.parseHeader('Session-Expires') as { refresher?: string } | undefined)?.refresher;
   }
@@ -214,11 +231,14 @@ export class IncomingRequest extends ReceivedMessage {
   }
 }
 
+/** A response that arrived. */
 export class IncomingResponse extends ReceivedMessage {
+  /** 100 to 699. */
   get status_code(): number {
     return this.message.status;
   }
 
+  /** What stands beside the status; for people only. */
   get reason_phrase(): string {
     return this.message.reason;
   }
@@ -243,7 +263,9 @@ export function received(message: SipMessage): IncomingRequest | IncomingRespons
  * protocol owns (Via, From, To, Call-ID, CSeq, Route) are the core's and can only be read.
  */
 export class OutgoingRequest {
+  /** The body, or null. */
   body: string | null;
+  /** Headers that are added, `Name: value`. */
   extraHeaders: string[];
   #message: SipMessage;
 
@@ -259,34 +281,42 @@ export class OutgoingRequest {
     this.#message = message;
   }
 
+  /** INVITE, MESSAGE and so on. */
   get method(): string {
     return this.#message.method;
   }
 
+  /** The Request-URI. */
   get ruri(): URI | undefined {
     return URI.parse(this.#message.requestUri);
   }
 
+  /** The number of CSeq. */
   get cseq(): number {
     return this.#message.cseq;
   }
 
+  /** The Call-ID. */
   get call_id(): string {
     return this.#message.callId;
   }
 
+  /** The tag of From. */
   get from_tag(): string {
     return this.#message.fromTag;
   }
 
+  /** The tag of To; '' before there is a dialog. */
   get to_tag(): string {
     return this.#message.toTag;
   }
 
+  /** From, taken apart. */
   get from(): NameAddrHeader | undefined {
     return NameAddrHeader.parse(this.#message.header('From') ?? '');
   }
 
+  /** To, taken apart. */
   get to(): NameAddrHeader | undefined {
     return NameAddrHeader.parse(this.#message.header('To') ?? '');
   }
@@ -299,16 +329,19 @@ export class OutgoingRequest {
     this.extraHeaders.push(...values.map((each) => `${key}: ${each}`));
   }
 
+  /** The first value of a header: of those added, else of those that the core writes. */
   getHeader(name: string): string | undefined {
     return this.getHeaders(name)[0];
   }
 
+  /** All values of a header. */
   getHeaders(name: string): string[] {
     const key = headerize(name);
     const added = this.extraHeaders.map((line) => halves(line, ':')).filter(([each]) => headerize(each) === key);
     return added.length > 0 ? added.map(([, value]) => value ?? '') : this.#message.headers(key);
   }
 
+  /** Whether there is such a header. */
   hasHeader(name: string): boolean {
     return this.getHeaders(name).length > 0;
   }
@@ -318,10 +351,12 @@ export class OutgoingRequest {
     return parseSessionDescription(this.body ?? '');
   }
 
+  /** Another one, to be changed by itself. */
   clone(): OutgoingRequest {
     return new OutgoingRequest(this.#message, this.extraHeaders, this.body);
   }
 
+  /** The request as text, as it went or would go out. */
   toString(): string {
     return this.#message.text;
   }

@@ -13,30 +13,45 @@ import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_messag
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
 
+/** Events of `Message` and `Options`. */
 export type StandaloneEvents = {
+  /** A 2xx came, or was sent. */
   succeeded: [event: { originator: 'local' | 'remote'; response: IncomingResponse | null }];
+  /** Another response came, or was sent, or none came. */
   failed: [event: { originator: 'local' | 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
 };
 
+/** Options of `ua.sendMessage` and `ua.sendOptions`. */
 export interface SendOptions {
+  /** Type of the body; `text/plain` for messages, `application/sdp` for OPTIONS by default. */
   contentType?: string;
+  /** Headers of the request, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** Listeners of `succeeded` and `failed`. */
   eventHandlers?: EventHandlers<StandaloneEvents>;
+  /** User in From instead of ours; the registered identity then goes into P-Preferred-Identity. */
   fromUserName?: string;
+  /** Display name in From instead of ours. */
   fromDisplayName?: string;
 }
 
+/** Options of `accept` of a received MESSAGE or OPTIONS. */
 export interface AcceptOptions {
+  /** Headers of the response, `Name: value`. */
   extraHeaders?: readonly string[];
+  /** Body of the response. */
   body?: string;
 }
 
+/** Options of `reject` of a received MESSAGE or OPTIONS. */
 export interface RejectOptions extends AcceptOptions {
   /** 300 to 699; 480 by default. */
   status_code?: number;
+  /** The usual one of the status by default. */
   reason_phrase?: string;
 }
 
+/** What `Message` and `Options` have in common. */
 export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
   protected abstract readonly method: string;
   protected abstract readonly defaultType: string;
@@ -48,19 +63,23 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
   #ended: { response: IncomingResponse } | FailedError | undefined;
   readonly #outcome = new Outcome<IncomingResponse>();
 
+  /** @internal */
   constructor(ua: UA) {
     super();
     this.#ua = ua;
   }
 
+  /** Whose request it is; null before it is sent. */
   get direction(): 'incoming' | 'outgoing' | null {
     return this.#direction;
   }
 
+  /** Our side: From of what is sent, To of what arrived. */
   get local_identity(): NameAddrHeader | null {
     return this.#localIdentity;
   }
 
+  /** The other side. */
   get remote_identity(): NameAddrHeader | null {
     return this.#remoteIdentity;
   }

@@ -35,25 +35,37 @@ const C = {
   ...SUBSCRIPTION_STATES,
 } as const;
 
+/** Events of a subscription. */
 export type SubscriberEvents = {
+  /** The server took the SUBSCRIBE. */
   accepted: [];
+  /** It waits for somebody's decision. */
   pending: [];
+  /** It is granted. */
   active: [];
+  /** The state, now and at each change. */
   notify: [isFinal: boolean, request: IncomingRequest, body: string, contentType: string];
+  /** It is over; `code` is one of `Subscriber.C`, `retryAfter` in seconds. */
   terminated: [code: number, reason: string | undefined, retryAfter: number | undefined];
 };
 
+/** Options of `ua.subscribe`. */
 export interface SubscribeOptions {
   /** Seconds; 900 by default. */
   expires?: number;
   /** Type of the bodies that `subscribe` and `terminate` send. */
   contentType?: string;
+  /** Value of Allow-Events. */
   allowEvents?: string;
+  /** From and To instead of ours and the target's. */
   params?: { from_uri?: string | URI; from_display_name?: string; to_uri?: string | URI; to_display_name?: string };
+  /** Headers of each SUBSCRIBE, `Name: value`. */
   extraHeaders?: readonly string[];
 }
 
+/** A subscription of ours to somebody's state. */
 export class Subscriber extends EventEmitter<SubscriberEvents> {
+  /** States and the codes of `terminated`. */
   static readonly C = C;
 
   /** Free for the page. */
@@ -99,14 +111,17 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     this.#endpoint.attach(number, this);
   }
 
+  /** The same as `Subscriber.C`. */
   get C(): typeof C {
     return C;
   }
 
+  /** One of `C.STATE_INIT`, `C.STATE_WAITING_NOTIFY`, `C.STATE_PENDING`, `C.STATE_ACTIVE`, `C.STATE_TERMINATED`. */
   get state(): number {
     return this.#state;
   }
 
+  /** Call-ID, From tag and event. */
   get id(): string {
     return this.#id;
   }

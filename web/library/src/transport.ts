@@ -22,7 +22,9 @@ const debug = log('Transport');
 
 /** A socket and how much it is preferred; 0 if nothing is said. */
 export interface WeightedSocket {
+  /** The socket. */
   socket: Socket;
+  /** The highest is tried first. */
   weight: number;
 }
 
@@ -36,9 +38,13 @@ export interface RecoveryOptions {
 
 /** A connection that ended or did not come about. */
 export interface Disconnection {
+  /** The connection. */
   socket: Transport;
+  /** Whether it broke, or could not be made. */
   error: boolean;
+  /** The close code of the WebSocket (RFC 6455 §7.4). */
   code?: number;
+  /** In words. */
   reason?: string;
   /** Milliseconds until the next attempt, so that a page can count them down; absent after `disconnect`. Not in JsSIP. */
   retry_in?: number;
@@ -57,11 +63,15 @@ interface Candidate extends WeightedSocket {
 
 type State = 'idle' | 'connecting' | 'connected' | 'waiting';
 
+/** The connection of a user agent, over one socket or another. Its state can be read; the user agent steers it. */
 export class Transport {
+  /** Set by the user agent. */
   onconnecting: ((event: { socket: Transport; attempts: number }) => void) | undefined;
-  /** `moved`: the network is another than the one before. */
+  /** Set by the user agent. `moved`: the network is another than the one before. */
   onconnect: ((transport: Transport, moved: boolean) => void) | undefined;
+  /** Set by the user agent. */
   ondisconnect: ((event: Disconnection) => void) | undefined;
+  /** Set by the user agent. */
   ondata: ((event: { transport: Transport; message: SocketData }) => void) | undefined;
 
   readonly #candidates: Candidate[];
@@ -77,7 +87,7 @@ export class Transport {
   /** Rings when the server has been silent for long. */
   #silence: unknown;
 
-  /** `sockets` must not be empty. */
+  /** @internal `sockets` must not be empty. */
   constructor(sockets: readonly WeightedSocket[], recovery: RecoveryOptions, environment: Environment) {
     this.#candidates = sockets.map((each) => ({ ...each, failed: false }));
     this.#recovery = recovery;
@@ -90,22 +100,27 @@ export class Transport {
     return this.#current.socket;
   }
 
+  /** Address of the socket, for messages to people. */
   get url(): string {
     return this.socket.url;
   }
 
+  /** The server as a SIP URI. */
   get sip_uri(): string {
     return this.socket.sip_uri;
   }
 
+  /** What Via says: `WS`, `WSS`. */
   get via_transport(): string {
     return this.socket.via_transport;
   }
 
+  /** Whether messages can be sent. */
   isConnected(): boolean {
     return this.#state === 'connected';
   }
 
+  /** Whether an attempt is under way. */
   isConnecting(): boolean {
     return this.#state === 'connecting';
   }

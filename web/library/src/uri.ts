@@ -32,6 +32,7 @@ export class Parameterized {
     return key ? this.#parameters?.get(key.toLowerCase()) : undefined;
   }
 
+  /** Whether there is such a parameter. */
   hasParam(key: string): boolean {
     return key !== undefined && key !== null && this.parameters.has(key.toLowerCase());
   }
@@ -43,6 +44,7 @@ export class Parameterized {
     return value;
   }
 
+  /** Takes all parameters away. */
   clearParams(): void {
     this.parameters.clear();
   }
@@ -62,6 +64,7 @@ export class Parameterized {
   }
 }
 
+/** A SIP or SIPS URI. */
 export class URI extends Parameterized {
   #scheme: string;
   #user: string | null;
@@ -75,6 +78,7 @@ export class URI extends Parameterized {
     return parseUri(String(text).trim());
   }
 
+  /** @throws TypeError without a host. */
   constructor(
     scheme: string | null | undefined,
     user: string | null | undefined,
@@ -97,6 +101,7 @@ export class URI extends Parameterized {
     }
   }
 
+  /** `sip` or `sips`. */
   get scheme(): string {
     return this.#scheme;
   }
@@ -114,6 +119,7 @@ export class URI extends Parameterized {
     this.#user = value;
   }
 
+  /** The host in lower case; IPv6 in brackets. */
   get host(): string {
     return this.#host;
   }
@@ -122,6 +128,7 @@ export class URI extends Parameterized {
     this.#host = value.toLowerCase();
   }
 
+  /** The port, or null. */
   get port(): number | null {
     return this.#port;
   }
@@ -130,29 +137,35 @@ export class URI extends Parameterized {
     this.#port = portOf(value);
   }
 
+  /** Sets a header of the URI (`?name=value`). */
   setHeader(key: string, value: string | number | readonly string[]): void {
     this.#headers ??= new Map();
     this.#headers.set(headerKey(key), Array.isArray(value) ? value.map(String) : [String(value)]);
   }
 
+  /** The values of a header of the URI. */
   getHeader(key: string): string[] | undefined {
     return key ? this.#headers?.get(headerKey(key)) : undefined;
   }
 
+  /** Whether there is such a header. */
   hasHeader(key: string): boolean {
     return this.getHeader(key) !== undefined;
   }
 
+  /** Takes a header away and returns its values. */
   deleteHeader(key: string): string[] | undefined {
     const value = this.getHeader(key);
     this.#headers?.delete(headerKey(key));
     return value;
   }
 
+  /** Takes all headers away. */
   clearHeaders(): void {
     this.#headers = undefined;
   }
 
+  /** Another one, to be changed by itself. */
   clone(): URI {
     return new URI(
       this.#scheme,
@@ -164,6 +177,7 @@ export class URI extends Parameterized {
     );
   }
 
+  /** The URI as text. */
   override toString(): string {
     let query = '';
     for (const [key, values] of this.#headers ?? []) {

@@ -61,32 +61,51 @@ const C = {
 /** Milliseconds that the connection stays after `stop` for the last requests to be answered. */
 const FAREWELL = 2000;
 
+/** Events of the user agent. Who listens to `newRTCSession`, `newMessage`, `newSubscribe` can be called, written to, watched; others get 405. */
 export type UAEvents = {
+  /** An attempt to connect begins. */
   connecting: [event: { socket: Transport; attempts: number }];
+  /** There is a connection. */
   connected: [event: { socket: Transport }];
+  /** The connection is gone, or could not be made; it is tried again unless `stop` was called. */
   disconnected: [event: Disconnection];
+  /** The registrar knows us; not told again at refreshes. */
   registered: [event: { response: IncomingResponse }];
+  /** The registration is gone; `{}` if the connection went. */
   unregistered: [event: { response?: IncomingResponse | null; cause?: string | null }];
+  /** The registrar refused, or did not answer. */
   registrationFailed: [event: { response: IncomingResponse | null; cause: string }];
+  /** Time to refresh. With a listener here the page refreshes by `register`, not the library. */
   registrationExpiring: [];
+  /** A call, incoming or outgoing. */
   newRTCSession: [
     event: { originator: 'local' | 'remote'; session: RTCSession; request: IncomingRequest | OutgoingRequest },
   ];
+  /** A text message, incoming or outgoing. */
   newMessage: [event: { originator: 'local' | 'remote'; message: Message; request: IncomingRequest | OutgoingRequest }];
+  /** An OPTIONS, incoming or outgoing. */
   newOptions: [event: { originator: 'local' | 'remote'; message: Options; request: IncomingRequest | OutgoingRequest }];
+  /** Somebody wants to watch us: answer with `ua.notify`. */
   newSubscribe: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
+  /** A NOTIFY outside of subscriptions; it has been answered 200. */
   sipEvent: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
 };
 
 /** Our own address as others reach it. */
 export interface Contact {
+  /** The public GRUU (RFC 5627) that the registrar gave, or null. */
   pub_gruu: string | null;
+  /** The temporary GRUU that the registrar gave last, or null. */
   temp_gruu: string | null;
+  /** The Contact as configured or made up. */
   uri: URI;
+  /** The value of a Contact header. */
   toString(options?: { anonymous?: boolean; outbound?: boolean }): string;
 }
 
+/** One account: connects, registers, calls and is called. */
 export class UA extends EventEmitter<UAEvents> {
+  /** The numbers of `status` and `error`. */
   static readonly C = C;
 
   /** @internal */
@@ -145,10 +164,12 @@ export class UA extends EventEmitter<UAEvents> {
     };
   }
 
+  /** The same as `UA.C`. */
   get C(): typeof C {
     return C;
   }
 
+  /** One of `C.STATUS_INIT`, `C.STATUS_READY`, `C.STATUS_USER_CLOSED`, `C.STATUS_NOT_READY`. */
   get status(): number {
     return this.#status;
   }
@@ -158,14 +179,17 @@ export class UA extends EventEmitter<UAEvents> {
     return this.#error;
   }
 
+  /** The parameters in force. */
   get configuration(): Settings {
     return this.endpoint.settings;
   }
 
+  /** The connection and its state. */
   get transport(): Transport {
     return this.#transport;
   }
 
+  /** Our own address as others reach it. */
   get contact(): Contact {
     const { core, settings } = this.endpoint;
     const uri = settings.contact_uri;
@@ -247,6 +271,7 @@ export class UA extends EventEmitter<UAEvents> {
     return unregistered;
   }
 
+  /** The registration. */
   registrator(): Registrator {
     return this.#registrator;
   }
@@ -316,6 +341,7 @@ export class UA extends EventEmitter<UAEvents> {
     return new Notifier(this, subscribe, contentType, options);
   }
 
+  /** Ends every call. */
   terminateSessions(options: TerminateOptions = {}): void {
     for (const session of [...this.#sessions]) {
       if (!session.isEnded()) {
@@ -324,10 +350,12 @@ export class UA extends EventEmitter<UAEvents> {
     }
   }
 
+  /** Whether the registrar knows us. */
   isRegistered(): boolean {
     return this.#registrator.registered;
   }
 
+  /** Whether there is a connection to a server. */
   isConnected(): boolean {
     return this.#transport.isConnected();
   }

@@ -13,10 +13,12 @@ export function str_utf8_length(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
+/** Whether the value is a function. */
 export function isFunction(value: unknown): value is (...args: never[]) => unknown {
   return typeof value === 'function';
 }
 
+/** Whether the value is a string. */
 export function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
@@ -47,10 +49,12 @@ export function getRandomTestNetIP(): string {
   return `192.0.2.${1 + (crypto.getRandomValues(new Uint8Array(1))[0] ?? 0) % 254}`;
 }
 
+/** A copy; of nothing, an empty one. */
 export function cloneArray<Item>(array: readonly Item[] | undefined | null): Item[] {
   return [...(array ?? [])];
 }
 
+/** A copy, one level deep; of nothing, an empty one. */
 export function cloneObject<Value extends object>(object: Value | undefined | null): Partial<Value> {
   return { ...(object ?? {}) };
 }

@@ -16,22 +16,31 @@ export interface Socket {
   readonly url: string;
   /** The URI of a preloaded Route. */
   readonly sip_uri: string;
+  /** Opens the connection; `onconnect` or `ondisconnect` follows. */
   connect(): void;
+  /** Closes the connection, at once. */
   disconnect(): void;
   /** Sends one message. Returns whether it was handed to the connection. */
   send(message: string | Uint8Array<ArrayBuffer>): boolean;
   // The library sets these.
+  /** It is open. */
   onconnect?: (() => void) | undefined;
+  /** It closed, or could not be opened; `error` unless that was orderly. */
   ondisconnect?: ((error: boolean, code?: number, reason?: string) => void) | undefined;
+  /** One whole message came. */
   ondata?: ((data: SocketData) => void) | undefined;
 }
 
 /** The part of the browser's WebSocket that is used. */
 export type WebSocketConstructor = new (url: string, protocols: string) => WebSocket;
 
+/** SIP over a WebSocket (RFC 7118): what `sockets` usually holds. */
 export class WebSocketInterface implements Socket {
+  /** Set by the user agent. */
   onconnect: (() => void) | undefined;
+  /** Set by the user agent. */
   ondisconnect: ((error: boolean, code?: number, reason?: string) => void) | undefined;
+  /** Set by the user agent. */
   ondata: ((data: SocketData) => void) | undefined;
 
   readonly #url: string;
@@ -55,6 +64,7 @@ export class WebSocketInterface implements Socket {
     this.#sipUri = `sip:${hostname}${port === '' ? '' : `:${port}`};transport=ws`;
   }
 
+  /** What Via says: `WS`, `WSS`, or what the page sets for a server that needs another word. */
   get via_transport(): string {
     return this.#viaTransport;
   }
@@ -63,14 +73,17 @@ export class WebSocketInterface implements Socket {
     this.#viaTransport = value.toUpperCase();
   }
 
+  /** The address that was given. */
   get url(): string {
     return this.#url;
   }
 
+  /** The server as a SIP URI. */
   get sip_uri(): string {
     return this.#sipUri;
   }
 
+  /** Opens it. The user agent does so. */
   connect(): void {
     if (this.isConnected() || this.isConnecting()) {
       return;
@@ -87,6 +100,7 @@ export class WebSocketInterface implements Socket {
     }
   }
 
+  /** Closes it. The user agent does so. */
   disconnect(): void {
     const socket = this.#socket;
     if (socket === undefined) {
@@ -100,6 +114,7 @@ export class WebSocketInterface implements Socket {
     }
   }
 
+  /** Sends one message. Returns whether the socket took it. */
   send(message: string | Uint8Array<ArrayBuffer>): boolean {
     if (!this.isConnected()) {
       return false;
@@ -113,10 +128,12 @@ export class WebSocketInterface implements Socket {
     }
   }
 
+  /** Whether it is open. */
   isConnected(): boolean {
     return this.#socket?.readyState === 1;
   }
 
+  /** Whether it is being opened. */
   isConnecting(): boolean {
     return this.#socket?.readyState === 0;
   }
