@@ -3,10 +3,16 @@
 //! | who | to our users | to the world, by Request-URI or Route |
 //! |---|---|---|
 //! | a configured peer, the upstream of an edge | yes | yes |
+//! | a trusted group of servers | unless its `incoming` says nobody | if that says anywhere |
+//! | whom a route lets go there | as without it | where that route leads |
 //! | an authenticated user, as themselves | yes | yes |
 //! | anybody, within a dialog that we record-routed | yes | yes, as its seal says |
 //! | a stranger whose From is in a domain of ours | asked to authenticate | asked to authenticate |
 //! | a stranger from elsewhere | calls and messages, if `accept_from_strangers` | asked to authenticate |
+
+use std::sync::Arc;
+
+use crate::trunks::settings::{Group, Incoming};
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +21,8 @@ pub(crate) enum Sender {
     Peer,
     /// The server behind this edge.
     Upstream,
+    /// A server of this group.
+    Group(Arc<Group>),
     /// A user of ours, by address-of-record.
     Account(Vec<u8>),
     /// Nobody that we know.
@@ -32,6 +40,8 @@ pub(crate) enum Reach {
     OwnUser,
     /// Within a dialog, where the dialog's Record-Routes lead.
     Dialog,
+    /// Anywhere else, as a route of the configuration allows whoever sends from there.
+    Granted,
     /// Anywhere else.
     World,
 }
@@ -56,7 +66,8 @@ pub(crate) fn verdict(
     strangers: bool,
 ) -> Verdict {
     match (sender, reach) {
-        (_, Reach::Dialog | Reach::Ourselves) | (Sender::Account(_), _) => Verdict::Allow,
+        (_, Reach::Dialog | Reach::Ourselves | Reach::Granted) | (Sender::Account(_), _) => Verdict::Allow,
+        (Sender::Group(group), reach) => verdict_on_group(group, reach),
         // A peer passes on what users send; who registers must prove it themselves.
         (Sender::Peer | Sender::Upstream, Reach::Registrar) => Verdict::Authenticate,
         (Sender::Peer | Sender::Upstream, _) => Verdict::Allow,
@@ -68,6 +79,16 @@ pub(crate) fn verdict(
             }
         }
         (Sender::Stranger, Reach::Registrar | Reach::OwnUser | Reach::World) => Verdict::Authenticate,
+    }
+}
+
+/// What a group of servers may.
+fn verdict_on_group(group: &Group, reach: Reach) -> Verdict {
+    match (group.incoming, reach) {
+        (_, Reach::Registrar) => Verdict::Authenticate,
+        (Incoming::Nobody, _) => Verdict::Forbid("this server is called, and may not call"),
+        (Incoming::Users, Reach::World) => Verdict::Forbid("this server may call users only"),
+        (Incoming::Users | Incoming::Anywhere, _) => Verdict::Allow,
     }
 }
 

@@ -7,7 +7,7 @@ use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey, Written};
 use sip::{BuildError, Hop, Instant, Message, Method};
 
-use crate::answers::{outline, sentence, with_challenges};
+use crate::answers::{sentence, with_challenges};
 use crate::authorization::Reach;
 use crate::config::Role;
 use crate::event::Event;
@@ -144,10 +144,14 @@ impl Proxy {
         let length = context.request.as_bytes().len();
         let Some(place) = context.branches.get(branch) else { return };
         let is_upstream = self.is_upstream_target(&place.target);
+        let member = place.target.member.clone();
         let mut usable: VecDeque<Hop> =
             self.common.0.avoided.put_last(now, usable(&hops, &place.target, length)).into();
         if is_upstream {
             self.upstream_found(&hops);
+        }
+        if let Some(member) = member {
+            self.server_found(&member, &hops);
         }
         let first = usable.pop_front();
         let Some(context) = self.contexts.get_mut(id.0) else { return };
@@ -191,7 +195,7 @@ impl Proxy {
         if context.is_invite {
             // §16.6 item 11.
             place.timer_c = Some(now + self.config.timer_c);
-            place.patience = (!place.hops.is_empty()).then(|| now + self.config.next_hop.patience);
+            place.patience = place.has_another_server().then(|| now + self.config.next_hop.patience);
         }
         place.hop = Some(hop.clone());
         let written = Written {
@@ -339,12 +343,15 @@ impl Proxy {
         // RFC 3263 §4.3: a server that is overloaded or away is no answer while there is another.
         if status == 503 {
             self.avoid_hop(now, id, branch, Some(&response));
-            if self.try_next(now, id, branch, Next::Address) {
+            if self.try_next_server(now, id, branch) {
                 return;
             }
         }
         // RFC 5626 §7: another flow of the same instance.
-        if matches!(status, 430 | 408) && self.try_next(now, id, branch, Next::Flow) {
+        if matches!(status, 430 | 408)
+            && !self.is_in_group(id, branch)
+            && self.try_next(now, id, branch, Next::Flow)
+        {
             return;
         }
         if (300..400).contains(&status) && self.follow_redirection(now, id, branch, &response) {
@@ -521,33 +528,6 @@ impl Proxy {
         self.settle(id);
     }
 
-    /// The caller has got its answer and no branch will say anything new: what a finished request is remembered by
-    /// for half a minute is small. One that came over a connection is still found by it: if that breaks before the
-    /// answer is through, the next 2xx goes another way.
-    fn settle(&mut self, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(id.0).filter(|it| it.answered && it.has_ended()) else {
-            return;
-        };
-        let (server, is_invite) = (context.server, context.is_invite);
-        for key in context.branches.iter().filter_map(|branch| branch.key) {
-            if !is_invite {
-                self.by_client.remove(key);
-            } else if let Some(sent) = self.by_client.get_mut(key) {
-                // It may have ended before.
-                *sent = Sent::Answered(server);
-            }
-        }
-        if is_invite && context.flow.transport.is_reliable() {
-            context.branches = Vec::new();
-            if let Some(outline) = outline(&context.received) {
-                context.received = Arc::new(outline);
-                context.request = Arc::clone(&context.received);
-            }
-        } else {
-            self.drop_context(id);
-        }
-    }
-
     pub(crate) fn finish(&mut self, now: Instant, key: ServerKey, request: &Message, status: u16) {
         if let Some(bytes) = self.replies.respond(request, status, &[]) {
             self.transactions.respond(now, key, bytes);
@@ -558,39 +538,5 @@ impl Proxy {
     pub(crate) fn watch(&mut self, id: ContextId) {
         let Some(context) = self.contexts.get(id.0) else { return };
         self.timers.set(id.0.index(), context.next_timeout().unwrap_or(Instant::NEVER));
-    }
-
-    /// The transaction layer has forgotten a client transaction.
-    pub(crate) fn client_ended(&mut self, key: ClientKey) {
-        self.by_client.remove(key);
-    }
-
-    /// The transaction layer has forgotten the server transaction: nothing more can be answered.
-    pub(crate) fn server_ended(&mut self, key: ServerKey) {
-        if let Some(id) = self.by_server.get(key).copied() {
-            self.drop_context(id);
-        }
-    }
-
-    fn drop_context(&mut self, id: ContextId) {
-        self.avoid_silent_hops(id);
-        if let Some(context) = self.contexts.remove(id.0) {
-            self.timers.cancel(id.0.index());
-            self.by_server.remove(context.server);
-            for place in &context.branches {
-                match place.state {
-                    BranchState::Resolving(ask) => {
-                        self.waiting.remove(&ask);
-                    }
-                    BranchState::Trying { key, .. } => {
-                        self.by_client.remove(key);
-                    }
-                    BranchState::Held
-                    | BranchState::Resting(_)
-                    | BranchState::Accepted
-                    | BranchState::Ended(_) => {}
-                }
-            }
-        }
     }
 }

@@ -20,6 +20,7 @@ use crate::ownership::Ownership;
 use crate::registrar::location::Records;
 use crate::scanners::Scanners;
 use crate::sources::Sources;
+use crate::trunks::Health;
 
 /// What the proxies of one server have in common. Clones are handles to the same.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) failures: Failures,
     pub(crate) scanners: Scanners,
     pub(crate) avoided: Avoided,
+    pub(crate) health: Health,
     pub(crate) replays: Replays,
     pub(crate) addresses: Addresses,
 }
@@ -54,6 +56,7 @@ impl Common {
             failures: Failures::default(),
             scanners: Scanners::default(),
             avoided: Avoided::default(),
+            health: Health::default(),
             replays: Replays::default(),
             addresses: Addresses::default(),
         }))

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use sip::digest::Algorithm;
 use sip::{AddressRange, Transport};
 
+use crate::trunks::settings::Trunks;
+
 /// Everything that the proxy is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -39,6 +41,8 @@ pub struct Config {
     pub strangers: Strangers,
     /// Who is told who calls.
     pub identity: Identity,
+    /// Groups of other servers, and the routes that lead there.
+    pub trunks: Trunks,
     /// Bounds of every table.
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
@@ -65,6 +69,7 @@ impl Default for Config {
             next_hop: NextHop::default(),
             strangers: Strangers::default(),
             identity: Identity::default(),
+            trunks: Trunks::default(),
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
             trying_after: Duration::ZERO,

@@ -132,8 +132,15 @@ impl Proxy {
             transport: upstream.transport,
             secure: false,
         };
-        let target =
-            Target { uri: None, routes: Vec::new(), way, by_flow: false, instance: None, quality: 1000 };
+        let target = Target {
+            uri: None,
+            routes: Vec::new(),
+            way,
+            by_flow: false,
+            instance: None,
+            quality: 1000,
+            member: None,
+        };
         Wish::Targets(vec![target], Reach::World)
     }
 

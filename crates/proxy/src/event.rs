@@ -121,6 +121,15 @@ pub enum Event {
         /// What was tried, in a sentence.
         why: &'static str,
     },
+    /// A server of a group is asked after the others from now on, or no longer.
+    Server {
+        /// The group.
+        group: String,
+        /// The server, as a URI.
+        server: String,
+        /// Whether it works.
+        works: bool,
+    },
     /// A stored binding could not be read and was left out.
     UnreadableBinding {
         /// The address-of-record of the record.

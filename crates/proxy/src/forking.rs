@@ -107,9 +107,7 @@ fn group(branches: &mut [Branch], most: usize, serial: bool) {
 fn by_instance(targets: Vec<Target>, limit: usize) -> Vec<Branch> {
     let mut branches: Vec<Branch> = Vec::with_capacity(targets.len().min(limit));
     for target in targets {
-        let same = branches
-            .iter()
-            .position(|branch| target.instance.is_some() && branch.target.instance == target.instance);
+        let same = branches.iter().position(|branch| is_one_branch(&branch.target, &target));
         if let Some(branch) = same.and_then(|place| branches.get_mut(place)) {
             branch.alternatives.push_back(target);
         } else if branches.len() < limit {
@@ -334,6 +332,13 @@ impl Proxy {
 /// reliable, for a proxy's own are not).
 pub(crate) fn wants_199(request: &Message) -> bool {
     request.lists(HeaderName::Supported, "199") && !request.lists(HeaderName::Require, "100rel")
+}
+
+/// Whether one is tried only where the other fails: two flows of an instance, or two servers of a group.
+fn is_one_branch(one: &Target, other: &Target) -> bool {
+    let same_group = one.member.as_ref().zip(other.member.as_ref());
+    (one.instance.is_some() && one.instance == other.instance)
+        || same_group.is_some_and(|(one, other)| Arc::ptr_eq(&one.group, &other.group))
 }
 
 /// Whether `branch` rings the device that `target` is, or has been told no by it. A device that came back under

@@ -179,7 +179,7 @@ fn is_reached_by_flow(forwarding: &Forwarding<'_>, listeners: &Listeners) -> boo
     if flow.transport.is_websocket() {
         return true;
     }
-    if matches!(forwarding.sender, Sender::Peer | Sender::Upstream) {
+    if matches!(forwarding.sender, Sender::Peer | Sender::Upstream | Sender::Group(_)) {
         return false;
     }
     if flow.transport.is_reliable() {

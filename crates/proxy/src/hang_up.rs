@@ -71,6 +71,7 @@ impl Proxy {
             onward: crate::route::Preprocessed { sealed: true, ..onward },
             sender: Sender::Peer,
             is_from_ours: Some(false),
+            routes_passed: 0,
             has_tried: false,
         };
         if let Wish::Targets(targets, reach) = self.wish(now, &job) {

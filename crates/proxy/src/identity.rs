@@ -68,12 +68,16 @@ impl Proxy {
                 };
                 if told { Assertion::Ours(asserted(aor)) } else { Assertion::Removed }
             }
-            Sender::Peer | Sender::Upstream | Sender::Stranger => Assertion::Removed,
+            Sender::Group(group) if group.trusted && !wants_privacy(request) => Assertion::Kept,
+            Sender::Group(group) if group.trusted && self.is_trusted_hop(hop) => Assertion::Kept,
+            Sender::Peer | Sender::Upstream | Sender::Group(_) | Sender::Stranger => Assertion::Removed,
         }
     }
 
     fn has_trusted_hops(&self) -> bool {
-        !self.config.trusted_peers.is_empty() || !self.upstream_addresses.is_empty()
+        !self.config.trusted_peers.is_empty()
+            || !self.upstream_addresses.is_empty()
+            || self.has_trusted_groups()
     }
 
     /// Whether the one behind `hop` is trusted to keep an identity to himself, if the caller wants so.
@@ -90,6 +94,7 @@ impl Proxy {
         }
         self.config.trusted_peers.iter().any(|peer| peer.contains(ip))
             || self.upstream_addresses.contains(&hop.address())
+            || self.is_trusted_server(hop)
     }
 
     /// Whether what a response to this asserts is believed.

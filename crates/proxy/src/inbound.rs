@@ -40,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) loop_mark: Option<[u8; MARK]>,
     /// Whether it has brought credentials that were looked at.
     pub(crate) has_tried: bool,
+    /// How many routes of the configuration are out of question: they led to users who are not there.
+    pub(crate) routes_passed: usize,
 }
 
 impl Job {
@@ -80,6 +82,8 @@ pub(crate) enum Wish {
     Nobody {
         /// The user part.
         user: Vec<u8>,
+        /// The route that is looked at if there is no such user; 0 if none has led here.
+        next_route: usize,
     },
     /// Nowhere; and what one must be allowed, to be told so.
     Nowhere(Refusal, Reach),
@@ -144,6 +148,7 @@ impl Proxy {
             is_from_ours,
             loop_mark,
             has_tried: false,
+            routes_passed: 0,
         })
     }
 
@@ -159,6 +164,9 @@ impl Proxy {
         }
         if self.is_trusted_peer(flow) {
             return Sender::Peer;
+        }
+        if let Some(group) = self.judged_group(flow) {
+            return Sender::Group(Arc::clone(group));
         }
         match user {
             // A registration proves itself each time, so that a changed password counts from the next one on.
@@ -198,7 +206,9 @@ impl Proxy {
                 }
                 self.start(now, job, targets, reach);
             }
-            (Verdict::Allow, Wish::Nobody { user }) => self.ask_whether_known(job, &user),
+            (Verdict::Allow, Wish::Nobody { user, next_route }) => {
+                self.ask_whether_known(Job { routes_passed: next_route, ..job }, &user);
+            }
         }
     }
 
@@ -250,6 +260,9 @@ impl Proxy {
         let sealed = job.onward.sealed && job.is_in_dialog();
         if let Some(next) = request.first_value(HeaderName::Route) {
             return to_uri(crate::target::route_uri(next), sealed);
+        }
+        if let Some(wish) = self.routed(now, job, &uri) {
+            return wish;
         }
         match self.own.domain_of(&uri) {
             Some(_) if matches!(request.method(), Some(Method::Register)) => Wish::Register,
@@ -330,7 +343,7 @@ impl Proxy {
         bindings.into_iter().filter_map(|binding| Target::binding(now, binding).ok()).collect()
     }
 
-    fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
+    pub(crate) fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
         let gr = uri.parameter("gr").map(Option::unwrap_or_default);
         let mut targets = match gr {
             Some(b"") if is_temporary(user) => self.temporary_targets(now, user),
@@ -353,7 +366,7 @@ impl Proxy {
                 Reach::OwnUser,
             );
         }
-        Wish::Nobody { user: user.to_vec() }
+        Wish::Nobody { user: user.to_vec(), next_route: 0 }
     }
 
     /// A host that is not ours: a contact that is registered here, or the world.
@@ -472,13 +485,16 @@ impl Proxy {
     }
 
     /// The list of users has said whether it knows the one who is called.
-    pub(crate) fn known(&mut self, now: Instant, job: &Job, known: bool) {
+    pub(crate) fn known(&mut self, now: Instant, job: Job, known: bool) {
+        if !known && job.routes_passed > 0 {
+            return self.decide(now, job);
+        }
         let refusal = if known {
             Refusal::new(480, "the user is not signed in anywhere")
         } else {
             Refusal::new(404, "there is no such user")
         };
-        self.refuse(now, job, &refusal);
+        self.refuse(now, &job, &refusal);
     }
 
     /// Answers with a refusal, and tells it.

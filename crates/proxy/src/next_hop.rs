@@ -77,7 +77,13 @@ impl Avoided {
 
 impl Proxy {
     /// The address that a branch's request went to last has failed; `response` is its 503, if that is why.
-    pub(crate) fn avoid_hop(&self, now: Instant, id: ContextId, branch: usize, response: Option<&Message>) {
+    pub(crate) fn avoid_hop(
+        &mut self,
+        now: Instant,
+        id: ContextId,
+        branch: usize,
+        response: Option<&Message>,
+    ) {
         let Some(place) = self.contexts.get(id.0).and_then(|context| context.branches.get(branch)) else {
             return;
         };
@@ -88,11 +94,16 @@ impl Proxy {
         let span = seconds.map_or(self.config.next_hop.avoid, |seconds| {
             Duration::from_secs(u64::from(seconds)).min(LONGEST)
         });
+        // A name may have further addresses.
+        let member = place.target.member.clone().filter(|_| place.hops.is_empty());
         self.common.0.avoided.avoid(now, &hop, span);
+        if let Some(member) = member {
+            self.server_fails(now, &member, span);
+        }
     }
 
     /// Nobody waits for an answer any more, and none has come: another request may have another address.
-    pub(crate) fn avoid_silent_hops(&self, id: ContextId) {
+    pub(crate) fn avoid_silent_hops(&mut self, id: ContextId) {
         let Some(context) = self.contexts.get(id.0).filter(|context| !context.answered) else { return };
         let is_silent = |state: &BranchState| matches!(state, BranchState::Trying { proceeding: false, .. });
         let silent: Vec<usize> = (0..)
@@ -106,18 +117,24 @@ impl Proxy {
     }
 
     /// It answers.
-    pub(crate) fn hop_answers(&self, id: ContextId, branch: usize) {
+    pub(crate) fn hop_answers(&mut self, id: ContextId, branch: usize) {
         if self.common.0.avoided.is_empty() {
             return;
         }
-        if let Some(hop) = self
-            .contexts
-            .get(id.0)
-            .and_then(|context| context.branches.get(branch))
-            .and_then(|place| place.hop.as_ref())
-        {
+        let place = self.contexts.get(id.0).and_then(|context| context.branches.get(branch));
+        let Some(place) = place else { return };
+        if let Some(hop) = &place.hop {
             self.common.0.avoided.forget(hop);
         }
+        if let Some(member) = place.target.member.clone() {
+            self.server_works(&member);
+        }
+    }
+
+    /// Sends the branch to the next address, or to the next server of the same group.
+    pub(crate) fn try_next_server(&mut self, now: Instant, id: ContextId, branch: usize) -> bool {
+        self.try_next(now, id, branch, Next::Address)
+            || (self.is_in_group(id, branch) && self.try_next(now, id, branch, Next::Flow))
     }
 
     /// Branches of an INVITE whose server is silent, though another one could be asked: not even a 100 has come.
@@ -136,7 +153,7 @@ impl Proxy {
             self.avoid_hop(now, id, branch, None);
             // Should it wake up after all, it is told at once that nobody waits.
             self.transactions.cancel(now, key, None);
-            self.try_next(now, id, branch, Next::Address);
+            self.try_next_server(now, id, branch);
         }
     }
 

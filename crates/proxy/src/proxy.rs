@@ -22,6 +22,7 @@ use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext, Sent};
 use crate::target::Target;
+use crate::trunks::{Member, Trunks};
 
 /// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
 pub struct Proxy {
@@ -51,6 +52,7 @@ pub struct Proxy {
     pub(crate) timers: Deadlines,
     pub(crate) waiting: ByQuestion<Waiting>,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
+    pub(crate) trunks: Trunks,
     pub(crate) outbox: Outbox,
     /// A refusal that is being received leads to a second attempt.
     pub(crate) second_attempt: bool,
@@ -72,6 +74,8 @@ pub(crate) enum Waiting {
     StatelessHops { job: Box<Job>, target: Target },
     /// The addresses of the upstream.
     Upstream,
+    /// The addresses of a server of a group.
+    Server(Member),
     /// A registration to be stored.
     Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
     /// What is left of a user's bindings after some ran out, to be stored.
@@ -118,12 +122,14 @@ impl Proxy {
             timers: Deadlines::new(),
             waiting: ByQuestion::default(),
             upstream_addresses: Vec::new(),
+            trunks: Trunks::default(),
             outbox: Outbox::default(),
             second_attempt: false,
             servers: SlotMap::new(),
             now: Instant::ZERO,
         };
         proxy.look_for_upstream();
+        proxy.take_trunks();
         proxy
     }
 
@@ -206,7 +212,7 @@ impl Proxy {
         let limits = &self.config.limits;
         let ends = matches!(message.method(), Some(Method::Bye));
         let room = |limit: usize| if ends { limit.saturating_mul(2) } else { limit };
-        let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow);
+        let counted = !self.is_upstream(flow) && !self.is_trusted_peer(flow) && !self.is_trusted_group(flow);
         self.common.0.sources.total() < room(limits.transactions)
             && (!counted
                 || self.common.0.sources.count(flow.remote.ip()) < room(limits.transactions_per_source))
@@ -305,6 +311,7 @@ impl Proxy {
                 }
             }
             Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),
+            Some(Waiting::Server(member)) => self.server_found(&member, &result.unwrap_or_default()),
             other => self.put_back(id, other),
         }
     }
@@ -316,7 +323,7 @@ impl Proxy {
             Some(Waiting::Proof { job, claim }) => {
                 self.credentials_known(now, job, &claim, secret.as_ref());
             }
-            Some(Waiting::Known { job }) => self.known(now, &job, secret.is_some()),
+            Some(Waiting::Known { job }) => self.known(now, job, secret.is_some()),
             other => self.put_back(id, other),
         }
     }

@@ -31,5 +31,6 @@ impl Proxy {
         self.config = config;
         self.upstream_addresses.clear();
         self.look_for_upstream();
+        self.take_trunks();
     }
 }

@@ -104,7 +104,7 @@ fn with_headers(builder: Builder, headers: &[(HeaderName, Vec<u8>)]) -> Builder 
 }
 
 /// RFC 3261 §20.43: 399 is a miscellaneous warning, for a person to read.
-fn warning(why: &str) -> Vec<u8> {
+pub(crate) fn warning(why: &str) -> Vec<u8> {
     let mut value = b"399 sipweb ".to_vec();
     write_quoted(&mut value, why.as_bytes());
     value

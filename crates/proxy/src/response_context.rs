@@ -171,6 +171,11 @@ impl Branch {
         }
     }
 
+    /// Whether another server can be asked in place of the one that is asked now.
+    pub(crate) fn has_another_server(&self) -> bool {
+        !self.hops.is_empty() || (self.target.member.is_some() && !self.alternatives.is_empty())
+    }
+
     /// Timer C, the end of its patience with a silent server, or of its rest.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match self.state {

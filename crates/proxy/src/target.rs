@@ -7,6 +7,7 @@ use crate::listeners::is_sendable;
 use crate::output::Question;
 use crate::registrar::address_of_record::host_text;
 use crate::registrar::binding::{Binding, Reach};
+use crate::trunks::Member;
 
 /// One place to send a request to.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) instance: Option<Vec<u8>>,
     /// The preference in thousandths (RFC 3261 §20.10: `q`).
     pub(crate) quality: u16,
+    /// The server of a group that it is.
+    pub(crate) member: Option<Member>,
 }
 
 /// The way to a target.
@@ -60,6 +63,7 @@ impl Target {
             by_flow: true,
             instance: None,
             quality: 1000,
+            member: None,
         }
     }
 
@@ -72,6 +76,7 @@ impl Target {
             by_flow: binding.reach == Reach::Flow || binding.flow.transport.is_reliable(),
             instance: binding.instance.clone(),
             quality: binding.quality,
+            member: None,
         };
         if !binding.is_reachable(now) {
             return Err(Unroutable { status: 480, why: "the contact's connection is closed" });
@@ -116,7 +121,15 @@ impl Target {
     }
 
     const fn by(way: Way) -> Result<Self, Unroutable> {
-        Ok(Self { uri: None, routes: Vec::new(), way, by_flow: false, instance: None, quality: 1000 })
+        Ok(Self {
+            uri: None,
+            routes: Vec::new(),
+            way,
+            by_flow: false,
+            instance: None,
+            quality: 1000,
+            member: None,
+        })
     }
 }
 

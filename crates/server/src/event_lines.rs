@@ -95,6 +95,14 @@ impl EventLines {
                     &format!("strangers at {source} are not heard for {seconds} s: {why}"),
                 );
             }
+            Event::Server { group, server, works: true } => {
+                log::info(format!("upstream {group}: {server} answers again"));
+            }
+            Event::Server { group, server, works: false } => {
+                log::warning(format!(
+                    "upstream {group}: {server} does not answer; the others are asked first"
+                ));
+            }
             Event::UnreadableBinding { aor } => {
                 log::warning(format!(
                     "the stored registration of {} cannot be read and is left out",

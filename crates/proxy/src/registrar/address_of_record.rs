@@ -76,6 +76,11 @@ impl OwnHosts {
         (alias.is_some() || self.is_listener(host)).then(|| self.primary(alias))
     }
 
+    /// The domain that a user of ours is in whose domain nobody has named, in lower case.
+    pub(crate) fn main_domain(&self) -> &[u8] {
+        self.primary(self.aliases.first())
+    }
+
     /// Whether `uri` names one of our sockets or domains, as a Route does.
     pub(crate) fn is_own(&self, uri: &Uri<'_>) -> bool {
         if self.is_edge {

@@ -9,7 +9,9 @@ use sip::digest::Algorithm;
 
 use super::error::Problem;
 use super::file::{File, Placed};
-use super::{Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, values};
+use super::{
+    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, trunks, values,
+};
 use crate::log::Level;
 use crate::media_joining::Anchor;
 
@@ -251,6 +253,7 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
         next_hop: routing::next_hop(file),
         strangers: routing::strangers(file),
         identity: routing::identity(file),
+        trunks: trunks::trunks(file),
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);

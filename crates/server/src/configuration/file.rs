@@ -61,6 +61,10 @@ impl<'a> File<'a> {
         let mut found = Vec::new();
         for (key, value) in &self.table {
             let name = key.get_ref().as_ref();
+            if let Some(kind) = keys::kind(name) {
+                refuse_unknown_in(kind, value, &mut found);
+                continue;
+            }
             match (keys::section(name), value.get_ref()) {
                 (Some(section), DeValue::Table(inner)) => {
                     let known: Vec<&str> = section.keys.iter().map(|known| known.name).collect();
@@ -80,7 +84,8 @@ impl<'a> File<'a> {
                         .push((value.span(), format!("[{}] is a section, and this is {what}", section.name)));
                 }
                 (None, DeValue::Table(_)) => {
-                    let known: Vec<&str> = keys::sections().map(|section| section.name).collect();
+                    let mut known: Vec<&str> = keys::sections().map(|section| section.name).collect();
+                    known.extend(["upstreams", "routes"]);
                     let advice = advice(name, &known, None);
                     found.push((key.span(), format!("unknown section [{name}]{advice}")));
                 }
@@ -105,7 +110,53 @@ impl<'a> File<'a> {
         if section.is_empty() {
             return self.table.get(key);
         }
+        if let Some((kind, one)) = section.split_once('.') {
+            return self.one_of(kind, one)?.get_ref().as_table()?.get(key);
+        }
         self.table.get(section)?.get_ref().as_table()?.get(key)
+    }
+
+    /// The section `[kind.one]`, or the element `one` of `[[kind]]`, counted from 0.
+    fn one_of(&self, kind: &str, one: &str) -> Option<&Spanned<DeValue<'a>>> {
+        match self.table.get(kind)?.get_ref() {
+            DeValue::Table(table) => table.get(one),
+            DeValue::Array(elements) => elements.get(one.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+
+    /// The names of the sections `[kind.NAME]`, in the order of the file.
+    pub(crate) fn names(&self, kind: &str) -> Vec<Placed<String>> {
+        let Some(DeValue::Table(table)) = self.table.get(kind).map(Spanned::get_ref) else {
+            return Vec::new();
+        };
+        let named = table.keys().map(|name| Placed { value: name.get_ref().to_string(), span: name.span() });
+        let mut names: Vec<Placed<String>> = named.collect();
+        names.sort_by_key(|name| name.span.start);
+        names
+    }
+
+    /// How many sections `[[kind]]` there are.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        match self.table.get(kind).map(Spanned::get_ref) {
+            Some(DeValue::Array(elements)) => elements.len(),
+            _ => 0,
+        }
+    }
+
+    /// Where the section `kind.one` begins, if it is there.
+    pub(crate) fn whole(&self, section: &str) -> Option<Range<usize>> {
+        let (kind, one) = section.split_once('.')?;
+        self.one_of(kind, one).map(Spanned::span)
+    }
+
+    /// A text, or a whole number as it is written.
+    pub(crate) fn written(&mut self, section: &str, key: &str) -> Option<Placed<String>> {
+        let value = self.value(section, key)?;
+        if let DeValue::Integer(digits) = value.get_ref() {
+            return Some(Placed { value: digits.as_str().to_owned(), span: value.span() });
+        }
+        self.text(section, key)
     }
 
     /// Where the key itself stands, if it is there.
@@ -222,6 +273,35 @@ impl<'a> File<'a> {
             }
         }
         Some(values)
+    }
+}
+
+/// The keys that none of the sections of a kind may have.
+fn refuse_unknown_in(
+    kind: &keys::Kind,
+    value: &Spanned<DeValue<'_>>,
+    found: &mut Vec<(Range<usize>, String)>,
+) {
+    let sections: Vec<&Spanned<DeValue<'_>>> = match (kind.name, value.get_ref()) {
+        ("routes", DeValue::Array(elements)) => elements.iter().collect(),
+        ("upstreams", DeValue::Table(table)) => table.values().collect(),
+        (name, other) => {
+            let header = if name == "routes" { "[[routes]]" } else { "[upstreams.NAME]" };
+            return found.push((value.span(), format!("write {header}; this is {}", self::kind(other))));
+        }
+    };
+    let known: Vec<&str> = kind.keys.iter().map(|known| known.name).collect();
+    for section in sections {
+        let DeValue::Table(table) = section.get_ref() else {
+            let what = self::kind(section.get_ref());
+            found.push((section.span(), format!("{} has sections, and this is {what}", kind.name)));
+            continue;
+        };
+        for unknown in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let name = unknown.get_ref();
+            let advice = advice(name, &known, None);
+            found.push((unknown.span(), format!("unknown key \"{name}\" in {}{advice}", kind.name)));
+        }
     }
 }
 

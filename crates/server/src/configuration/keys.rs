@@ -3,6 +3,10 @@
 //! Unknown keys are refused by this table, and `sipweb config-example` prints it: what is known and what is
 //! documented cannot drift apart.
 
+mod trunks;
+
+pub(crate) use trunks::{Kind, kind};
+
 /// A part of the file: what stands before the first `[section]`, or one section.
 pub(crate) struct Section {
     /// The name; empty for the top of the file.
@@ -272,7 +276,8 @@ const TABLE: [Section; 13] = [
             key(
                 "browser_udp",
                 Default("true"),
-                "Whether browsers may send their media over UDP. Without it everything goes over TCP, which is worse\n                 for sound: only where UDP cannot get through at all.",
+                "Whether browsers may send their media over UDP. Without it everything goes over TCP, which is worse\n\
+                 for sound: only where UDP cannot get through at all.",
             ),
             key(
                 "browser_tcp",
@@ -386,7 +391,7 @@ const LOG: Section = Section {
 
 /// Every section, the top of the file not included.
 pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
-    const { &TABLE }.iter().skip(1).chain([const { &LOG }])
+    const { &TABLE }.iter().skip(1).chain([const { &trunks::NUMBERS }, const { &LOG }])
 }
 
 /// The top of the file.
@@ -401,6 +406,9 @@ pub(crate) fn section(name: &str) -> Option<&'static Section> {
 
 /// Whether the table has the key.
 pub(crate) fn is_known(section: &str, key: &str) -> bool {
+    if let Some(kind) = section.split_once('.').and_then(|(name, _)| kind(name)) {
+        return kind.keys.iter().any(|known| known.name == key);
+    }
     std::iter::once(top())
         .chain(sections())
         .any(|known| known.name == section && known.keys.iter().any(|known| known.name == key))
@@ -444,6 +452,7 @@ pub(crate) fn example() -> String {
             text.push_str(&format!("#{} = {value}\n", key.name));
         }
     }
+    trunks::write_examples(&mut text);
     text
 }
 

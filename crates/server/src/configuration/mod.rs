@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod keys;
 mod routing;
+mod trunks;
 mod values;
 
 use std::net::IpAddr;

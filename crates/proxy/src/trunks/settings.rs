@@ -1,0 +1,180 @@
+//! What the configuration says of groups of servers, of routes and of numbers.
+
+use core::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sip::{AddressRange, Hop, Transport};
+
+pub use super::pattern::Pattern;
+
+/// Groups of servers, and the routes that lead to them. Empty, everything is as if there were none.
+#[derive(Clone, Debug, Default)]
+pub struct Trunks {
+    /// The groups.
+    pub groups: Vec<Arc<Group>>,
+    /// The routes, in the order in which they are tried: the first that matches counts.
+    pub routes: Vec<Route>,
+    /// How numbers are written.
+    pub numbers: Numbers,
+}
+
+impl Trunks {
+    /// The group of that name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Arc<Group>> {
+        self.groups.iter().find(|group| group.name == name)
+    }
+}
+
+/// A named group of servers, each as good as the others: a provider, or PBXs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its servers, in any order.
+    pub servers: Vec<Server>,
+    /// The host in the Request-URIs that it gets. `None`: the server's own.
+    pub domain: Option<String>,
+    /// Addresses its requests come from, beside those of its servers.
+    pub addresses: Vec<AddressRange>,
+    /// Whether its servers count as trusted peers: no password, no bounds for strangers, and their
+    /// `P-Asserted-Identity` is kept.
+    pub trusted: bool,
+    /// What its requests may reach.
+    pub incoming: Incoming,
+    /// The user of ours that its requests go to which no route matches. `None`: whom they name.
+    pub incoming_to: Option<String>,
+}
+
+/// One server of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address, IPv6 without brackets.
+    pub host: String,
+    /// Its port; `None`: by RFC 3263.
+    pub port: Option<u16>,
+    /// The transport towards it; `None`: by RFC 3263.
+    pub transport: Option<Transport>,
+    /// Those of the lowest priority are tried first (RFC 2782).
+    pub priority: u16,
+    /// Its share of the calls among those of its priority; 0 gets next to none.
+    pub weight: u16,
+}
+
+impl Server {
+    /// Its address, if that is what it is named by.
+    pub(crate) fn literal(&self) -> Option<SocketAddr> {
+        Hop::literal(&self.host, self.port, self.transport, false).map(|hop| hop.address())
+    }
+}
+
+impl fmt::Display for Server {
+    /// As a URI.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sip:{}", self.place())?;
+        match self.transport {
+            Some(transport) => write!(f, ";transport={}", transport.uri_parameter()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Server {
+    /// `host:port`, IPv6 in brackets; the port only if it is written.
+    pub(crate) fn place(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match self.port {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        }
+    }
+}
+
+/// What requests of a group may reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Incoming {
+    /// Nothing: it is called only.
+    Nobody,
+    /// Our users.
+    #[default]
+    Users,
+    /// Anywhere: it relays through us.
+    Anywhere,
+}
+
+/// One route: what it matches, and where it leads. What is not written matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// Domains of the Request-URI. Empty: our own, and tel URIs.
+    pub domains: Vec<Domain>,
+    /// Starts of the called number: of its E.164 form where they begin with `+`, else of its digits as dialled.
+    pub prefixes: Vec<String>,
+    /// Where the request comes from.
+    pub sources: Vec<Source>,
+    /// Headers that the request must have, each with such a value.
+    pub headers: Vec<(String, Pattern)>,
+    /// Methods, in capitals.
+    pub methods: Vec<String>,
+    /// How many characters of the number are taken away, from its start.
+    pub strip: usize,
+    /// What is then put before it.
+    pub prepend: String,
+    /// Whether `sources`, which are addresses or groups then, may use it without a password.
+    pub without_password: bool,
+    /// Where it leads.
+    pub action: Action,
+}
+
+/// Which domains a route is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Every one.
+    Any,
+    /// This one, in lower case.
+    Named(String),
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A user of ours, who has to prove it.
+    Users,
+    /// Nobody that we know.
+    Strangers,
+    /// A server of this group.
+    Group(String),
+    /// These addresses.
+    Addresses(AddressRange),
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// To the group of this name.
+    Group(String),
+    /// To the user of ours whom the Request-URI names, if there is one: else the next routes are looked at.
+    #[default]
+    Users,
+    /// To this user of ours.
+    User(String),
+    /// Nowhere: this status is the answer, and the reason that a person reads.
+    Reject(u16, Option<String>),
+}
+
+/// How numbers are dialled here (RFC 3966 §5.1.4: numbers are compared in their global form).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// The country code, without `+`. Empty: only what is dialled with `+` has a global form.
+    pub country: String,
+    /// What is dialled before a number of the country.
+    pub national: String,
+    /// What is dialled before a country code.
+    pub international: String,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { country: String::new(), national: "0".to_owned(), international: "00".to_owned() }
+    }
+}

@@ -1,0 +1,151 @@
+//! The keys of sections that may be there several times: `[upstreams.NAME]` and `[[routes]]`. And of numbers.
+
+use super::{Default, Example, Key, Section, key};
+
+pub(super) const NUMBERS: Section = Section {
+    name: "numbers",
+    about: "How your users dial, so that routes know one number however it is written: +49 30 1234 is also 0049301234 and\n\
+            0301234 then.",
+    keys: &[
+        key(
+            "country",
+            Example("\"49\""),
+            "Your country's code. Without it only numbers with + are known everywhere.",
+        ),
+        key("national", Default("\"0\""), "What is dialled before a number of the country; \"\" is nothing."),
+        key("international", Default("\"00\""), "What is dialled before a country's code."),
+    ],
+};
+
+/// A section whose name is chosen by its writer, or that is written once for each element of a list.
+pub(crate) struct Kind {
+    /// The name before the dot.
+    pub(crate) name: &'static str,
+    /// How its header is written.
+    header: &'static str,
+    about: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+}
+
+pub(super) const KINDS: [Kind; 2] = [
+    Kind {
+        name: "upstreams",
+        header: "[upstreams.pstn]",
+        about: "Other servers that calls are handed to: a provider, or PBXs. Each group has a name; routes lead there.\n\
+                docs/trunks.md has whole examples.",
+        keys: &[
+            key(
+                "servers",
+                Example(
+                    "[\"sip:10.0.0.5:5060;transport=udp;weight=3\", \"sip:10.0.0.6\", \"sip:backup.example.net;priority=2\"]",
+                ),
+                "Its servers. Those of the lowest priority (1 if none is written) share the calls by weight (1); one that is\n\
+                 silent, refuses or says 503 is passed over, see [next_hop].",
+            ),
+            key(
+                "domain",
+                Example("\"provider.example.net\""),
+                "The host in what it is called by (sip:+49301234@provider.example.net); the server's own if it is not written.",
+            ),
+            key(
+                "trusted",
+                Default("false"),
+                "Whether requests from its servers need no password and count against no bounds, and what they say of who\n\
+                 calls (P-Asserted-Identity) is passed on. A datagram's source can be forged: write true where only they can\n\
+                 send from their addresses.",
+            ),
+            key(
+                "addresses",
+                Default("[]"),
+                "Addresses or ranges that its requests come from, beside those of its servers: \"192.0.2.0/24\".",
+            ),
+            key(
+                "incoming",
+                Default("\"users\""),
+                "What its requests may reach: nobody; users, your own; or anywhere, so that it relays through this server,\n\
+                 for which it must be trusted.",
+            ),
+            key(
+                "incoming_to",
+                Example("\"reception\""),
+                "The user who gets its calls that no route matches; without it whom they name.",
+            ),
+        ],
+    },
+    Kind {
+        name: "routes",
+        header: "[[routes]]",
+        about: "Where calls and messages go, one section for each route: the first that matches in all it says counts.\n\
+                Without any, your users are reached by their names and other domains by theirs.",
+        keys: &[
+            key(
+                "domain",
+                Example("\"example.com\""),
+                "The domain that is called, or several; \"*\" is every one. Without it: your own, and tel: numbers.",
+            ),
+            key(
+                "prefix",
+                Example("[\"+\", \"00\"]"),
+                "How the called number begins, or several: with +, however it was dialled (see [numbers]); else as dialled.",
+            ),
+            key(
+                "source",
+                Example("\"users\""),
+                "Who calls, or several: users, yours; strangers; an address or a range; or upstream:NAME.",
+            ),
+            key(
+                "header",
+                Example("\"X-Tenant: blue*\""),
+                "A header that must be there, or several; * in its value is anything.",
+            ),
+            key("method", Example("\"INVITE\""), "The method, or several. Without it: every one."),
+            key(
+                "strip",
+                Default("0"),
+                "How many characters are taken off the number's start, in the form that prefix speaks of.",
+            ),
+            key("prepend", Default("\"\""), "What is then put before it."),
+            key(
+                "to",
+                Example("\"upstream:pstn\""),
+                "Where it goes: upstream:NAME; users, whoever of them is called, and on to the next route if there is nobody\n\
+                 of that name; or user:NAME. To an upstream get only your users, who prove who they are, and trusted peers.",
+            ),
+            key(
+                "reject",
+                Example("\"403 not from here\""),
+                "In place of to: the status that is answered, 400 to 699, and why.",
+            ),
+            key(
+                "without_password",
+                Default("false"),
+                "Whether source, which are addresses or upstreams then, may go to the upstream without a password.",
+            ),
+        ],
+    },
+];
+
+/// The section of several of that name.
+pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
+    const { &KINDS }.iter().find(|kind| kind.name == name)
+}
+
+/// What the example says of them. Nothing of it holds before its writer takes the marks away.
+pub(super) fn write_examples(text: &mut String) {
+    for kind in const { &KINDS } {
+        text.push('\n');
+        super::comment(text, kind.about);
+        text.push_str("# Not set; for example:\n# \n");
+        text.push_str(&format!("#     {}\n", kind.header));
+        for key in kind.keys {
+            for line in key.about.lines() {
+                text.push_str(&format!("#     # {line}\n"));
+            }
+            let (Default(value) | Example(value)) = key.value;
+            // One of two that exclude each other.
+            let mark = if key.name == "reject" { "# " } else { "" };
+            text.push_str(&format!("#     {mark}{} = {value}\n", key.name));
+        }
+    }
+}
