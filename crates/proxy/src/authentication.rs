@@ -148,14 +148,18 @@ impl Authenticator {
         refusal
     }
 
-    /// The algorithms for this client, strongest first.
-    fn offered(&self, request: &Message) -> Vec<Algorithm> {
+    /// Whether the sender is one of those that read one challenge only, or give up at one they do not know.
+    pub(crate) fn reads_one_challenge(&self, request: &Message) -> bool {
         let agent = request.header(HeaderName::UserAgent).unwrap_or_default();
         let starts = |name: &String| {
             agent.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()))
         };
-        let reads_one = self.config.md5_only_clients.iter().any(starts);
-        if reads_one && self.config.algorithms.contains(&Algorithm::Md5) {
+        self.config.md5_only_clients.iter().any(starts)
+    }
+
+    /// The algorithms for this client, strongest first.
+    fn offered(&self, request: &Message) -> Vec<Algorithm> {
+        if self.reads_one_challenge(request) && self.config.algorithms.contains(&Algorithm::Md5) {
             return vec![Algorithm::Md5];
         }
         self.config.algorithms.clone()
@@ -192,7 +196,7 @@ impl Claim {
 }
 
 /// Credentials and challenge: the registrar's, or the proxy's.
-const fn names(is_registrar: bool) -> (HeaderName, HeaderName) {
+pub(crate) const fn names(is_registrar: bool) -> (HeaderName, HeaderName) {
     if is_registrar {
         (HeaderName::Authorization, HeaderName::WwwAuthenticate)
     } else {

@@ -146,6 +146,15 @@ pub struct Authentication {
     pub md5_only_clients: Vec<String>,
     /// How long a nonce is good for.
     pub nonce_lifetime: Duration,
+    /// Whether tokens count beside passwords; `None`: they are credentials of an unknown kind.
+    pub tokens: Option<Tokens>,
+}
+
+/// Sign-in by token (RFC 8898).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Where clients are told to get one; `None`: no challenge speaks of tokens.
+    pub authorization_server: Option<String>,
 }
 
 impl Default for Authentication {
@@ -158,6 +167,7 @@ impl Default for Authentication {
             // gives up as soon as one of the challenges is not MD5, wherever it stands.
             md5_only_clients: ["JsSIP", "SIP.js", "baresip"].map(str::to_owned).to_vec(),
             nonce_lifetime: Duration::from_secs(300),
+            tokens: None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The connections that are open, whichever event loop has them, and the users who authenticated on each.
 
-use sip::{ConnectionId, Flow};
+use sip::{ConnectionId, Flow, Instant};
 
 use crate::common::Pieces;
+use crate::output::TokenHolder;
 
 /// How many users one connection may carry.
 const USERS: usize = 64;
@@ -17,6 +18,8 @@ struct Connection {
     flow: Flow,
     /// The users who authenticated on it.
     users: Vec<Vec<u8>>,
+    /// Who showed a token when it was opened.
+    holder: Option<Box<TokenHolder>>,
 }
 
 impl Connections {
@@ -31,7 +34,11 @@ impl Connections {
         if self.contains(id) {
             return false;
         }
-        self.0.write(&id).entry(id).or_insert_with(|| Connection { flow: *flow, users: Vec::new() });
+        self.0.write(&id).entry(id).or_insert_with(|| Connection {
+            flow: *flow,
+            users: Vec::new(),
+            holder: None,
+        });
         true
     }
 
@@ -64,6 +71,22 @@ impl Connections {
                 .read(&flow.connection)
                 .get(&flow.connection)
                 .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
+    }
+
+    /// Somebody showed a token when the connection was opened.
+    pub(crate) fn sign_in(&self, flow: &Flow, holder: TokenHolder) {
+        if let Some(connection) = self.0.write(&flow.connection).get_mut(&flow.connection)
+            && connection.flow == *flow
+        {
+            connection.holder = Some(Box::new(holder));
+        }
+    }
+
+    /// Who showed a token, that still holds, when this connection was opened.
+    pub(crate) fn holder(&self, now: Instant, flow: &Flow) -> Option<TokenHolder> {
+        let pieces = self.0.read(&flow.connection);
+        let connection = pieces.get(&flow.connection).filter(|connection| connection.flow == *flow)?;
+        connection.holder.as_deref().filter(|holder| holder.until > now).cloned()
     }
 
     /// How many connections are known.

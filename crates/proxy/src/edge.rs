@@ -190,7 +190,7 @@ impl Proxy {
             maximum_expiry: Duration::from_secs(u64::from(u32::MAX)),
             ..self.config.registrar.clone()
         };
-        let arrival = Arrival { request: &request, flow, now, trusted: false };
+        let arrival = Arrival { request: &request, flow, now, until: Instant::NEVER, trusted: false };
         let Ok(mut plan) = plan(&arrival, &self.location.get(&aor), &limits) else { return };
         for binding in &mut plan.bindings {
             if plan.kept.iter().any(|(kept, _)| kept.contact == binding.contact) {

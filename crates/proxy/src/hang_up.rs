@@ -73,6 +73,7 @@ impl Proxy {
             is_from_ours: Some(false),
             routes_passed: 0,
             has_tried: false,
+            proven_until: Instant::NEVER,
         };
         if let Wish::Targets(targets, reach) = self.wish(now, &job) {
             self.start(now, job, targets, reach);

@@ -8,13 +8,14 @@ use sip::uri::{Scheme, Uri};
 use sip::{Flow, Instant, Message, Method};
 
 use crate::authentication::{Claim, Proof};
+use crate::bearer::speaks_for_another;
 use crate::authorization::{Reach, Sender, Verdict, verdict};
 use crate::config::Role;
 use crate::event::Event;
 use crate::keyed_hash::{Key, MARK};
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
-use crate::registrar::address_of_record::{is_user, key, unescape};
+use crate::registrar::address_of_record::{key, unescape};
 use crate::registrar::location::Found;
 use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
@@ -42,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) has_tried: bool,
     /// How many routes of the configuration are out of question: they led to users who are not there.
     pub(crate) routes_passed: usize,
+    /// Until when what it has proved holds.
+    pub(crate) proven_until: Instant,
 }
 
 impl Job {
@@ -149,6 +152,7 @@ impl Proxy {
             loop_mark,
             has_tried: false,
             routes_passed: 0,
+            proven_until: Instant::NEVER,
         })
     }
 
@@ -395,6 +399,7 @@ impl Proxy {
         if job.key.is_none() {
             return;
         }
+        let Some(job) = self.authenticate_by_token(now, job) else { return };
         let is_registrar = is_register(&job.received);
         let replays = &self.common.0.replays;
         match self.authenticator.claim(replays, now, &job.received, is_registrar) {
@@ -426,7 +431,6 @@ impl Proxy {
         const WRONG: &str = "wrong user name or password";
         job.has_tried = true;
         let user = claim.user.as_str();
-        let is_registrar = is_register(&job.received);
         let address = job.flow.remote.ip();
         if self.common.0.failures.is_locked(now, &self.key, address, user) {
             return self.refuse(
@@ -445,34 +449,20 @@ impl Proxy {
             Proof::Used => return self.challenge(now, &job, true, ""),
             Proof::Right => self.common.0.failures.forget(&self.key, address, user),
         }
-        // Nobody speaks for another.
-        let header = if is_registrar { job.received.to() } else { job.received.from() };
-        let claimed = header.ok().and_then(|it| it.uri().ok());
-        let own = claimed.and_then(|uri| {
-            let name = uri.user()?;
-            is_user(name, user.as_bytes())
-                .then(|| self.own.domain_of(&uri).map(|domain| key(name, domain)))?
-        });
-        match own {
+        match self.account(&job, user) {
             Some(aor) => {
                 job.sender = Sender::Account(aor);
                 self.decide(now, job);
             }
-            None => {
-                let why = if is_registrar {
-                    "one may register oneself only"
-                } else {
-                    "From is another user than the one who authenticated"
-                };
-                self.refuse(now, &job, &Refusal::new(403, why));
-            }
+            None => self.refuse(now, &job, &speaks_for_another(&job)),
         }
     }
 
-    fn challenge(&mut self, now: Instant, job: &Job, stale: bool, why: &'static str) {
+    pub(crate) fn challenge(&mut self, now: Instant, job: &Job, stale: bool, why: &'static str) {
         let is_registrar = is_register(&job.received);
         let refusal =
             self.authenticator.challenge(now, &job.received, is_registrar, stale, why, &mut *self.entropy);
+        let refusal = self.offer_tokens(refusal, job, why);
         self.refuse(now, job, &refusal);
     }
 
@@ -582,7 +572,7 @@ const fn is_for_anybody(method: Option<Method<'_>>) -> bool {
     matches!(method, Some(Method::Invite | Method::Ack | Method::Cancel | Method::Message | Method::Options))
 }
 
-fn is_register(request: &Message) -> bool {
+pub(crate) fn is_register(request: &Message) -> bool {
     matches!(request.method(), Some(Method::Register))
 }
 

@@ -13,6 +13,7 @@
 //!         Output::Ask { id, question }     => look it up, and answer when it is known:
 //!             Question::Resolve { .. }     =>   proxy.resolved(now, id, hops or error)
 //!             Question::Credentials { .. } =>   proxy.credentials(now, id, the user's secret or None)
+//!             Question::Token { .. }       =>   proxy.token(now, id, who holds it or None)
 //!             Question::Store { .. }       =>   proxy.stored(now, id, Ok once it is durable)
 //!         Output::Event(event)             => log it,
 //!         Output::Share(news)              => let the proxies of the other event loops hear it,
@@ -45,6 +46,7 @@ mod acknowledge;
 mod answers;
 mod authentication;
 mod authorization;
+mod bearer;
 mod branches;
 mod cancel;
 mod common;
@@ -86,12 +88,12 @@ mod via;
 pub use common::Common;
 pub use config::{
     Authentication, Config, Forking, Identity, Limits, Listener, NextHop, Redirections, Registrar, Role,
-    Strangers, Upstream,
+    Strangers, Tokens, Upstream,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;
 pub use news::News;
-pub use output::{AskId, Output, Question, ResolveError, StoreError, UserSecret};
+pub use output::{AskId, Output, Question, ResolveError, StoreError, TokenHolder, UserSecret};
 pub use proxy::Proxy;
 pub use registrar::binding::MediaClass;
 pub use trunks::settings as trunk_settings;

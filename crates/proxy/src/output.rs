@@ -66,6 +66,12 @@ pub enum Question {
         /// The realm.
         realm: String,
     },
+    /// Whose token this is; `None` if it is nobody's any more, or none that counts. Answered with
+    /// [`Proxy::token`](crate::Proxy::token).
+    Token {
+        /// The token: visible characters, as the request has it.
+        token: String,
+    },
     /// Keep this record in place of the one before. Answered with [`Proxy::stored`](crate::Proxy::stored), once
     /// it will survive a crash.
     Store {
@@ -85,6 +91,15 @@ pub struct UserSecret {
     pub sha256: Option<Ha1>,
     /// For SHA-512-256.
     pub sha512_256: Option<Ha1>,
+}
+
+/// Who is behind a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenHolder {
+    /// The user name, without a domain: one of ours in each of our domains, as with passwords.
+    pub user: String,
+    /// When the token ends.
+    pub until: Instant,
 }
 
 /// Why a name led nowhere.

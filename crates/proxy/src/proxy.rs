@@ -15,7 +15,7 @@ use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
-use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, UserSecret};
+use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, TokenHolder, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
@@ -66,6 +66,8 @@ pub struct Proxy {
 pub(crate) enum Waiting {
     /// The secret of the user that credentials name.
     Proof { job: Job, claim: Claim },
+    /// Whose the token of a request is.
+    Token { job: Box<Job> },
     /// Whether the user who is called exists.
     Known { job: Job },
     /// The addresses of a branch's target.
@@ -324,6 +326,15 @@ impl Proxy {
                 self.credentials_known(now, job, &claim, secret.as_ref());
             }
             Some(Waiting::Known { job }) => self.known(now, job, secret.is_some()),
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// The answer to [`Question::Token`](crate::Question::Token).
+    pub fn token(&mut self, now: Instant, id: AskId, holder: Option<TokenHolder>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Token { job }) => self.token_known(now, *job, holder.as_ref()),
             other => self.put_back(id, other),
         }
     }

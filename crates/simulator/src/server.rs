@@ -124,6 +124,7 @@ impl Server {
                 let secret = self.users.get(&user).map(|password| secret_of(&user, &realm, password));
                 self.proxy.credentials(now, id, secret);
             }
+            Question::Token { .. } => self.proxy.token(now, id, None),
             Question::Store { .. } if broken => self.proxy.stored(now, id, Err(StoreError)),
             Question::Store { aor, record } => {
                 match record {

@@ -25,6 +25,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) request: &'a Message,
     pub(crate) flow: Flow,
     pub(crate) now: Instant,
+    /// Until when what its sender has proved holds.
+    pub(crate) until: Instant,
     /// Whether the hop that it came from may add Path.
     pub(crate) trusted: bool,
 }
@@ -378,7 +380,7 @@ fn apply(plan: &mut Plan, arrival: &Arrival<'_>, said: &Said<'_>, seconds: u32) 
         _ => Arc::new(said.registered()),
     };
     plan.kept.push((Arc::clone(&registered), refresh));
-    let expires = arrival.now + Duration::from_secs(u64::from(seconds));
+    let expires = (arrival.now + Duration::from_secs(u64::from(seconds))).min(arrival.until);
     plan.bindings.push(Binding { registered, cseq, expires, lost: None });
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use proxy::{Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, UserSecret};
+use proxy::{Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, TokenHolder, UserSecret};
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 
@@ -17,6 +17,7 @@ pub struct House {
     pub proxy: Proxy,
     pub now: Instant,
     pub users: HashMap<String, String>,
+    pub tokens: HashMap<String, TokenHolder>,
     pub hosts: HashMap<String, Vec<Hop>>,
     pub stored: HashMap<Vec<u8>, Option<Vec<u8>>>,
     pub store_fails: bool,
@@ -73,6 +74,7 @@ impl House {
             proxy,
             now: START,
             users: users.map(|(user, password)| (user.to_owned(), password.to_owned())).into(),
+            tokens: HashMap::new(),
             hosts: HashMap::new(),
             stored: HashMap::new(),
             store_fails: false,
@@ -149,6 +151,10 @@ impl House {
                     Question::Credentials { user, realm } => {
                         let secret = self.users.get(&user).map(|password| secret(&user, &realm, password));
                         self.proxy.credentials(self.now, id, secret);
+                    }
+                    Question::Token { token } => {
+                        let holder = self.tokens.get(&token).cloned();
+                        self.proxy.token(self.now, id, holder);
                     }
                     Question::Store { aor, record } => {
                         if self.store_fails {
