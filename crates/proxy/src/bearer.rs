@@ -121,7 +121,6 @@ impl Proxy {
         let name = uri.user().filter(|name| is_user(name, user.as_bytes()))?;
         Some(key(name, self.own.domain_of(&uri)?))
     }
-
 }
 
 /// The answer to who proved to be somebody, and sends for somebody else.

@@ -8,8 +8,8 @@ use sip::uri::{Scheme, Uri};
 use sip::{Flow, Instant, Message, Method};
 
 use crate::authentication::{Claim, Proof};
-use crate::bearer::speaks_for_another;
 use crate::authorization::{Reach, Sender, Verdict, verdict};
+use crate::bearer::speaks_for_another;
 use crate::config::Role;
 use crate::event::Event;
 use crate::keyed_hash::{Key, MARK};

@@ -75,6 +75,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
         }
     }
     Configuration {
+        tokens: None,
         file: None,
         data: data.to_owned(),
         loops: 1,

@@ -139,11 +139,13 @@ impl Part {
             media,
             page: WebPage::new(configuration.web.page, &domain),
             origins: configuration.web.origins.clone(),
+            tokens: configuration.tokens.clone(),
         });
         let mut tasks = vec![
             tokio::task::spawn_local(Rc::clone(&server).keep_time()),
             tokio::task::spawn_local(Rc::clone(&server).speak_for_media()),
             tokio::task::spawn_local(Rc::clone(&server).read_letters()),
+            tokio::task::spawn_local(Rc::clone(&server).end_sign_ins()),
         ];
         if let Some(media) = server.media() {
             tasks.push(tokio::task::spawn_local(media.keep_time()));

@@ -23,6 +23,7 @@ mod randomness;
 mod reload;
 mod run;
 mod server;
+mod tokens;
 mod user_commands;
 mod web_page;
 

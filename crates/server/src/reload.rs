@@ -37,6 +37,7 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     server.reconfigure_all(Reconfiguration {
         proxy: new.proxy.clone(),
         origins: new.web.origins.clone(),
+        tokens: new.tokens.clone(),
         tls,
     });
     log::info("the configuration was read again");

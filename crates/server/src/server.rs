@@ -16,6 +16,7 @@ use proxy::{AskId, Output, Proxy, Question};
 use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
 use store::StoreError;
 use tokio::sync::Notify;
+use websocket::CloseCode;
 
 use crate::clock::Clock;
 use crate::configuration::Origins;
@@ -25,6 +26,7 @@ use crate::log::{self, Level};
 use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
 use crate::post::{Letter, Post, Reconfiguration};
+use crate::tokens::{SignIns, Tokens};
 use crate::web_page::WebPage;
 
 /// How long nothing must have been sent for the server to count as quiet.
@@ -51,6 +53,8 @@ pub(crate) struct Server {
     media: Option<Rc<MediaJoining>>,
     page: WebPage,
     origins: RefCell<Origins>,
+    tokens: RefCell<Option<Arc<Tokens>>>,
+    sign_ins: SignIns,
     lines: EventLines,
     /// When the proxy wants to be woken.
     wake_at: Cell<Instant>,
@@ -77,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) media: Option<Rc<MediaJoining>>,
     pub(crate) page: WebPage,
     pub(crate) origins: Origins,
+    pub(crate) tokens: Option<Arc<Tokens>>,
 }
 
 impl Server {
@@ -94,6 +99,8 @@ impl Server {
             media: parts.media,
             page: parts.page,
             origins: RefCell::new(parts.origins),
+            tokens: RefCell::new(parts.tokens),
+            sign_ins: SignIns::default(),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
@@ -121,6 +128,7 @@ impl Server {
     fn reconfigure(&self, anew: &Reconfiguration) {
         self.network.replace_tls(&anew.tls);
         self.origins.replace(anew.origins.clone());
+        self.tokens.replace(anew.tokens.clone());
         self.with_proxy(|running, _| running.reconfigure(anew.proxy.clone()));
     }
 
@@ -146,6 +154,20 @@ impl Server {
                     }
                 }
                 () = self.sooner.notified() => {}
+            }
+        }
+    }
+
+    /// Closes connections whose tokens have ended. Ends never.
+    pub(crate) async fn end_sign_ins(self: Rc<Self>) {
+        loop {
+            match self.sign_ins.ended(self.clock.now()) {
+                Ok(flow) => self.network.close(&flow, CloseCode::POLICY_VIOLATION),
+                Err(Instant::NEVER) => self.sign_ins.one_ends_sooner().await,
+                Err(at) => tokio::select! {
+                    () = tokio::time::sleep(self.clock.until(at)) => {}
+                    () = self.sign_ins.one_ends_sooner() => {}
+                },
             }
         }
     }
@@ -310,6 +332,10 @@ impl Server {
                 let secret = self.kept.secret_of(&user, &realm);
                 self.proxy.borrow_mut().credentials(self.clock.now(), id, secret);
             }
+            Question::Token { token } => {
+                let holder = self.holder_of(&token);
+                self.proxy.borrow_mut().token(self.clock.now(), id, holder);
+            }
             Question::Store { aor, record } if self.network.is_together() => {
                 self.to_store.borrow_mut().push((id, aor, record));
             }
@@ -332,6 +358,12 @@ impl Server {
                 });
             }
         }
+    }
+
+    fn holder_of(&self, token: &str) -> Option<proxy::TokenHolder> {
+        let tokens = self.tokens.borrow().clone()?;
+        let holder = tokens.holder(self.clock.now(), token);
+        holder.inspect_err(|error| log::debug(format!("a token counts for nothing: {error}"))).ok()
     }
 
     fn stored(&self, id: AskId, kept: Result<(), StoreError>) {
@@ -453,7 +485,14 @@ impl Handler for Server {
         self.store_waiting();
     }
 
+    fn opened(&self, flow: &Flow) {
+        if let Some(holder) = self.sign_ins.opened(flow) {
+            self.with_proxy(|proxy, now| proxy.signed_in(now, flow, holder));
+        }
+    }
+
     fn closed(&self, flow: &Flow) {
+        self.sign_ins.closed(flow);
         self.post.tell(&Letter::Closed(*flow));
         self.with_proxy(|proxy, now| proxy.flow_closed(now, flow));
     }
@@ -476,7 +515,10 @@ impl Handler for Server {
 
     fn accept(&self, request: &UpgradeRequest<'_>) -> Result<(), HttpRefusal> {
         if origin::may_connect(request.request.origin(), request.request.host(), &self.origins.borrow()) {
-            return Ok(());
+            return match &*self.tokens.borrow() {
+                Some(tokens) => self.sign_ins.asked(self.clock.now(), tokens, request),
+                None => Ok(()),
+            };
         }
         let origin = log::Escaped(request.request.origin().unwrap_or_default()).to_string();
         Err(HttpRefusal {

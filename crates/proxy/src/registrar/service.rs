@@ -77,7 +77,8 @@ impl Proxy {
     fn register_now(&mut self, now: Instant, job: Job, aor: Vec<u8>) {
         // The hop may add Path if it is a peer; the client itself may not.
         let trusted = self.is_trusted_peer(&job.flow);
-        let arrival = Arrival { request: &job.received, flow: job.flow, now, until: job.proven_until, trusted };
+        let arrival =
+            Arrival { request: &job.received, flow: job.flow, now, until: job.proven_until, trusted };
         let current = self.location.get(&aor);
         let plan = match plan(&arrival, &current, &self.config.registrar) {
             Ok(plan) => plan,

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use proxy::{Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, TokenHolder, UserSecret};
+use proxy::{
+    Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, TokenHolder, UserSecret,
+};
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 

@@ -10,7 +10,7 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, trunks, values,
+    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, tokens, trunks, values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;
@@ -24,13 +24,15 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let file = &mut file;
     let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
+    let (web, proxy) = (web(file), proxy_part(file));
     let configuration = Configuration {
         file: None,
+        tokens: tokens::tokens(file, folder, &proxy.domains, &web.origins),
         loops: file.number("", "loops", 0..net::MOST_LOOPS + 1).unwrap_or(1),
         listeners: listeners(file),
         tls: tls(file, folder, &data, advertise.as_deref()),
-        web: web(file),
-        proxy: proxy_part(file),
+        web,
+        proxy,
         media: media(file),
         limits: limits(file),
         calls: file.text("log", "calls").map(|path| folder.join(path.value)),
@@ -346,6 +348,7 @@ fn authentication(file: &mut File<'_>) -> proxy::config::Authentication {
     if let Some(clients) = file.texts("authentication", "md5_only_clients") {
         authentication.md5_only_clients = clients.into_iter().map(|client| client.value).collect();
     }
+    authentication.tokens = tokens::for_the_proxy(file);
     let lifetime = values::duration_within(Duration::from_secs(10), DAY);
     if let Some(lifetime) = file.parsed("authentication", "nonce_lifetime", lifetime) {
         authentication.nonce_lifetime = lifetime.value;

@@ -38,7 +38,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 13] = [
+const TABLE: [Section; 14] = [
     Section {
         name: "",
         about: "",
@@ -221,6 +221,52 @@ const TABLE: [Section; 13] = [
                  offered MD5 alone, if it is among the algorithms.",
             ),
             key("nonce_lifetime", Default("\"5m\""), "How long a challenge can be answered."),
+        ],
+    },
+    Section {
+        name: "tokens",
+        about: "Users who show a token of another system, mostly of the web site that signed them in, instead of a\n\
+                password: JSON Web Tokens, in each request (Authorization: Bearer) or when a page opens its WebSocket.",
+        keys: &[
+            key(
+                "public_keys",
+                Example("[\"/etc/ssl/site-tokens.pem\", \"/etc/ssl/sso.jwks\"]"),
+                "Files with the public keys of whoever signs them: PEM (RSA, EC, Ed25519) or JSON Web Key sets. This line or\n\
+                 the next is the switch. SIGHUP makes a running server read them again.",
+            ),
+            key(
+                "shared_secret",
+                Example("\"/etc/ssl/token-secret\""),
+                "A file with a secret that whoever signs them has too (HS256), 32 octets at the least.",
+            ),
+            key("issuer", Example("\"https://www.example.com\""), "Only those of this issuer count (iss)."),
+            key("audience", Example("\"sip\""), "Only those for this audience count (aud)."),
+            key(
+                "user_claim",
+                Default("\"sub\""),
+                "The claim that has the user's name, alone or with a domain of ours.",
+            ),
+            key(
+                "cookie",
+                Example("\"sip_token\""),
+                "The cookie in which pages show theirs when they open a WebSocket. When it ends, the connection is closed,\n\
+                 and the page comes back with a newer one.",
+            ),
+            key(
+                "query",
+                Example("\"access_token\""),
+                "The parameter of the WebSocket's URL in which pages show theirs: wss://example.com/sip?access_token=...",
+            ),
+            key(
+                "token_required",
+                Default("false"),
+                "Whether a page that shows none that counts gets no WebSocket at all.",
+            ),
+            key(
+                "authorization_server",
+                Example("\"https://sso.example.com\""),
+                "Where clients are told to get one (RFC 8898), beside the challenge for a password.",
+            ),
         ],
     },
     Section {

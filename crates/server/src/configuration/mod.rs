@@ -10,17 +10,20 @@ mod error;
 mod file;
 mod keys;
 mod routing;
+mod tokens;
 mod trunks;
 mod values;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
 use crate::media_joining::{Anchor, Sdes};
+use crate::tokens::Tokens;
 pub(crate) use error::ConfigurationError;
 pub(crate) use keys::example;
 
@@ -44,6 +47,8 @@ pub(crate) struct Configuration {
     pub(crate) tls: TlsConfig,
     /// The page and who may open a WebSocket.
     pub(crate) web: Web,
+    /// Which tokens count beside passwords.
+    pub(crate) tokens: Option<Arc<Tokens>>,
     /// The proxy's part, but for its listeners, which are known when they are bound.
     pub(crate) proxy: proxy::Config,
     /// The media gateway.

@@ -1,0 +1,236 @@
+//! The keys that may have signed a token: public ones in PEM or as a set of JSON Web Keys (RFC 7517), or a secret that
+//! both sides have.
+
+use std::fmt;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
+use serde_json::{Map, Value};
+
+use super::{SKEW, TokenError};
+
+/// A shorter secret can be guessed from one token (RFC 7518 §3.2).
+const SHORTEST_SECRET: usize = 32;
+
+/// Keys, and what they vouch for.
+#[derive(Clone, Default)]
+pub(crate) struct Keys {
+    keys: Vec<Key>,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+#[derive(Clone)]
+struct Key {
+    /// The name that tokens may call it by.
+    id: Option<String>,
+    family: AlgorithmFamily,
+    key: DecodingKey,
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    #[error("it has no public key in PEM and no JSON Web Key set")]
+    NoKey,
+    #[error(
+        "it has a private key; only the public one is needed here, and the private one is to stay where it is"
+    )]
+    Private,
+    #[error("it has none of the keys that tokens are signed with (RSA, EC P-256 and P-384, Ed25519)")]
+    OtherKind,
+    #[error("it has no more than {0} octets; a secret needs 32 at the least")]
+    ShortSecret(usize),
+}
+
+impl Keys {
+    /// Adds the public keys of a file.
+    pub(crate) fn add_public(&mut self, text: &str) -> Result<(), KeyError> {
+        if text.trim_start().starts_with('{') {
+            return self.add_set(text);
+        }
+        if text.contains("PRIVATE KEY-----") {
+            return Err(KeyError::Private);
+        }
+        if !text.contains("-----BEGIN") {
+            return Err(KeyError::NoKey);
+        }
+        let pem = text.as_bytes();
+        let key = DecodingKey::from_rsa_pem(pem)
+            .or_else(|_| DecodingKey::from_ec_pem(pem))
+            .or_else(|_| DecodingKey::from_ed_pem(pem))
+            .map_err(|_| KeyError::OtherKind)?;
+        self.keys.push(Key { id: None, family: key.family(), key });
+        Ok(())
+    }
+
+    fn add_set(&mut self, text: &str) -> Result<(), KeyError> {
+        let set: JwkSet = serde_json::from_str(text).map_err(|_| KeyError::NoKey)?;
+        let before = self.keys.len();
+        for jwk in &set.keys {
+            // A set may have keys for other purposes.
+            if let Ok(key) = DecodingKey::from_jwk(jwk)
+                && key.family() != AlgorithmFamily::Hmac
+            {
+                self.keys.push(Key { id: jwk.common.key_id.clone(), family: key.family(), key });
+            }
+        }
+        if self.keys.len() == before { Err(KeyError::OtherKind) } else { Ok(()) }
+    }
+
+    /// Adds a secret that whoever signs has too.
+    pub(crate) fn add_secret(&mut self, secret: &[u8]) -> Result<(), KeyError> {
+        if secret.len() < SHORTEST_SECRET {
+            return Err(KeyError::ShortSecret(secret.len()));
+        }
+        let key = DecodingKey::from_secret(secret).map_err(|_| KeyError::ShortSecret(secret.len()))?;
+        self.keys.push(Key { id: None, family: AlgorithmFamily::Hmac, key });
+        Ok(())
+    }
+
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Only tokens of this issuer count (`iss`).
+    pub(crate) fn set_issuer(&mut self, issuer: &str) {
+        self.issuer = Some(issuer.to_owned());
+    }
+
+    /// Only tokens for this audience count (`aud`).
+    pub(crate) fn set_audience(&mut self, audience: &str) {
+        self.audience = Some(audience.to_owned());
+    }
+
+    /// What a token says, if one of the keys has signed it and it is valid now.
+    pub(super) fn claims(&self, token: &str) -> Result<Map<String, Value>, TokenError> {
+        let header = decode_header(token)?;
+        let mut error = TokenError::OtherKey;
+        for key in &self.keys {
+            let is_named = match (&key.id, &header.kid) {
+                (Some(ours), Some(theirs)) => ours == theirs,
+                _ => true,
+            };
+            // The kind of key decides what a signature may be: a public key is never taken for a secret.
+            if !is_named || !key.family.algorithms().contains(&header.alg) {
+                continue;
+            }
+            match decode::<Map<String, Value>>(token, &key.key, &self.validation(header.alg)) {
+                Ok(token) => return Ok(token.claims),
+                Err(other) => error = other.into(),
+            }
+        }
+        Err(error)
+    }
+
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = SKEW.as_secs();
+        validation.validate_nbf = true;
+        let mut required = vec!["exp"];
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                required.push("aud");
+            }
+            None => validation.validate_aud = false,
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys are nobody's to read.
+        f.debug_struct("Keys")
+            .field("keys", &self.keys.len())
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::json;
+
+    use super::super::tests::in_seconds;
+    use super::*;
+
+    /// A pair of keys made for this test, and a token signed with it.
+    fn pair(kid: Option<&str>) -> (rcgen::KeyPair, String) {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::ES256) };
+        let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        let token = encode(&header, &json!({ "sub": "alice", "exp": in_seconds(60) }), &key).unwrap();
+        (pair, token)
+    }
+
+    #[test]
+    fn a_public_key_in_pem_vouches_for_tokens() {
+        let (pair, token) = pair(None);
+        let mut keys = Keys::default();
+        keys.add_public(&pair.public_key_pem()).unwrap();
+        assert_eq!(keys.claims(&token).unwrap()["sub"], "alice");
+        let (_, foreign) = self::pair(None);
+        assert!(matches!(keys.claims(&foreign), Err(TokenError::OtherKey)));
+    }
+
+    #[test]
+    fn a_public_key_is_never_taken_for_a_secret() {
+        let (pair, _) = pair(None);
+        let public = pair.public_key_pem();
+        let mut keys = Keys::default();
+        keys.add_public(&public).unwrap();
+        let key = EncodingKey::from_secret(public.as_bytes()).unwrap();
+        let claims = json!({ "sub": "alice", "exp": in_seconds(60) });
+        let forged = encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+        assert!(matches!(keys.claims(&forged), Err(TokenError::OtherKey)));
+    }
+
+    #[test]
+    fn a_set_of_keys_has_names_for_them() {
+        let (first, first_token) = pair(Some("first"));
+        let (second, second_token) = pair(Some("second"));
+        let jwk = |pair: &rcgen::KeyPair, kid: &str| {
+            let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+            let mut jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+            jwk.common.key_id = Some(kid.to_owned());
+            jwk
+        };
+        let set = json!({ "keys": [jwk(&first, "first"), jwk(&second, "second")] }).to_string();
+        let mut keys = Keys::default();
+        keys.add_public(&set).unwrap();
+        for token in [first_token, second_token] {
+            assert!(keys.claims(&token).is_ok());
+        }
+        let (_, unknown) = pair(Some("third"));
+        assert!(matches!(keys.claims(&unknown), Err(TokenError::OtherKey)));
+    }
+
+    #[test]
+    fn files_without_a_usable_key_are_told_apart() {
+        let (pair, _) = pair(None);
+        let mut keys = Keys::default();
+        let mut refused = |text: &str| keys.add_public(text).unwrap_err().to_string();
+        assert!(refused(&pair.serialize_pem()).starts_with("it has a private key"));
+        assert!(refused("hello").starts_with("it has no public key"));
+        assert!(refused("{\"keys\":[]}").starts_with("it has none of the keys"));
+        assert!(
+            refused("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+                .starts_with("it has none")
+        );
+        assert_eq!(
+            keys.add_secret(b"short").unwrap_err().to_string(),
+            "it has no more than 5 octets; a secret needs 32 at the least"
+        );
+        assert!(keys.is_empty());
+    }
+}
