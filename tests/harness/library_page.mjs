@@ -40,11 +40,12 @@ export const LIBRARIES = ['JsSIP', 'SIP.js'];
 
 const PAGES = { JsSIP: 'jssip.mjs', 'SIP.js': 'sipjs.mjs' };
 
-/** A page with a library, signed in as a user of the server. */
-export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD } = {}) {
+/** A page with a library, signed in as a user of the server. `more` is for its configuration, `cookie` for its browser. */
+export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD, more, cookie } = {}) {
   const browser = await chromium(t, { tone });
   const page = await openPage(browser, await servePage(t, PAGES[library]));
-  await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password);
+  if (cookie) await page.setCookie(cookie);
+  await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password, more);
   page.logged = (word) => until(`${library} (${user}) to log "${word}"`, async () => {
     const log = await page.evaluate(() => window.phone.log);
     if (log.some((line) => line.includes(word))) return true;

@@ -5,12 +5,13 @@ const log = [];
 const phone = (window.phone = { log, session: null, messages: [] });
 const note = (name) => (event) => log.push(event?.cause ? `${name}: ${event.cause}` : name);
 
-phone.start = (server, user, password) => {
+phone.start = (server, user, password, more) => {
   const ua = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],
     uri: `sip:${user}@127.0.0.1`,
     password,
     session_timers: true,
+    ...more,
   });
   for (const name of ['connected', 'disconnected', 'registered', 'unregistered', 'registrationFailed']) ua.on(name, note(name));
   ua.on('newMessage', ({ originator, request }) => originator === 'remote' && phone.messages.push(request.body));

@@ -107,6 +107,7 @@ fn drain(proxy: &mut Proxy, now: sip::Instant, mut sent: impl FnMut(&sip::Hop, &
                 Question::Credentials { user, .. } => {
                     proxy.credentials(now, id, Some(scenes::secret(&user)));
                 }
+                Question::Token { .. } => proxy.token(now, id, None),
                 Question::Store { .. } => proxy.stored(now, id, Ok(())),
             },
             Output::Event(event) => drop(black_box(event)),

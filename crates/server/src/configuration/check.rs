@@ -10,7 +10,8 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, tokens, trunks, values,
+    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, tokens, trunks,
+    values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;

@@ -1,5 +1,5 @@
-//! Where a page shows its token when it opens its WebSocket: a browser's script can add no header to that request, so it
-//! is a cookie (RFC 7118 §7) or a parameter of the URL (RFC 6750 §2.3).
+//! Where a token is shown when a WebSocket is opened (RFC 7118 §7). A browser's script can add no header to that request,
+//! so there it is a cookie or a parameter of the URL (RFC 6750 §2.3); other programs write `Authorization`.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,12 @@ use websocket::Request;
 use super::Tokens;
 
 impl Tokens {
-    /// The token that the request shows. One in the URL was put there on purpose and comes before a cookie.
+    /// The token that the request shows. What was put there on purpose comes before a cookie.
     pub(super) fn shown<'a>(&self, request: &Request<'a>) -> Option<Cow<'a, str>> {
+        let header = request.header("Authorization").and_then(|value| str::from_utf8(value).ok());
+        if let Some(token) = header.and_then(bearer) {
+            return Some(Cow::Borrowed(token));
+        }
         let from_url = self.query.as_deref().and_then(|name| parameter(request.target(), name));
         from_url.map(Cow::Owned).or_else(|| {
             let name = self.cookie.as_deref()?;
@@ -21,6 +25,12 @@ impl Tokens {
                 .map(Cow::Borrowed)
         })
     }
+}
+
+/// The token in a header (RFC 6750 §2.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("Bearer") && !token.trim().is_empty()).then(|| token.trim())
 }
 
 /// The value of a cookie (RFC 6265 §4.2.1), without the quotes that it may have.
@@ -86,7 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_of_the_url_comes_first() {
+    fn a_program_writes_it_into_authorization() {
+        assert_eq!(shown("/sip", "Authorization: bearer  a.b.c\r\n").as_deref(), Some("a.b.c"));
+        assert_eq!(shown("/sip", "Authorization: Basic YTpi\r\n"), None);
+    }
+
+    #[test]
+    fn a_parameter_of_the_url_comes_before_a_cookie() {
         let cookie = "Cookie: sip_token=cookie\r\n";
         assert_eq!(shown("/sip?access_token=url", cookie).as_deref(), Some("url"));
         assert_eq!(shown("/sip?a=1&access_token=a%2Eb%2ec", "").as_deref(), Some("a.b.c"));

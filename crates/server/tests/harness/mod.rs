@@ -54,15 +54,20 @@ impl Server {
 
     /// The same, with `more` at the end of its configuration.
     pub(crate) fn start_with(more: &str) -> Self {
-        Self::start_configured("", more)
+        Self::start_configured("", more, &[])
+    }
+
+    /// The same, with these files, name and text, beside it.
+    pub(crate) fn start_beside(files: &[(&str, &str)], more: &str) -> Self {
+        Self::start_configured("", more, files)
     }
 
     /// The same, with so many event loops.
     pub(crate) fn start_with_loops(loops: usize, more: &str) -> Self {
-        Self::start_configured(&format!("loops = {loops}\n"), more)
+        Self::start_configured(&format!("loops = {loops}\n"), more, &[])
     }
 
-    fn start_configured(top: &str, more: &str) -> Self {
+    fn start_configured(top: &str, more: &str, files: &[(&str, &str)]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().to_owned();
         let any = "\"127.0.0.1:0\"";
@@ -71,6 +76,9 @@ impl Server {
              https = {any}\n{more}\n"
         );
         fs::write(folder.join("sipweb.toml"), configuration).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(name), text).unwrap();
+        }
         for user in ["alice", "bob"] {
             add_user(&folder, user);
         }
@@ -378,11 +386,23 @@ impl Page {
         server: &Server,
         origin: Option<&str>,
     ) -> Result<Self, websocket::client::AnswerError> {
+        Self::ask(server, "/sip", &origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default())
+    }
+
+    /// The same, with a target and header lines of its own.
+    pub(crate) fn ask(
+        server: &Server,
+        target: &str,
+        headers: &str,
+    ) -> Result<Self, websocket::client::AnswerError> {
         let address = server.address("http");
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (nonce, mut request) = ([9; 16], Vec::new());
-        websocket::client::write_request(&mut request, &address.to_string(), "/sip", origin, nonce);
+        websocket::client::write_request(&mut request, &address.to_string(), target, None, nonce);
+        request.truncate(request.len() - 2);
+        request.extend_from_slice(headers.as_bytes());
+        request.extend_from_slice(b"\r\n");
         stream.write_all(&request).unwrap();
         let mut received = Vec::new();
         loop {
