@@ -86,6 +86,7 @@ mod shared;
 #[cfg(target_os = "linux")]
 mod steering;
 mod stream;
+mod stun;
 pub mod tls;
 mod turn;
 mod upgrade;

@@ -33,6 +33,28 @@ fn a_datagram_is_echoed_and_keep_alives_are_answered_here() {
     });
 }
 
+/// RFC 5626 §8: a phone asks on the port for SIP how it is seen from there, and goes on with SIP.
+#[test]
+fn stun_on_the_port_for_sip_is_answered_between_messages() {
+    run(async {
+        let house = House::open(&[Protocol::Udp], Limits::default());
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        peer.connect(house.address(Protocol::Udp)).await.unwrap();
+        let cookie = [0x21, 0x12, 0xa4, 0x42];
+        let request = [&[0, 1, 0, 0], &cookie[..], b"twelve bytes"].concat();
+        peer.send(&request).await.unwrap();
+        let mut answer = [0; 100];
+        let length = peer.recv(&mut answer).await.unwrap();
+        let port = peer.local_addr().unwrap().port() ^ 0x2112;
+        let address = [127 ^ 0x21, 0x12, 0xa4, 1 ^ 0x42];
+        let attribute = [&[0, 0x20, 0, 8, 0, 1], &port.to_be_bytes()[..], &address].concat();
+        assert_eq!(answer[..length], [&[1, 1, 0, 12], &request[4..], &attribute].concat());
+        peer.send(&message(700)).await.unwrap();
+        let (_, bytes) = house.recorder.message().await;
+        assert_eq!(bytes, message(700), "what comes first to the handler is SIP");
+    });
+}
+
 #[test]
 fn a_stream_is_cut_into_messages_wherever_it_was_cut_in_transit() {
     run(async {

@@ -18,6 +18,7 @@ use sip::{ConnectionId, Flow, KeepAlive, Transport};
 use self::held::Held;
 use self::port::Port;
 use crate::shared::Shared;
+use crate::stun;
 
 /// Datagrams taken in a row, before other tasks have their turn.
 const MANY: usize = 64;
@@ -222,9 +223,12 @@ impl Datagrams {
         match sip::keep_alive(bytes) {
             Some(KeepAlive::Ping) => self.send(net, remote, b"\r\n"),
             Some(KeepAlive::Pong | KeepAlive::Silent) => {}
-            None => {
-                net.call(|handler| handler.message(&self.flow(remote), bytes));
-            }
+            None => match stun::answer(bytes, remote) {
+                Some(answer) => self.send(net, remote, &answer),
+                None => {
+                    net.call(|handler| handler.message(&self.flow(remote), bytes));
+                }
+            },
         }
     }
 }
