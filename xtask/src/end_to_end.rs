@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: &str = "a_minute.test.mjs";
+const WAITING: [&str; 2] = ["a_minute.test.mjs", "sipvicious.test.mjs"];
 
 /// Builds the server and runs the scenarios, one file after the other: two cores bear no more than that, and what waits.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -12,7 +12,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     step::run(step::cargo().args(["build", "--locked", "--quiet", "--package", "sipweb"]))?;
     let folder = crate::root().join("tests");
     let (waiting, others): (Vec<_>, Vec<_>) =
-        scenarios(&folder)?.into_iter().partition(|path| path.ends_with(WAITING));
+        scenarios(&folder)?.into_iter().partition(|path| WAITING.iter().any(|name| path.ends_with(name)));
     let node = |files: &[PathBuf]| {
         let mut node = step::program("node");
         node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);

@@ -50,7 +50,7 @@ pub struct Config {
     /// How long an INVITE may wait for another response before it gets 100 (Trying): at most 200 ms (RFC 3261 §17.2.1).
     /// Zero: it gets one at once.
     pub trying_after: Duration,
-    /// The value of `Server` in responses of our own; empty for none.
+    /// The value of `Server` in answers to registrations that were accepted; empty for none. Strangers are not told.
     pub server_name: String,
 }
 

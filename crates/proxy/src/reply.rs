@@ -3,7 +3,7 @@
 use sip::Builder;
 use sip::header::HeaderName;
 use sip::text::write_quoted;
-use sip::{Flow, Hop, Instant, Message};
+use sip::{Flow, Hop, Instant, Message, Method};
 
 use crate::date::{Date, Dates};
 use crate::keyed_hash::{Key, MARK};
@@ -73,7 +73,9 @@ impl Replies {
             builder = builder.to_tag(&self.tag(request));
         }
         builder = write(builder);
-        if !self.server.is_empty() && status > 100 {
+        // Only who has proved who it is hears what serves it: a name is where a search for holes begins.
+        let is_known = status == 200 && matches!(request.method(), Some(Method::Register));
+        if is_known && !self.server.is_empty() {
             builder = builder.header(HeaderName::Server, &self.server);
         }
         builder.finish().ok()

@@ -29,6 +29,22 @@ fn without_names(response: &Message, user: &str, call_id: &str) -> String {
 }
 
 #[test]
+fn a_stranger_is_not_told_what_serves_it_and_a_registered_user_is() {
+    let mut house = house(config());
+    let eve = eve();
+    house.receive(&eve.flow, &eve.register(1, ""));
+    assert!(house.one(&eve.flow).header(HeaderName::Server).is_none());
+    for (number, uri) in ["sip:192.0.2.1:5060", "sip:example.com", "sip:100@example.com"].iter().enumerate() {
+        let request = eve.request("OPTIONS", uri, &format!("<{uri}>"), &format!("o{number}"), 1, "");
+        house
+            .receive(&eve.flow, &request.replace("From: <sip:eve@example.com>", "From: <sip:eve@elsewhere>"));
+        assert!(house.one(&eve.flow).header(HeaderName::Server).is_none(), "{uri}");
+    }
+    let answer = house.register(&page("carol", 3));
+    assert_eq!(answer.header(HeaderName::Server), Some(&b"Sipweb"[..]));
+}
+
+#[test]
 fn a_stranger_does_not_learn_which_users_there_are() {
     let mut house = house(config());
     let carol = page("carol", 3);
