@@ -1,5 +1,6 @@
 // Builds what the web part ships:
-//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb, and a second name by data-alias), sipweb-phone.js (the element <sipweb-phone>), types/
+//   dist/library  sipweb.js (module), sipweb.global.js (window.Sipweb, and a second name by data-alias), sipweb-phone.js (the element <sipweb-phone>),
+//                 sipweb-shared.js and sipweb-worker.js (many tabs, one phone), types/
 //   dist/page     index.html and its assets, named by their content so that they can be cached for ever
 //
 //   node build.mjs [--wasm PATH] [--library] [--sizes]
@@ -82,6 +83,14 @@ const WASM_AS_BASE64 = {
   },
 };
 
+/** The library itself is the file beside it: a page that uses both has it once. */
+const LIBRARY_BESIDE = {
+  name: 'library-beside',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './sipweb.js', external: true }));
+  },
+};
+
 const options = readArguments(process.argv.slice(2));
 await shrinkWasm(options.wasm);
 await buildLibrary();
@@ -126,6 +135,8 @@ async function buildLibrary() {
   // A classic script is read in the page's encoding, whatever that is: here only ASCII is safe, so base64.
   await esbuild.build({ ...COMMON, entryPoints, charset: 'ascii', plugins: [WASM_AS_BASE64], format: 'iife', globalName: 'Sipweb', footer: { js: ALIAS }, outfile: join(out, 'sipweb.global.js') });
   await esbuild.build({ ...COMMON, entryPoints: ['element/src/main.ts'], plugins: [WASM_AS_TEXT], format: 'esm', outfile: join(out, 'sipweb-phone.js') });
+  await esbuild.build({ ...COMMON, entryPoints: ['library/src/shared/index.ts'], plugins: [LIBRARY_BESIDE], format: 'esm', outfile: join(out, 'sipweb-shared.js') });
+  await esbuild.build({ ...COMMON, entryPoints: ['library/src/shared/worker.ts'], format: 'iife', outfile: join(out, 'sipweb-worker.js') });
   run('tsc', ['-p', 'tsconfig.types.json']);
 }
 
@@ -154,7 +165,8 @@ async function buildPage() {
 }
 
 async function printSizes() {
-  const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]], ['<sipweb-phone>', [join(DIST, 'library/sipweb-phone.js')]]];
+  const rows = [['WebAssembly', [WASM]], ['library', [join(DIST, 'library/sipweb.js')]], ['<sipweb-phone>', [join(DIST, 'library/sipweb-phone.js')]],
+    ['shared, tab', [join(DIST, 'library/sipweb-shared.js')]], ['shared, worker', [join(DIST, 'library/sipweb-worker.js')]]];
   if (!options.libraryOnly) rows.push(['page as loaded', (await filesBelow(join(DIST, 'page'))).filter((file) => !file.endsWith('sw.js'))]);
   console.log(`${''.padEnd(16)}${['raw', 'gzip', 'brotli'].map((word) => word.padStart(10)).join('')}`);
   for (const [name, files] of rows) {

@@ -3,6 +3,7 @@
 /** The modules that a page can import, and their sources. */
 export const ENTRIES = [
   { module: 'sipweb', file: 'library/src/index.ts', text: 'the library, one file (`sipweb.js`)' },
+  { module: 'sipweb/shared', file: 'library/src/shared/index.ts', text: 'many tabs, one phone: `sipweb-shared.js`, beside `sipweb.js` and `sipweb-worker.js`' },
 ];
 
 export const PAGES = [
@@ -44,6 +45,12 @@ export const PAGES = [
     title: 'The connection',
     text: 'Sockets, reconnection, and what the library takes from the page around it.',
     names: ['WebSocketInterface', 'WebSocketConstructor', 'Socket', 'SocketData', 'WeightedSocket', 'Transport', 'Disconnection', 'Environment'],
+  },
+  {
+    file: 'shared.md',
+    title: 'Many tabs, one phone',
+    text: 'Of `sipweb/shared`. How to use it: [many tabs, one phone](../many-tabs.md).',
+    names: ['SharedUA', 'SharedUAConfiguration', 'Port'],
   },
   {
     file: 'helpers.md',

@@ -1,0 +1,17 @@
+/** `sipweb-worker.js`: a shared worker that holds the connection of all tabs of a site. */
+
+import { Exchange } from './exchange.js';
+import type { Port } from './ports.js';
+
+const exchange = new Exchange({
+  now: () => performance.now(),
+  setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer as number | undefined),
+  whenFree: (lock, gone) => void navigator.locks?.request(lock, gone),
+});
+
+(globalThis as unknown as { onconnect: (event: { ports: readonly Port[] }) => void }).onconnect = ({ ports }) => {
+  for (const port of ports) {
+    exchange.add(port);
+  }
+};
