@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sip::Entropy;
 
+use crate::accounts::Spending;
 use crate::authentication::Replays;
 use crate::connections::Connections;
 use crate::failures::Failures;
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) sources: Sources,
     pub(crate) failures: Failures,
     pub(crate) scanners: Scanners,
+    pub(crate) spending: Spending,
     pub(crate) avoided: Avoided,
     pub(crate) health: Health,
     pub(crate) replays: Replays,
@@ -55,6 +57,7 @@ impl Common {
             sources: Sources::default(),
             failures: Failures::default(),
             scanners: Scanners::default(),
+            spending: Spending::default(),
             avoided: Avoided::default(),
             health: Health::default(),
             replays: Replays::default(),

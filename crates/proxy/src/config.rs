@@ -216,6 +216,8 @@ pub struct Limits {
     pub branches: usize,
     /// Bindings in total.
     pub bindings: usize,
+    /// Calls to other servers that one account begins in a minute; 0 for any number. An edge does not count.
+    pub calls_elsewhere: u32,
     /// What a refused client is told to wait, in seconds.
     pub retry_after: u32,
 }
@@ -227,6 +229,7 @@ impl Default for Limits {
             transactions_per_source: 2_000,
             branches: 60,
             bindings: 1_000_000,
+            calls_elsewhere: 60,
             retry_after: 10,
         }
     }

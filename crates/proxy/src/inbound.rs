@@ -205,6 +205,9 @@ impl Proxy {
             (Verdict::Allow, Wish::Register) => self.register(now, job),
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => {
+                if let Some(refusal) = self.spent(now, &job, reach) {
+                    return self.refuse(now, &job, &refusal);
+                }
                 if job.sender == Sender::Stranger {
                     self.common.0.scanners.found(job.flow.remote.ip());
                 }

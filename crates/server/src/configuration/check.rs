@@ -289,6 +289,10 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
     ] {
         *limit = file.number("limits", key, 1..1_000_000_001).unwrap_or(*limit);
     }
+    let calls = file.number("limits", "account_calls", 0..1_000_001);
+    if let Some(calls) = calls.and_then(|calls| u32::try_from(calls).ok()) {
+        limits.calls_elsewhere = calls;
+    }
     config
 }
 

@@ -414,6 +414,12 @@ const TABLE: [Section; 14] = [
                 "How many requests of strangers are taken from one address in a second, ten times as many at once; 0 is any\n\
                  number.",
             ),
+            key(
+                "account_calls",
+                Default("60"),
+                "Calls to other servers that one account may begin in a minute, so that a stolen password is worth little; 0 is\n\
+                 any number. Those to your users are not counted.",
+            ),
             key("bindings", Default("1_000_000"), "Registered devices."),
             key("connections", Default("100_000"), "Open connections."),
             key("connections_per_source", Default("20_000"), "Open connections from one address."),
