@@ -127,6 +127,7 @@ export class Publisher extends EventEmitter<PublisherEvents> {
     const { environment } = this.#ua.endpoint;
     environment.clearTimeout(this.#timer);
     this.#busy = true;
+    this.#ua.statePublished(this, true);
     const headers = [
       `Event: ${eventHeader(this.#event)}`,
       `Expires: ${expires}`,
@@ -141,6 +142,7 @@ export class Publisher extends EventEmitter<PublisherEvents> {
       });
     } catch (error) {
       this.#busy = false;
+      this.#ua.statePublished(this, this.#etag !== undefined);
       throw error;
     }
   }
@@ -233,6 +235,7 @@ export class Publisher extends EventEmitter<PublisherEvents> {
 
   #idle(): void {
     this.#busy = false;
+    this.#ua.statePublished(this, this.#etag !== undefined);
     this.#goOn();
   }
 }

@@ -7,9 +7,10 @@ import { causes } from './causes.js';
 import type { CallNumber } from './core.js';
 import type { CallEvent } from './endpoint.js';
 import { NOTIFY_WAIT } from './event_package.js';
-import { FailedError } from './exceptions.js';
+import { FailedError, InvalidStateError } from './exceptions.js';
 import { Outcome, quietly } from './outcome.js';
 import { type ReferOptions, type ReferProgress, ReferSubscriber } from './refer.js';
+import type { RTCSession } from './session.js';
 import { IncomingRequest } from './sip_message.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
@@ -23,8 +24,12 @@ export class OutOfDialogRefer extends ReferSubscriber {
   #wait: unknown;
 
   /** @internal @throws TypeError if an address cannot be used. */
-  constructor(ua: UA, target: string | URI, referTo: string | URI, options: ReferOptions) {
+  constructor(ua: UA, target: string | URI, referTo: string | URI, options: ReferOptions & { replaces?: RTCSession }) {
     super();
+    const { replaces } = options;
+    if (replaces !== undefined && !replaces.isEstablished()) {
+      throw new InvalidStateError(replaces.status);
+    }
     this.#ua = ua;
     const [uri, to] = [ua.normalizeTarget(target), ua.normalizeTarget(referTo)];
     if (uri === undefined || to === undefined) {
@@ -49,7 +54,7 @@ export class OutOfDialogRefer extends ReferSubscriber {
       }));
     });
     try {
-      this.send(endpoint, this.#call, to, undefined, `<${ua.configuration.uri}>`, options);
+      this.send(endpoint, this.#call, to, replaces?.replacesValue(), `<${ua.configuration.uri}>`, options);
     } catch (error) {
       this.#close();
       throw error;

@@ -14,16 +14,8 @@ import {
   changeSetting,
   loadConfiguration,
 } from './configuration.js';
-import {
-  Core,
-  type CoreConfig,
-  type CoreEvent,
-  type CoreSettings,
-  type IncomingCallEvent,
-  type IncomingRequestEvent,
-  type TransactionNumber,
-  type ViaTransport,
-} from './core.js';
+import { Core, type CoreEvent, type IncomingCallEvent, type IncomingRequestEvent, type TransactionNumber } from './core.js';
+import { coreConfig, credentials, viaTransport } from './core_settings.js';
 import { log } from './debug.js';
 import { Endpoint } from './endpoint.js';
 import { type Environment, environmentOf } from './environment.js';
@@ -115,6 +107,8 @@ export class UA extends EventEmitter<UAEvents> {
   readonly #transport: Transport;
   readonly #registrator: Registrator;
   readonly #sessions = new Set<RTCSession>();
+  /** Those of which a server has a state, or is about to get one. */
+  readonly #publishers = new Set<Publisher>();
   readonly #incoming = new WeakMap<IncomingRequest, IncomingCallEvent>();
   readonly #subscribes = new WeakMap<IncomingRequest, TransactionNumber>();
   readonly #onPageHide = (event: Event) => this.#pageHides(event);
@@ -230,7 +224,10 @@ export class UA extends EventEmitter<UAEvents> {
     return quietly(ready.then(() => undefined));
   }
 
-  /** Takes the registration back, ends the calls and disconnects. The promise (not in JsSIP) resolves when the connection is closed. */
+  /**
+   * Takes published states and the registration back, ends the calls and disconnects. The promise (not in JsSIP) resolves when the
+   * connection is closed.
+   */
   stop(): Promise<void> {
     if (this.#status === C.STATUS_USER_CLOSED) {
       return this.#transport.isConnected() ? this.#stopping.next() : Promise.resolve();
@@ -241,7 +238,11 @@ export class UA extends EventEmitter<UAEvents> {
     this.#registering.reject(canceled);
     this.#status = C.STATUS_USER_CLOSED;
     this.#environment.events?.removeEventListener('pagehide', this.#onPageHide);
-    const pending = this.#transport.isConnected() && (this.#registrator.registered || this.#sessions.size > 0);
+    const owed = this.#registrator.registered || this.#sessions.size > 0 || this.#publishers.size > 0;
+    const pending = this.#transport.isConnected() && owed;
+    for (const publisher of [...this.#publishers]) {
+      void quietly(publisher.remove());
+    }
     this.endpoint.core.unregister();
     this.terminateSessions();
     if (pending) {
@@ -325,9 +326,11 @@ export class UA extends EventEmitter<UAEvents> {
 
   /**
    * Asks `target` to call `referTo`, without a call between us. Its `over` is a promise of how that went. Not in JsSIP.
+   * With `replaces`, a call of ours with `referTo`, the new call takes the place of that one (RFC 3891).
+   * @throws InvalidStateError if `replaces` does not stand.
    * @throws TypeError if an address cannot be used.
    */
-  refer(target: string | URI, referTo: string | URI, options: ReferOptions = {}): OutOfDialogRefer {
+  refer(target: string | URI, referTo: string | URI, options: ReferOptions & { replaces?: RTCSession } = {}): OutOfDialogRefer {
     return new OutOfDialogRefer(this, target, referTo, options);
   }
 
@@ -400,6 +403,11 @@ export class UA extends EventEmitter<UAEvents> {
   /** @internal */
   sessionOver(session: RTCSession): void {
     this.#sessions.delete(session);
+  }
+
+  /** @internal Whether a server has a state of that publisher. */
+  statePublished(publisher: Publisher, published: boolean): void {
+    this.#publishers[published ? 'add' : 'delete'](publisher);
   }
 
   /** @internal The call that a request started; each can be taken once. */
@@ -551,41 +559,4 @@ export class UA extends EventEmitter<UAEvents> {
       this.terminateSessions();
     }
   }
-}
-
-function coreConfig(settings: Settings, socketUri: string): CoreConfig {
-  const trail = settings.register_from_tag_trail;
-  return {
-    ...credentials(settings),
-    uri: settings.uri.toString(),
-    contactUri: settings.contact_uri.toString(),
-    viaHost: settings.via_host,
-    instanceId: settings.instance_id,
-    registrarServer: settings.registrar_server.toString(),
-    registerExpires: settings.register_expires,
-    registerFromTagTrail: typeof trail === 'function' ? trail() : trail,
-    sessionTimers: settings.session_timers,
-    sessionTimersRefreshMethod: settings.session_timers_refresh_method,
-    sessionTimersForceRefresher: settings.session_timers_force_refresher,
-    reliableProvisional: settings.extension_100rel,
-    noAnswerTimeout: settings.no_answer_timeout / 1000,
-    userAgent: settings.user_agent,
-    ...(settings.use_preloaded_route ? { preloadedRoute: `${socketUri};lr` } : {}),
-  };
-}
-
-function credentials(settings: Settings): CoreSettings {
-  return {
-    authorizationUser: settings.authorization_user,
-    password: settings.password,
-    ha1: settings.ha1,
-    realm: settings.realm,
-    authorizationJwt: settings.authorization_jwt,
-    displayName: settings.display_name,
-    extraHeaders: settings.extra_headers ?? [],
-  };
-}
-
-function viaTransport(token: string): ViaTransport {
-  return ['WS', 'WSS', 'TCP', 'TLS', 'UDP'].includes(token) ? (token as ViaTransport) : 'WS';
 }

@@ -163,3 +163,40 @@ test('A change that fails leaves the old state alive', options, async () => {
   await scene.clock.advance(30_000);
   assert.equal(asked(take()), 'a, 600, no body');
 });
+
+test('stop() takes what is published back before the connection goes, also when the server asks for the password', options, async () => {
+  const { scene, publisher, told, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  granted(take(), 'a');
+  const stopped = scene.ua.stop();
+  const removal = take();
+  assert.equal(asked(removal), 'a, 0, no body');
+  scene.far.respond(removal, 401, 'Unauthorized', ['WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"']);
+  const second = take();
+  assert.match(one(second, 'Authorization'), /username="alice"/);
+  scene.far.respond(second, 200, 'OK', ['Expires: 0']);
+  assert.deepEqual(told, ['published a', 'removed']);
+  await scene.clock.advance(2500);
+  await stopped;
+  assert.equal(scene.ua.isConnected(), false);
+});
+
+test('stop() while a state is on its way to the server: it is taken back as soon as it is there', options, async () => {
+  const { scene, publisher, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  void scene.ua.stop();
+  granted(take(), 'a');
+  assert.equal(asked(take()), 'a, 0, no body');
+});
+
+test('stop() says nothing of a state that the server does not have any more', options, async () => {
+  const { scene, publisher, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  granted(take(), 'a');
+  void publisher.remove();
+  scene.far.respond(take(), 200, 'OK');
+  void scene.ua.stop();
+  await settle();
+  assert.deepEqual(scene.far.inbox, []);
+  assert.equal(scene.ua.isConnected(), false, 'nothing is owed, so nothing is waited for');
+});

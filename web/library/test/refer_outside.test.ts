@@ -43,6 +43,24 @@ test('REFER outside a call names whom to call and who asks, and its NOTIFYs say 
   assert.equal(notify('200 OK', 'terminated'), 'SIP/2.0 481 Call/Transaction Does Not Exist', 'the dialog is gone');
 });
 
+test('REFER outside a call may name a call of ours that the new one replaces, by the tags that its peer has', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.ua.refer('carol', 'bob', { replaces: scene.session });
+  const [, to = '', header = ''] = /^<([^?]*)\?Replaces=([^>]*)>$/.exec(one(scene.far.take('REFER'), 'Refer-To')) ?? [];
+  assert.equal(to, 'sip:bob@example.com');
+  const ours = /;tag=(\S+)/.exec(one(invite, 'From'))?.[1];
+  assert.equal(decodeURIComponent(header), `${one(invite, 'Call-ID')};to-tag=bobs;from-tag=${ours}`);
+});
+
+test('REFER outside a call does not name a call that is over', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.session.terminate();
+  assert.throws(() => scene.ua.refer('carol', 'bob', { replaces: scene.session }), { name: 'INVALID_STATE_ERROR' });
+  assert.equal(scene.far.inbox.some(({ method }) => method === 'REFER'), false);
+});
+
 test('A NOTIFY that overtakes the 202 to a REFER is taken', options, async () => {
   const { scene, request, told, notify } = await referred();
   assert.equal(notify('100 Trying'), 'SIP/2.0 200 OK');
