@@ -88,6 +88,7 @@ impl Proxy {
         let alone = context.branches.len() == 1 && context.breadth.is_none();
         let id = ContextId(self.contexts.insert(context));
         self.by_server.insert(server, id);
+        self.note_call_request(now, id);
         if alone {
             self.begin(now, id, 0);
         } else {
@@ -215,12 +216,16 @@ impl Proxy {
     pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: Arc<Message>) {
         let Some(sent) = self.by_client.get(key).copied() else { return };
         let Some(status) = response.status() else { return };
+        if let Sent::Notice(slot) = sent {
+            return self.notice_answered(now, key, slot, status);
+        }
         let Ok(stripped) = self.stripped(Arc::unwrap_or_clone(response), sent) else { return };
         if stripped.header(HeaderName::Via).is_none() {
             return;
         }
         let (id, branch) = match sent {
             Sent::Branch(id, branch) => (id, branch),
+            Sent::Notice(_) => return,
             Sent::Answered(server) => {
                 if (200..300).contains(&status) {
                     self.transactions.respond(now, server, stripped.into_bytes());
@@ -290,6 +295,7 @@ impl Proxy {
         }
         let server = context.server;
         self.transactions.respond(now, server, response.as_bytes().to_vec());
+        self.note_call_answered(now, id, response);
         self.watch(id);
     }
 
@@ -323,6 +329,7 @@ impl Proxy {
             self.cancel_branches(now, id, Some(COMPLETED_ELSEWHERE));
         }
         if first {
+            self.note_call_answered(now, id, response);
             self.learn_from_success(now, id, response);
         }
         self.watch(id);
@@ -369,7 +376,11 @@ impl Proxy {
     /// No final response came (§16.7 item 10 by way of §8.1.3.1: as if it were 408), or the request could not be
     /// sent (§16.9: as if it were 503).
     pub(crate) fn branch_failed(&mut self, now: Instant, key: ClientKey, status: u16) {
-        let Some(Sent::Branch(id, branch)) = self.by_client.get(key).copied() else { return };
+        let (id, branch) = match self.by_client.get(key).copied() {
+            Some(Sent::Branch(id, branch)) => (id, branch),
+            Some(Sent::Notice(slot)) => return self.notice_failed(now, slot),
+            Some(Sent::Answered(_)) | None => return,
+        };
         if self.is_superseded(id, branch, key) {
             return;
         }
@@ -517,6 +528,7 @@ impl Proxy {
             self.transactions.respond(now, server, bytes);
         }
         if is_call {
+            self.call_ends(now, &received);
             self.outbox.event(Event::CallFailed {
                 call_id: received.header(HeaderName::CallId).unwrap_or_default().to_vec(),
                 from: received.from().map(|from| from.uri_bytes().to_vec()).unwrap_or_default(),

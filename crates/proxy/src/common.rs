@@ -17,6 +17,7 @@ use crate::authentication::Replays;
 use crate::connections::Connections;
 use crate::failures::Failures;
 use crate::next_hop::Avoided;
+use crate::notifier::Watched;
 use crate::ownership::Ownership;
 use crate::registrar::location::Records;
 use crate::scanners::Scanners;
@@ -41,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) health: Health,
     pub(crate) replays: Replays,
     pub(crate) addresses: Addresses,
+    pub(crate) watched: Watched,
 }
 
 impl Common {
@@ -62,6 +64,7 @@ impl Common {
             health: Health::default(),
             replays: Replays::default(),
             addresses: Addresses::default(),
+            watched: Watched::default(),
         }))
     }
 

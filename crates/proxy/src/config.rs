@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use sip::digest::Algorithm;
 use sip::{AddressRange, Transport};
 
+use crate::notifier::Package;
 use crate::trunks::settings::Trunks;
 
 /// Everything that the proxy is told at its start.
@@ -43,6 +44,8 @@ pub struct Config {
     pub identity: Identity,
     /// Groups of other servers, and the routes that lead there.
     pub trunks: Trunks,
+    /// What users may subscribe to.
+    pub events: Events,
     /// Bounds of every table.
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
@@ -70,6 +73,7 @@ impl Default for Config {
             strangers: Strangers::default(),
             identity: Identity::default(),
             trunks: Trunks::default(),
+            events: Events::default(),
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
             trying_after: Duration::ZERO,
@@ -313,4 +317,47 @@ pub enum Identity {
     Peers,
     /// Our users, too, unless the caller asks for privacy.
     Users,
+}
+
+/// What users may subscribe to (RFC 6665), of what the server itself knows.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// The packages that are served. A SUBSCRIBE to another one goes to the user's devices.
+    pub packages: Vec<Package>,
+    /// Who may watch a user. Trusted peers always may.
+    pub watchers: Watchers,
+    /// The shortest subscription accepted; shorter ones get 423.
+    pub minimum_expiry: Duration,
+    /// The longest subscription granted; longer ones are cut.
+    pub maximum_expiry: Duration,
+    /// How many subscriptions there may be in total.
+    pub subscriptions: usize,
+    /// How many of them one user may have.
+    pub subscriptions_per_user: usize,
+    /// How long a call is shown of whose end nothing is heard.
+    pub longest_call: Duration,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            packages: Package::ALL.to_vec(),
+            watchers: Watchers::default(),
+            minimum_expiry: Duration::from_secs(60),
+            maximum_expiry: Duration::from_secs(3600),
+            subscriptions: 100_000,
+            subscriptions_per_user: 500,
+            longest_call: Duration::from_secs(4 * 3600),
+        }
+    }
+}
+
+/// Who may watch a user of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watchers {
+    /// Every user of ours.
+    #[default]
+    Users,
+    /// The user alone, from all devices.
+    Oneself,
 }

@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::keyed_hash::{Key, MARK};
 use crate::output::{AskId, Question, UserSecret};
 use crate::proxy::{Proxy, Waiting};
-use crate::registrar::address_of_record::{key, unescape};
+use crate::registrar::address_of_record::key;
 use crate::registrar::location::Found;
 use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
@@ -81,6 +81,11 @@ pub(crate) enum Wish {
     Ourselves,
     /// To these targets.
     Targets(Vec<Target>, Reach),
+    /// To what the server itself knows of a user of ours.
+    Served {
+        /// The user part.
+        user: Vec<u8>,
+    },
     /// To a user of ours without any binding.
     Nobody {
         /// The user part.
@@ -99,7 +104,7 @@ impl Wish {
             Self::Register => Reach::Registrar,
             Self::Ourselves => Reach::Ourselves,
             Self::Targets(_, reach) | Self::Nowhere(_, reach) => *reach,
-            Self::Nobody { .. } => Reach::OwnUser,
+            Self::Nobody { .. } | Self::Served { .. } => Reach::OwnUser,
         }
     }
 }
@@ -213,6 +218,7 @@ impl Proxy {
                 }
                 self.start(now, job, targets, reach);
             }
+            (Verdict::Allow, Wish::Served { user }) => self.serve(now, job, &user),
             (Verdict::Allow, Wish::Nobody { user, next_route }) => {
                 self.ask_whether_known(Job { routes_passed: next_route, ..job }, &user);
             }
@@ -275,6 +281,7 @@ impl Proxy {
             Some(_) if matches!(request.method(), Some(Method::Register)) => Wish::Register,
             Some(domain) => match uri.user() {
                 None => Wish::Ourselves,
+                Some(user) if self.serves(request, &uri) => Wish::Served { user: user.to_vec() },
                 Some(user) => self.user_wish(now, &uri, &key(user, domain), user),
             },
             None => self.foreign_wish(now, &uri, sealed),
@@ -397,7 +404,7 @@ impl Proxy {
     }
 
     /// Challenges the sender, or asks for the secret that the credentials are to be compared with.
-    fn authenticate(&mut self, now: Instant, job: Job) {
+    pub(crate) fn authenticate(&mut self, now: Instant, job: Job) {
         // An ACK cannot be challenged (RFC 3261 §22.1); one that nothing allows is dropped.
         if job.key.is_none() {
             return;
@@ -467,27 +474,6 @@ impl Proxy {
             self.authenticator.challenge(now, &job.received, is_registrar, stale, why, &mut *self.entropy);
         let refusal = self.offer_tokens(refusal, job, why);
         self.refuse(now, job, &refusal);
-    }
-
-    /// 404 or 480? Only the list of users knows.
-    fn ask_whether_known(&mut self, job: Job, user: &[u8]) {
-        let user = String::from_utf8_lossy(&unescape(user)).into_owned();
-        let question = Question::Credentials { user, realm: self.authenticator.realm().to_owned() };
-        let id = self.outbox.ask(question);
-        self.waiting.insert(id, Waiting::Known { job });
-    }
-
-    /// The list of users has said whether it knows the one who is called.
-    pub(crate) fn known(&mut self, now: Instant, job: Job, known: bool) {
-        if !known && job.routes_passed > 0 {
-            return self.decide(now, job);
-        }
-        let refusal = if known {
-            Refusal::new(480, "the user is not signed in anywhere")
-        } else {
-            Refusal::new(404, "there is no such user")
-        };
-        self.refuse(now, &job, &refusal);
     }
 
     /// Answers with a refusal, and tells it.

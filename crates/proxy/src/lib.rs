@@ -42,6 +42,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod absent;
 mod accounts;
 mod acknowledge;
 mod answers;
@@ -67,6 +68,7 @@ mod keyed_hash;
 mod listeners;
 mod news;
 mod next_hop;
+mod notifier;
 mod ourselves;
 mod output;
 mod ownership;
@@ -88,12 +90,13 @@ mod via;
 
 pub use common::Common;
 pub use config::{
-    Authentication, Config, Forking, Identity, Limits, Listener, NextHop, Redirections, Registrar, Role,
-    Strangers, Tokens, Upstream,
+    Authentication, Config, Events, Forking, Identity, Limits, Listener, NextHop, Redirections, Registrar,
+    Role, Strangers, Tokens, Upstream, Watchers,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;
 pub use news::News;
+pub use notifier::Package;
 pub use output::{AskId, Output, Question, ResolveError, StoreError, TokenHolder, UserSecret};
 pub use proxy::Proxy;
 pub use registrar::binding::MediaClass;

@@ -2,6 +2,7 @@
 
 use sip::{Flow, Instant};
 
+use crate::notifier::Package;
 use crate::proxy::Proxy;
 
 /// Something that all proxies of a server must hear.
@@ -26,6 +27,13 @@ pub(crate) enum Told {
         /// The contact.
         contact: Vec<u8>,
     },
+    /// Something is new of a user whom somebody may watch.
+    Changed {
+        /// The user.
+        aor: Vec<u8>,
+        /// What it is about.
+        package: Package,
+    },
 }
 
 impl Proxy {
@@ -33,7 +41,11 @@ impl Proxy {
     pub fn hear(&mut self, now: Instant, news: &News) {
         self.now = now;
         match &news.0 {
-            Told::Moved { aor, contact, flow } => self.follow(aor, contact, flow),
+            Told::Moved { aor, contact, flow } => {
+                self.follow(aor, contact, flow);
+                self.subscribers_back(now, aor);
+            }
+            Told::Changed { aor, package } => self.tell_own_watchers(now, aor, *package),
             Told::Joined { aor, contact } => self.join_ringing(now, aor, contact),
         }
     }

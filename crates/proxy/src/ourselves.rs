@@ -28,6 +28,7 @@ impl Proxy {
                 ];
                 self.respond(now, job, 200, &headers);
             }
+            Some(Method::Subscribe) if job.is_in_dialog() => self.resubscribe(now, job),
             Some(method) if !method.is_known() => {
                 let refusal = Refusal::new(501, "the server does not know the method");
                 self.refuse(now, job, &refusal.header(HeaderName::Allow, ALLOW));

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use sip::transaction::{Received, ServerKey, Timers, Transactions};
-use sip::{Deadlines, Entropy, Flow, Hop, Instant, Message, Method, SlotMap, Slots};
+use sip::{Deadlines, Entropy, Flow, Hop, Instant, Message, Method, Slot, SlotMap, Slots};
 
 use crate::authentication::{Authenticator, Claim};
 use crate::common::Common;
@@ -15,6 +15,7 @@ use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
+use crate::notifier::Notifier;
 use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, TokenHolder, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
@@ -51,6 +52,8 @@ pub struct Proxy {
     /// Timer C of each context.
     pub(crate) timers: Deadlines,
     pub(crate) waiting: ByQuestion<Waiting>,
+    /// The subscriptions to what we know.
+    pub(crate) notifier: Notifier,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
     pub(crate) trunks: Trunks,
     pub(crate) outbox: Outbox,
@@ -78,6 +81,8 @@ pub(crate) enum Waiting {
     Upstream,
     /// The addresses of a server of a group.
     Server(Member),
+    /// The addresses of the server through which a subscriber is reached.
+    Subscriber { slot: Slot },
     /// A registration to be stored.
     Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
     /// What is left of a user's bindings after some ran out, to be stored.
@@ -123,6 +128,7 @@ impl Proxy {
             by_client: SlotMap::new(),
             timers: Deadlines::new(),
             waiting: ByQuestion::default(),
+            notifier: Notifier::default(),
             upstream_addresses: Vec::new(),
             trunks: Trunks::default(),
             outbox: Outbox::default(),
@@ -253,6 +259,7 @@ impl Proxy {
         }
         self.common.0.connections.remove(flow.connection);
         self.location.flow_closed(now, flow);
+        self.subscribers_lost(now, flow);
         self.transactions.unreachable(now, &Hop::Flow(*flow));
         self.respond_elsewhere(flow);
         self.await_caller(now, flow);
@@ -312,6 +319,7 @@ impl Proxy {
                     self.send_statelessly(&job, &target, hop);
                 }
             }
+            Some(Waiting::Subscriber { slot }) => self.subscriber_found(now, slot, result),
             Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),
             Some(Waiting::Server(member)) => self.server_found(&member, &result.unwrap_or_default()),
             other => self.put_back(id, other),
@@ -363,6 +371,7 @@ impl Proxy {
         self.now = now;
         self.transactions.timeout(now);
         self.expire_bindings(now);
+        self.events_due(now);
         self.store_remainders_again(now);
         while let Some(id) = self.timers.pop(now).and_then(|index| self.contexts.slot_at(index)) {
             self.timer_c(now, ContextId(id));
@@ -391,12 +400,13 @@ impl Proxy {
     }
 
     fn next_timeout(&self) -> Instant {
-        [self.transactions.next_timeout(), self.location.next_deadline(), self.timers.next()]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(Instant::NEVER)
-            .min(self.store_again)
+        let next = [
+            self.transactions.next_timeout(),
+            self.location.next_deadline(),
+            self.timers.next(),
+            self.notifier.next_timeout(),
+        ];
+        next.into_iter().flatten().min().unwrap_or(Instant::NEVER).min(self.store_again)
     }
 
     /// How many requests are in progress.
@@ -425,6 +435,12 @@ impl Proxy {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.common.0.connections.len()
+    }
+
+    /// How many subscriptions this event loop has.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.notifier.len()
     }
 
     /// How many bindings there are.

@@ -87,7 +87,7 @@ impl Replies {
     }
 
     /// The To tag of our responses to `request`.
-    fn tag(&self, request: &Message) -> [u8; MARK] {
+    pub(crate) fn tag(&self, request: &Message) -> [u8; MARK] {
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
         let from = request.from_tag().unwrap_or_default();
         let call_id = request.header(HeaderName::CallId).unwrap_or_default();

@@ -33,6 +33,8 @@ pub(crate) enum Sent {
     /// For a branch of an INVITE that was answered by 2xx on every branch that could: its further 2xx go to the
     /// caller's transaction (RFC 6026 §7.2), and nothing else that it says matters.
     Answered(ServerKey),
+    /// For a NOTIFY to a subscriber of ours.
+    Notice(Slot),
 }
 
 /// A request that was forwarded, and what became of it so far.

@@ -300,6 +300,27 @@ fn a_device_that_registers_joins_the_calls_that_ring_on_every_loop() {
 }
 
 #[test]
+fn the_lamp_of_a_user_is_told_on_every_loop_whichever_has_the_call() {
+    let mut loops = loops(3, &open_config());
+    let (alice, bob, carol) = (page("alice", 3), page("bob", 4), page("carol", 5));
+    [&alice, &bob, &carol].into_iter().for_each(|page| loops.register(page));
+    let places = [0, 1, 2].map(|place| call_of(&loops, place));
+    for (place, call_id) in places.iter().enumerate() {
+        let (uri, more) = ("sip:bob@example.com", "Event: dialog\r\nExpires: 600\r\n");
+        let request = alice.request("SUBSCRIBE", uri, &format!("<{uri}>"), call_id, 1, more);
+        loops.receive(&alice, &request);
+        let notify = loops.houses[place].take(&alice.flow).pop().unwrap();
+        loops.receive(&alice, &alice.respond(&notify, 200, ""));
+    }
+    loops.receive(&carol, &carol.invite("sip:bob@example.com", &places[1]));
+    loops.share(1);
+    for house in &mut loops.houses {
+        let notify = house.one(&alice.flow);
+        assert!(String::from_utf8_lossy(notify.body()).contains("trying"), "{}", support::text(&notify));
+    }
+}
+
+#[test]
 fn another_configuration_holds_on_every_loop_and_for_the_bindings_of_each() {
     let mut loops = loops(2, &open_config());
     let pages = [page("alice", 3), page("bob", 4), page("carol", 5)];

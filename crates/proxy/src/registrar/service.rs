@@ -156,6 +156,8 @@ impl Proxy {
             }
         }
         self.location.replace(aor, plan.bindings);
+        self.bindings_changed(now, aor);
+        self.subscribers_back(now, aor);
     }
 
     /// A client that comes over another flow than before may have requests in progress on any event loop.
@@ -321,6 +323,7 @@ impl Proxy {
                     why,
                 });
             }
+            self.bindings_changed(now, &aor);
             // A REGISTER in progress writes the record itself, with what is left.
             let keeps = matches!(self.config.role, crate::config::Role::AllInOne);
             if keeps && !self.registering.contains_key(&aor) {

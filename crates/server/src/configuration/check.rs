@@ -10,8 +10,8 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, loopback_listeners, routing, tokens, trunks,
-    values,
+    Configuration, Media, Origins, Protocols, Web, bad_ports, events, loopback_listeners, routing, tokens,
+    trunks, values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;
@@ -257,6 +257,7 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
         strangers: routing::strangers(file),
         identity: routing::identity(file),
         trunks: trunks::trunks(file),
+        events: events::events(file),
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);

@@ -38,7 +38,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 14] = [
+const TABLE: [Section; 15] = [
     Section {
         name: "",
         about: "",
@@ -308,6 +308,30 @@ const TABLE: [Section; 14] = [
         ],
     },
     Section {
+        name: "events",
+        about: "What users may subscribe to: whether others are in a call (busy lamps). The server tells what it knows itself;\n\
+                subscriptions to anything else go to the user's devices.",
+        keys: &[
+            key(
+                "packages",
+                Default("[\"dialog\"]"),
+                "What is told: dialog, whether a user is in a call, but not with whom (RFC 4235). [] is nothing.",
+            ),
+            key(
+                "watchers",
+                Default("\"users\""),
+                "Who may watch a user: users, everybody who is signed in; or oneself, nobody else. Trusted peers always may.",
+            ),
+            key("minimum_subscription", Default("\"60s\""), "Shorter subscriptions are refused (423)."),
+            key("maximum_subscription", Default("\"1h\""), "Longer subscriptions are cut to this."),
+            key(
+                "longest_call",
+                Default("\"4h\""),
+                "How long a lamp shows a call of whose end nothing is heard: neither BYE, nor session timer, nor signing out.",
+            ),
+        ],
+    },
+    Section {
         name: "media",
         about: "The media gateway: joins browsers, which speak ICE and DTLS-SRTP only, and phones, which speak RTP or SRTP.\n\
                 Calls between browsers and calls between phones do not go through it.",
@@ -421,6 +445,8 @@ const TABLE: [Section; 14] = [
                  any number. Those to your users are not counted.",
             ),
             key("bindings", Default("1_000_000"), "Registered devices."),
+            key("subscriptions", Default("100_000"), "Subscriptions of watchers, in total."),
+            key("subscriptions_per_user", Default("500"), "Subscriptions of one user."),
             key("connections", Default("100_000"), "Open connections."),
             key("connections_per_source", Default("20_000"), "Open connections from one address."),
         ],

@@ -7,6 +7,7 @@
 pub(crate) mod bad_ports;
 mod check;
 mod error;
+mod events;
 mod file;
 mod keys;
 mod routing;

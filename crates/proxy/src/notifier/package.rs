@@ -1,0 +1,34 @@
+//! The event packages that the server knows something for.
+
+/// An event package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Package {
+    /// Whether a user is in a call (RFC 4235): busy lamps.
+    Dialog,
+}
+
+impl Package {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Dialog];
+
+    /// Its name in Event and Allow-Events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dialog => "dialog",
+        }
+    }
+
+    /// The package of that name. Names are compared octet by octet (RFC 6665 §8.2.1), but phones differ in their case.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|package| package.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The type of its documents.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Dialog => "application/dialog-info+xml",
+        }
+    }
+}

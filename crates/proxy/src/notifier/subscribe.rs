@@ -1,0 +1,265 @@
+//! SUBSCRIBE to what the server knows of a user (RFC 6665 §4.2.1).
+
+use core::time::Duration;
+
+use sip::dialog::Dialog;
+use sip::header::HeaderName;
+use sip::text::decimal;
+use sip::uri::Uri;
+use sip::{Flow, Instant, Message, Method, Slot};
+
+use super::package::Package;
+use super::subscriptions::{Pending, Subscription};
+use crate::authorization::Sender;
+use crate::config::Watchers;
+use crate::inbound::Job;
+use crate::proxy::Proxy;
+use crate::registrar::address_of_record::{key, write_address};
+use crate::reply::Refusal;
+
+/// What a subscriber gets who asks for no time (RFC 3856 §6.4, RFC 4235 §3.5, RFC 3842 §3.4: an hour).
+const USUAL: u32 = 3600;
+
+impl Proxy {
+    /// Whether a request for a user is one that the server answers itself. Requests for one device of a user, and
+    /// packages that the server does not serve, go to the devices.
+    pub(crate) fn serves(&self, request: &Message, uri: &Uri<'_>) -> bool {
+        matches!(request.method(), Some(Method::Subscribe))
+            && request.to_tag().is_none()
+            && uri.parameter("gr").is_none()
+            && package_of(request).is_some_and(|(package, _)| self.config.events.packages.contains(&package))
+    }
+
+    /// The user whom such a request is about.
+    pub(crate) fn served_user(&self, job: &Job) -> Option<Vec<u8>> {
+        let uri = job.request().target().ok().filter(|uri| self.serves(job.request(), uri))?;
+        Some(key(uri.user()?, self.own.domain_of(&uri)?))
+    }
+
+    /// A request that the server answers itself: may its sender ask, and is there such a user?
+    pub(crate) fn serve(&mut self, now: Instant, job: Job, user: &[u8]) {
+        let Some(aor) = self.served_user(&job) else { return };
+        if !self.may_watch(&job.sender, &aor) {
+            let why = "this is told to the user alone";
+            return self.refuse(now, &job, &Refusal::new(403, why));
+        }
+        if self.location.get(&aor).is_empty() {
+            self.ask_whether_known(job, user);
+        } else {
+            self.serve_known(now, &job, aor);
+        }
+    }
+
+    fn may_watch(&self, sender: &Sender, aor: &[u8]) -> bool {
+        match sender {
+            Sender::Peer => true,
+            Sender::Account(account) => account == aor || self.config.events.watchers == Watchers::Users,
+            Sender::Group(_) | Sender::Upstream | Sender::Stranger => false,
+        }
+    }
+
+    /// The user is there.
+    pub(crate) fn serve_known(&mut self, now: Instant, job: &Job, aor: Vec<u8>) {
+        if let Err(refusal) = self.subscribe(now, job, aor) {
+            self.refuse(now, job, &refusal);
+        }
+    }
+
+    /// 489, with what is served (RFC 6665 §4.2.1.1).
+    pub(crate) fn bad_event(&self) -> Refusal {
+        Refusal::new(489, "nobody tells of such events here")
+            .header(HeaderName::AllowEvents, self.allowed_events())
+    }
+
+    /// The value of Allow-Events.
+    fn allowed_events(&self) -> Vec<u8> {
+        let names = self.config.events.packages.iter().map(|package| package.name().as_bytes());
+        crate::validation::join(names)
+    }
+
+    fn subscribe(&mut self, now: Instant, job: &Job, aor: Vec<u8>) -> Result<(), Refusal> {
+        let request = &job.received;
+        let Some((package, event_id)) = package_of(request) else { return Err(self.bad_event()) };
+        if !accepts(request, package.content_type()) {
+            return Err(Refusal::new(406, "the subscriber does not take the documents of this package"));
+        }
+        let seconds = self.granted(request)?;
+        let subscriber = subscriber(&job.sender, &job.flow);
+        let watched = &self.common.0.watched;
+        if seconds > 0 && watched.subscriptions() >= self.config.events.subscriptions {
+            return Err(self.overloaded("there are as many subscriptions as there may be"));
+        }
+        if seconds > 0
+            && job.sender != Sender::Peer
+            && watched.subscriptions_of(&subscriber) >= self.config.events.subscriptions_per_user
+        {
+            return Err(Refusal::new(403, "the user has as many subscriptions as one may have"));
+        }
+        let mut dialog = Dialog::of_callee(request, &self.replies.tag(request))
+            .map_err(|_| Refusal::new(400, "a SUBSCRIBE needs a Contact"))?;
+        dialog.confirm();
+        if seconds > 0 {
+            watched.watch(&aor, &subscriber);
+        }
+        let slot = self.notifier.insert(Subscription {
+            package,
+            event_id,
+            watched: aor,
+            subscriber,
+            by_route: job.sender == Sender::Peer,
+            dialog,
+            flow: job.flow,
+            hop: None,
+            expires: now + Duration::from_secs(u64::from(seconds)),
+            counts: seconds > 0,
+            lost: None,
+            version: 0,
+            told: None,
+            under_way: false,
+            pending: None,
+            ends: None,
+        });
+        self.accept(now, job, slot, seconds);
+        Ok(())
+    }
+
+    /// A SUBSCRIBE within a dialog of the server's: a refresh, or the end (RFC 6665 §4.1.2.2, §4.1.2.3).
+    pub(crate) fn resubscribe(&mut self, now: Instant, job: &Job) {
+        match self.refreshed(job) {
+            Ok(Some(slot)) => match self.take_refresh(now, job, slot) {
+                Ok(seconds) => self.accept(now, job, slot, seconds),
+                Err(refusal) => self.refuse(now, job, &refusal),
+            },
+            // What belongs to somebody may be changed by nobody else.
+            Ok(None) => self.authenticate(now, job.clone()),
+            Err(refusal) => self.refuse(now, job, &refusal),
+        }
+    }
+
+    /// The subscription that a request refreshes; none if its sender has yet to prove that it is his.
+    fn refreshed(&self, job: &Job) -> Result<Option<Slot>, Refusal> {
+        let request = &job.received;
+        let nothing = || Refusal::new(481, "there is no such subscription");
+        let (package, event_id) = package_of(request).ok_or_else(|| self.bad_event())?;
+        let slot = request.to_tag().and_then(|tag| self.notifier.by_tag.get(tag)).copied();
+        let slot = slot.ok_or_else(nothing)?;
+        let subscription = self.notifier.subscriptions.get(slot).ok_or_else(nothing)?;
+        let id = subscription.dialog.id();
+        let same = request.call_id().is_ok_and(|call_id| call_id == id.call_id())
+            && request.from_tag().unwrap_or_default() == id.remote_tag()
+            && subscription.package == package
+            && subscription.event_id == event_id;
+        if !same {
+            return Err(nothing());
+        }
+        let is_its = subscriber(&job.sender, &job.flow) == subscription.subscriber;
+        match job.sender {
+            Sender::Stranger => Ok(None),
+            _ if is_its => Ok(Some(slot)),
+            _ => Err(Refusal::new(403, "the subscription is somebody else's")),
+        }
+    }
+
+    fn take_refresh(&mut self, now: Instant, job: &Job, slot: Slot) -> Result<u32, Refusal> {
+        let request = &job.received;
+        let seconds = self.granted(request)?;
+        let nothing = Refusal::new(481, "there is no such subscription");
+        let subscription = self.notifier.subscriptions.get_mut(slot).ok_or(nothing)?;
+        subscription
+            .dialog
+            .receive_request(request)
+            .map_err(|_| Refusal::new(500, "an older SUBSCRIBE than the one before"))?;
+        subscription.dialog.refresh_target(request);
+        subscription.expires = now + Duration::from_secs(u64::from(seconds));
+        subscription.hop = None;
+        self.notifier.move_to(slot, &job.flow);
+        Ok(seconds)
+    }
+
+    /// 200, and the NOTIFY that follows every SUBSCRIBE at once (RFC 6665 §4.2.1.2).
+    fn accept(&mut self, now: Instant, job: &Job, slot: Slot, seconds: u32) {
+        let contact = self.notifier_contact(&job.flow, &job.received);
+        let bytes = self.replies.write(&job.received, 200, |builder| {
+            builder
+                .copy(&job.received, HeaderName::RecordRoute)
+                .header(HeaderName::Contact, &contact)
+                .header(HeaderName::Expires, decimal(u64::from(seconds)).as_bytes())
+                .header(HeaderName::AllowEvents, &self.allowed_events())
+        });
+        if let (Some(key), Some(bytes)) = (job.key, bytes) {
+            self.transactions.respond(now, key, bytes);
+        }
+        if seconds == 0
+            && let Some(subscription) = self.notifier.subscriptions.get_mut(slot)
+        {
+            subscription.ends = Some("timeout");
+        }
+        self.notify(now, slot, Pending::State);
+    }
+
+    /// The URI that leads back to the server itself: no user, so that it is not taken for one.
+    pub(super) fn notifier_contact(&self, flow: &Flow, request: &Message) -> Vec<u8> {
+        let secure = request.request_uri().get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"sips:"));
+        self.contact_on(flow, secure)
+    }
+
+    pub(super) fn contact_on(&self, flow: &Flow, secure: bool) -> Vec<u8> {
+        let side = self.listeners.side_of_flow(flow);
+        let secure = secure && side.transport.is_secure();
+        let mut contact = Vec::with_capacity(64);
+        contact.extend_from_slice(if secure { b"<sips:" } else { b"<sip:" });
+        side.write(&mut contact);
+        // RFC 3261 §26.2.2: `transport=tls` has no place in a sips URI.
+        let transport =
+            if secure && !side.transport.is_websocket() { "tcp" } else { side.transport.uri_parameter() };
+        contact.extend_from_slice(b";transport=");
+        contact.extend_from_slice(transport.as_bytes());
+        contact.push(b'>');
+        contact
+    }
+
+    /// The time that a SUBSCRIBE gets, in seconds (RFC 6665 §4.2.1.1): 423 where it asks for too little.
+    pub(super) fn granted(&self, request: &Message) -> Result<u32, Refusal> {
+        let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        let events = &self.config.events;
+        let (least, most) = (seconds(events.minimum_expiry), seconds(events.maximum_expiry));
+        match request.number(HeaderName::Expires).ok().flatten().unwrap_or(USUAL) {
+            wanted if wanted > 0 && wanted < least && wanted < 3600 => {
+                Err(Refusal::new(423, "the time is shorter than the server allows")
+                    .header(HeaderName::MinExpires, decimal(u64::from(least)).as_bytes()))
+            }
+            wanted => Ok(wanted.min(most)),
+        }
+    }
+}
+
+/// Who subscribes: a user, or another server by its address.
+fn subscriber(sender: &Sender, flow: &Flow) -> Vec<u8> {
+    match sender {
+        Sender::Account(aor) => aor.clone(),
+        Sender::Peer | Sender::Group(_) | Sender::Upstream | Sender::Stranger => {
+            let mut name = b"peer ".to_vec();
+            write_address(&mut name, flow.remote.ip().to_canonical());
+            name
+        }
+    }
+}
+
+/// The package that a request is about, if we know it, and the `id` of its Event.
+fn package_of(request: &Message) -> Option<(Package, Option<Vec<u8>>)> {
+    let event = sip::header::Event::parse(request.header(HeaderName::Event)?).ok()?;
+    Some((Package::from_name(event.package())?, event.id().map(<[u8]>::to_vec)))
+}
+
+/// Whether the sender takes a type of documents; who does not say takes the usual ones.
+fn accepts(request: &Message, wanted: &str) -> bool {
+    let mut says = false;
+    let takes = request.values(HeaderName::Accept).any(|value| {
+        says = true;
+        let kind = value.split(|octet| *octet == b';').next().unwrap_or_default().trim_ascii();
+        let general = wanted.split('/').next().unwrap_or_default();
+        let is_general = kind.strip_suffix(b"/*").is_some_and(|it| it == b"*" || it == general.as_bytes());
+        is_general || kind.eq_ignore_ascii_case(wanted.as_bytes())
+    });
+    takes || !says
+}
