@@ -7,8 +7,8 @@ import { PASSWORD } from './server.mjs';
 import { until } from './wait.mjs';
 
 const LIBRARY = new URL('../../web/dist/library/', import.meta.url);
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ws:; media-src blob:";
-const PAGE = '<!doctype html><meta charset="utf-8"><title>shared</title><audio id="remote" autoplay></audio><script type="module" src="/page.js"></script>';
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ws:; media-src blob:; img-src data:";
+const PAGE = '<!doctype html><meta charset="utf-8"><title>shared</title><link rel="icon" href="data:,"><audio id="remote" autoplay></audio><script type="module" src="/page.js"></script>';
 
 /** What the page does, but for its import it is what a page with `UA` does. */
 const SCRIPT = `
@@ -32,7 +32,7 @@ phone.answer = () => phone.session.answer({ mediaConstraints: { audio: true, vid
 `;
 
 /** A browser, and the page's address on a site of its own. */
-export async function sharedSite(test, { tone = 440 } = {}) {
+export async function sharedSite(test, { tone = 440, launch = chromium } = {}) {
   const site = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://site');
     response.setHeader('content-security-policy', POLICY);
@@ -45,7 +45,7 @@ export async function sharedSite(test, { tone = 440 } = {}) {
     site.closeAllConnections();
     site.close(resolve);
   }));
-  const browser = await chromium(test, { tone });
+  const browser = await launch(test, { tone });
   return { browser, url: `http://127.0.0.1:${site.address().port}/` };
 }
 

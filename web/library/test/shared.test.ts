@@ -1,7 +1,7 @@
 /** Many tabs, one phone: user agents of several tabs over one connection in a worker. Needs the WebAssembly module. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { settle } from './support/clock.ts';
+import { Clock, settle } from './support/clock.ts';
 import { all, one } from './support/far_end.ts';
 import { options } from './support/scene.ts';
 import { Browser, TabOf } from './support/tabs.ts';
@@ -268,4 +268,31 @@ test('A tab that is not registered is not rung; what belongs to no tab is refuse
   assert.deepEqual(browser.sent(), ['480 Temporarily Unavailable']);
   browser.far.ask('BYE', tab.contact, ['From: <sip:bob@example.com>;tag=b', 'To: <sip:alice@example.com>;tag=nobody', 'Call-ID: x', 'CSeq: 2 BYE']);
   assert.deepEqual(browser.sent(), ['481 Call/Transaction Does Not Exist']);
+});
+
+test('A worker that cannot be loaded is said at once, in words that help, and tried again', options, async () => {
+  const workers: any[] = [];
+  (globalThis as any).SharedWorker = class {
+    port = { postMessage: () => undefined, onmessage: null };
+    onerror: any;
+    constructor(readonly address: string) {
+      workers.push(this);
+    }
+  };
+  try {
+    const clock = new Clock();
+    const tab = new TabOf(clock, () => undefined, { worker: '/elsewhere/sipweb-worker.js' });
+    const told: any[] = [];
+    tab.ua.on('disconnected', (event) => told.push(event));
+    void tab.ua.start();
+    await settle();
+    assert.equal(String(workers[0].address), '/elsewhere/sipweb-worker.js');
+    workers[0].onerror(new Event('error'));
+    assert.match(told[0].reason, /sipweb-worker\.js/);
+    await clock.advance(5000);
+    assert.equal(workers.length, 2);
+    void tab.ua.stop();
+  } finally {
+    delete (globalThis as any).SharedWorker;
+  }
 });

@@ -55,12 +55,14 @@ function shared(configuration: SharedUAConfiguration): UAConfiguration {
     return own;
   }
   const name = `sipweb ${own.uri}`;
-  const open = (): Port => {
+  const open = (failed: () => void): Port => {
     if (typeof worker === 'function') {
       return worker(name);
     }
     const address = worker ?? new URL('./sipweb-worker.js', import.meta.url);
-    return new SharedWorker(address, { name }).port as unknown as Port;
+    const made = new SharedWorker(address, { name });
+    made.onerror = failed;
+    return made.port as unknown as Port;
   };
   const page = { events: own.environment?.events ?? globalThis, locks: globalThis.navigator?.locks };
   const sockets = listed(own.sockets).map(({ socket, weight }) => ({ socket: new SharedSocket(socket, open, page), weight }));

@@ -16,7 +16,7 @@ export class SharedSocket implements Socket {
   ondata: ((data: SocketData) => void) | undefined;
 
   readonly #own: Socket;
-  readonly #open: () => Port;
+  readonly #open: (failed: () => void) => Port;
   readonly #page: Page;
   #port: Port | undefined;
   #connected = false;
@@ -26,8 +26,8 @@ export class SharedSocket implements Socket {
     }
   };
 
-  /** In place of `own`, which says where to connect; `open` makes a port to the worker. */
-  constructor(own: Socket, open: () => Port, page: Page) {
+  /** In place of `own`, which says where to connect; `open` makes a port to the worker, and calls `failed` if that cannot be loaded. */
+  constructor(own: Socket, open: (failed: () => void) => Port, page: Page) {
     this.#own = own;
     this.#open = open;
     this.#page = page;
@@ -71,7 +71,7 @@ export class SharedSocket implements Socket {
   }
 
   #enter(): Port {
-    const port = this.#open();
+    const port = this.#open(() => this.#notLoaded());
     port.onmessage = ({ data }: { data: ToTab }) => this.#heard(data);
     // Held until the tab is gone, however it goes. The worker may wait for it only once we have it.
     const lock = `sipweb-tab-${newUUID()}`;
@@ -80,6 +80,13 @@ export class SharedSocket implements Socket {
       return new Promise(() => undefined);
     });
     return port;
+  }
+
+  /** The next attempt loads it again. */
+  #notLoaded(): void {
+    this.#port = undefined;
+    this.#connected = false;
+    this.ondisconnect?.(true, 1006, 'the shared worker could not be loaded: is sipweb-worker.js there, on this origin, and allowed by worker-src?');
   }
 
   #heard(word: ToTab): void {
