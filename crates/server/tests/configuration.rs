@@ -94,9 +94,13 @@ fn a_command_that_cannot_be_meant_is_a_usage_error() {
     }
 }
 
-/// A certificate and its key, as files of that name.
+/// A certificate for localhost and its key, as files of that name.
 fn certificate(folder: &Path, name: &str) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    certificate_for(folder, name, "localhost");
+}
+
+fn certificate_for(folder: &Path, name: &str, host: &str) {
+    let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     fs::write(folder.join(format!("{name}.pem")), made.cert.pem()).unwrap();
     fs::write(folder.join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
 }
@@ -147,6 +151,30 @@ fn a_certificate_that_clients_will_refuse_is_told_before_they_come() {
         "{said}"
     );
     assert!(!said_for("localhost").contains("TLS-CERT"));
+}
+
+#[test]
+fn of_several_certificates_each_needs_its_key_and_each_domain_one_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate_for(folder.path(), "one", "one.example");
+    certificate_for(folder.path(), "two", "two.example");
+    let said_for = |domains: &str, certificates: &str, keys: &str| {
+        let configuration = format!(
+            "domain = {domains}\n[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\ncertificate = {certificates}\nkey = {keys}\n"
+        );
+        check(folder.path(), &configuration)
+    };
+    let (certificates, keys) = ("[\"one.pem\", \"two.pem\"]", "[\"one.key\", \"two.key\"]");
+    let (code, said) = said_for("[\"one.example\", \"two.example\"]", certificates, keys);
+    assert!(code == Some(0) && !said.contains("TLS-CERT"), "{said}");
+    let (_, said) = said_for("[\"one.example\", \"three.example\"]", certificates, keys);
+    assert!(said.contains("TLS-CERT-NAME: ") && said.contains("come to three.example"), "{said}");
+    assert!(!said.contains("come to one.example"), "{said}");
+
+    let (code, said) = said_for("\"one.example\"", certificates, "\"one.key\"");
+    assert!(code == Some(78) && said.contains(":5:15: there are 2 certificates and 1 keys"), "{said}");
+    let (code, said) = said_for("\"one.example\"", certificates, "[\"two.key\", \"one.key\"]");
+    assert!(code == Some(78) && said.contains("does not belong to the certificate"), "{said}");
 }
 
 #[test]

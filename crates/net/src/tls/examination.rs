@@ -51,6 +51,10 @@ pub enum CertificateTrouble {
 }
 
 impl CertificateTrouble {
+    fn is_of_name(&self, name: &str) -> bool {
+        matches!(self, Self::Name { wanted, .. } if wanted == name)
+    }
+
     /// The code by which the trouble is found in the documentation.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -98,7 +102,23 @@ impl TlsConfig {
     /// The file cannot be read, or holds no certificate.
     pub fn examine(&self, names: &[String], now: SystemTime) -> Result<Vec<CertificateTrouble>, TlsError> {
         match &self.identity {
-            Some(Identity::Files { certificate, .. }) => examine(certificate, names, now),
+            Some(Identity::Files(pairs)) => {
+                let mut troubles = Vec::new();
+                // One name needs one certificate only; what is wrong otherwise is told of each.
+                let mut unserved: Vec<String> = names.to_vec();
+                for (place, pair) in pairs.iter().enumerate() {
+                    let found = examine(&pair.certificate, &unserved, now)?;
+                    let is_wanted =
+                        |trouble: &CertificateTrouble| matches!(trouble, CertificateTrouble::Name { .. });
+                    let (names, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_wanted);
+                    troubles.extend(others);
+                    unserved.retain(|name| names.iter().any(|trouble| trouble.is_of_name(name)));
+                    if place + 1 == pairs.len() {
+                        troubles.extend(names);
+                    }
+                }
+                Ok(troubles)
+            }
             _ => Ok(Vec::new()),
         }
     }

@@ -9,8 +9,10 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::sign::CertifiedKey;
 
-use super::{Identity, TlsError, read, read_certificates};
+use super::by_name::ByName;
+use super::{CertificateFiles, Identity, TlsError, read, read_certificates};
 
 /// How long a certificate of our own making is good: the longest that today's browsers let pass.
 const LIFETIME: Duration = Duration::from_secs(825 * 24 * 3600);
@@ -24,29 +26,41 @@ pub(super) fn server_config(
     identity: &Identity,
     provider: Arc<CryptoProvider>,
 ) -> Result<ServerConfig, TlsError> {
-    let (certificate, key) = match identity {
-        Identity::Files { certificate, key } => (certificate.clone(), key.clone()),
-        Identity::SelfSigned { directory, names } => self_signed(directory, names)?,
+    let pairs = match identity {
+        Identity::Files(pairs) => pairs.clone(),
+        Identity::SelfSigned { directory, names } => vec![self_signed(directory, names)?],
     };
-    let chain = read_certificates(&certificate)?;
+    let mut keys = Vec::with_capacity(pairs.len());
+    for pair in &pairs {
+        keys.push(Arc::new(certified(pair, &provider)?));
+    }
+    let mut keys = keys.into_iter();
+    let Some(first) = keys.next() else {
+        return Err(TlsError::NoCertificate { path: PathBuf::new() });
+    };
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::Unusable { path: PathBuf::new(), reason: error.to_string() })?
+        .with_no_client_auth();
+    Ok(builder.with_cert_resolver(Arc::new(ByName::new(first, keys.collect()))))
+}
+
+/// Certificate and key of two files, which must belong together.
+fn certified(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let CertificateFiles { certificate, key } = files;
+    let chain = read_certificates(certificate)?;
     let private =
-        PrivateKeyDer::from_pem_slice(&read(&key)?).map_err(|_| TlsError::NoKey { path: key.clone() })?;
-    let unusable = |error: rustls::Error| match error {
+        PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::NoKey { path: key.clone() })?;
+    CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             TlsError::KeyMismatch { certificate: certificate.clone(), key: key.clone() }
         }
         error => TlsError::Unusable { path: certificate.clone(), reason: error.to_string() },
-    };
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(unusable)
+    })
 }
 
 /// The files of our own certificate, made if they are not there, too old, or for other names.
-fn self_signed(directory: &Path, names: &[String]) -> Result<(PathBuf, PathBuf), TlsError> {
+fn self_signed(directory: &Path, names: &[String]) -> Result<CertificateFiles, TlsError> {
     let certificate = directory.join("self-signed.pem");
     let key = directory.join("self-signed.key");
     let mut subjects: Vec<String> = OWN_NAMES.iter().map(|name| (*name).to_owned()).collect();
@@ -60,7 +74,7 @@ fn self_signed(directory: &Path, names: &[String]) -> Result<(PathBuf, PathBuf),
         make(directory, &certificate, &key, &title, subjects)
             .map_err(|reason| TlsError::NotMade { directory: directory.to_owned(), reason })?;
     }
-    Ok((certificate, key))
+    Ok(CertificateFiles { certificate, key })
 }
 
 /// Whether the files are there, for these names, and young enough.
@@ -130,7 +144,8 @@ mod tests {
     }
 
     fn files(certificate: &Path, key: &Path) -> Result<(), TlsError> {
-        let identity = Identity::Files { certificate: certificate.to_owned(), key: key.to_owned() };
+        let pair = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
+        let identity = Identity::Files(vec![pair]);
         TlsConfig { identity: Some(identity), roots: TrustRoots::System }.check()
     }
 

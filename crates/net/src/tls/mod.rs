@@ -2,6 +2,7 @@
 //!
 //! TLS 1.2 and 1.3 by rustls with aws-lc-rs; rustls has no older version and no weak suite.
 
+mod by_name;
 mod examination;
 mod identity;
 mod session;
@@ -29,13 +30,9 @@ pub struct TlsConfig {
 /// Where our certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// PEM files: the certificate with its chain, and its private key.
-    Files {
-        /// The certificate, then the rest of its chain.
-        certificate: PathBuf,
-        /// The private key.
-        key: PathBuf,
-    },
+    /// PEM files, one pair at the least. A client that names a server gets the first certificate that is good for that
+    /// name (RFC 6066 §3); any other client the first one.
+    Files(Vec<CertificateFiles>),
     /// A certificate of our own making, kept in `directory` from the first start on as
     /// `self-signed.pem` and `self-signed.key`. It is good for `localhost`, 127.0.0.1, ::1 and `names`.
     SelfSigned {
@@ -44,6 +41,15 @@ pub enum Identity {
         /// Further host names and addresses.
         names: Vec<String>,
     },
+}
+
+/// A certificate and its key, each in a PEM file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate, then the rest of its chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// Whose certificates we believe when we connect.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use net::{Identity, ListenerConfig, Protocol, TlsConfig, TlsError, TrustRoots};
+use net::{ListenerConfig, Protocol};
 use sip::digest::Algorithm;
 
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, events, loopback_listeners, routing, tokens,
-    trunks, values,
+    Configuration, Media, Origins, Protocols, Web, bad_ports, events, loopback_listeners, routing, tls,
+    tokens, trunks, values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;
@@ -31,7 +31,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         tokens: tokens::tokens(file, folder, &proxy.domains, &web.origins),
         loops: file.number("", "loops", 0..net::MOST_LOOPS + 1).unwrap_or(1),
         listeners: listeners(file),
-        tls: tls(file, folder, &data, advertise.as_deref()),
+        tls: tls::tls(file, folder, &data, advertise.as_deref()),
         web,
         proxy,
         media: media(file),
@@ -104,61 +104,6 @@ fn collide(one: &ListenerConfig, protocol: Protocol, address: SocketAddr) -> boo
         || one.address.ip().is_unspecified()
         || address.ip().is_unspecified();
     same_ports && same_family && overlap && address.port() != 0 && one.address.port() == address.port()
-}
-
-fn tls(file: &mut File<'_>, folder: &Path, data: &Path, advertise: Option<&str>) -> TlsConfig {
-    let certificate = file.text("tls", "certificate");
-    let key = file.text("tls", "key");
-    let trust = file.text("tls", "trust");
-    let identity = match (&certificate, &key) {
-        (Some(certificate), Some(key)) => {
-            Identity::Files { certificate: folder.join(&certificate.value), key: folder.join(&key.value) }
-        }
-        (Some(alone), None) => {
-            file.report(alone.span.clone(), "a certificate needs its private key: set key too".to_owned());
-            return TlsConfig::default();
-        }
-        (None, Some(alone)) => {
-            file.report(
-                alone.span.clone(),
-                "a private key needs its certificate: set certificate too".to_owned(),
-            );
-            return TlsConfig::default();
-        }
-        (None, None) => {
-            let mut names: Vec<String> = advertise.map(str::to_owned).into_iter().collect();
-            for domain in file.texts("", "domain").unwrap_or_default() {
-                // Good for localhost it is in any case.
-                names.extend(values::host(&domain.value).ok().filter(|name| name != "localhost"));
-            }
-            Identity::SelfSigned { directory: data.to_owned(), names }
-        }
-    };
-    let files_named = matches!(identity, Identity::Files { .. });
-    let roots =
-        trust.as_ref().map_or(TrustRoots::System, |trust| TrustRoots::File(folder.join(&trust.value)));
-    let config = TlsConfig { identity: Some(identity), roots };
-    // A self-signed certificate is made when the server starts, not when its configuration is checked.
-    let checked =
-        if files_named { config.clone() } else { TlsConfig { identity: None, roots: config.roots.clone() } };
-    if let Err(error) = checked.check() {
-        let guilty = guilty_key(&error, folder, [&key, &trust]).or(certificate.as_ref()).or(trust.as_ref());
-        file.report(guilty.map_or(0..0, |placed| placed.span.clone()), error.to_string());
-    }
-    config
-}
-
-/// The key whose file the error is about, if the error says which file.
-fn guilty_key<'p>(
-    error: &TlsError,
-    folder: &Path,
-    candidates: [&'p Option<Placed<String>>; 2],
-) -> Option<&'p Placed<String>> {
-    let sentence = error.to_string();
-    candidates
-        .into_iter()
-        .flatten()
-        .find(|placed| sentence.contains(folder.join(&placed.value).display().to_string().as_str()))
 }
 
 fn web(file: &mut File<'_>) -> Web {

@@ -105,9 +105,14 @@ const TABLE: [Section; 15] = [
             key(
                 "certificate",
                 Example("\"/etc/ssl/sip.example.com.pem\""),
-                "The certificate and its chain, PEM.",
+                "The certificate and its chain, PEM. A list if there are more, such as one for each domain: a client gets the\n\
+                 first that is good for the name that it asks for, and the first of all if it asks for none.",
             ),
-            key("key", Example("\"/etc/ssl/sip.example.com.key\""), "Its private key, PEM."),
+            key(
+                "key",
+                Example("\"/etc/ssl/sip.example.com.key\""),
+                "Its private key, PEM; a list in the same order if there are more.",
+            ),
             key(
                 "trust",
                 Example("\"/etc/ssl/our-own-authority.pem\""),

@@ -11,6 +11,7 @@ mod events;
 mod file;
 mod keys;
 mod routing;
+mod tls;
 mod tokens;
 mod trunks;
 mod values;
