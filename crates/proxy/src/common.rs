@@ -17,7 +17,7 @@ use crate::authentication::Replays;
 use crate::connections::Connections;
 use crate::failures::Failures;
 use crate::next_hop::Avoided;
-use crate::notifier::Watched;
+use crate::notifier::{Publications, Watched};
 use crate::ownership::Ownership;
 use crate::registrar::location::Records;
 use crate::scanners::Scanners;
@@ -43,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) replays: Replays,
     pub(crate) addresses: Addresses,
     pub(crate) watched: Watched,
+    pub(crate) publications: Publications,
 }
 
 impl Common {
@@ -65,6 +66,7 @@ impl Common {
             replays: Replays::default(),
             addresses: Addresses::default(),
             watched: Watched::default(),
+            publications: Publications::default(),
         }))
     }
 

@@ -236,6 +236,8 @@ impl Proxy {
         if self.location.get(aor).is_empty() && self.common.0.watched.end_calls(aor) {
             self.tell_watchers(now, aor, Package::Dialog);
         }
+        self.tell_watchers(now, aor, Package::Presence);
+        self.tell_watchers(now, aor, Package::Registration);
     }
 }
 

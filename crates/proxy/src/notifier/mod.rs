@@ -5,6 +5,7 @@
 //!                                   │ notify: one NOTIFY under way for each, what changes meanwhile follows
 //!  INVITE, BYE ──► calls ─┐         ▼
 //!  REGISTER ──────────────┼──► Watched (common to all loops) ──► a document of the package
+//!  PUBLISH ───────────────┘
 //! ```
 //!
 //! A subscription lives on the event loop of its Call-ID, with all messages of its dialog. What is known of a watched
@@ -15,11 +16,16 @@ mod calls;
 mod dialog_info;
 mod notify;
 mod package;
+mod presence;
+mod publications;
+mod publish;
+mod reg_info;
 mod subscribe;
 mod subscriptions;
 mod watched;
 mod xml;
 
 pub use package::Package;
+pub(crate) use publications::Publications;
 pub(crate) use subscriptions::Notifier;
 pub(crate) use watched::Watched;

@@ -8,7 +8,7 @@ use sip::{ClientKey, Flow, Hop, Instant, Method, Slot};
 
 use super::package::Package;
 use super::subscriptions::{Pending, Subscription};
-use super::{dialog_info, watched};
+use super::{dialog_info, presence, reg_info, watched};
 use crate::listeners::is_sendable;
 use crate::news::{News, Told};
 use crate::output::ResolveError;
@@ -235,6 +235,11 @@ impl Proxy {
         let watched: &watched::Watched = &self.common.0.watched;
         match subscription.package {
             Package::Dialog => dialog_info::write(&entity, version, &watched.calls(now, aor)),
+            Package::Presence => {
+                let published = self.common.0.publications.latest(now, aor);
+                published.unwrap_or_else(|| presence::write(&entity, !self.location.get(aor).is_empty()))
+            }
+            Package::Registration => reg_info::write(&self.key, &entity, version, &self.location.get(aor)),
         }
     }
 
@@ -299,6 +304,11 @@ impl Proxy {
         self.end_silent_calls(now);
         while let Some((_, aor)) = self.notifier.reviews.first().filter(|(at, _)| *at <= now).cloned() {
             self.notifier.reviews.pop_first();
+            let (ended, next) = self.common.0.publications.review(now, &aor);
+            if ended {
+                self.tell_watchers(now, &aor, Package::Presence);
+            }
+            self.notifier.reviews.extend(next.map(|at| (at, aor.clone())));
             if let Some(next) = self.common.0.watched.review(now, &aor) {
                 self.notifier.reviews.insert((next, aor));
             }

@@ -5,17 +5,23 @@
 pub enum Package {
     /// Whether a user is in a call (RFC 4235): busy lamps.
     Dialog,
+    /// Whether a user is there (RFC 3856), as the registrar knows it or as he says himself (PUBLISH, RFC 3903).
+    Presence,
+    /// Where a user is signed in (RFC 3680); told to himself and to trusted peers.
+    Registration,
 }
 
 impl Package {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Dialog];
+    pub const ALL: [Self; 3] = [Self::Dialog, Self::Presence, Self::Registration];
 
     /// Its name in Event and Allow-Events.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dialog => "dialog",
+            Self::Presence => "presence",
+            Self::Registration => "reg",
         }
     }
 
@@ -29,6 +35,8 @@ impl Package {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Dialog => "application/dialog-info+xml",
+            Self::Presence => super::presence::PIDF,
+            Self::Registration => "application/reginfo+xml",
         }
     }
 }

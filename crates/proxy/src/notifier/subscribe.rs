@@ -24,10 +24,17 @@ impl Proxy {
     /// Whether a request for a user is one that the server answers itself. Requests for one device of a user, and
     /// packages that the server does not serve, go to the devices.
     pub(crate) fn serves(&self, request: &Message, uri: &Uri<'_>) -> bool {
-        matches!(request.method(), Some(Method::Subscribe))
-            && request.to_tag().is_none()
+        let publishes = match request.method() {
+            Some(Method::Subscribe) => false,
+            Some(Method::Publish) => true,
+            _ => return false,
+        };
+        let is_served = |package: Package| {
+            self.config.events.packages.contains(&package) && (!publishes || package == Package::Presence)
+        };
+        request.to_tag().is_none()
             && uri.parameter("gr").is_none()
-            && package_of(request).is_some_and(|(package, _)| self.config.events.packages.contains(&package))
+            && package_of(request).is_some_and(|(package, _)| is_served(package))
     }
 
     /// The user whom such a request is about.
@@ -39,8 +46,8 @@ impl Proxy {
     /// A request that the server answers itself: may its sender ask, and is there such a user?
     pub(crate) fn serve(&mut self, now: Instant, job: Job, user: &[u8]) {
         let Some(aor) = self.served_user(&job) else { return };
-        if !self.may_watch(&job.sender, &aor) {
-            let why = "this is told to the user alone";
+        if !self.may_ask(&job, &aor) {
+            let why = "this is for the user alone";
             return self.refuse(now, &job, &Refusal::new(403, why));
         }
         if self.location.get(&aor).is_empty() {
@@ -50,17 +57,25 @@ impl Proxy {
         }
     }
 
-    fn may_watch(&self, sender: &Sender, aor: &[u8]) -> bool {
-        match sender {
+    fn may_ask(&self, job: &Job, aor: &[u8]) -> bool {
+        let is_private = matches!(job.received.method(), Some(Method::Publish))
+            || package_of(&job.received).is_some_and(|(package, _)| package == Package::Registration);
+        match &job.sender {
             Sender::Peer => true,
-            Sender::Account(account) => account == aor || self.config.events.watchers == Watchers::Users,
+            Sender::Account(account) => {
+                account == aor || (!is_private && self.config.events.watchers == Watchers::Users)
+            }
             Sender::Group(_) | Sender::Upstream | Sender::Stranger => false,
         }
     }
 
     /// The user is there.
     pub(crate) fn serve_known(&mut self, now: Instant, job: &Job, aor: Vec<u8>) {
-        if let Err(refusal) = self.subscribe(now, job, aor) {
+        let done = match job.received.method() {
+            Some(Method::Publish) => self.publish(now, job, &aor),
+            _ => self.subscribe(now, job, aor),
+        };
+        if let Err(refusal) = done {
             self.refuse(now, job, &refusal);
         }
     }

@@ -314,13 +314,15 @@ const TABLE: [Section; 15] = [
     },
     Section {
         name: "events",
-        about: "What users may subscribe to: whether others are in a call (busy lamps). The server tells what it knows itself;\n\
+        about: "What users may subscribe to: whether others are there, or in a call (busy lamps). The server tells what it knows itself;\n\
                 subscriptions to anything else go to the user's devices.",
         keys: &[
             key(
                 "packages",
-                Default("[\"dialog\"]"),
-                "What is told: dialog, whether a user is in a call, but not with whom (RFC 4235). [] is nothing.",
+                Default("[\"dialog\", \"presence\", \"reg\"]"),
+                "What is told: dialog, whether a user is in a call, but not with whom (RFC 4235); presence, whether he is\n\
+                 there, or what he publishes himself (RFC 3856, RFC 3903); reg, where he is signed in, only to himself\n\
+                 (RFC 3680). [] is nothing.",
             ),
             key(
                 "watchers",
