@@ -30,8 +30,8 @@ struct Spent {
 }
 
 impl Spending {
-    /// Begins a call of an account that may begin so many in a minute; whether it may.
-    fn begin(&self, now: Instant, aor: &[u8], calls: u32) -> bool {
+    /// Begins a call of an account, or of whoever else has this name here, that may begin so many in a minute; whether it may.
+    pub(crate) fn begin(&self, now: Instant, aor: &[u8], calls: u32) -> bool {
         let minute = u64::try_from(MINUTE.as_micros()).unwrap_or(u64::MAX);
         let price = minute / u64::from(calls.max(1));
         if !self.0.read(aor).contains_key(aor) && self.0.len() >= PLACES {

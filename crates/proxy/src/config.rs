@@ -42,6 +42,8 @@ pub struct Config {
     pub strangers: Strangers,
     /// Who is told who calls.
     pub identity: Identity,
+    /// Accounts of a public page's visitors.
+    pub guests: Guests,
     /// Groups of other servers, and the routes that lead there.
     pub trunks: Trunks,
     /// What users may subscribe to.
@@ -72,6 +74,7 @@ impl Default for Config {
             next_hop: NextHop::default(),
             strangers: Strangers::default(),
             identity: Identity::default(),
+            guests: Guests::default(),
             trunks: Trunks::default(),
             events: Events::default(),
             limits: Limits::default(),
@@ -261,6 +264,17 @@ impl Default for Forking {
             late: true,
         }
     }
+}
+
+/// Accounts whose password stands in a public page (see `guests`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guests {
+    /// Their names; none by default.
+    pub users: Vec<String>,
+    /// The users, or names that routes know, whom they may call.
+    pub may_call: Vec<String>,
+    /// Calls of guests that are begun from one address in a minute; 0 for any number.
+    pub calls_per_minute: u32,
 }
 
 /// When the next address of a server is tried (RFC 3263 §4.3).

@@ -198,6 +198,11 @@ impl Proxy {
     pub(crate) fn decide(&mut self, now: Instant, job: Job) {
         let wish = self.wish(now, &job);
         let verdict = self.verdict(&job, wish.reach());
+        if verdict == Verdict::Allow
+            && let Some(refusal) = self.guest_refusal(now, &job)
+        {
+            return self.refuse(now, &job, &refusal);
+        }
         match (verdict, wish) {
             (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
             (Verdict::Authenticate, _) => self.authenticate(now, job),

@@ -61,6 +61,7 @@ mod failures;
 mod flow_token;
 mod forking;
 mod forward;
+mod guests;
 mod hang_up;
 mod identity;
 mod inbound;

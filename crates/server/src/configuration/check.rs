@@ -201,6 +201,7 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
         next_hop: routing::next_hop(file),
         strangers: routing::strangers(file),
         identity: routing::identity(file),
+        guests: routing::guests(file),
         trunks: trunks::trunks(file),
         events: events::events(file),
         ..proxy::Config::default()

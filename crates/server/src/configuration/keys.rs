@@ -38,7 +38,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 15] = [
+const TABLE: [Section; 16] = [
     Section {
         name: "",
         about: "",
@@ -271,6 +271,23 @@ const TABLE: [Section; 15] = [
                 "authorization_server",
                 Example("\"https://sso.example.com\""),
                 "Where clients are told to get one (RFC 8898), beside the challenge for a password.",
+            ),
+        ],
+    },
+    Section {
+        name: "guests",
+        about: "Accounts whose password stands in a public page (<sipweb-phone target=..>), so that its visitors can call.",
+        keys: &[
+            key(
+                "accounts",
+                Default("[]"),
+                "Their names. They are not registered, and call nobody but those of the next line.",
+            ),
+            key("may_call", Default("[]"), "Users, or names that routes know, whom they may call."),
+            key(
+                "guest_calls",
+                Default("6"),
+                "Calls that one visitor's address may begin in a minute; 0 is any number.",
             ),
         ],
     },

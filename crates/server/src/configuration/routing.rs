@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use proxy::config::Guests;
 use proxy::{Forking, Identity, NextHop, Redirections, Strangers};
 
-use super::file::File;
+use super::file::{File, Placed};
 use super::values;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -57,6 +58,24 @@ pub(super) fn strangers(file: &mut File<'_>) -> Strangers {
     strangers
 }
 
+/// Accounts of a public page's visitors.
+pub(super) fn guests(file: &mut File<'_>) -> Guests {
+    let names = |found: Option<Vec<Placed<String>>>| {
+        found.unwrap_or_default().into_iter().map(|name| name.value).collect::<Vec<_>>()
+    };
+    let users = names(file.texts("guests", "accounts"));
+    let may_call = names(file.texts("guests", "may_call"));
+    let calls = file.number("guests", "guest_calls", 0..1_000_001).unwrap_or(6);
+    if let (Some(place), false, true) =
+        (file.place("guests", "accounts"), users.is_empty(), may_call.is_empty())
+        && !file.is_wrong()
+    {
+        let message = "there is nobody whom guests may call: set may_call too";
+        file.report(place, message.to_owned());
+    }
+    Guests { users, may_call, calls_per_minute: u32::try_from(calls).unwrap_or(6) }
+}
+
 pub(super) fn identity(file: &mut File<'_>) -> Identity {
     file.parsed("peers", "identity", identity_of).map_or_else(Identity::default, |found| found.value)
 }
@@ -107,6 +126,16 @@ mod tests {
         assert_eq!(config.identity, Identity::Users);
         assert_eq!(config.next_hop.patience, Duration::from_millis(500));
         assert_eq!(config.next_hop.avoid, Duration::ZERO);
+    }
+
+    #[test]
+    fn guests_are_accounts_that_may_call_somebody() {
+        let guests = parsed("[guests]\naccounts = \"guest\"\nmay_call = [\"shop\", \"desk\"]\n").proxy.guests;
+        assert_eq!((guests.users, guests.calls_per_minute), (vec!["guest".to_owned()], 6));
+        assert_eq!(guests.may_call, ["shop", "desk"]);
+        let wrong = Configuration::parse("[guests]\naccounts = [\"guest\"]\n", Path::new("")).unwrap_err();
+        assert_eq!((wrong[0].line, wrong[0].column), (2, 12));
+        assert_eq!(wrong[0].message, "there is nobody whom guests may call: set may_call too");
     }
 
     #[test]
