@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::Path;
 
 /// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 13] = [
+const TEST_PACKAGES: [(&str, &str); 14] = [
     ("chromium", "/usr/bin/chromium"),
     ("firefox-esr", "/usr/bin/firefox-esr"),
     ("baresip", "/usr/bin/baresip"),
@@ -17,6 +17,7 @@ const TEST_PACKAGES: [(&str, &str); 13] = [
     ("ffmpeg", "/usr/bin/ffmpeg"),
     ("iptables", "/usr/sbin/iptables"),
     ("sipvicious", "/usr/bin/svmap"),
+    ("haproxy", "/usr/sbin/haproxy"),
     ("valgrind", "/usr/bin/valgrind"),
 ];
 
