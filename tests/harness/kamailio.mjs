@@ -7,24 +7,27 @@ import { temporaryFolder } from './folder.mjs';
 
 const MODULES = ['/usr/lib/x86_64-linux-gnu/kamailio/modules', '/usr/lib/aarch64-linux-gnu/kamailio/modules', '/usr/lib/kamailio/modules', '/usr/local/lib/kamailio/modules'];
 
+/** Where its modules are. */
+export const modules = () => MODULES.find((folder) => existsSync(folder));
+
 /** The configuration that docs/recipes tells people to begin with, for loopback, and talkative. */
 function configurationFor(port) {
   const recipe = readFileSync(new URL('../../docs/recipes/behind-your-server.md', import.meta.url), 'utf8');
   const [, text] = /^```kamailio\n([\s\S]*?)^```$/m.exec(recipe);
-  const modules = MODULES.find((folder) => existsSync(folder));
   return text
     .replaceAll('10.0.0.5:5060', `127.0.0.1:${port}`)
-    .replace('alias="example.com"', `alias="127.0.0.1:${port}"\nalias="pbx.test"\ndebug=2\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=1\nmpath="${modules}/"`)
+    .replace('alias="example.com"', `alias="127.0.0.1:${port}"\nalias="pbx.test"\ndebug=2\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=1\nmpath="${modules()}/"`)
     .replace('request_route {', 'request_route {\n  xlog("L_NOTICE", "ARRIVED $rm from $fU over $proto Path=$(hdr(Path)[0]) Then=$(hdr(Path)[1])\\n");');
 }
 
 export class Kamailio {
-  static async start(test) {
+  /** `configure` writes its configuration for a port. */
+  static async start(test, configure = configurationFor) {
     const kamailio = new Kamailio();
     const folder = temporaryFolder('kamailio');
     kamailio.port = await freePort();
     const configuration = join(folder, 'kamailio.cfg');
-    writeFileSync(configuration, configurationFor(kamailio.port));
+    writeFileSync(configuration, configure(kamailio.port));
     kamailio.program = new Program('kamailio', 'kamailio', ['-DD', '-E', '-f', configuration, '-Y', folder, '-m', '32', '-M', '8', '-P', join(folder, 'pid')], {
       env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
       detached: true,

@@ -66,6 +66,7 @@ impl Proxy {
             adds_path: false,
             assertion: self.assertion(&job.sender, &job.onward.request, &hop, false),
             breadth: None,
+            account: &[],
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
         if let Ok(copy) = forward(&forwarding, &means) {

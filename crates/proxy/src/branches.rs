@@ -188,6 +188,7 @@ impl Proxy {
             adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
             assertion,
             breadth: place.breadth,
+            account: place.answering.as_ref().map_or(&[], |answering| answering.credentials.as_slice()),
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };
         let Ok(copy) = forward(&forwarding, &means) else {
@@ -219,6 +220,9 @@ impl Proxy {
         if let Sent::Notice(slot) = sent {
             return self.notice_answered(now, key, slot, status);
         }
+        if let Sent::Own(errand) = sent {
+            return self.own_answered(now, key, errand, &response);
+        }
         let Ok(stripped) = self.stripped(Arc::unwrap_or_clone(response), sent) else { return };
         if stripped.header(HeaderName::Via).is_none() {
             return;
@@ -226,6 +230,7 @@ impl Proxy {
         let (id, branch) = match sent {
             Sent::Branch(id, branch) => (id, branch),
             Sent::Notice(_) => return,
+            Sent::Own(_) => return,
             Sent::Answered(server) => {
                 if (200..300).contains(&status) {
                     self.transactions.respond(now, server, stripped.into_bytes());
@@ -347,6 +352,9 @@ impl Proxy {
         if status == 482 && self.rest(now, id, branch) {
             return;
         }
+        if matches!(status, 401 | 407) && self.answer_challenge(now, id, branch, &response) {
+            return;
+        }
         // RFC 3263 §4.3: a server that is overloaded or away is no answer while there is another.
         if status == 503 {
             self.avoid_hop(now, id, branch, Some(&response));
@@ -379,6 +387,7 @@ impl Proxy {
         let (id, branch) = match self.by_client.get(key).copied() {
             Some(Sent::Branch(id, branch)) => (id, branch),
             Some(Sent::Notice(slot)) => return self.notice_failed(now, slot),
+            Some(Sent::Own(errand)) => return self.own_failed(now, key, errand, status),
             Some(Sent::Answered(_)) | None => return,
         };
         if self.is_superseded(id, branch, key) {
@@ -434,7 +443,7 @@ impl Proxy {
         true
     }
 
-    fn end(&mut self, id: ContextId, branch: usize, outcome: Outcome) {
+    pub(crate) fn end(&mut self, id: ContextId, branch: usize, outcome: Outcome) {
         if let Some(place) = self.contexts.get_mut(id.0).and_then(|context| context.branches.get_mut(branch))
         {
             place.state = BranchState::Ended(outcome);

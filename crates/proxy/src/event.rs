@@ -130,6 +130,26 @@ pub enum Event {
         /// Whether it works.
         works: bool,
     },
+    /// The server is registered at a provider.
+    TrunkRegistered {
+        /// The group.
+        group: String,
+        /// The URI of the account.
+        account: String,
+        /// For how long, in seconds.
+        expires: u32,
+    },
+    /// The server could not register at a provider.
+    TrunkNotRegistered {
+        /// The group.
+        group: String,
+        /// The URI of the account.
+        account: String,
+        /// The status of the answer; 408 if none came, 503 if nobody was reached, 404 if there is no such name.
+        status: u16,
+        /// When it is tried again, in seconds.
+        again: u64,
+    },
     /// A stored binding could not be read and was left out.
     UnreadableBinding {
         /// The address-of-record of the record.

@@ -38,6 +38,8 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) assertion: Assertion,
     /// Its share of Max-Breadth (RFC 5393 §5.3), if it is told.
     pub(crate) breadth: Option<u32>,
+    /// Credentials of our own for the one who gets it.
+    pub(crate) account: &'a [(HeaderName, Vec<u8>)],
 }
 
 /// What belongs to the proxy and not to one request.
@@ -84,6 +86,9 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
     }
     routes(&mut edit, forwarding);
     credentials(&mut edit, request, forwarding.realm);
+    for (name, value) in forwarding.account {
+        edit.append(*name, value);
+    }
     forwarding.assertion.write(&mut edit, request);
     if let Some(breadth) = forwarding.breadth {
         edit.replace(HeaderName::MaxBreadth, decimal(u64::from(breadth)).as_bytes());

@@ -218,6 +218,7 @@ impl Proxy {
                 if let Some(refusal) = self.spent(now, &job, reach) {
                     return self.refuse(now, &job, &refusal);
                 }
+                let targets = self.with_accounts(targets, reach);
                 if job.sender == Sender::Stranger {
                     self.common.0.scanners.found(job.flow.remote.ip());
                 }

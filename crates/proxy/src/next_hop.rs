@@ -98,7 +98,7 @@ impl Proxy {
         let member = place.target.member.clone().filter(|_| place.hops.is_empty());
         self.common.0.avoided.avoid(now, &hop, span);
         if let Some(member) = member {
-            self.server_fails(now, &member, span);
+            self.server_fails(now, &member, span, response.is_some());
         }
     }
 
@@ -118,7 +118,7 @@ impl Proxy {
 
     /// It answers.
     pub(crate) fn hop_answers(&mut self, id: ContextId, branch: usize) {
-        if self.common.0.avoided.is_empty() {
+        if self.common.0.avoided.is_empty() && self.common.0.health.is_empty() {
             return;
         }
         let place = self.contexts.get(id.0).and_then(|context| context.branches.get(branch));

@@ -23,7 +23,7 @@ use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext, Sent};
 use crate::target::Target;
-use crate::trunks::{Member, Trunks};
+use crate::trunks::{Errand, Member, Trunks};
 
 /// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
 pub struct Proxy {
@@ -83,6 +83,8 @@ pub(crate) enum Waiting {
     Server(Member),
     /// The addresses of the server through which a subscriber is reached.
     Subscriber { slot: Slot },
+    /// The way of a request of our own.
+    Errand(Errand),
     /// A registration to be stored.
     Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
     /// What is left of a user's bindings after some ran out, to be stored.
@@ -321,6 +323,7 @@ impl Proxy {
             }
             Some(Waiting::Subscriber { slot }) => self.subscriber_found(now, slot, result),
             Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),
+            Some(Waiting::Errand(errand)) => self.way_found(now, errand, result),
             Some(Waiting::Server(member)) => self.server_found(&member, &result.unwrap_or_default()),
             other => self.put_back(id, other),
         }
@@ -373,6 +376,7 @@ impl Proxy {
         self.expire_bindings(now);
         self.events_due(now);
         self.store_remainders_again(now);
+        self.tend_trunks(now);
         while let Some(id) = self.timers.pop(now).and_then(|index| self.contexts.slot_at(index)) {
             self.timer_c(now, ContextId(id));
         }
@@ -406,7 +410,12 @@ impl Proxy {
             self.timers.next(),
             self.notifier.next_timeout(),
         ];
-        next.into_iter().flatten().min().unwrap_or(Instant::NEVER).min(self.store_again)
+        next.into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(Instant::NEVER)
+            .min(self.store_again)
+            .min(self.trunks.due())
     }
 
     /// How many requests are in progress.

@@ -20,6 +20,7 @@ use crate::forking::Disposition;
 use crate::keyed_hash::MARK;
 use crate::output::AskId;
 use crate::target::Target;
+use crate::trunks::{Answering, Errand};
 
 /// The number of a response context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +31,8 @@ pub(crate) struct ContextId(pub(crate) Slot);
 pub(crate) enum Sent {
     /// For this branch.
     Branch(ContextId, usize),
+    /// For something of our own.
+    Own(Errand),
     /// For a branch of an INVITE that was answered by 2xx on every branch that could: its further 2xx go to the
     /// caller's transaction (RFC 6026 §7.2), and nothing else that it says matters.
     Answered(ServerKey),
@@ -107,6 +110,8 @@ pub(crate) struct Branch {
     pub(crate) breadth: Option<u32>,
     /// The To tags of its early dialogs, if the caller is told when they end.
     pub(crate) early: Vec<Vec<u8>>,
+    /// What its server is told of us, if it has asked.
+    pub(crate) answering: Option<Box<Answering>>,
 }
 
 /// What a branch is doing.
@@ -170,6 +175,7 @@ impl Branch {
             group: 0,
             breadth: None,
             early: Vec::new(),
+            answering: None,
         }
     }
 

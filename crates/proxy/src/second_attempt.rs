@@ -34,7 +34,8 @@ impl Proxy {
             return false;
         }
         let Some(place) = context.branches.get_mut(branch) else { return false };
-        if place.again != 1 || place.hop.is_none() {
+        let went_again = place.again == 1 || (place.again == 0 && place.answering.is_some());
+        if !went_again || place.hop.is_none() {
             return false;
         }
         place.again = 2;

@@ -16,6 +16,10 @@ impl Proxy {
         if job.sender != Sender::Stranger || job.onward.sealed || job.onward.destination.is_some() {
             return true;
         }
+        // A provider is no scanner, though it does not count as trusted.
+        if self.group_of(&job.flow).is_some() {
+            return true;
+        }
         let address = job.flow.remote.ip();
         let scanners = &self.common.0.scanners;
         !scanners.is_banned(now, address) && scanners.may_ask(&self.config.strangers, now, address)
@@ -35,8 +39,10 @@ impl Proxy {
 
     /// Known or not, signed out or connected no more: a stranger hears one and the same, and it counts as a try.
     pub(crate) fn nobody_for_strangers(&mut self, now: Instant, job: &Job) {
-        let banned = self.common.0.scanners.tried(&self.config.strangers, now, job.flow.remote.ip());
-        self.tell_ban(banned, &job.flow, "they call users who are not there");
+        if self.group_of(&job.flow).is_none() {
+            let banned = self.common.0.scanners.tried(&self.config.strangers, now, job.flow.remote.ip());
+            self.tell_ban(banned, &job.flow, "they call users who are not there");
+        }
         self.refuse(now, job, &Refusal::new(480, "nobody can be reached there"));
     }
 

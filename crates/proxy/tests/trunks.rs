@@ -28,6 +28,8 @@ fn pstn() -> Group {
         trusted: false,
         incoming: Incoming::Users,
         incoming_to: None,
+        probe: None,
+        account: None,
     }
 }
 
@@ -467,6 +469,21 @@ fn what_a_group_may_reach_is_its_incoming() {
     // One that is not trusted is a stranger like others.
     assert_eq!(call(Incoming::Users, false, user), (1, None));
     assert_eq!(call(Incoming::Users, false, world), (0, Some(407)));
+}
+
+#[test]
+fn a_group_that_calls_numbers_nobody_has_is_not_taken_for_a_scanner() {
+    let mut house = with_routes(pstn(), Vec::new());
+    let carrier = at(FIRST);
+    for call in 0..50 {
+        house.receive(&carrier.flow, &foreign_call(&carrier, "sip:4711@example.com", &format!("{call}")));
+        assert_eq!(status(&mut house, &carrier.flow), 480, "call {call}");
+    }
+    let other = at("198.51.100.66:5060");
+    for call in 0..50 {
+        house.receive(&other.flow, &foreign_call(&other, "sip:4711@example.com", &format!("other-{call}")));
+    }
+    assert_eq!(house.take(&other.flow).len(), 20);
 }
 
 #[test]

@@ -103,6 +103,22 @@ impl EventLines {
                     "upstream {group}: {server} does not answer; the others are asked first"
                 ));
             }
+            Event::TrunkRegistered { group, account, expires } => {
+                log::info(format!("upstream {group}: registered as {account} for {expires} s"));
+            }
+            Event::TrunkNotRegistered { group, account, status, again } => {
+                let why = match status {
+                    401 | 407 => "the password is not taken",
+                    403 => "it is forbidden",
+                    404 => "there is no such name or account",
+                    408 => "nobody answers",
+                    503 => "the server cannot be reached, or is out of service",
+                    _ => "it is refused",
+                };
+                log::warning(format!(
+                    "upstream {group}: cannot register as {account}: {status}, {why}; tried again in {again} s"
+                ));
+            }
             Event::UnreadableBinding { aor } => {
                 log::warning(format!(
                     "the stored registration of {} cannot be read and is left out",

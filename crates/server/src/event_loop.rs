@@ -119,7 +119,8 @@ impl Part {
             })
             .collect();
         let domain = config.domains.first().cloned().unwrap_or_default();
-        let mut proxy = Proxy::among(config, secret, Box::new(SystemEntropy), post.common());
+        let proxy = Proxy::among(config, secret, Box::new(SystemEntropy), post.common());
+        let mut proxy = proxy.at_place(post.place());
         proxy.restore(clock.now(), records);
         let media = match configuration.media.gateway {
             true => {

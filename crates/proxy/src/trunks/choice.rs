@@ -17,19 +17,31 @@ const PLACES: usize = 4096;
 pub(crate) struct Health {
     /// How many there are: where none is, nothing is locked.
     count: AtomicUsize,
-    ill: Mutex<HashMap<String, Instant>>,
+    ill: Mutex<HashMap<String, Ill>>,
+}
+
+/// Why a server is asked last.
+#[derive(Clone, Copy, Debug)]
+struct Ill {
+    until: Instant,
+    /// It has said so itself.
+    said: bool,
 }
 
 impl Health {
     /// Puts a server aside for so long; whether it was not yet.
-    pub(crate) fn avoid(&self, now: Instant, server: &Server, span: Duration) -> bool {
+    pub(crate) fn avoid(&self, now: Instant, server: &Server, span: Duration, said: bool) -> bool {
         let mut ill = self.ill();
         if ill.len() >= PLACES {
-            ill.retain(|_, until| *until > now);
+            ill.retain(|_, place| place.until > now);
         }
-        let before = if ill.len() < PLACES { ill.insert(server.to_string(), now + span) } else { None };
+        let before = if ill.len() < PLACES {
+            ill.insert(server.to_string(), Ill { until: now + span, said })
+        } else {
+            None
+        };
         self.count.store(ill.len(), Ordering::Relaxed);
-        before.is_none_or(|until| until <= now)
+        before.is_none_or(|before| before.until <= now)
     }
 
     /// It works; whether it was aside.
@@ -46,10 +58,21 @@ impl Health {
     /// Whether it is asked after the others.
     fn is_ill(&self, now: Instant, server: &Server) -> bool {
         self.count.load(Ordering::Relaxed) != 0
-            && self.ill().get(&server.to_string()).is_some_and(|until| *until > now)
+            && self.ill().get(&server.to_string()).is_some_and(|place| place.until > now)
     }
 
-    fn ill(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+    /// Whether it has said itself that it is not to be asked.
+    pub(crate) fn has_said(&self, now: Instant, server: &Server) -> bool {
+        !self.is_empty()
+            && self.ill().get(&server.to_string()).is_some_and(|place| place.said && place.until > now)
+    }
+
+    /// Whether none has failed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
+    fn ill(&self) -> MutexGuard<'_, HashMap<String, Ill>> {
         self.ill.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,6 +138,8 @@ mod tests {
             trusted: false,
             incoming: Incoming::Users,
             incoming_to: None,
+            probe: None,
+            account: None,
         }
     }
 
@@ -139,7 +164,7 @@ mod tests {
     fn what_failed_is_asked_last_whatever_its_priority() {
         let group = group(&[("a", 1, 1), ("b", 2, 1)]);
         let health = Health::default();
-        health.avoid(Instant::ZERO, &group.servers[0], Duration::from_secs(60));
+        health.avoid(Instant::ZERO, &group.servers[0], Duration::from_secs(60), false);
         assert_eq!(hosts(&group, &health, 7), "ba");
         health.works(&group.servers[0]);
         assert_eq!(hosts(&group, &health, 7), "ab");

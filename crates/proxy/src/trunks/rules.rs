@@ -45,16 +45,27 @@ impl Proxy {
         if job.is_in_dialog() || is_for_device_or_registrar(job, uri) {
             return None;
         }
-        let own = self.own.domain_of(uri);
+        let mut own = self.own.domain_of(uri);
         if own.is_some() && uri.user().is_none() {
             return None;
         }
+        // What is called by our Contact at a provider is meant for whom To names.
+        let registered = own.and(uri.user()).and_then(|user| self.group_of_contact(user));
+        let to = registered.and_then(|_| job.received.to().ok());
+        let named = to.as_ref().and_then(|to| to.uri().ok()).filter(|named| named.user().is_some());
+        let uri = match &named {
+            Some(named) => {
+                own = Some(self.own.main_domain());
+                named
+            }
+            None => uri,
+        };
         let from_ours = || job.is_from_ours.unwrap_or_else(|| self.user_in_from(&job.received).is_some());
         let asked = Asked {
             uri,
             own,
             number: Number::of(uri, &trunks.numbers),
-            group: self.group_of(&job.flow),
+            group: registered.or_else(|| self.group_of(&job.flow)),
             of_user: match job.sender {
                 Sender::Account(_) => true,
                 Sender::Stranger => self.authenticator.is_required() && from_ours(),
@@ -66,7 +77,8 @@ impl Proxy {
             self.follow_route(now, route, place, job, &asked, number)
         });
         let incoming = || {
-            let user = asked.group?.incoming_to.as_deref()?.as_bytes();
+            let taker = asked.group?.incoming_to.as_deref().map(str::as_bytes);
+            let user = taker.or_else(|| registered.and(uri.user()))?;
             Some(self.user_wish(now, uri, &key(user, self.own.main_domain()), user))
         };
         found.or_else(incoming).or_else(|| {

@@ -1,6 +1,7 @@
 //! What the configuration says of groups of servers, of routes and of numbers.
 
 use core::fmt;
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -45,6 +46,52 @@ pub struct Group {
     pub incoming: Incoming,
     /// The user of ours that its requests go to which no route matches. `None`: whom they name.
     pub incoming_to: Option<String>,
+    /// How often each server is asked whether it works; `None`: never.
+    pub probe: Option<Duration>,
+    /// Whom the provider knows us as.
+    pub account: Option<Account>,
+}
+
+/// An account at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user part of its URI.
+    pub user: String,
+    /// The domain of its URI, which is also the registrar's.
+    pub domain: String,
+    /// The name in credentials. `None`: the user part.
+    pub login: Option<String>,
+    /// The password.
+    pub password: Password,
+    /// Whether we register there.
+    pub register: bool,
+    /// For how long, as we ask.
+    pub expires: Duration,
+}
+
+impl Account {
+    /// `sip:user@domain`.
+    pub(crate) fn uri(&self) -> String {
+        format!("sip:{}@{}", self.user, self.domain)
+    }
+
+    pub(crate) fn login(&self) -> &str {
+        self.login.as_deref().unwrap_or(&self.user)
+    }
+
+    pub(crate) fn expires_seconds(&self) -> u32 {
+        u32::try_from(self.expires.as_secs()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A password, which nobody sees by chance.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// One server of a group.

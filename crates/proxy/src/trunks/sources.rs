@@ -11,7 +11,6 @@ use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
 use crate::response_context::ContextId;
 
-use super::Trunks;
 use super::settings::{Group, Incoming};
 
 /// One server of a group, as a target of ours.
@@ -110,7 +109,20 @@ fn comes_from(known: SocketAddr, address: IpAddr, flow: &Flow) -> bool {
 impl Proxy {
     /// Takes the groups of a configuration.
     pub(crate) fn take_trunks(&mut self) {
-        self.trunks = Trunks::new(&self.config.trunks);
+        let now = self.now;
+        let registers = |group: &Group| {
+            let account = group.account.as_ref().filter(|account| account.register);
+            account.map(|account| (group.name.clone(), account.uri()))
+        };
+        // A group that stays has the same Contact as before: its next registration replaces this one.
+        let staying: Vec<_> = self.config.trunks.groups.iter().filter_map(|group| registers(group)).collect();
+        let stays = |group: &Group| registers(group).is_some_and(|registered| staying.contains(&registered));
+        let gone = (0..).zip(&self.trunks.groups).filter(|(_, known)| !stays(&known.group));
+        let gone: Vec<usize> = gone.map(|(place, _)| place).collect();
+        for place in gone {
+            self.say_farewell(now, place);
+        }
+        self.trunks.replace(&self.config.trunks);
         self.look_for_servers();
     }
 
@@ -120,11 +132,24 @@ impl Proxy {
         place.is_some_and(|place| place.target.member.is_some())
     }
 
-    /// A server did not answer, refused or is out of service.
-    pub(crate) fn server_fails(&mut self, now: Instant, member: &Member, span: Duration) {
+    /// A server did not answer, refused or is out of service; `said`: it says so itself, and for how long.
+    pub(crate) fn server_fails(&mut self, now: Instant, member: &Member, span: Duration, said: bool) {
         let Some(server) = member.server() else { return };
-        if self.common.0.health.avoid(now, server, span) {
+        if self.common.0.health.avoid(now, server, span, said) {
             self.tell_server(member, false);
+        }
+    }
+
+    /// A server did not answer when it was asked whether it works.
+    pub(super) fn server_is_silent(&mut self, now: Instant, member: &Member, span: Duration) {
+        self.server_fails(now, member, span, false);
+    }
+
+    /// A server has answered when it was asked whether it works.
+    pub(super) fn server_shows_itself(&mut self, now: Instant, member: &Member) {
+        let has_said = member.server().is_some_and(|server| self.common.0.health.has_said(now, server));
+        if !has_said {
+            self.server_works(member);
         }
     }
 

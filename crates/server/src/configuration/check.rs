@@ -25,7 +25,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let file = &mut file;
     let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
-    let (web, proxy) = (web(file), proxy_part(file));
+    let (web, proxy) = (web(file), proxy_part(file, folder));
     let configuration = Configuration {
         file: None,
         tokens: tokens::tokens(file, folder, &proxy.domains, &web.origins),
@@ -185,7 +185,7 @@ fn media(file: &mut File<'_>) -> Media {
     media
 }
 
-fn proxy_part(file: &mut File<'_>) -> proxy::Config {
+fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
     let domains = file.all_parsed("", "domain", values::host);
     if let (Some([]), Some(place)) = (domains.as_deref(), file.place("", "domain"))
         && !file.is_wrong()
@@ -202,7 +202,7 @@ fn proxy_part(file: &mut File<'_>) -> proxy::Config {
         strangers: routing::strangers(file),
         identity: routing::identity(file),
         guests: routing::guests(file),
-        trunks: trunks::trunks(file),
+        trunks: trunks::trunks(file, folder),
         events: events::events(file),
         ..proxy::Config::default()
     };

@@ -4,6 +4,7 @@
 //! in the table of [`keys`]; [`check`] turns the values into a [`Configuration`]. All that is wrong with a file is
 //! found in one go, each with line and column ([`error`]).
 
+mod accounts;
 pub(crate) mod bad_ports;
 mod check;
 mod error;

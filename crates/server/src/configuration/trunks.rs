@@ -1,18 +1,20 @@
 //! What the configuration says of groups of servers, of routes and of numbers.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proxy::trunk_settings::{
     Action, Domain, Group, Incoming, Numbers, Pattern, Route, Server, Source, Trunks,
 };
 
 use super::file::{File, Placed};
-use super::values;
+use super::{accounts, values};
 
 /// The most characters that a route may take off a number, or put before it.
 const LONGEST: usize = 32;
 
-pub(super) fn trunks(file: &mut File<'_>) -> Trunks {
+pub(super) fn trunks(file: &mut File<'_>, folder: &Path) -> Trunks {
     let mut trunks = Trunks { numbers: numbers(file), ..Trunks::default() };
     for name in file.names("upstreams") {
         if let Err(message) = group_name(&name.value) {
@@ -20,7 +22,7 @@ pub(super) fn trunks(file: &mut File<'_>) -> Trunks {
             continue;
         }
         let section = format!("upstreams.{}", name.value);
-        trunks.groups.push(Arc::new(group(file, &section, name)));
+        trunks.groups.push(Arc::new(group(file, &section, name, folder)));
     }
     for place in 0..file.count("routes") {
         let route = route(file, &format!("routes.{place}"), &trunks.groups);
@@ -51,7 +53,7 @@ fn numbers(file: &mut File<'_>) -> Numbers {
     numbers
 }
 
-fn group(file: &mut File<'_>, section: &str, name: Placed<String>) -> Group {
+fn group(file: &mut File<'_>, section: &str, name: Placed<String>, folder: &Path) -> Group {
     let servers = file.all_parsed(section, "servers", server);
     if servers.as_ref().is_none_or(Vec::is_empty) && !file.is_wrong() {
         let place = file.place(section, "servers").unwrap_or_else(|| name.span.clone());
@@ -70,6 +72,8 @@ fn group(file: &mut File<'_>, section: &str, name: Placed<String>) -> Group {
         file.report(anywhere.span.clone(), message.to_owned());
     }
     let addresses = file.all_parsed(section, "addresses", values::network).unwrap_or_default();
+    let probe = values::duration_within(Duration::ZERO, Duration::from_secs(3600));
+    let probe = file.parsed(section, "probe", probe).map_or(Duration::from_secs(30), |probe| probe.value);
     Group {
         name: name.value,
         servers: servers.into_iter().map(|server| server.value).collect(),
@@ -78,6 +82,8 @@ fn group(file: &mut File<'_>, section: &str, name: Placed<String>) -> Group {
         trusted,
         incoming: incoming.map_or_else(Incoming::default, |incoming| incoming.value),
         incoming_to: file.parsed(section, "incoming_to", user).map(|user| user.value),
+        probe: Some(probe).filter(|probe| !probe.is_zero()),
+        account: accounts::account(file, section, folder),
     }
 }
 
@@ -273,8 +279,6 @@ fn reject(text: &str) -> Result<Action, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::Configuration;
     use super::super::keys::example;
     use super::*;
@@ -376,6 +380,20 @@ mod tests {
             ),
             ("[[routes]]\nto = \"users\"\nwithout_password = true", "3:20: only for a route to an upstream"),
             ("[[route]]\nto = \"users\"", "1:3: unknown key \"route\""),
+            ("[upstreams.pstn]\nservers = \"sip:a\"\naccount = \"alice\"", "3:11: \"alice\" is no account"),
+            (
+                "[upstreams.pstn]\nservers = \"sip:a\"\naccount = \"sip:a@b\"",
+                "3:11: an account has a password",
+            ),
+            ("[upstreams.pstn]\nservers = \"sip:a\"\npassword = \"x\"", "3:12: whose? write account"),
+            (
+                "[upstreams.pstn]\nservers = \"sip:a\"\naccount = \"sip:a@b\"\npassword_file = \"/nowhere/x\"",
+                "4:17: cannot read /nowhere/x: ",
+            ),
+            (
+                "[upstreams.pstn]\nservers = \"sip:a\"\nprobe = \"2h\"",
+                "3:9: 2h is outside of what is allowed",
+            ),
             ("[numbers]\ncountry = \"+49\"", "2:11: \"+49\" is not what one dials; write digits only"),
         ] {
             let found = problems(text);
@@ -395,6 +413,23 @@ mod tests {
         for source in ["source = \"10.0.0.9\"", "source = [\"upstream:pstn\", \"10.1.0.0/16\"]"] {
             assert!(problems(&route(source)).is_empty(), "{source}");
         }
+    }
+
+    #[test]
+    fn an_account_is_as_written_and_its_password_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("password"), "sesame\nmore\n").unwrap();
+        let text = format!(
+            "{PSTN}account = \"sip:49305550@provider.example\"\npassword_file = \"password\"\nlogin = \"x\"\nexpires = \"1h\"\n"
+        );
+        let trunks = Configuration::parse(&text, folder.path()).unwrap().proxy.trunks;
+        let account = trunks.groups[0].account.as_ref().unwrap();
+        assert_eq!((account.user.as_str(), account.domain.as_str()), ("49305550", "provider.example"));
+        assert_eq!((account.login.as_deref(), account.password.0.as_str()), (Some("x"), "sesame"));
+        assert_eq!((account.register, account.expires.as_secs()), (true, 3600));
+        assert!(!format!("{trunks:?}").contains("sesame"));
+        assert_eq!(trunks.groups[0].probe, Some(Duration::from_secs(30)));
+        assert_eq!(parsed(&format!("{PSTN}probe = \"0s\"")).groups[0].probe, None);
     }
 
     #[test]

@@ -71,6 +71,31 @@ pub(super) const KINDS: [Kind; 2] = [
                 Example("\"reception\""),
                 "The user who gets its calls that no route matches; without it whom they name.",
             ),
+            key(
+                "probe",
+                Default("\"30s\""),
+                "How often each server is asked whether it works (OPTIONS). One that does not answer is asked for calls after\n\
+                 the others until it does. \"0s\": never.",
+            ),
+            key(
+                "account",
+                Example("\"sip:49305550@provider.example.net\""),
+                "The account that this server has at a provider. The servers are registered at, and their challenges answered.",
+            ),
+            key("password", Example("\"secret\""), "Its password."),
+            key("password_file", Example("\"pstn.password\""), "Or a file with it in its first line."),
+            key(
+                "login",
+                Example("\"49305550\""),
+                "The name in credentials, if it is not that before the @ of the account.",
+            ),
+            key(
+                "register",
+                Default("true"),
+                "Whether the account is registered, so that the provider knows where to call. Without it the password is for\n\
+                 challenges only.",
+            ),
+            key("expires", Default("\"10m\""), "For how long it is registered, if the provider agrees."),
         ],
     },
     Kind {
@@ -144,7 +169,7 @@ pub(super) fn write_examples(text: &mut String) {
             }
             let (Default(value) | Example(value)) = key.value;
             // One of two that exclude each other.
-            let mark = if key.name == "reject" { "# " } else { "" };
+            let mark = if matches!(key.name, "reject" | "password_file") { "# " } else { "" };
             text.push_str(&format!("#     {mark}{} = {value}\n", key.name));
         }
     }
