@@ -3,6 +3,7 @@
 //! Unknown keys are refused by this table, and `sipweb config-example` prints it: what is known and what is
 //! documented cannot drift apart.
 
+mod log;
 mod trunks;
 
 pub(crate) use trunks::{Kind, kind};
@@ -477,23 +478,9 @@ const TABLE: [Section; 16] = [
     },
 ];
 
-const LOG: Section = Section {
-    name: "log",
-    about: "What is written to standard error, and the record of calls.",
-    keys: &[
-        key("level", Default("\"info\""), "error, warning, info or debug."),
-        key(
-            "calls",
-            Example("\"/var/log/sipweb/calls.jsonl\""),
-            "A file that gets one line of JSON for each call that the media gateway joins: when, who, the figures of both\n\
-             legs, and what was wrong. It is opened anew for each line, so it may be moved away at any time.",
-        ),
-    ],
-};
-
 /// Every section, the top of the file not included.
 pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
-    const { &TABLE }.iter().skip(1).chain([const { &trunks::NUMBERS }, const { &LOG }])
+    const { &TABLE }.iter().skip(1).chain([const { &trunks::NUMBERS }, const { &log::LOG }])
 }
 
 /// The top of the file.
