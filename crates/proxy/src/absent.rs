@@ -25,6 +25,9 @@ impl Proxy {
         if known && let Some(aor) = self.served_user(&job) {
             return self.serve_known(now, &job, aor);
         }
+        if known && let Some(aor) = self.inbox(&job) {
+            return self.keep_message(now, job, aor);
+        }
         let refusal = if known && matches!(job.received.method(), Some(Method::Subscribe)) {
             self.bad_event()
         } else if known {

@@ -16,6 +16,7 @@ use crate::accounts::Spending;
 use crate::authentication::Replays;
 use crate::connections::Connections;
 use crate::failures::Failures;
+use crate::messages::WaitingMessages;
 use crate::next_hop::Avoided;
 use crate::notifier::{Publications, Watched};
 use crate::ownership::Ownership;
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) replays: Replays,
     pub(crate) addresses: Addresses,
     pub(crate) watched: Watched,
+    pub(crate) messages: WaitingMessages,
     pub(crate) publications: Publications,
 }
 
@@ -66,6 +68,7 @@ impl Common {
             replays: Replays::default(),
             addresses: Addresses::default(),
             watched: Watched::default(),
+            messages: WaitingMessages::default(),
             publications: Publications::default(),
         }))
     }

@@ -48,6 +48,8 @@ pub struct Config {
     pub trunks: Trunks,
     /// What users may subscribe to.
     pub events: Events,
+    /// What becomes of messages to users who are signed in nowhere.
+    pub messages: Messages,
     /// Bounds of every table.
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
@@ -77,6 +79,7 @@ impl Default for Config {
             guests: Guests::default(),
             trunks: Trunks::default(),
             events: Events::default(),
+            messages: Messages::default(),
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
             trying_after: Duration::ZERO,
@@ -374,4 +377,23 @@ pub enum Watchers {
     Users,
     /// The user alone, from all devices.
     Oneself,
+}
+
+/// What becomes of messages (RFC 3428) to users who are signed in nowhere.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    /// How long one is kept; zero: none is, and its sender hears so.
+    pub keep: Duration,
+    /// How many are kept for one user.
+    pub per_user: usize,
+    /// How many are kept in total.
+    pub total: usize,
+    /// The URI to call to hear voice messages, told in message summaries (RFC 3842).
+    pub voicemail: Option<String>,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(7 * 86_400), per_user: 100, total: 100_000, voicemail: None }
+    }
 }

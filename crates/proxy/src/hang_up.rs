@@ -18,7 +18,7 @@ use crate::route::preprocess;
 use crate::validation::join;
 
 /// Where such requests come from: nobody has this number, and what is sent there goes nowhere.
-const OURSELVES: Flow = Flow {
+pub(crate) const OURSELVES: Flow = Flow {
     transport: Transport::Tcp,
     connection: ConnectionId(u64::MAX),
     local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
@@ -26,7 +26,7 @@ const OURSELVES: Flow = Flow {
 };
 
 /// What the lowest Via of such requests names: nothing is there.
-const NOBODY: &str = "sipweb.invalid";
+pub(crate) const NOBODY: &str = "sipweb.invalid";
 
 /// Whether a request looks like one that [`Proxy::send_in_dialog`] sent. Others may write that too: let it count for
 /// nothing but what its sender may do anyway.

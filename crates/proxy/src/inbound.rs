@@ -211,7 +211,7 @@ impl Proxy {
             {
                 self.nobody_for_strangers(now, &job);
             }
-            (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.refuse(now, &job, &refusal),
+            (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.keep_or_refuse(now, job, &refusal),
             (Verdict::Allow, Wish::Register) => self.register(now, job),
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => {

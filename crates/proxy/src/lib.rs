@@ -67,6 +67,7 @@ mod identity;
 mod inbound;
 mod keyed_hash;
 mod listeners;
+mod messages;
 mod news;
 mod next_hop;
 mod notifier;
@@ -91,11 +92,12 @@ mod via;
 
 pub use common::Common;
 pub use config::{
-    Authentication, Config, Events, Forking, Identity, Limits, Listener, NextHop, Redirections, Registrar,
-    Role, Strangers, Tokens, Upstream, Watchers,
+    Authentication, Config, Events, Forking, Identity, Limits, Listener, Messages, NextHop, Redirections,
+    Registrar, Role, Strangers, Tokens, Upstream, Watchers,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;
+pub use messages::is_message;
 pub use news::News;
 pub use notifier::Package;
 pub use output::{AskId, Output, Question, ResolveError, StoreError, TokenHolder, UserSecret};

@@ -15,6 +15,7 @@ use crate::hang_up::is_ourselves;
 use crate::inbound::Job;
 use crate::keyed_hash::Key;
 use crate::listeners::Listeners;
+use crate::messages::Deliveries;
 use crate::notifier::Notifier;
 use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, TokenHolder, UserSecret};
 use crate::registrar::address_of_record::OwnHosts;
@@ -54,6 +55,8 @@ pub struct Proxy {
     pub(crate) waiting: ByQuestion<Waiting>,
     /// The subscriptions to what we know.
     pub(crate) notifier: Notifier,
+    /// Kept messages on their way to their users.
+    pub(crate) deliveries: Deliveries,
     pub(crate) upstream_addresses: Vec<SocketAddr>,
     pub(crate) trunks: Trunks,
     pub(crate) outbox: Outbox,
@@ -85,6 +88,8 @@ pub(crate) enum Waiting {
     Subscriber { slot: Slot },
     /// The way of a request of our own.
     Errand(Errand),
+    /// A message to be stored: its user, its name in the store, its end.
+    Message { job: Box<Job>, aor: Vec<u8>, name: Vec<u8>, until: Instant },
     /// A registration to be stored.
     Store { job: Box<Job>, aor: Vec<u8>, plan: Box<Plan> },
     /// What is left of a user's bindings after some ran out, to be stored.
@@ -131,6 +136,7 @@ impl Proxy {
             timers: Deadlines::new(),
             waiting: ByQuestion::default(),
             notifier: Notifier::default(),
+            deliveries: Deliveries::default(),
             upstream_addresses: Vec::new(),
             trunks: Trunks::default(),
             outbox: Outbox::default(),
@@ -357,6 +363,9 @@ impl Proxy {
             Some(Waiting::Store { job, aor, plan }) => {
                 self.registration_stored(now, &job, aor, *plan, result)
             }
+            Some(Waiting::Message { job, aor, name, until }) => {
+                self.message_stored(now, &job, (aor, name, until), result);
+            }
             Some(Waiting::Remainder { aor }) => self.remainder_stored(now, aor, result),
             other => self.put_back(id, other),
         }
@@ -375,6 +384,7 @@ impl Proxy {
         self.transactions.timeout(now);
         self.expire_bindings(now);
         self.events_due(now);
+        self.end_silent_deliveries(now);
         self.store_remainders_again(now);
         self.tend_trunks(now);
         while let Some(id) = self.timers.pop(now).and_then(|index| self.contexts.slot_at(index)) {
@@ -386,7 +396,7 @@ impl Proxy {
     pub fn poll(&mut self) -> Output {
         while let Some(output) = self.transactions.poll() {
             match output {
-                sip::Output::Transmit { to, .. } if is_ourselves(&to) => {}
+                sip::Output::Transmit { to, bytes } if is_ourselves(&to) => self.heard_ourselves(&bytes),
                 sip::Output::Transmit { to, bytes } => self.outbox.transmit(to, bytes),
                 sip::Output::TimedOut { key } => self.branch_failed(self.now, key, 408),
                 sip::Output::Unreachable { key } => self.branch_failed(self.now, key, 503),
@@ -409,6 +419,7 @@ impl Proxy {
             self.location.next_deadline(),
             self.timers.next(),
             self.notifier.next_timeout(),
+            self.deliveries.next_timeout(),
         ];
         next.into_iter()
             .flatten()

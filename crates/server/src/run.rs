@@ -87,13 +87,14 @@ fn open(
     let bound =
         Bound::open(&configuration.listeners, &configuration.tls, configuration.limits.clone(), loops)
             .map_err(|error| bind_failure(&error, remedy))?;
-    tell_recovery(&bindings, &directory);
+    let loaded = bindings.load();
+    tell_recovery(&bindings, &directory, &loaded);
     if users.count() == 0 && matches!(configuration.proxy.role, proxy::config::Role::AllInOne) {
         log::warning("there are no users yet; add one with: sipweb user add");
     }
     let common = Common::new(loops, &mut SystemEntropy);
     let mut records: Vec<Vec<_>> = (0..loops).map(|_| Vec::new()).collect();
-    for record in bindings.load() {
+    for record in loaded {
         if let Some(own) = records.get_mut(common.owner_of_record(&record.0)) {
             own.push(record);
         }
@@ -128,16 +129,16 @@ async fn look_after(kept: &Kept) {
 }
 
 /// What was found in the log of registrations, if it is worth a line.
-fn tell_recovery(bindings: &Bindings, directory: &Directory) {
-    let recovery = bindings.recovery();
-    if recovery.names > 0 {
-        log::info(format!(
-            "{} users' registrations are back from {}",
-            recovery.names,
-            directory.path().display()
-        ));
+fn tell_recovery(bindings: &Bindings, directory: &Directory, loaded: &[(Vec<u8>, Vec<u8>)]) {
+    let place = directory.path().display();
+    let messages = loaded.iter().filter(|(name, _)| proxy::is_message(name)).count();
+    if loaded.len() > messages {
+        log::info(format!("{} users' registrations are back from {place}", loaded.len() - messages));
     }
-    if let Some(cut) = recovery.cut {
+    if messages > 0 {
+        log::info(format!("{messages} messages that wait for their users are back from {place}"));
+    }
+    if let Some(cut) = bindings.recovery().cut {
         log::warning(format!(
             "the log of registrations had a torn end: {} octets after octet {} were cut away",
             cut.bytes, cut.offset

@@ -14,6 +14,7 @@
 
 mod calls;
 mod dialog_info;
+mod message_summary;
 mod notify;
 mod package;
 mod presence;

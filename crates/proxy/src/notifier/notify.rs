@@ -8,7 +8,7 @@ use sip::{ClientKey, Flow, Hop, Instant, Method, Slot};
 
 use super::package::Package;
 use super::subscriptions::{Pending, Subscription};
-use super::{dialog_info, presence, reg_info, watched};
+use super::{dialog_info, message_summary, presence, reg_info, watched};
 use crate::listeners::is_sendable;
 use crate::news::{News, Told};
 use crate::output::ResolveError;
@@ -239,6 +239,10 @@ impl Proxy {
                 let published = self.common.0.publications.latest(now, aor);
                 published.unwrap_or_else(|| presence::write(&entity, !self.location.get(aor).is_empty()))
             }
+            Package::MessageSummary => {
+                let waiting = self.common.0.messages.count(now, aor);
+                message_summary::write(waiting, self.config.messages.voicemail.as_deref())
+            }
             Package::Registration => reg_info::write(&self.key, &entity, version, &self.location.get(aor)),
         }
     }
@@ -304,6 +308,7 @@ impl Proxy {
         self.end_silent_calls(now);
         while let Some((_, aor)) = self.notifier.reviews.first().filter(|(at, _)| *at <= now).cloned() {
             self.notifier.reviews.pop_first();
+            self.expire_messages(now, &aor);
             let (ended, next) = self.common.0.publications.review(now, &aor);
             if ended {
                 self.tell_watchers(now, &aor, Package::Presence);

@@ -7,13 +7,15 @@ pub enum Package {
     Dialog,
     /// Whether a user is there (RFC 3856), as the registrar knows it or as he says himself (PUBLISH, RFC 3903).
     Presence,
+    /// Whether messages wait for a user (RFC 3842); told to himself and to trusted peers.
+    MessageSummary,
     /// Where a user is signed in (RFC 3680); told to himself and to trusted peers.
     Registration,
 }
 
 impl Package {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Dialog, Self::Presence, Self::Registration];
+    pub const ALL: [Self; 4] = [Self::Dialog, Self::Presence, Self::MessageSummary, Self::Registration];
 
     /// Its name in Event and Allow-Events.
     #[must_use]
@@ -21,6 +23,7 @@ impl Package {
         match self {
             Self::Dialog => "dialog",
             Self::Presence => "presence",
+            Self::MessageSummary => "message-summary",
             Self::Registration => "reg",
         }
     }
@@ -36,6 +39,7 @@ impl Package {
         match self {
             Self::Dialog => "application/dialog-info+xml",
             Self::Presence => super::presence::PIDF,
+            Self::MessageSummary => "application/simple-message-summary",
             Self::Registration => "application/reginfo+xml",
         }
     }

@@ -59,7 +59,9 @@ impl Proxy {
 
     fn may_ask(&self, job: &Job, aor: &[u8]) -> bool {
         let is_private = matches!(job.received.method(), Some(Method::Publish))
-            || package_of(&job.received).is_some_and(|(package, _)| package == Package::Registration);
+            || package_of(&job.received).is_some_and(|(package, _)| {
+                matches!(package, Package::Registration | Package::MessageSummary)
+            });
         match &job.sender {
             Sender::Peer => true,
             Sender::Account(account) => {

@@ -80,6 +80,11 @@ impl Notifier {
         self.subscriptions.len()
     }
 
+    /// Looks again at what is kept of a user then.
+    pub(crate) fn review_at(&mut self, at: Instant, aor: Vec<u8>) {
+        self.reviews.insert((at, aor));
+    }
+
     pub(super) fn insert(&mut self, subscription: Subscription) -> Slot {
         let tag = subscription.dialog.id().local_tag().to_vec();
         let (watched, flow) = (subscription.watched.clone(), subscription.flow);

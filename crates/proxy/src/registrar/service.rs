@@ -16,6 +16,7 @@ use super::temporary_gruu;
 use crate::authorization::Sender;
 use crate::event::{Event, Unregistration};
 use crate::inbound::Job;
+use crate::messages::is_message;
 use crate::news::{News, Told};
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
@@ -158,6 +159,7 @@ impl Proxy {
         self.location.replace(aor, plan.bindings);
         self.bindings_changed(now, aor);
         self.subscribers_back(now, aor);
+        self.deliver_messages(now, aor);
     }
 
     /// A client that comes over another flow than before may have requests in progress on any event loop.
@@ -303,6 +305,12 @@ impl Proxy {
     /// To be called before the first message is handed in. Records that cannot be read are told and left out.
     pub fn restore(&mut self, now: Instant, records: Vec<(Vec<u8>, Vec<u8>)>) {
         for (aor, record) in records {
+            if is_message(&aor) {
+                if !self.restore_message(&aor, &record) {
+                    self.outbox.event(Event::UnreadableBinding { aor });
+                }
+                continue;
+            }
             match decode(&record, now) {
                 Some(bindings) => self.location.replace(&aor, bindings),
                 None => self.outbox.event(Event::UnreadableBinding { aor }),

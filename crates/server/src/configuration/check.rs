@@ -204,6 +204,7 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         guests: routing::guests(file),
         trunks: trunks::trunks(file, folder),
         events: events::events(file),
+        messages: events::messages(file),
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);

@@ -1,8 +1,8 @@
-//! What the configuration says of subscriptions.
+//! What the configuration says of subscriptions and of messages that wait.
 
 use core::time::Duration;
 
-use proxy::{Events, Package, Watchers};
+use proxy::{Events, Messages, Package, Watchers};
 
 use super::file::File;
 use super::values;
@@ -45,6 +45,25 @@ pub(super) fn events(file: &mut File<'_>) -> Events {
     events
 }
 
+pub(super) fn messages(file: &mut File<'_>) -> Messages {
+    let mut messages = Messages::default();
+    if let Some(keep) = file.parsed("messages", "keep", values::duration_within(Duration::ZERO, 365 * DAY)) {
+        messages.keep = keep.value;
+    }
+    messages.voicemail = file.parsed("messages", "voicemail", uri).map(|found| found.value);
+    for (key, limit) in [("messages", &mut messages.total), ("messages_per_user", &mut messages.per_user)] {
+        *limit = file.number("limits", key, 1..1_000_000_001).unwrap_or(*limit);
+    }
+    messages
+}
+
+fn uri(text: &str) -> Result<String, String> {
+    match sip::Uri::parse(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("\"{text}\" is no URI; write one such as sip:voicemail@example.com")),
+    }
+}
+
 fn package(text: &str) -> Result<Package, String> {
     let named = Package::ALL.into_iter().find(|package| package.name() == text);
     named.ok_or_else(|| {
@@ -85,12 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_kept_as_written() {
+        let text = "[messages]\nkeep = \"1d\"\nvoicemail = \"sip:100@x\"\n[limits]\nmessages = 9\nmessages_per_user = 2\n";
+        let messages = Configuration::parse(text, Path::new("")).unwrap().proxy.messages;
+        assert_eq!((messages.keep, messages.total, messages.per_user), (DAY, 9, 2));
+        assert_eq!(messages.voicemail.as_deref(), Some("sip:100@x"));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told() {
         for text in [
             "[events]\npackages = \"refer\"",
             "[events]\nwatchers = \"world\"",
             "[events]\nminimum_subscription = \"2h\"",
             "[limits]\nsubscriptions = 0",
+            "[messages]\nvoicemail = \"*97\"",
+            "[messages]\nkeep = \"2y\"",
         ] {
             assert_eq!(Configuration::parse(text, Path::new("")).unwrap_err().len(), 1, "{text}");
         }

@@ -3,6 +3,7 @@
 //! Unknown keys are refused by this table, and `sipweb config-example` prints it: what is known and what is
 //! documented cannot drift apart.
 
+mod events;
 mod log;
 mod trunks;
 
@@ -39,7 +40,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 16] = [
+const TABLE: [Section; 17] = [
     Section {
         name: "",
         about: "",
@@ -330,32 +331,8 @@ const TABLE: [Section; 16] = [
             ),
         ],
     },
-    Section {
-        name: "events",
-        about: "What users may subscribe to: whether others are there, or in a call (busy lamps). The server tells what it knows itself;\n\
-                subscriptions to anything else go to the user's devices.",
-        keys: &[
-            key(
-                "packages",
-                Default("[\"dialog\", \"presence\", \"reg\"]"),
-                "What is told: dialog, whether a user is in a call, but not with whom (RFC 4235); presence, whether he is\n\
-                 there, or what he publishes himself (RFC 3856, RFC 3903); reg, where he is signed in, only to himself\n\
-                 (RFC 3680). [] is nothing.",
-            ),
-            key(
-                "watchers",
-                Default("\"users\""),
-                "Who may watch a user: users, everybody who is signed in; or oneself, nobody else. Trusted peers always may.",
-            ),
-            key("minimum_subscription", Default("\"60s\""), "Shorter subscriptions are refused (423)."),
-            key("maximum_subscription", Default("\"1h\""), "Longer subscriptions are cut to this."),
-            key(
-                "longest_call",
-                Default("\"4h\""),
-                "How long a lamp shows a call of whose end nothing is heard: neither BYE, nor session timer, nor signing out.",
-            ),
-        ],
-    },
+    events::EVENTS,
+    events::MESSAGES,
     Section {
         name: "media",
         about: "The media gateway: joins browsers, which speak ICE and DTLS-SRTP only, and phones, which speak RTP or SRTP.\n\
@@ -470,6 +447,8 @@ const TABLE: [Section; 16] = [
                  any number. Those to your users are not counted.",
             ),
             key("bindings", Default("1_000_000"), "Registered devices."),
+            key("messages", Default("100_000"), "Messages that are kept, in total."),
+            key("messages_per_user", Default("100"), "Messages that are kept for one user."),
             key("subscriptions", Default("100_000"), "Subscriptions of watchers, in total."),
             key("subscriptions_per_user", Default("500"), "Subscriptions of one user."),
             key("connections", Default("100_000"), "Open connections."),

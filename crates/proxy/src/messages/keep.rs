@@ -1,0 +1,162 @@
+//! A message is kept: first stored, then accepted (RFC 3428 §7).
+
+use core::time::Duration;
+
+use sip::header::HeaderName;
+use sip::{Instant, Message, Method};
+
+use super::waiting::WaitingMessage;
+use crate::authorization::Sender;
+use crate::event::Event;
+use crate::inbound::Job;
+use crate::notifier::Package;
+use crate::output::{Question, StoreError};
+use crate::proxy::{Proxy, Waiting};
+use crate::registrar::address_of_record::key;
+use crate::reply::Refusal;
+
+/// How the names of messages in the store begin. No address-of-record does.
+const PREFIX: &[u8] = b"\0message\0";
+
+/// What stands between that and the address-of-record: the time, and what tells apart those of one time.
+const ORDER: usize = 24;
+
+/// The largest message that is kept, in octets. RFC 3428 §8 allows 1300 where the way is not known.
+const LARGEST: usize = 16 * 1024;
+
+/// Looked at once an hour: when messages are over.
+const HOUR: u64 = 3600;
+
+/// Whether a record of the store, by its name, is a message that waits for its user, and no binding.
+#[must_use]
+pub fn is_message(name: &[u8]) -> bool {
+    name.starts_with(PREFIX)
+}
+
+impl Proxy {
+    /// The user for whom a message may be left.
+    pub(crate) fn inbox(&self, job: &Job) -> Option<Vec<u8>> {
+        let may = matches!(job.received.method(), Some(Method::Message))
+            && !self.config.messages.keep.is_zero()
+            && !job.is_in_dialog()
+            && matches!(job.sender, Sender::Account(_) | Sender::Peer);
+        let uri = job.request().target().ok().filter(|uri| may && uri.parameter("gr").is_none())?;
+        Some(key(uri.user()?, self.own.domain_of(&uri)?))
+    }
+
+    /// Keeps a message for a user whose devices are not connected at present; refuses anything else.
+    pub(crate) fn keep_or_refuse(&mut self, now: Instant, job: Job, refusal: &Refusal) {
+        match self.inbox(&job) {
+            Some(aor) if refusal.status == 480 => self.keep_message(now, job, aor),
+            _ => self.refuse(now, &job, refusal),
+        }
+    }
+
+    /// Keeps a message for a user who is there, but signed in nowhere.
+    pub(crate) fn keep_message(&mut self, now: Instant, job: Job, aor: Vec<u8>) {
+        let settings = &self.config.messages;
+        // RFC 3428 §4: the sender may say for how long it is worth anything.
+        let wanted = job.received.number(HeaderName::Expires).ok().flatten();
+        let wanted = wanted.map_or(settings.keep, |seconds| Duration::from_secs(seconds.into()));
+        let until = now + settings.keep.min(wanted);
+        let (each, all) = (settings.per_user, settings.total);
+        let Some(request) = self.to_keep(now, &job.received).filter(|it| it.len() <= LARGEST) else {
+            return self.refuse(now, &job, &Refusal::new(413, "the message is too large to be kept"));
+        };
+        let order = format!("{:016x}{}", now.as_micros(), self.entropy.token(ORDER - 16));
+        let name = [PREFIX, order.as_bytes(), &aor].concat();
+        let record = [until.as_micros().to_be_bytes().as_slice(), &request].concat();
+        let message =
+            WaitingMessage { name: name.clone(), request: request.into(), until, stored: false, tries: 0 };
+        if until <= now || !self.common.0.messages.add(&aor, message, each, all) {
+            let why = "the user is not signed in anywhere, and no more messages are kept";
+            return self.refuse(now, &job, &Refusal::new(480, why));
+        }
+        let id = self.outbox.ask(Question::Store { aor: name.clone(), record: Some(record) });
+        self.waiting.insert(id, Waiting::Message { job: Box::new(job), aor, name, until });
+    }
+
+    /// The request as it is kept: without its way here and its credentials, with the time of its sending (RFC 3428 §4).
+    fn to_keep(&self, now: Instant, received: &Message) -> Option<Vec<u8>> {
+        let mut edit = received.edit();
+        for name in [
+            HeaderName::Route,
+            HeaderName::RecordRoute,
+            HeaderName::Authorization,
+            HeaderName::ProxyAuthorization,
+            HeaderName::PAssertedIdentity,
+            HeaderName::Expires,
+        ] {
+            edit.remove(name);
+        }
+        edit.replace(HeaderName::Via, b"SIP/2.0/TCP sipweb.invalid;branch=z9hG4bKkept");
+        edit.replace(HeaderName::MaxForwards, b"70");
+        if received.header(HeaderName::Date).is_none() {
+            edit.append(HeaderName::Date, &self.replies.date(now));
+        }
+        edit.ensure_content_length();
+        edit.finish().ok()
+    }
+
+    /// The store has answered: 202, or nothing is kept.
+    pub(crate) fn message_stored(
+        &mut self,
+        now: Instant,
+        job: &Job,
+        kept: (Vec<u8>, Vec<u8>, Instant),
+        result: Result<(), StoreError>,
+    ) {
+        let (aor, name, until) = kept;
+        if result.is_err() {
+            self.common.0.messages.finish(&aor, &name);
+            self.outbox.event(Event::StoreFailed { aor });
+            let refusal = Refusal { status: 500, ..self.overloaded("the message could not be stored") };
+            return self.refuse(now, job, &refusal);
+        }
+        self.common.0.messages.stored(&aor, &name);
+        self.respond(now, job, 202, &[]);
+        self.review_messages(until, aor.clone());
+        self.tell_watchers(now, &aor, Package::MessageSummary);
+        // He may have come while the store was at work.
+        self.deliver_messages(now, &aor);
+    }
+
+    fn review_messages(&mut self, until: Instant, aor: Vec<u8>) {
+        let at = Instant::from_secs((until.as_secs() / HOUR + 1) * HOUR);
+        self.notifier.review_at(at, aor);
+    }
+
+    /// A message of an earlier run of the process; false if it cannot be read.
+    pub(crate) fn restore_message(&mut self, name: &[u8], record: &[u8]) -> bool {
+        let parts = || {
+            let aor = name.strip_prefix(PREFIX)?.get(ORDER..)?;
+            let (until, request) = record.split_first_chunk::<8>()?;
+            Message::parse(request).ok()?;
+            Some((aor.to_vec(), Instant::from_micros(u64::from_be_bytes(*until)), request))
+        };
+        let Some((aor, until, request)) = parts() else { return false };
+        let message =
+            WaitingMessage { name: name.to_vec(), request: request.into(), until, stored: true, tries: 0 };
+        self.common.0.messages.add(&aor, message, usize::MAX, usize::MAX);
+        self.review_messages(until, aor);
+        true
+    }
+
+    /// Messages whose time is over are forgotten.
+    pub(crate) fn expire_messages(&mut self, now: Instant, aor: &[u8]) {
+        if self.common.0.messages.is_empty() {
+            return;
+        }
+        let over = self.common.0.messages.expire(now, aor);
+        let some = !over.is_empty();
+        over.into_iter().for_each(|name| self.forget_message(name));
+        if some {
+            self.tell_watchers(now, aor, Package::MessageSummary);
+        }
+    }
+
+    /// Where the store cannot forget one it comes again after a restart, until its time is over.
+    pub(super) fn forget_message(&mut self, name: Vec<u8>) {
+        self.outbox.ask(Question::Store { aor: name, record: None });
+    }
+}

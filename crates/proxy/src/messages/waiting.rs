@@ -1,0 +1,143 @@
+//! The messages that wait, for all event loops.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sip::Instant;
+
+use crate::common::Pieces;
+
+/// How often a message is offered to a user's devices that do not take it.
+const TRIES: u32 = 10;
+
+/// How long one delivery keeps others back: longer than any transaction (RFC 3261 §17.1.2.2: 32 s).
+pub(super) const DELIVERY: Duration = Duration::from_secs(40);
+
+/// The messages that wait for their users.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingMessages {
+    count: AtomicUsize,
+    users: Pieces<Vec<u8>, Inbox>,
+}
+
+/// Those of one user, in the order in which they came.
+#[derive(Debug, Default)]
+struct Inbox {
+    messages: Vec<WaitingMessage>,
+    /// Until when a delivery is under way, on some event loop.
+    busy: Option<Instant>,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(super) struct WaitingMessage {
+    /// Its name in the store. Names of later messages are greater.
+    pub(super) name: Vec<u8>,
+    /// The request, without what belonged to its way here.
+    pub(super) request: Arc<[u8]>,
+    pub(super) until: Instant,
+    /// Whether the store has it.
+    pub(super) stored: bool,
+    pub(super) tries: u32,
+}
+
+impl WaitingMessages {
+    /// Whether no message waits for anybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
+    /// How many wait for a user.
+    pub(crate) fn count(&self, now: Instant, aor: &[u8]) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let users = self.users.read(aor);
+        let messages = users.get(aor).map(|inbox| inbox.messages.as_slice()).unwrap_or_default();
+        messages.iter().filter(|message| message.stored && message.until > now).count()
+    }
+
+    /// Takes a message in; false if there is no room for it: so many for one user, so many in all.
+    pub(super) fn add(&self, aor: &[u8], message: WaitingMessage, each: usize, all: usize) -> bool {
+        let mut users = self.users.write(aor);
+        let waiting = users.get(aor).map_or(0, |inbox| inbox.messages.len());
+        if waiting >= each || self.count.load(Ordering::Relaxed) >= all {
+            return false;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let inbox = users.entry(aor.to_vec()).or_default();
+        let place = inbox.messages.partition_point(|other| other.name < message.name);
+        inbox.messages.insert(place, message);
+        true
+    }
+
+    /// The store has it.
+    pub(super) fn stored(&self, aor: &[u8], name: &[u8]) {
+        let mut users = self.users.write(aor);
+        let messages = users.get_mut(aor).map(|inbox| inbox.messages.as_mut_slice()).unwrap_or_default();
+        if let Some(message) = messages.iter_mut().find(|message| message.name == name) {
+            message.stored = true;
+        }
+    }
+
+    /// The oldest message, to be delivered by the caller alone until [`finish`](Self::finish) or
+    /// [`put_off`](Self::put_off). None while somebody else delivers.
+    pub(super) fn claim(&self, now: Instant, aor: &[u8]) -> Option<WaitingMessage> {
+        let mut users = self.users.write(aor);
+        let inbox = users.get_mut(aor).filter(|inbox| inbox.busy.is_none_or(|until| until <= now))?;
+        let next = inbox.messages.iter().find(|message| message.stored && message.until > now)?.clone();
+        inbox.busy = Some(now + DELIVERY);
+        Some(next)
+    }
+
+    /// A message was delivered, or could not be stored.
+    pub(super) fn finish(&self, aor: &[u8], name: &[u8]) {
+        let mut users = self.users.write(aor);
+        let Some(inbox) = users.get_mut(aor) else { return };
+        inbox.busy = None;
+        self.retain(&mut users, aor, |message| message.name != name);
+    }
+
+    /// A delivery failed: it is tried again another time. Whether that was the last one.
+    pub(super) fn put_off(&self, aor: &[u8], name: &[u8]) -> bool {
+        let mut users = self.users.write(aor);
+        let Some(inbox) = users.get_mut(aor) else { return false };
+        inbox.busy = None;
+        let Some(message) = inbox.messages.iter_mut().find(|message| message.name == name) else {
+            return false;
+        };
+        message.tries += 1;
+        let given_up = message.tries >= TRIES;
+        if given_up {
+            self.retain(&mut users, aor, |message| message.name != name);
+        }
+        given_up
+    }
+
+    /// The names of those whose time is over: they wait no longer.
+    pub(super) fn expire(&self, now: Instant, aor: &[u8]) -> Vec<Vec<u8>> {
+        let mut users = self.users.write(aor);
+        let Some(inbox) = users.get(aor) else { return Vec::new() };
+        let over = inbox.messages.iter().filter(|message| message.stored && message.until <= now);
+        let names = over.map(|message| message.name.clone()).collect();
+        self.retain(&mut users, aor, |message| !message.stored || message.until > now);
+        names
+    }
+
+    fn retain(
+        &self,
+        users: &mut HashMap<Vec<u8>, Inbox>,
+        aor: &[u8],
+        stays: impl Fn(&WaitingMessage) -> bool,
+    ) {
+        let Some(inbox) = users.get_mut(aor) else { return };
+        let before = inbox.messages.len();
+        inbox.messages.retain(stays);
+        self.count.fetch_sub(before - inbox.messages.len(), Ordering::Relaxed);
+        if inbox.messages.is_empty() {
+            users.remove(aor);
+        }
+    }
+}
