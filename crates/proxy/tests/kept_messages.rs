@@ -190,3 +190,17 @@ fn how_many_messages_wait_is_told_to_their_user_alone() {
     house.receive(&alice.flow, &alice.request("SUBSCRIBE", BOB, &format!("<{BOB}>"), "spy", 1, more));
     assert_eq!(house.one(&alice.flow).status(), Some(403));
 }
+
+#[test]
+fn what_the_store_did_not_forget_is_forgotten_later() {
+    let (mut house, alice, bob) = scene(config());
+    assert_eq!(send(&mut house, &alice, 1, "hello"), 202);
+    let got = come(&mut house, &bob, 1);
+    house.store_fails = true;
+    house.receive(&bob.flow, &bob.respond(&got[0], 200, ""));
+    let kept = |house: &House| house.stored.iter().any(|(name, it)| name.starts_with(b"\0") && it.is_some());
+    assert!(kept(&house));
+    house.store_fails = false;
+    house.wait(Duration::from_secs(11));
+    assert!(!kept(&house));
+}

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use proxy::{Config, Event, Listener, Output, Proxy, Question, ResolveError, Role, StoreError, UserSecret};
+use proxy::{
+    Config, Event, Listener, Messages, Output, Proxy, Question, ResolveError, Role, StoreError, UserSecret,
+};
 use sip::digest::{Algorithm, Ha1};
 use sip::{Hop, Instant, SeededEntropy, Transport};
 
@@ -27,7 +30,9 @@ pub fn listening_port(transport: Transport) -> u16 {
 pub fn server_config(domain: &str, address: IpAddr) -> Config {
     let listeners =
         LISTENERS.map(|(transport, port)| Listener::new(transport, SocketAddr::new(address, port))).to_vec();
-    Config { domains: vec![domain.to_owned()], listeners, ..Config::default() }
+    // An evening is over before a week is: what nobody fetches is forgotten.
+    let messages = Messages { keep: Duration::from_secs(600), ..Messages::default() };
+    Config { domains: vec![domain.to_owned()], listeners, messages, ..Config::default() }
 }
 
 /// A server on the network.

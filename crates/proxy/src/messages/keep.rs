@@ -155,8 +155,8 @@ impl Proxy {
         }
     }
 
-    /// Where the store cannot forget one it comes again after a restart, until its time is over.
+    /// Nothing is left of its record. Where the store refuses to forget it, it is asked again, as it is for bindings.
     pub(super) fn forget_message(&mut self, name: Vec<u8>) {
-        self.outbox.ask(Question::Store { aor: name, record: None });
+        self.store_remainder(name);
     }
 }

@@ -340,7 +340,8 @@ impl Proxy {
         }
     }
 
-    fn store_remainder(&mut self, aor: Vec<u8>) {
+    /// Has the store keep what is left of a record; where it refuses, it is asked again later.
+    pub(crate) fn store_remainder(&mut self, aor: Vec<u8>) {
         let left = self.location.get(&aor);
         let record = (!left.is_empty()).then(|| encode(&left));
         let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
