@@ -52,7 +52,6 @@ fn unknown_attributes(mut attributes: &[u8]) -> Option<Vec<u8>> {
         let padded = usize::from(u16::from_be_bytes(*length)).next_multiple_of(4);
         attributes = rest.get(padded..)?;
         let value = u16::from_be_bytes(*number);
-        // A request cannot make its answer longer than itself.
         if value < 0x8000 && !UNDERSTOOD.contains(&value) {
             unknown.extend_from_slice(number);
         }

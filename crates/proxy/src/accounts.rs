@@ -59,7 +59,8 @@ impl Proxy {
     pub(crate) fn spent(&self, now: Instant, job: &Job, reach: Reach) -> Option<Refusal> {
         let calls = self.config.limits.calls_elsewhere;
         let Sender::Account(aor) = &job.sender else { return None };
-        let is_call = matches!(job.received.method(), Some(Method::Invite)) && !job.is_in_dialog();
+        // What belongs to a dialog has another reach, and a tag in To alone makes none.
+        let is_call = matches!(job.received.method(), Some(Method::Invite));
         // An edge leaves it to its upstream, to which everything goes.
         let is_edge = matches!(self.config.role, Role::Edge { .. });
         if is_edge || calls == 0 || reach != Reach::World || !is_call || job.key.is_none() {

@@ -81,7 +81,9 @@ impl Proxy {
                 self.holder_sent(now, job, holder);
             }
             None => {
-                self.note_proof(now, &job.flow, Proof::Wrong);
+                // Who has an old one had a right one: that is no guess.
+                let proof = if holder.is_some() { Proof::Used } else { Proof::Wrong };
+                self.note_proof(now, &job.flow, proof);
                 self.challenge(now, &job, false, WRONG);
             }
         }

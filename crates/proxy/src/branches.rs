@@ -427,10 +427,13 @@ impl Proxy {
         match next {
             Next::Address => {
                 let Some(hop) = place.hops.pop_front() else { return false };
+                // Another server asks anew who we are.
+                place.answering = None;
                 self.send(now, id, branch, hop);
             }
             Next::Flow => {
                 let Some(target) = place.alternatives.pop_front() else { return false };
+                place.answering = None;
                 place.target = target;
                 self.begin(now, id, branch);
             }

@@ -150,7 +150,13 @@ fn record_routes(
         _ => None,
     };
     let by_flow = in_token.is_some() || out_token.is_some();
-    let seal = if by_flow || is_stranger { Seal::Bound } else { Seal::Open };
+    let caller = match forwarding.sender {
+        Sender::Group(group) => Some(group),
+        _ => None,
+    };
+    let callee = forwarding.target.member.as_ref().map(|member| &member.group);
+    let provider = [caller, callee].into_iter().flatten().any(|group| group.account.is_some());
+    let seal = Seal { bound: by_flow || is_stranger, provider };
     let seal = seal.write(means.key, call_id);
     let two = incoming != outgoing || by_flow;
     let mut values = vec![own_uri(incoming, in_token.as_deref(), Some(&seal), secure, &[b"lr"])];

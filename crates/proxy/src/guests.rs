@@ -7,7 +7,7 @@
 use sip::header::HeaderName;
 use sip::{Instant, Method};
 
-use crate::authorization::Sender;
+use crate::authorization::{Reach, Sender};
 use crate::config::Guests;
 use crate::inbound::Job;
 use crate::proxy::Proxy;
@@ -23,11 +23,12 @@ impl Guests {
 }
 
 impl Proxy {
-    /// The refusal of what a guest may not do; `None` for what is no guest's, or may be done.
-    pub(crate) fn guest_refusal(&self, now: Instant, job: &Job) -> Option<Refusal> {
+    /// The refusal of what a guest may not do; `None` for what is no guest's, or may be done. What belongs to a dialog that
+    /// went through us, as its Routes show, was let through when that began; a To tag alone shows nothing.
+    pub(crate) fn guest_refusal(&self, now: Instant, job: &Job, reach: Reach) -> Option<Refusal> {
         let guests = &self.config.guests;
         let Sender::Account(aor) = &job.sender else { return None };
-        if guests.users.is_empty() || !guests.has(aor) || job.is_in_dialog() {
+        if guests.users.is_empty() || !guests.has(aor) || reach == Reach::Dialog {
             return None;
         }
         let why = match job.received.method() {

@@ -58,9 +58,11 @@ impl Job {
         self.loop_mark.unwrap_or_else(|| loop_mark(key, &self.received))
     }
 
-    /// Whether it belongs to a dialog.
+    /// Whether it may belong to a dialog: anybody can write a tag, so it proves nothing. REGISTER and PUBLISH belong to none
+    /// (RFC 3261 §10.2, RFC 3903 §4), whatever they have.
     pub(crate) fn is_in_dialog(&self) -> bool {
         self.received.to_tag().is_some()
+            && !matches!(self.received.method(), Some(Method::Register | Method::Publish))
     }
 }
 
@@ -199,7 +201,7 @@ impl Proxy {
         let wish = self.wish(now, &job);
         let verdict = self.verdict(&job, wish.reach());
         if verdict == Verdict::Allow
-            && let Some(refusal) = self.guest_refusal(now, &job)
+            && let Some(refusal) = self.guest_refusal(now, &job, wish.reach())
         {
             return self.refuse(now, &job, &refusal);
         }
@@ -218,7 +220,7 @@ impl Proxy {
                 if let Some(refusal) = self.spent(now, &job, reach) {
                     return self.refuse(now, &job, &refusal);
                 }
-                let targets = self.with_accounts(targets, reach);
+                let targets = self.with_accounts(targets, &job, reach);
                 if job.sender == Sender::Stranger {
                     self.common.0.scanners.found(job.flow.remote.ip());
                 }

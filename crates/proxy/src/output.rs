@@ -66,7 +66,7 @@ pub enum Question {
         /// The realm.
         realm: String,
     },
-    /// Whose token this is; `None` if it is nobody's any more, or none that counts. Answered with
+    /// Whose token this is, also of one that has ended; `None` if it is none that counts. Answered with
     /// [`Proxy::token`](crate::Proxy::token).
     Token {
         /// The token: visible characters, as the request has it.

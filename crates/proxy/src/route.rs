@@ -27,18 +27,21 @@ pub(crate) const SEAL: &str = "d";
 
 /// What a dialog's beginning allows its later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seal {
-    /// They may come from anywhere: no side of the dialog is reached by a flow, and no stranger is in it.
-    Open,
-    /// They must come from the flow that the other Record-Route names.
-    Bound,
+pub(crate) struct Seal {
+    /// They must come from the flow that the other Record-Route names. Else they may come from anywhere: no side of the
+    /// dialog is reached by a flow, and no stranger is in it.
+    pub(crate) bound: bool,
+    /// One side is a provider at which this server has an account: it answers his challenges.
+    pub(crate) provider: bool,
 }
 
 impl Seal {
     const fn purpose(self) -> &'static [u8] {
-        match self {
-            Self::Open => b"dialog",
-            Self::Bound => b"dialog bound to a flow",
+        match (self.bound, self.provider) {
+            (false, false) => b"dialog",
+            (true, false) => b"dialog bound to a flow",
+            (false, true) => b"dialog with a provider",
+            (true, true) => b"dialog with a provider bound to a flow",
         }
     }
 
@@ -48,8 +51,9 @@ impl Seal {
     }
 
     fn read(key: &Key, call_id: &[u8], text: &[u8]) -> Option<Self> {
-        [Self::Open, Self::Bound]
-            .into_iter()
+        let all = [(true, false), (false, false), (true, true), (false, true)];
+        all.into_iter()
+            .map(|(bound, provider)| Self { bound, provider })
             .find(|seal| constant_time_equal(&seal.write(key, call_id), text))
     }
 }
@@ -63,6 +67,8 @@ pub(crate) struct Preprocessed {
     pub(crate) destination: Option<Destination>,
     /// Whether a seal allows the request to go where it wants.
     pub(crate) sealed: bool,
+    /// Whether that dialog began with a provider at which this server has an account.
+    pub(crate) with_provider: bool,
 }
 
 /// What a flow token says.
@@ -96,18 +102,18 @@ pub(crate) fn preprocess(
         reading.read(&uri, flow, tokens, key, call_id)?;
     }
     if own_routes == 0 {
-        return Ok(Preprocessed { request, destination: None, sealed: false });
+        return Ok(Preprocessed { request, destination: None, sealed: false, with_provider: false });
     }
     let rest = join(request.values(HeaderName::Route).skip(own_routes));
     let onward = without_own_routes(&request, &rest)
         .map_err(|_| Refusal::new(400, "the request cannot be written"))?;
     let destination = reading.destination(own_routes);
     let sealed = match reading.seal {
-        Some(Seal::Open) => true,
-        Some(Seal::Bound) => reading.from_own_flow,
+        Some(seal) => !seal.bound || reading.from_own_flow,
         None => false,
     };
-    Ok(Preprocessed { request: Arc::new(onward), destination, sealed })
+    let with_provider = sealed && reading.seal.is_some_and(|seal| seal.provider);
+    Ok(Preprocessed { request: Arc::new(onward), destination, sealed, with_provider })
 }
 
 /// The request with these Routes only.

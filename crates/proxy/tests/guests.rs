@@ -20,9 +20,21 @@ fn with_guests() -> House {
 
 /// What a visitor hears who sends a request with the guests' password; `None`: it went through.
 fn heard(house: &mut House, visitor: &Phone, method: &str, uri: &str, more: &str) -> Option<u16> {
+    heard_as(house, visitor, method, uri, "", more)
+}
+
+/// The same, with a tag behind To.
+fn heard_as(
+    house: &mut House,
+    visitor: &Phone,
+    method: &str,
+    uri: &str,
+    tag: &str,
+    more: &str,
+) -> Option<u16> {
     static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let call = format!("call-{}", CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    let to = format!("<{uri}>");
+    let to = format!("<{uri}>{tag}");
     house.receive(&visitor.flow, &visitor.request(method, uri, &to, &call, 1, more));
     let challenge = house.one(&visitor.flow);
     assert_eq!(challenge.status(), Some(407), "{method} {uri}");
@@ -58,6 +70,37 @@ fn a_guest_gains_nothing_by_a_route() {
     let visitor = page("guest", 7);
     assert_eq!(heard(&mut house, &visitor, "INVITE", "sip:bob@example.com", route), Some(403));
     house.nothing(&page("bob", 1).flow);
+}
+
+/// A tag is quickly written, and shows nothing.
+#[test]
+fn a_guest_gains_nothing_by_a_made_up_tag() {
+    let mut house = with_guests();
+    house.any_host = true;
+    let visitor = page("guest", 7);
+    for (method, uri) in [
+        ("INVITE", "sip:+1900@elsewhere.example"),
+        ("INVITE", "sip:carol@example.com"),
+        ("NOTIFY", "sip:bob@example.com"),
+        ("REFER", "sip:bob@example.com"),
+    ] {
+        assert_eq!(
+            heard_as(&mut house, &visitor, method, uri, ";tag=made-up", ""),
+            Some(403),
+            "{method} {uri}"
+        );
+    }
+    let register = |cseq, more: &str| {
+        visitor
+            .register(cseq, more)
+            .replace("To: <sip:guest@example.com>", "To: <sip:guest@example.com>;tag=made-up")
+    };
+    house.receive(&visitor.flow, &register(1, ""));
+    let challenge = house.one(&visitor.flow);
+    let credentials = answer(&challenge, "REGISTER", "sip:example.com", "guest", "visitors");
+    house.receive(&visitor.flow, &register(2, &format!("Authorization: {credentials}\r\n")));
+    assert_eq!(house.one(&visitor.flow).status(), Some(403));
+    assert!(!house.stored.contains_key(&b"guest@example.com"[..]));
 }
 
 #[test]

@@ -134,6 +134,20 @@ fn who_tries_many_tokens_is_not_heard_any_more() {
     assert!(answered <= 20, "{answered}");
 }
 
+/// A whole office wakes up with yesterday's tokens.
+#[test]
+fn tokens_that_have_ended_are_no_guesses() {
+    let mut house = house_with_a_token();
+    house.tokens.insert("old".to_owned(), holder("alice", Duration::ZERO));
+    let alice = desk_phone("alice", "198.51.100.7:5062");
+    for cseq in 1..60 {
+        house.receive(&alice.flow, &alice.register(cseq, &bearer("old")));
+        assert_eq!(house.one(&alice.flow).status(), Some(401));
+    }
+    house.receive(&alice.flow, &alice.register(60, &bearer("alices")));
+    assert_eq!(house.one(&alice.flow).status(), Some(200));
+}
+
 #[test]
 fn where_no_tokens_are_configured_one_is_as_no_credentials() {
     let mut house = house(config());

@@ -405,6 +405,56 @@ fn who_names_the_provider_himself_does_not_call_in_our_name() {
     assert!(asked(&mut house, FIRST, "INVITE").is_empty());
 }
 
+/// A dialog with somebody else allows its Routes; it does not make the server say its password at a provider.
+#[test]
+fn the_routes_of_another_dialog_do_not_make_the_server_say_who_it_is() {
+    let mut house = begun(with_account());
+    let (alice, bob) = (page("alice", 1), desk_phone("bob", "198.51.100.7:5062"));
+    house.register(&alice);
+    house.register(&bob);
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "own"));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    let accepted = house.take(&alice.flow).pop().unwrap();
+    let more = format!("{}Route: <sip:203.0.113.1:5060;lr>\r\n", routes(&accepted, true));
+    let to = "<sip:4930555@provider.example>;tag=made-up";
+    for (method, uri) in [
+        ("REGISTER", "sip:provider.example"),
+        ("INVITE", "sip:+1900@provider.example"),
+        ("BYE", "sip:x@provider.example"),
+    ] {
+        house.receive(&alice.flow, &alice.request(method, uri, to, "own", 2, &more));
+        // The server's own registration is not meant.
+        let is_hers = |request: &Message| request.header(HeaderName::CallId) == Some(b"own");
+        for request in asked(&mut house, FIRST, method).iter().filter(|request| is_hers(request)) {
+            reply(&mut house, FIRST, request, 401, CHALLENGE);
+        }
+        let answered = asked(&mut house, FIRST, method);
+        let said = |request: &Message| request.header(HeaderName::Authorization).is_some();
+        assert!(!answered.iter().any(|request| is_hers(request) && said(request)), "{method}");
+        house.take(&alice.flow);
+    }
+}
+
+#[test]
+fn the_next_server_of_a_provider_asks_anew_and_is_answered() {
+    let servers = vec![server("203.0.113.1", 1), server("203.0.113.2", 2)];
+    let mut house = begun(Group { servers, ..with_account() });
+    let alice = page("alice", 1);
+    house.register(&alice);
+    let invite = call(&mut house, &alice, "1", FIRST);
+    reply(&mut house, FIRST, &invite, 407, &CHALLENGE.replace("WWW", "Proxy"));
+    let again = asked(&mut house, FIRST, "INVITE").remove(0);
+    reply(&mut house, FIRST, &again, 503, "");
+    let other = asked(&mut house, SECOND, "INVITE").remove(0);
+    assert!(other.header(HeaderName::ProxyAuthorization).is_none(), "the first one's are not for it");
+    reply(&mut house, SECOND, &other, 407, &CHALLENGE.replace("WWW", "Proxy").replace("n1", "n2"));
+    let again = asked(&mut house, SECOND, "INVITE").remove(0);
+    assert!(header(&again, HeaderName::ProxyAuthorization).contains("nonce=\"n2\""));
+    reply(&mut house, SECOND, &again, 200, "");
+    assert!(house.take(&alice.flow).iter().any(|message| message.status() == Some(200)));
+}
+
 #[test]
 fn an_account_that_leaves_the_configuration_is_signed_off_and_one_that_stays_stays() {
     let mut house = begun(with_account());

@@ -12,6 +12,7 @@ use sip::header::HeaderName;
 use sip::{Instant, Message};
 
 use crate::authorization::Reach;
+use crate::inbound::Job;
 use crate::proxy::Proxy;
 use crate::response_context::{ContextId, Outcome};
 use crate::target::Target;
@@ -75,9 +76,10 @@ impl Proxy {
         true
     }
 
-    /// In a dialog the way is the Routes': its targets are those of a group if they go there.
-    pub(crate) fn with_accounts(&self, mut targets: Vec<Target>, reach: Reach) -> Vec<Target> {
-        if reach == Reach::Dialog && !self.trunks.groups.is_empty() {
+    /// In a dialog the way is the Routes': its targets are those of a group if they go there. Only in one that began with
+    /// a provider: nobody else's Routes make this server say its password.
+    pub(crate) fn with_accounts(&self, mut targets: Vec<Target>, job: &Job, reach: Reach) -> Vec<Target> {
+        if reach == Reach::Dialog && job.onward.with_provider && !self.trunks.groups.is_empty() {
             for target in &mut targets {
                 target.member = target.way.hop().and_then(|hop| self.member_with_account(&hop));
             }
