@@ -46,10 +46,10 @@ impl Proxy {
     /// An INVITE that waits for an answer to a question of ours is cancelled: 487.
     fn abandon_waiting(&mut self, now: Instant, invite: ServerKey) {
         let found = self.waiting.iter().find_map(|(id, waiting)| match waiting {
-            Waiting::Proof { job, .. } | Waiting::Known { job } if job.key == Some(invite) => Some(*id),
+            Waiting::Proof { job, .. } | Waiting::Known { job, .. } if job.key == Some(invite) => Some(*id),
             _ => None,
         });
-        let Some(Waiting::Proof { job, .. } | Waiting::Known { job }) =
+        let Some(Waiting::Proof { job, .. } | Waiting::Known { job, .. }) =
             found.and_then(|id| self.waiting.remove(&id))
         else {
             return;

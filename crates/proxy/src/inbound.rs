@@ -7,6 +7,7 @@ use sip::transaction::ServerKey;
 use sip::uri::{Scheme, Uri};
 use sip::{Flow, Instant, Message, Method};
 
+use crate::absent::Callee;
 use crate::authentication::{Claim, Proof};
 use crate::authorization::{Reach, Sender, Verdict, verdict};
 use crate::bearer::speaks_for_another;
@@ -84,17 +85,11 @@ pub(crate) enum Wish {
     /// To these targets.
     Targets(Vec<Target>, Reach),
     /// To what the server itself knows of a user of ours.
-    Served {
-        /// The user part.
-        user: Vec<u8>,
-    },
+    Served(Callee),
     /// To a user of ours without any binding.
-    Nobody {
-        /// The user part.
-        user: Vec<u8>,
-        /// The route that is looked at if there is no such user; 0 if none has led here.
-        next_route: usize,
-    },
+    Nobody(Callee),
+    /// To a user of ours, by address-of-record, none of whose devices is connected at present.
+    Away(Vec<u8>),
     /// Nowhere; and what one must be allowed, to be told so.
     Nowhere(Refusal, Reach),
 }
@@ -106,7 +101,7 @@ impl Wish {
             Self::Register => Reach::Registrar,
             Self::Ourselves => Reach::Ourselves,
             Self::Targets(_, reach) | Self::Nowhere(_, reach) => *reach,
-            Self::Nobody { .. } | Self::Served { .. } => Reach::OwnUser,
+            Self::Nobody(_) | Self::Away(_) | Self::Served(_) => Reach::OwnUser,
         }
     }
 }
@@ -200,20 +195,32 @@ impl Proxy {
     pub(crate) fn decide(&mut self, now: Instant, job: Job) {
         let wish = self.wish(now, &job);
         let verdict = self.verdict(&job, wish.reach());
+        let is_stranger = job.sender == Sender::Stranger;
+        // Whoever passes a route was counted when he came to it.
         if verdict == Verdict::Allow
+            && job.routes_passed == 0
             && let Some(refusal) = self.guest_refusal(now, &job, wish.reach())
         {
             return self.refuse(now, &job, &refusal);
         }
         match (verdict, wish) {
-            (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
-            (Verdict::Authenticate, _) => self.authenticate(now, job),
-            (Verdict::Allow, Wish::Nowhere(_, Reach::OwnUser) | Wish::Nobody { .. })
-                if job.sender == Sender::Stranger =>
+            // A stranger to whom the next route is closed hears what he hears of users who are not there.
+            (Verdict::Forbid(_) | Verdict::Authenticate, _) | (_, Wish::Nowhere(..))
+                if is_stranger && job.routes_passed > 0 =>
             {
                 self.nobody_for_strangers(now, &job);
             }
-            (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.keep_or_refuse(now, job, &refusal),
+            (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
+            (Verdict::Authenticate, _) => self.authenticate(now, job),
+            (Verdict::Allow, Wish::Nobody(callee)) if !is_stranger || callee.next_route > 0 => {
+                self.ask_whether_known(job, callee);
+            }
+            (Verdict::Allow, Wish::Nowhere(_, Reach::OwnUser) | Wish::Away(_)) if is_stranger => {
+                self.nobody_for_strangers(now, &job);
+            }
+            (Verdict::Allow, Wish::Nobody(_)) => self.nobody_for_strangers(now, &job),
+            (Verdict::Allow, Wish::Away(aor)) => self.keep_or_refuse(now, job, aor),
+            (Verdict::Allow, Wish::Nowhere(refusal, _)) => self.refuse(now, &job, &refusal),
             (Verdict::Allow, Wish::Register) => self.register(now, job),
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => {
@@ -221,15 +228,12 @@ impl Proxy {
                     return self.refuse(now, &job, &refusal);
                 }
                 let targets = self.with_accounts(targets, &job, reach);
-                if job.sender == Sender::Stranger {
+                if is_stranger {
                     self.common.0.scanners.found(job.flow.remote.ip());
                 }
                 self.start(now, job, targets, reach);
             }
-            (Verdict::Allow, Wish::Served { user }) => self.serve(now, job, &user),
-            (Verdict::Allow, Wish::Nobody { user, next_route }) => {
-                self.ask_whether_known(Job { routes_passed: next_route, ..job }, &user);
-            }
+            (Verdict::Allow, Wish::Served(callee)) => self.serve(now, job, callee),
         }
     }
 
@@ -282,14 +286,18 @@ impl Proxy {
         if let Some(next) = request.first_value(HeaderName::Route) {
             return to_uri(crate::target::route_uri(next), sealed);
         }
-        if let Some(wish) = self.routed(now, job, &uri) {
-            return wish;
+        // What the server itself answers goes nowhere else: a route may refuse it, or say whom it is about.
+        let served = self.own.domain_of(&uri).is_some() && self.serves(request, &uri);
+        match self.routed(now, job, &uri) {
+            Some(wish @ (Wish::Served(_) | Wish::Nowhere(_, Reach::Ourselves))) => return wish,
+            Some(wish) if !served => return wish,
+            _ => {}
         }
         match self.own.domain_of(&uri) {
             Some(_) if matches!(request.method(), Some(Method::Register)) => Wish::Register,
             Some(domain) => match uri.user() {
                 None => Wish::Ourselves,
-                Some(user) if self.serves(request, &uri) => Wish::Served { user: user.to_vec() },
+                Some(user) if served => Wish::Served(Callee::new(user, &key(user, domain))),
                 Some(user) => self.user_wish(now, &uri, &key(user, domain), user),
             },
             None => self.foreign_wish(now, &uri, sealed),
@@ -383,12 +391,9 @@ impl Proxy {
             return Wish::Targets(targets, Reach::OwnUser);
         }
         if !self.location.get(aor).is_empty() {
-            return Wish::Nowhere(
-                Refusal::new(480, "the user's phone is not connected at present"),
-                Reach::OwnUser,
-            );
+            return Wish::Away(aor.to_vec());
         }
-        Wish::Nobody { user: user.to_vec(), next_route: 0 }
+        Wish::Nobody(Callee::new(user, aor))
     }
 
     /// A host that is not ours: a contact that is registered here, or the world.

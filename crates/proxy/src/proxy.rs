@@ -75,7 +75,7 @@ pub(crate) enum Waiting {
     /// Whose the token of a request is.
     Token { job: Box<Job> },
     /// Whether the user who is called exists.
-    Known { job: Job },
+    Known { job: Job, aor: Vec<u8> },
     /// The addresses of a branch's target.
     Hops { context: ContextId, branch: usize },
     /// The addresses that a request goes to which is forwarded without a transaction.
@@ -342,7 +342,7 @@ impl Proxy {
             Some(Waiting::Proof { job, claim }) => {
                 self.credentials_known(now, job, &claim, secret.as_ref());
             }
-            Some(Waiting::Known { job }) => self.known(now, job, secret.is_some()),
+            Some(Waiting::Known { job, aor }) => self.known(now, job, aor, secret.is_some()),
             other => self.put_back(id, other),
         }
     }

@@ -197,3 +197,22 @@ fn behind_the_token_of_a_websocket_another_user_gives_a_password() {
     house.register(&bob);
     assert!(house.stored.contains_key(&b"bob@example.com"[..]));
 }
+
+#[test]
+fn what_users_leave_for_one_who_is_on_no_list_waits_for_his_token() {
+    let mut house = house_with_a_token();
+    house.tokens.insert("doras".to_owned(), holder("dora", 5 * MINUTE));
+    let (alice, dora) = (page("alice", 1), page("dora", 2));
+    house.receive(&alice.flow, &alice.register(1, &bearer("alices")));
+    house.one(&alice.flow);
+    let heard = |house: &mut House, method: &str, more: &str| {
+        let (uri, to) = ("sip:dora@example.com", "<sip:dora@example.com>");
+        house.receive(&alice.flow, &alice.request(method, uri, to, method, 1, more));
+        house.take(&alice.flow)[0].status().unwrap()
+    };
+    assert_eq!(heard(&mut house, "MESSAGE", ""), 202);
+    assert_eq!(heard(&mut house, "SUBSCRIBE", "Event: dialog\r\n"), 200);
+    assert_eq!(heard(&mut house, "OPTIONS", ""), 404, "nobody knows whether there is such a user");
+    house.receive(&dora.flow, &dora.register(1, &bearer("doras")));
+    assert_eq!(house.take(&dora.flow).iter().map(method).collect::<Vec<_>>(), ["", "MESSAGE"]);
+}

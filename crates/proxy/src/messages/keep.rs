@@ -12,7 +12,6 @@ use crate::inbound::Job;
 use crate::notifier::Package;
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
-use crate::registrar::address_of_record::key;
 use crate::reply::Refusal;
 
 /// How the names of messages in the store begin. No address-of-record does.
@@ -34,21 +33,21 @@ pub fn is_message(name: &[u8]) -> bool {
 }
 
 impl Proxy {
-    /// The user for whom a message may be left.
-    pub(crate) fn inbox(&self, job: &Job) -> Option<Vec<u8>> {
+    /// Whether that is a message which may be left for a user of ours.
+    pub(crate) fn may_leave_message(&self, job: &Job) -> bool {
         let may = matches!(job.received.method(), Some(Method::Message))
             && !self.config.messages.keep.is_zero()
             && !job.is_in_dialog()
             && matches!(job.sender, Sender::Account(_) | Sender::Peer);
-        let uri = job.request().target().ok().filter(|uri| may && uri.parameter("gr").is_none())?;
-        Some(key(uri.user()?, self.own.domain_of(&uri)?))
+        may && job.request().target().is_ok_and(|uri| uri.parameter("gr").is_none())
     }
 
     /// Keeps a message for a user whose devices are not connected at present; refuses anything else.
-    pub(crate) fn keep_or_refuse(&mut self, now: Instant, job: Job, refusal: &Refusal) {
-        match self.inbox(&job) {
-            Some(aor) if refusal.status == 480 => self.keep_message(now, job, aor),
-            _ => self.refuse(now, &job, refusal),
+    pub(crate) fn keep_or_refuse(&mut self, now: Instant, job: Job, aor: Vec<u8>) {
+        if self.may_leave_message(&job) {
+            self.keep_message(now, job, aor);
+        } else {
+            self.refuse(now, &job, &Refusal::new(480, "the user's phone is not connected at present"));
         }
     }
 

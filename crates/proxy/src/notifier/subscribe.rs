@@ -10,11 +10,12 @@ use sip::{Flow, Instant, Message, Method, Slot};
 
 use super::package::Package;
 use super::subscriptions::{Pending, Subscription};
+use crate::absent::Callee;
 use crate::authorization::Sender;
 use crate::config::Watchers;
 use crate::inbound::Job;
 use crate::proxy::Proxy;
-use crate::registrar::address_of_record::{key, write_address};
+use crate::registrar::address_of_record::write_address;
 use crate::reply::Refusal;
 
 /// What a subscriber gets who asks for no time (RFC 3856 §6.4, RFC 4235 §3.5, RFC 3842 §3.4: an hour).
@@ -32,28 +33,22 @@ impl Proxy {
         let is_served = |package: Package| {
             self.config.events.packages.contains(&package) && (!publishes || package == Package::Presence)
         };
-        request.to_tag().is_none()
+        (publishes || request.to_tag().is_none())
             && uri.parameter("gr").is_none()
             && package_of(request).is_some_and(|(package, _)| is_served(package))
     }
 
-    /// The user whom such a request is about.
-    pub(crate) fn served_user(&self, job: &Job) -> Option<Vec<u8>> {
-        let uri = job.request().target().ok().filter(|uri| self.serves(job.request(), uri))?;
-        Some(key(uri.user()?, self.own.domain_of(&uri)?))
+    /// Whether that is such a request.
+    pub(crate) fn is_served(&self, job: &Job) -> bool {
+        job.request().target().is_ok_and(|uri| self.serves(job.request(), &uri))
     }
 
     /// A request that the server answers itself: may its sender ask, and is there such a user?
-    pub(crate) fn serve(&mut self, now: Instant, job: Job, user: &[u8]) {
-        let Some(aor) = self.served_user(&job) else { return };
-        if !self.may_ask(&job, &aor) {
-            let why = "this is for the user alone";
-            return self.refuse(now, &job, &Refusal::new(403, why));
-        }
-        if self.location.get(&aor).is_empty() {
-            self.ask_whether_known(job, user);
+    pub(crate) fn serve(&mut self, now: Instant, job: Job, callee: Callee) {
+        if self.location.get(&callee.aor).is_empty() && self.may_ask(&job, &callee.aor) {
+            self.ask_whether_known(job, callee);
         } else {
-            self.serve_known(now, &job, aor);
+            self.serve_known(now, &job, callee.aor);
         }
     }
 
@@ -71,8 +66,11 @@ impl Proxy {
         }
     }
 
-    /// The user is there.
+    /// The user is there: now it depends on who asks.
     pub(crate) fn serve_known(&mut self, now: Instant, job: &Job, aor: Vec<u8>) {
+        if !self.may_ask(job, &aor) {
+            return self.refuse(now, job, &Refusal::new(403, "this is for the user alone"));
+        }
         let done = match job.received.method() {
             Some(Method::Publish) => self.publish(now, job, &aor),
             _ => self.subscribe(now, job, aor),

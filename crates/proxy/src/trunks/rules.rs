@@ -3,7 +3,8 @@
 //! They are for requests that begin something: not for REGISTER, which is the registrar's, nor for those of a dialog,
 //! nor for those that name their way by a Route or their device by a GRUU. Nobody gets more than he may have had
 //! without routes: to a group of servers go our users, who prove who they are, trusted peers, and sources that the
-//! route itself lets go there.
+//! route itself lets go there. What the server answers itself (SUBSCRIBE, PUBLISH) it answers as without routes: one may
+//! refuse that, or say which user a number stands for.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use sip::Instant;
 use sip::header::HeaderName;
 use sip::uri::{Scheme, Uri};
 
+use crate::absent::Callee;
 use crate::authorization::{Reach, Sender};
 use crate::inbound::{Job, Wish};
 use crate::proxy::Proxy;
@@ -138,15 +140,24 @@ impl Proxy {
             }
             Action::User(user) => {
                 let user = user.as_bytes();
-                Some(self.user_wish(now, asked.uri, &key(user, domain), user))
+                let aor = key(user, domain);
+                if self.serves(job.request(), asked.uri) {
+                    return Some(Wish::Served(Callee::new(user, &aor)));
+                }
+                Some(self.user_wish(now, asked.uri, &aor, user))
             }
             Action::Users => {
                 let user = match &number {
                     Some(number) if changes => number.as_bytes(),
                     _ => asked.uri.user()?,
                 };
-                Some(match self.user_wish(now, asked.uri, &key(user, domain), user) {
-                    Wish::Nobody { user, .. } => Wish::Nobody { user, next_route: place + 1 },
+                let aor = key(user, domain);
+                let behind = |callee| Callee { next_route: place + 1, ..callee };
+                if self.serves(job.request(), asked.uri) {
+                    return Some(Wish::Served(behind(Callee::new(user, &aor))));
+                }
+                Some(match self.user_wish(now, asked.uri, &aor, user) {
+                    Wish::Nobody(callee) => Wish::Nobody(behind(callee)),
                     wish => wish,
                 })
             }
