@@ -91,6 +91,35 @@ test('who refuses to tell his state is not asked again', async (t) => {
   assert.deepEqual(await page.evaluate(() => fake.agent.subscriptions.map((each) => each.target)), ['sip:bob@example.com', 'sip:eve@example.com']);
 });
 
+test('a lamp comes back when the server was started anew and has forgotten who watches', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Bob', 'bob');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
+  const tell = () => page.evaluate(() => fake.agent.subscriptions.at(-1).notify('<dialog-info><dialog id="1"><state>confirmed</state></dialog></dialog-info>'));
+  await tell();
+  await see(page, 'contact', 'In a call');
+  await page.evaluate(() => {
+    const now = Date.now;
+    Date.now = () => now() + 60_000;
+    fake.agent.subscriptions[0].refuse();
+  });
+  await page.waitForFunction(() => fake.agent.subscriptions.length === 2);
+  await tell();
+  await see(page, 'contact', 'In a call');
+});
+
+test('the lamps are renewed when the line is back', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Bob', 'bob');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
+  const asked = () => page.evaluate(() => fake.agent.subscriptions[0].asked);
+  assert.equal(await asked(), 1);
+  await page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); });
+  await page.waitForFunction(() => document.querySelector('[data-testid=registration]').dataset.state === 'reconnecting');
+  await page.evaluate(() => { fake.agent.emit('registered', {}); });
+  await page.waitForFunction(() => fake.agent.subscriptions[0].asked === 2);
+});
+
 test('new voice messages are told of once a mailbox is set, with the way to hear them', async (t) => {
   const page = await signIn(t);
   await page.click(id('tab-settings'));

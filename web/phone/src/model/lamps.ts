@@ -1,11 +1,16 @@
 /**
  * Busy lamps of the contacts (RFC 4235) and the voicemail lamp (RFC 3842): one subscription each, as long as the line is
- * registered. Who does not answer with a state has no lamp; nothing is asked a second time where it was refused.
+ * registered. Who does not answer with a state has no lamp; nothing is asked a second time where it was refused. A server
+ * that was started anew has forgotten who watches: a subscription that worked and ends is begun again, and all are renewed
+ * when the line is back.
  */
 import type { Agent, Subscription } from './library.ts';
 import { plainUri, type Peer } from './peer.ts';
 
 export type Lamp = 'free' | 'ringing' | 'busy';
+
+/** What ends sooner than this, in milliseconds, is not begun again. */
+const LASTING = 10_000;
 
 /** More contacts than these would be more subscriptions than a server likes. */
 const WATCHED = 60;
@@ -19,6 +24,8 @@ export class Lamps {
   readonly #refused = new Set<string>();
   readonly #changed: () => void;
   #agent: Agent | undefined;
+  /** Whether the line was away since the subscriptions were last asked for. */
+  #away = false;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -33,6 +40,7 @@ export class Lamps {
     if (agent !== this.#agent) this.#forget();
     this.#agent = agent;
     if (!agent) return;
+    if (this.#away) this.#renew();
     const wanted = new Set(contacts.slice(0, WATCHED).map((contact) => plainUri(contact.uri)));
     for (const key of this.#subscriptions.keys()) if (key !== mailbox && !wanted.has(key)) this.#end(key);
     for (const uri of wanted) {
@@ -41,21 +49,41 @@ export class Lamps {
     if (mailbox) this.#begin(agent, mailbox, 'message-summary', 'application/simple-message-summary', (body) => { this.voicemail = newMessages(body); });
   }
 
+  /** The line is away: what is known may be old when it comes back. */
+  lost(): void {
+    this.#away = true;
+  }
+
+  #renew(): void {
+    this.#away = false;
+    for (const subscription of this.#subscriptions.values()) {
+      try {
+        subscription.subscribe();
+      } catch {
+        // It ends by itself, and says so.
+      }
+    }
+  }
+
   #begin(agent: Agent, uri: string, event: string, accept: string, read: (body: string) => void): void {
     if (this.#subscriptions.has(uri) || this.#refused.has(uri)) return;
     try {
       const subscription = agent.subscribe(uri, event, accept);
+      const begun = Date.now();
+      let told = false;
       this.#subscriptions.set(uri, subscription);
       subscription.on('notify', (_final: boolean, _request: unknown, body: string) => {
         if (this.#subscriptions.get(uri) !== subscription) return;
+        told = true;
         if (body) read(body);
         this.#changed();
       });
       subscription.on('terminated', () => {
         if (this.#subscriptions.get(uri) !== subscription) return;
-        this.#refused.add(uri);
         this.#subscriptions.delete(uri);
         this.#states.delete(uri);
+        if (told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, read);
+        else this.#refused.add(uri);
         this.#changed();
       });
       subscription.subscribe();
@@ -76,6 +104,7 @@ export class Lamps {
   }
 
   #forget(): void {
+    this.#away = false;
     this.#subscriptions.clear();
     this.#states.clear();
     this.#refused.clear();

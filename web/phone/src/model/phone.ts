@@ -79,6 +79,7 @@ export class Phone {
     });
     this.change.listen(() => {
       const ready = this.line.state === 'registered';
+      if (!ready) this.lamps.lost();
       if (ready || this.line.state === 'off') this.lamps.follow(ready ? this.line.agent : undefined, this.contacts.list, this.voicemail ? this.#self : undefined);
     });
     this.quality = new QualityWatch(library.quality, signal);

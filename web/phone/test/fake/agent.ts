@@ -116,7 +116,7 @@ export class FakeSession extends Emitter implements Session {
 
 /** A subscription whose notifications the tests make. */
 export class FakeSubscription implements Subscription {
-  asked = false;
+  asked = 0;
   readonly #listeners = new Map<string, (...values: any[]) => void>();
 
   constructor(readonly target: string, readonly event: string) {}
@@ -126,11 +126,11 @@ export class FakeSubscription implements Subscription {
   }
 
   subscribe(): void {
-    this.asked = true;
+    this.asked += 1;
   }
 
   terminate(): void {
-    this.asked = false;
+    this.asked = 0;
   }
 
   notify(body: string): void {
