@@ -66,4 +66,25 @@ describe('alice has bob among her contacts', () => {
     await shows(alice, 'Available');
     alice.unharmed();
   });
+
+  test('a server that is killed and started anew tells of his calls again', async (t) => {
+    const server = await Server.start(t, { users: ['alice', 'bob', 'carol'] });
+    const [alice, bob, carol] = [await PhonePage.open(t, server, 'alice'), await PhonePage.open(t, server, 'bob'), await PhonePage.open(t, server, 'carol')];
+    await keep(alice, 'Bob', 'bob');
+    await shows(alice, 'Available');
+    await server.kill();
+    for (const page of [alice, bob, carol]) await page.chip('reconnecting');
+    // A watch that ends at once would not be kept up; this one has lasted.
+    await alice.page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 60_000;
+    });
+    await server.start();
+    for (const page of [alice, bob, carol]) await page.registered();
+    await bob.call('carol');
+    await carol.phase('incoming');
+    await shows(alice, 'Being called');
+    await bob.hangUp();
+    await shows(alice, 'Available');
+  });
 });
