@@ -4,7 +4,15 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 2] = ["a_minute.test.mjs", "sipvicious.test.mjs"];
+const WAITING: [&str; 7] = [
+    "a_minute.test.mjs",
+    "balancer.test.mjs",
+    "guests.test.mjs",
+    "kept_messages.test.mjs",
+    "lamps.test.mjs",
+    "sipvicious.test.mjs",
+    "tokens.test.mjs",
+];
 
 /// Builds the server and runs the scenarios, one file after the other: two cores bear no more than that, and what waits.
 pub(crate) fn run() -> Result<(), Failure> {
