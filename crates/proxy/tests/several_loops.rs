@@ -16,7 +16,7 @@ struct Loops {
 
 fn loops(count: usize, config: &Config) -> Loops {
     let common = Common::new(count, &mut SeededEntropy::new(9));
-    let houses = (0..count).map(|place| House::among(config.clone(), place as u64 + 1, &common)).collect();
+    let houses = (0..count).map(|place| House::among(config.clone(), place, &common)).collect();
     Loops { common, houses }
 }
 
@@ -317,6 +317,34 @@ fn the_lamp_of_a_user_is_told_on_every_loop_whichever_has_the_call() {
     for house in &mut loops.houses {
         let notify = house.one(&alice.flow);
         assert!(String::from_utf8_lossy(notify.body()).contains("trying"), "{}", support::text(&notify));
+    }
+}
+
+#[test]
+fn a_message_that_waited_is_delivered_once_whichever_loop_kept_it() {
+    for place in 0..3 {
+        let mut loops = loops(3, &open_config());
+        let (alice, bob) = (page("alice", 3), page("bob", 4));
+        loops.register(&alice);
+        let call_id = call_of(&loops, place);
+        let uri = "sip:bob@example.com";
+        loops.receive(&alice, &alice.request("MESSAGE", uri, &format!("<{uri}>"), &call_id, 1, ""));
+        assert_eq!(status(&loops.houses[place].one(&alice.flow)), Some(202));
+        let mut delivered = 0;
+        for cseq in 1..4 {
+            let request = bob.register(cseq, "");
+            loops.receive(&bob, &request);
+            let owner = loops.common.owner_of_message(request.as_bytes());
+            loops.share(owner);
+            for message in loops.houses[owner].take(&bob.flow) {
+                if method(&message) == "MESSAGE" {
+                    delivered += 1;
+                    loops.receive(&bob, &bob.respond(&message, 200, ""));
+                }
+            }
+            loops.houses.iter_mut().for_each(|house| house.wait(Duration::from_secs(60)));
+        }
+        assert_eq!(delivered, 1, "kept by {place}");
     }
 }
 

@@ -56,6 +56,8 @@ impl Proxy {
         let mut edit = kept.edit();
         let via = format!("SIP/2.0/TCP {NOBODY};branch=z9hG4bK{branch}");
         edit.replace(HeaderName::Via, via.as_bytes());
+        // The answer comes to the event loop of the Call-ID: to this one, which waits for it.
+        edit.replace(HeaderName::CallId, self.own_call_id().as_bytes());
         let mut request = Message::parse(&edit.finish().ok()?).ok()?;
         request.admit().ok()?;
         let onward =

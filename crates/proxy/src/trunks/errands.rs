@@ -70,6 +70,20 @@ impl Proxy {
         self
     }
 
+    /// A Call-ID whose answers come to this event loop.
+    pub(crate) fn own_call_id(&mut self) -> String {
+        let mut call_id = self.entropy.token(22);
+        // Each try fits with one chance in as many as there are loops.
+        for _ in 0..64 * self.common.loops() {
+            let message = format!("OPTIONS sip:x SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
+            if self.common.owner_of_message(message.as_bytes()) == self.trunks.place {
+                break;
+            }
+            call_id = self.entropy.token(22);
+        }
+        call_id
+    }
+
     /// Does what is due for the groups.
     pub(crate) fn tend_trunks(&mut self, now: Instant) {
         if self.trunks.due > now {

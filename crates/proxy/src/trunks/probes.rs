@@ -109,20 +109,6 @@ impl Proxy {
         }
     }
 
-    /// A Call-ID whose answers come to this event loop.
-    fn own_call_id(&mut self) -> String {
-        let mut call_id = self.entropy.token(22);
-        // Each try fits with one chance in as many as there are loops.
-        for _ in 0..64 * self.common.loops() {
-            let message = format!("OPTIONS sip:x SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
-            if self.common.owner_of_message(message.as_bytes()) == self.trunks.place {
-                break;
-            }
-            call_id = self.entropy.token(22);
-        }
-        call_id
-    }
-
     /// What asking has brought.
     pub(super) fn probed(&mut self, now: Instant, errand: Errand, place: usize, brought: &Brought<'_>) {
         let Some(known) = self.trunks.groups.get_mut(errand.group) else { return };

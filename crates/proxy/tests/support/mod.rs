@@ -66,8 +66,10 @@ impl House {
     }
 
     /// One event loop of a server that has several.
-    pub fn among(config: Config, seed: u64, common: &Common) -> Self {
-        Self::of(Proxy::among(config, SECRET, Box::new(SeededEntropy::new(seed)), common), seed)
+    pub fn among(config: Config, place: usize, common: &Common) -> Self {
+        let seed = place as u64 + 1;
+        let proxy = Proxy::among(config, SECRET, Box::new(SeededEntropy::new(seed)), common);
+        Self::of(proxy.at_place(place), seed)
     }
 
     fn of(proxy: Proxy, seed: u64) -> Self {
