@@ -162,3 +162,27 @@ fn where_one_is_signed_in_is_told_to_oneself_alone() {
     house.receive(&alice.flow, &alice.request("SUBSCRIBE", BOB, &format!("<{BOB}>"), "spy", 1, more));
     assert_eq!(house.one(&alice.flow).status(), Some(403));
 }
+
+#[test]
+fn what_is_too_large_for_a_datagram_is_told_by_connections_alone() {
+    let (mut house, alice, bob) = scene(open_config());
+    house.register(&bob);
+    let note = "x".repeat(5000);
+    assert_eq!(published(&mut house, &bob, &publish(&bob, 1, "", 600, &note)).0, 200);
+    assert!(body(&watch(&mut house, &alice, "presence")).contains(&note));
+    let desk = desk_phone("carol", "198.51.100.7:5060");
+    assert!(body(&watch(&mut house, &desk, "presence")).contains("<basic>open</basic>"));
+    let phone = desk_phone("bob", "198.51.100.8:5060");
+    for device in 0..8 {
+        let contact = format!("Contact: <sip:bob@198.51.100.8:{};x={}>\r\n", 5060 + device, "y".repeat(200));
+        house.receive(&phone.flow, &phone.register_contact(device + 1, &contact));
+        house.take(&phone.flow);
+    }
+    assert!(body(&watch(&mut house, &bob, "reg")).len() > 1300);
+    house.receive(
+        &phone.flow,
+        &phone.request("SUBSCRIBE", BOB, &format!("<{BOB}>"), "r", 1, "Event: reg\r\n"),
+    );
+    let notify = house.take(&phone.flow).pop().unwrap();
+    assert_eq!((method(&notify).as_str(), notify.body().len()), ("NOTIFY", 0));
+}

@@ -152,8 +152,8 @@ fn a_look_at_the_state_is_one_notify_and_leaves_nothing_behind() {
     assert_eq!(heard[0].status(), Some(200));
     assert_eq!(header(&heard[1], HeaderName::SubscriptionState), "terminated;reason=timeout");
     assert_eq!(lamp(&heard[1]), "free");
-    assert_eq!(house.proxy.subscriptions(), 0);
     house.receive(&alice.flow, &alice.respond(&heard[1], 200, ""));
+    assert_eq!(house.proxy.subscriptions(), 0);
     house.wait(Duration::from_secs(40));
     assert!(house.proxy.is_idle());
 }
@@ -184,6 +184,7 @@ fn a_subscription_ends_when_its_time_is_over_and_says_so() {
     house.wait(Duration::from_secs(1));
     let last = house.take(&alice.flow).pop().unwrap();
     assert_eq!(header(&last, HeaderName::SubscriptionState), "terminated;reason=timeout");
+    house.receive(&alice.flow, &alice.respond(&last, 200, ""));
     assert_eq!(house.proxy.subscriptions(), 0);
 }
 
@@ -333,6 +334,54 @@ fn one_user_and_all_together_have_a_bounded_number_of_subscriptions() {
         statuses.push(house.take(&watcher.flow)[0].status().unwrap());
     }
     assert_eq!(statuses, [200, 200, 403, 200, 503]);
+}
+
+#[test]
+fn looks_and_ends_count_until_their_notify_is_answered() {
+    let mut config = open_config();
+    config.events.subscriptions_per_user = 2;
+    let mut house = house(config);
+    let alice = desk_phone("alice", "198.51.100.7:5060");
+    house.register(&page("bob", 2));
+    let begins = |house: &mut House, call_id: &str, expires| {
+        house.receive(&alice.flow, &subscribe(&alice, "dialog", call_id, expires));
+        house.take(&alice.flow)
+    };
+    let first = begins(&mut house, "look-1", 0);
+    assert_eq!(first[0].status(), Some(200));
+    let begun = begins(&mut house, "watch", 600);
+    house.receive(&alice.flow, &alice.respond(&begun[1], 200, ""));
+    house.receive(&alice.flow, &again(&alice, &begun[0], 2, 0));
+    assert_eq!(house.take(&alice.flow)[0].status(), Some(200));
+    assert_eq!(begins(&mut house, "look-2", 0)[0].status(), Some(403), "both NOTIFYs are being repeated");
+    house.receive(&alice.flow, &alice.respond(&first[1], 200, ""));
+    assert_eq!(begins(&mut house, "look-3", 0)[0].status(), Some(200));
+    house.wait(Duration::from_secs(33));
+    assert_eq!(house.proxy.subscriptions(), 0, "nor does it count for ever");
+    house.take(&alice.flow);
+    assert_eq!(begins(&mut house, "look-4", 0)[0].status(), Some(200));
+}
+
+#[test]
+fn a_datagram_tells_of_the_calls_that_are_furthest() {
+    let (mut house, _, bob) = two_pages(open_config());
+    let lamp_phone = desk_phone("carol", "198.51.100.7:5060");
+    watch(&mut house, &lamp_phone);
+    for call in 0..20 {
+        let carol = page("carol", 3);
+        house.receive(&carol.flow, &carol.invite(BOB, &format!("call-{call}")));
+        let invite = house.one(&bob.flow);
+        if call == 19 {
+            house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+        }
+        for notify in house.take(&lamp_phone.flow) {
+            house.receive(&lamp_phone.flow, &lamp_phone.respond(&notify, 200, ""));
+        }
+    }
+    house.receive(&lamp_phone.flow, &subscribe(&lamp_phone, "dialog", "look", 0));
+    let notify = house.take(&lamp_phone.flow).pop().unwrap();
+    assert_eq!(lamp(&notify), "confirmed");
+    assert!(notify.body().len() <= 1300, "{}", notify.body().len());
 }
 
 #[test]

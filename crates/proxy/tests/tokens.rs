@@ -216,3 +216,26 @@ fn what_users_leave_for_one_who_is_on_no_list_waits_for_his_token() {
     house.receive(&dora.flow, &dora.register(1, &bearer("doras")));
     assert_eq!(house.take(&dora.flow).iter().map(method).collect::<Vec<_>>(), ["", "MESSAGE"]);
 }
+
+#[test]
+fn what_a_token_subscribes_and_publishes_ends_with_the_token() {
+    let mut house = house_with_a_token();
+    let alice = desk_phone("alice", "198.51.100.7:5060");
+    house.receive(&alice.flow, &alice.register(1, &bearer("alices")));
+    house.take(&alice.flow);
+    for (method, event) in [("SUBSCRIBE", "dialog"), ("PUBLISH", "presence")] {
+        let document = "<presence/>";
+        let more = format!("Event: {event}\r\nExpires: 3000\r\n{}", bearer("alices"));
+        let (uri, to) = ("sip:alice@example.com", "<sip:alice@example.com>");
+        let request = alice.request(method, uri, to, method, 1, &more).replace(
+            "Content-Length: 0\r\n\r\n",
+            &format!(
+                "Content-Type: application/pidf+xml\r\nContent-Length: {}\r\n\r\n{document}",
+                document.len()
+            ),
+        );
+        house.receive(&alice.flow, &request);
+        let ok = house.take(&alice.flow).remove(0);
+        assert_eq!((ok.status(), header(&ok, HeaderName::Expires).as_str()), (Some(200), "300"), "{method}");
+    }
+}

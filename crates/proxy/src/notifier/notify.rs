@@ -1,5 +1,7 @@
 //! NOTIFY: what a subscriber is told, one after another (RFC 6665 §4.2.2).
 
+use core::time::Duration;
+
 use sip::header::{HeaderName, MAGIC_COOKIE};
 use sip::text::write_decimal;
 use sip::transaction::Written;
@@ -16,6 +18,16 @@ use crate::proxy::{Proxy, Waiting};
 use crate::registrar::temporary_gruu::is_temporary;
 use crate::response_context::Sent;
 use crate::target::{Target, Way, route_uri};
+
+/// The largest document for a subscriber whose SUBSCRIBE came in a datagram, in octets; none is sent in place of a larger
+/// one. A source can be forged, and what is not answered is repeated (RFC 3261 §18.1.1: 1300 octets are safe as well).
+const LARGEST_BY_DATAGRAM: usize = 1300;
+
+/// How many calls such a document tells of: so many fit.
+const CALLS_BY_DATAGRAM: usize = 8;
+
+/// How long the last NOTIFY may wait for its answer: longer than any transaction (RFC 3261 §17.1.2.2: 32 s).
+const LAST: Duration = Duration::from_secs(40);
 
 /// How a subscriber is reached.
 enum Reached {
@@ -45,6 +57,9 @@ impl Proxy {
     /// Tells a subscriber the state. While another NOTIFY is under way this waits, so that none overtakes another.
     pub(super) fn notify(&mut self, now: Instant, slot: Slot, what: Pending) {
         let Some(subscription) = self.notifier.subscriptions.get_mut(slot) else { return };
+        if subscription.over {
+            return;
+        }
         if subscription.under_way {
             subscription.pending = subscription.pending.max(Some(what));
             return;
@@ -196,8 +211,12 @@ impl Proxy {
             .request(Method::Notify, &via)
             .header(HeaderName::Contact, &contact)
             .header(HeaderName::Event, &event)
-            .header(HeaderName::SubscriptionState, &state)
-            .body(subscription.package.content_type().as_bytes(), &document);
+            .header(HeaderName::SubscriptionState, &state);
+        let builder = if document.is_empty() {
+            builder
+        } else {
+            builder.body(subscription.package.content_type().as_bytes(), &document)
+        };
         subscription.version = version.wrapping_add(1) & 0x7fff_ffff;
         subscription.told = Some(essence);
         let Ok(bytes) = builder.finish() else { return self.end_subscription(now, slot) };
@@ -205,11 +224,12 @@ impl Proxy {
         let written =
             Written { bytes: bytes.into(), method: Method::Notify, branch: &branch, sent_by: &sent_by };
         let key = self.transactions.request_written(now, hop, written);
-        if subscription.ends.is_some() {
-            return self.end_subscription(now, slot);
-        }
         subscription.under_way = true;
         self.by_client.insert(key, Sent::Notice(slot));
+        if subscription.ends.is_some() {
+            (subscription.over, subscription.expires) = (true, now + LAST);
+            self.notifier.reschedule(slot);
+        }
     }
 
     /// Our Via, and its sent-by.
@@ -233,10 +253,19 @@ impl Proxy {
         let aor = &subscription.watched;
         let entity = crate::registrar::register::address_uri(aor);
         let watched: &watched::Watched = &self.common.0.watched;
-        match subscription.package {
-            Package::Dialog => dialog_info::write(&entity, version, &watched.calls(now, aor)),
+        let most = if subscription.flow.transport.is_reliable() { usize::MAX } else { LARGEST_BY_DATAGRAM };
+        let document = match subscription.package {
+            Package::Dialog => {
+                let mut calls = watched.calls(now, aor);
+                if most != usize::MAX && calls.len() > CALLS_BY_DATAGRAM {
+                    // A lamp shows the call that is furthest.
+                    calls.sort_by_key(|call| core::cmp::Reverse(call.state));
+                    calls.truncate(CALLS_BY_DATAGRAM);
+                }
+                dialog_info::write(&entity, version, &calls)
+            }
             Package::Presence => {
-                let published = self.common.0.publications.latest(now, aor);
+                let published = self.common.0.publications.latest(now, aor).filter(|it| it.len() <= most);
                 published.unwrap_or_else(|| presence::write(&entity, !self.location.get(aor).is_empty()))
             }
             Package::MessageSummary => {
@@ -244,7 +273,8 @@ impl Proxy {
                 message_summary::write(waiting, self.config.messages.voicemail.as_deref())
             }
             Package::Registration => reg_info::write(&self.key, &entity, version, &self.location.get(aor)),
-        }
+        };
+        if document.len() > most { Vec::new() } else { document }
     }
 
     /// A subscriber answers a NOTIFY.
@@ -255,6 +285,9 @@ impl Proxy {
         self.by_client.remove(key);
         let Some(subscription) = self.notifier.subscriptions.get_mut(slot) else { return };
         subscription.under_way = false;
+        if subscription.over {
+            return self.end_subscription(now, slot);
+        }
         match status {
             200..=299 => {}
             // RFC 5057 §5.1: a subscriber that is overloaded or confused for a moment stays one.
@@ -273,7 +306,10 @@ impl Proxy {
         subscription.under_way = false;
         subscription.told = None;
         let flow = subscription.flow;
-        if flow.transport.is_reliable() && !self.common.0.connections.contains(flow.connection) {
+        if !subscription.over
+            && flow.transport.is_reliable()
+            && !self.common.0.connections.contains(flow.connection)
+        {
             self.keep_for_later(now, slot, Pending::State);
         } else {
             // RFC 6665 §4.2.2: no answer in time ends it.
@@ -284,12 +320,11 @@ impl Proxy {
     /// A subscription is over, and its subscriber has heard it or cannot hear it.
     fn end_subscription(&mut self, now: Instant, slot: Slot) {
         let Some(subscription) = self.notifier.remove(slot) else { return };
-        if !subscription.counts {
-            return;
-        }
-        let Subscription { watched, subscriber, .. } = subscription;
-        if let Some(until) = self.common.0.watched.leave(now, &watched, &subscriber) {
-            self.notifier.reviews.insert((until, watched));
+        self.common.0.watched.count_out(&subscription.subscriber);
+        if subscription.follows
+            && let Some(until) = self.common.0.watched.leave(now, &subscription.watched)
+        {
+            self.notifier.reviews.insert((until, subscription.watched));
         }
     }
 

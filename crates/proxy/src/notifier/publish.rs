@@ -19,7 +19,7 @@ const LARGEST: usize = 8192;
 impl Proxy {
     pub(super) fn publish(&mut self, now: Instant, job: &Job, aor: &[u8]) -> Result<(), Refusal> {
         let request = &job.received;
-        let seconds = self.granted(request)?;
+        let seconds = self.granted(now, job)?;
         let replaces = request.header(HeaderName::SipIfMatch);
         let document = request.body();
         if document.is_empty() && replaces.is_none() && seconds > 0 {

@@ -98,14 +98,13 @@ impl Proxy {
         if !accepts(request, package.content_type()) {
             return Err(Refusal::new(406, "the subscriber does not take the documents of this package"));
         }
-        let seconds = self.granted(request)?;
+        let seconds = self.granted(now, job)?;
         let subscriber = subscriber(&job.sender, &job.flow);
         let watched = &self.common.0.watched;
-        if seconds > 0 && watched.subscriptions() >= self.config.events.subscriptions {
+        if watched.subscriptions() >= self.config.events.subscriptions {
             return Err(self.overloaded("there are as many subscriptions as there may be"));
         }
-        if seconds > 0
-            && job.sender != Sender::Peer
+        if job.sender != Sender::Peer
             && watched.subscriptions_of(&subscriber) >= self.config.events.subscriptions_per_user
         {
             return Err(Refusal::new(403, "the user has as many subscriptions as one may have"));
@@ -113,8 +112,9 @@ impl Proxy {
         let mut dialog = Dialog::of_callee(request, &self.replies.tag(request))
             .map_err(|_| Refusal::new(400, "a SUBSCRIBE needs a Contact"))?;
         dialog.confirm();
+        watched.count_in(&subscriber);
         if seconds > 0 {
-            watched.watch(&aor, &subscriber);
+            watched.watch(&aor);
         }
         let slot = self.notifier.insert(Subscription {
             package,
@@ -126,13 +126,14 @@ impl Proxy {
             flow: job.flow,
             hop: None,
             expires: now + Duration::from_secs(u64::from(seconds)),
-            counts: seconds > 0,
+            follows: seconds > 0,
             lost: None,
             version: 0,
             told: None,
             under_way: false,
             pending: None,
             ends: None,
+            over: false,
         });
         self.accept(now, job, slot, seconds);
         Ok(())
@@ -158,7 +159,7 @@ impl Proxy {
         let (package, event_id) = package_of(request).ok_or_else(|| self.bad_event())?;
         let slot = request.to_tag().and_then(|tag| self.notifier.by_tag.get(tag)).copied();
         let slot = slot.ok_or_else(nothing)?;
-        let subscription = self.notifier.subscriptions.get(slot).ok_or_else(nothing)?;
+        let subscription = self.notifier.subscriptions.get(slot).filter(|it| !it.over).ok_or_else(nothing)?;
         let id = subscription.dialog.id();
         let same = request.call_id().is_ok_and(|call_id| call_id == id.call_id())
             && request.from_tag().unwrap_or_default() == id.remote_tag()
@@ -177,7 +178,7 @@ impl Proxy {
 
     fn take_refresh(&mut self, now: Instant, job: &Job, slot: Slot) -> Result<u32, Refusal> {
         let request = &job.received;
-        let seconds = self.granted(request)?;
+        let seconds = self.granted(now, job)?;
         let nothing = Refusal::new(481, "there is no such subscription");
         let subscription = self.notifier.subscriptions.get_mut(slot).ok_or(nothing)?;
         subscription
@@ -233,17 +234,19 @@ impl Proxy {
         contact
     }
 
-    /// The time that a SUBSCRIBE gets, in seconds (RFC 6665 §4.2.1.1): 423 where it asks for too little.
-    pub(super) fn granted(&self, request: &Message) -> Result<u32, Refusal> {
+    /// The time that a SUBSCRIBE or PUBLISH gets, in seconds (RFC 6665 §4.2.1.1): 423 where it asks for too little; no
+    /// longer than the token lives by which its sender has proved who he is.
+    pub(super) fn granted(&self, now: Instant, job: &Job) -> Result<u32, Refusal> {
         let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
         let events = &self.config.events;
         let (least, most) = (seconds(events.minimum_expiry), seconds(events.maximum_expiry));
-        match request.number(HeaderName::Expires).ok().flatten().unwrap_or(USUAL) {
+        let proven = seconds(job.proven_until.saturating_since(now));
+        match job.received.number(HeaderName::Expires).ok().flatten().unwrap_or(USUAL) {
             wanted if wanted > 0 && wanted < least && wanted < 3600 => {
                 Err(Refusal::new(423, "the time is shorter than the server allows")
                     .header(HeaderName::MinExpires, decimal(u64::from(least)).as_bytes()))
             }
-            wanted => Ok(wanted.min(most)),
+            wanted => Ok(wanted.min(most).min(proven)),
         }
     }
 }

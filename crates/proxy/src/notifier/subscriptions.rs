@@ -26,8 +26,8 @@ pub(crate) struct Subscription {
     /// Where a route set leads, if that has been looked up.
     pub(super) hop: Option<Hop>,
     pub(super) expires: Instant,
-    /// Whether it counts among the subscriptions: a look at the state does not.
-    pub(super) counts: bool,
+    /// Whether its user is followed for it: for a look at the state he is not.
+    pub(super) follows: bool,
     /// When it ends if its connection, which is closed, does not come back.
     pub(super) lost: Option<Instant>,
     /// How many documents it has got.
@@ -40,6 +40,9 @@ pub(crate) struct Subscription {
     pub(super) pending: Option<Pending>,
     /// It ends with the next NOTIFY, which says why.
     pub(super) ends: Option<&'static str>,
+    /// That NOTIFY is under way. Until it is answered the subscription counts: nobody has more of them repeated to an
+    /// address that does not answer than he may have subscriptions.
+    pub(super) over: bool,
 }
 
 /// What waits to be told.

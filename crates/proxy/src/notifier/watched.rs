@@ -13,6 +13,9 @@ const CALLS: usize = 32;
 /// How long a user is followed whom nobody watches any more: a page that is loaded anew asks again.
 pub(super) const LINGER: Duration = Duration::from_secs(3600);
 
+/// Where more users than that are followed, those whom nobody watches are forgotten at once.
+const FOLLOWED: usize = 65_536;
+
 /// The watched users, and how many subscriptions there are.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
@@ -76,10 +79,26 @@ impl Watched {
         self.by_subscriber.read(subscriber).get(subscriber).copied().unwrap_or(0)
     }
 
-    /// A subscription begins.
-    pub(super) fn watch(&self, aor: &[u8], subscriber: &[u8]) {
+    /// A subscription begins, or a look.
+    pub(super) fn count_in(&self, subscriber: &[u8]) {
         self.subscriptions.fetch_add(1, Ordering::Relaxed);
         *self.by_subscriber.write(subscriber).entry(subscriber.to_vec()).or_default() += 1;
+    }
+
+    /// It has ended.
+    pub(super) fn count_out(&self, subscriber: &[u8]) {
+        self.subscriptions.fetch_sub(1, Ordering::Relaxed);
+        let mut subscribers = self.by_subscriber.write(subscriber);
+        if let Some(count) = subscribers.get_mut(subscriber) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                subscribers.remove(subscriber);
+            }
+        }
+    }
+
+    /// Somebody watches a user from now on.
+    pub(super) fn watch(&self, aor: &[u8]) {
         let mut users = self.users.write(aor);
         let followed = users.entry(aor.to_vec()).or_insert_with(|| {
             self.count.fetch_add(1, Ordering::Relaxed);
@@ -89,22 +108,18 @@ impl Watched {
         followed.lingers = None;
     }
 
-    /// A subscription has ended. Where it was the last, its user is followed for a while: when to [review](Self::review)
-    /// that, unless somebody does.
-    pub(super) fn leave(&self, now: Instant, aor: &[u8], subscriber: &[u8]) -> Option<Instant> {
-        self.subscriptions.fetch_sub(1, Ordering::Relaxed);
-        let mut subscribers = self.by_subscriber.write(subscriber);
-        if let Some(count) = subscribers.get_mut(subscriber) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                subscribers.remove(subscriber);
-            }
-        }
-        drop(subscribers);
+    /// Somebody watches a user no more. If he was the last, the user is followed for a while: when to
+    /// [review](Self::review) that, unless somebody does.
+    pub(super) fn leave(&self, now: Instant, aor: &[u8]) -> Option<Instant> {
         let mut users = self.users.write(aor);
         let followed = users.get_mut(aor)?;
         followed.watchers = followed.watchers.saturating_sub(1);
         if followed.watchers > 0 {
+            return None;
+        }
+        if self.count.load(Ordering::Relaxed) > FOLLOWED {
+            users.remove(aor);
+            self.count.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         followed.lingers = Some(now + LINGER);
