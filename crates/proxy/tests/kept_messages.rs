@@ -127,6 +127,33 @@ fn so_many_messages_are_kept_and_so_long() {
 }
 
 #[test]
+fn one_sender_leaves_so_many_for_all_users_together_and_more_when_they_are_read() {
+    let (mut house, alice, bob) = scene(config());
+    let carol = page("carol", 3);
+    house.register(&carol);
+    let to_dave = |phone: &Phone, number| message(phone, number, "hello").replace("sip:bob@", "sip:dave@");
+    house.users.insert("dave".to_owned(), "secret-d".to_owned());
+    for number in 1..=19 {
+        house.receive(&alice.flow, &to_dave(&alice, number));
+        assert_eq!(house.one(&alice.flow).status(), Some(202), "{number}");
+    }
+    assert_eq!([20, 21].map(|number| send(&mut house, &alice, number, "hello")), [202, 480]);
+    assert_eq!(send(&mut house, &carol, 1, "hello"), 202, "others have room of their own");
+    house.restart(config());
+    let alice = page("alice", 11);
+    house.register(&alice);
+    assert_eq!(send(&mut house, &alice, 22, "hello"), 480, "what waited before the restart counts");
+    let got = come(&mut house, &bob, 1);
+    house.receive(&bob.flow, &bob.respond(&got[0], 200, ""));
+    let got = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&got, 200, ""));
+    house.receive(&alice.flow, &to_dave(&alice, 23));
+    assert_eq!(house.one(&alice.flow).status(), Some(202));
+    house.receive(&alice.flow, &to_dave(&alice, 24));
+    assert_eq!(house.one(&alice.flow).status(), Some(480));
+}
+
+#[test]
 fn where_nothing_is_kept_the_sender_hears_it() {
     let mut config = config();
     config.messages.keep = Duration::ZERO;

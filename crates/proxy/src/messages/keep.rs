@@ -5,13 +5,14 @@ use core::time::Duration;
 use sip::header::HeaderName;
 use sip::{Instant, Message, Method};
 
-use super::waiting::WaitingMessage;
+use super::waiting::{Bounds, WaitingMessage};
 use crate::authorization::Sender;
 use crate::event::Event;
 use crate::inbound::Job;
 use crate::notifier::Package;
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
+use crate::registrar::address_of_record::{host_text, key};
 use crate::reply::Refusal;
 
 /// How the names of messages in the store begin. No address-of-record does.
@@ -23,6 +24,12 @@ const ORDER: usize = 24;
 /// The largest message that is kept, in octets. RFC 3428 §8 allows 1300 where the way is not known.
 const LARGEST: usize = 16 * 1024;
 
+/// How many messages of one sender wait, for whomever: one account fills nobody's store.
+const PER_SENDER: usize = 20;
+
+/// How many octets wait in all: they are kept in memory as well.
+const OCTETS: usize = 64 * 1024 * 1024;
+
 /// Looked at once an hour: when messages are over.
 const HOUR: u64 = 3600;
 
@@ -30,6 +37,17 @@ const HOUR: u64 = 3600;
 #[must_use]
 pub fn is_message(name: &[u8]) -> bool {
     name.starts_with(PREFIX)
+}
+
+/// A message that is to be stored. `received` says who has left it: a user proved that he is the one in From, and a peer
+/// is believed.
+fn waiting(name: Vec<u8>, received: &Message, request: &[u8], until: Instant) -> WaitingMessage {
+    let sender = received.from().ok().and_then(|from| {
+        let uri = from.uri().ok()?;
+        Some(key(uri.user().unwrap_or_default(), host_text(uri.host()).as_slice()))
+    });
+    let sender = sender.unwrap_or_default();
+    WaitingMessage { name, sender, request: request.into(), until, stored: false, tries: 0 }
 }
 
 impl Proxy {
@@ -58,16 +76,16 @@ impl Proxy {
         let wanted = job.received.number(HeaderName::Expires).ok().flatten();
         let wanted = wanted.map_or(settings.keep, |seconds| Duration::from_secs(seconds.into()));
         let until = now + settings.keep.min(wanted);
-        let (each, all) = (settings.per_user, settings.total);
+        let bounds =
+            Bounds { each: settings.per_user, sender: PER_SENDER, all: settings.total, octets: OCTETS };
         let Some(request) = self.to_keep(now, &job.received).filter(|it| it.len() <= LARGEST) else {
             return self.refuse(now, &job, &Refusal::new(413, "the message is too large to be kept"));
         };
         let order = format!("{:016x}{}", now.as_micros(), self.entropy.token(ORDER - 16));
         let name = [PREFIX, order.as_bytes(), &aor].concat();
         let record = [until.as_micros().to_be_bytes().as_slice(), &request].concat();
-        let message =
-            WaitingMessage { name: name.clone(), request: request.into(), until, stored: false, tries: 0 };
-        if until <= now || !self.common.0.messages.add(&aor, message, each, all) {
+        let message = waiting(name.clone(), &job.received, &request, until);
+        if until <= now || !self.common.0.messages.add(&aor, message, bounds) {
             let why = "the user is not signed in anywhere, and no more messages are kept";
             return self.refuse(now, &job, &Refusal::new(480, why));
         }
@@ -130,13 +148,12 @@ impl Proxy {
         let parts = || {
             let aor = name.strip_prefix(PREFIX)?.get(ORDER..)?;
             let (until, request) = record.split_first_chunk::<8>()?;
-            Message::parse(request).ok()?;
-            Some((aor.to_vec(), Instant::from_micros(u64::from_be_bytes(*until)), request))
+            let until = Instant::from_micros(u64::from_be_bytes(*until));
+            let message = waiting(name.to_vec(), &Message::parse(request).ok()?, request, until);
+            Some((aor.to_vec(), until, WaitingMessage { stored: true, ..message }))
         };
-        let Some((aor, until, request)) = parts() else { return false };
-        let message =
-            WaitingMessage { name: name.to_vec(), request: request.into(), until, stored: true, tries: 0 };
-        self.common.0.messages.add(&aor, message, usize::MAX, usize::MAX);
+        let Some((aor, until, message)) = parts() else { return false };
+        self.common.0.messages.add(&aor, message, Bounds::NONE);
         self.review_messages(until, aor);
         true
     }

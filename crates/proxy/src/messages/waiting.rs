@@ -19,7 +19,29 @@ pub(super) const DELIVERY: Duration = Duration::from_secs(40);
 #[derive(Debug, Default)]
 pub(crate) struct WaitingMessages {
     count: AtomicUsize,
+    octets: AtomicUsize,
     users: Pieces<Vec<u8>, Inbox>,
+    /// How many each sender has left.
+    by_sender: Pieces<Vec<u8>, usize>,
+}
+
+/// How many messages may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// For one user.
+    pub(super) each: usize,
+    /// From one sender, for whomever.
+    pub(super) sender: usize,
+    /// In all.
+    pub(super) all: usize,
+    /// All together, in octets.
+    pub(super) octets: usize,
+}
+
+impl Bounds {
+    /// None: for what was accepted before.
+    pub(super) const NONE: Self =
+        Self { each: usize::MAX, sender: usize::MAX, all: usize::MAX, octets: usize::MAX };
 }
 
 /// Those of one user, in the order in which they came.
@@ -35,6 +57,8 @@ struct Inbox {
 pub(super) struct WaitingMessage {
     /// Its name in the store. Names of later messages are greater.
     pub(super) name: Vec<u8>,
+    /// Who has left it: the URI of its From without parameters.
+    pub(super) sender: Vec<u8>,
     /// The request, without what belonged to its way here.
     pub(super) request: Arc<[u8]>,
     pub(super) until: Instant,
@@ -59,14 +83,26 @@ impl WaitingMessages {
         messages.iter().filter(|message| message.stored && message.until > now).count()
     }
 
-    /// Takes a message in; false if there is no room for it: so many for one user, so many in all.
-    pub(super) fn add(&self, aor: &[u8], message: WaitingMessage, each: usize, all: usize) -> bool {
+    /// Takes a message in; false if there is no room for it.
+    pub(super) fn add(&self, aor: &[u8], message: WaitingMessage, bounds: Bounds) -> bool {
         let mut users = self.users.write(aor);
         let waiting = users.get(aor).map_or(0, |inbox| inbox.messages.len());
-        if waiting >= each || self.count.load(Ordering::Relaxed) >= all {
+        let octets = self.octets.load(Ordering::Relaxed).saturating_add(message.request.len());
+        if waiting >= bounds.each
+            || self.count.load(Ordering::Relaxed) >= bounds.all
+            || octets > bounds.octets
+        {
             return false;
         }
+        let mut senders = self.by_sender.write(&message.sender);
+        let left = senders.get(&message.sender).copied().unwrap_or(0);
+        if left >= bounds.sender {
+            return false;
+        }
+        senders.insert(message.sender.clone(), left + 1);
+        drop(senders);
         self.count.fetch_add(1, Ordering::Relaxed);
+        self.octets.fetch_add(message.request.len(), Ordering::Relaxed);
         let inbox = users.entry(aor.to_vec()).or_default();
         let place = inbox.messages.partition_point(|other| other.name < message.name);
         inbox.messages.insert(place, message);
@@ -133,11 +169,51 @@ impl WaitingMessages {
         stays: impl Fn(&WaitingMessage) -> bool,
     ) {
         let Some(inbox) = users.get_mut(aor) else { return };
-        let before = inbox.messages.len();
-        inbox.messages.retain(stays);
-        self.count.fetch_sub(before - inbox.messages.len(), Ordering::Relaxed);
+        for gone in inbox.messages.extract_if(.., |message| !stays(message)) {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.octets.fetch_sub(gone.request.len(), Ordering::Relaxed);
+            let mut senders = self.by_sender.write(&gone.sender);
+            match senders.get_mut(&gone.sender) {
+                Some(left) if *left > 1 => *left -= 1,
+                _ => drop(senders.remove(&gone.sender)),
+            }
+        }
         if inbox.messages.is_empty() {
             users.remove(aor);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(name: &str, sender: &str, octets: usize) -> WaitingMessage {
+        WaitingMessage {
+            name: name.as_bytes().to_vec(),
+            sender: sender.as_bytes().to_vec(),
+            request: vec![b'x'; octets].into(),
+            until: Instant::NEVER,
+            stored: true,
+            tries: 0,
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_octets_and_what_is_gone_makes_room() {
+        let waiting = WaitingMessages::default();
+        let bounds = Bounds { octets: 1000, ..Bounds::NONE };
+        let add = |name, octets| waiting.add(name, message("1", "alice@x", octets), bounds);
+        assert!(add(b"bob@x", 600));
+        assert!(!add(b"carol@x", 500));
+        assert!(add(b"carol@x", 400));
+        waiting.finish(b"bob@x", b"1");
+        assert!(add(b"dave@x", 600));
+        for user in [b"carol@x".as_slice(), b"dave@x"] {
+            waiting.finish(user, b"1");
+        }
+        assert!(waiting.is_empty());
+        assert_eq!(waiting.octets.load(Ordering::Relaxed), 0);
+        assert_eq!(waiting.by_sender.len(), 0, "nothing is remembered of senders");
     }
 }
