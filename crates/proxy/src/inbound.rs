@@ -287,7 +287,7 @@ impl Proxy {
             return to_uri(crate::target::route_uri(next), sealed);
         }
         // What the server itself answers goes nowhere else: a route may refuse it, or say whom it is about.
-        let served = self.own.domain_of(&uri).is_some() && self.serves(request, &uri);
+        let served = self.serves(request, &uri) && self.own.domain_of(&uri).is_some();
         match self.routed(now, job, &uri) {
             Some(wish @ (Wish::Served(_) | Wish::Nowhere(_, Reach::Ourselves))) => return wish,
             Some(wish) if !served => return wish,

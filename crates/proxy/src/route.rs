@@ -51,7 +51,7 @@ impl Seal {
     }
 
     fn read(key: &Key, call_id: &[u8], text: &[u8]) -> Option<Self> {
-        let all = [(true, false), (false, false), (true, true), (false, true)];
+        let all = [(false, false), (true, false), (false, true), (true, true)];
         all.into_iter()
             .map(|(bound, provider)| Self { bound, provider })
             .find(|seal| constant_time_equal(&seal.write(key, call_id), text))
