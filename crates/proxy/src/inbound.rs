@@ -195,21 +195,19 @@ impl Proxy {
     pub(crate) fn decide(&mut self, now: Instant, job: Job) {
         let wish = self.wish(now, &job);
         let verdict = self.verdict(&job, wish.reach());
-        let is_stranger = job.sender == Sender::Stranger;
-        // Whoever passes a route was counted when he came to it.
-        if verdict == Verdict::Allow
-            && job.routes_passed == 0
+        let is_stranger = matches!(job.sender, Sender::Stranger);
+        // Whoever passes a route was counted when he came to it. A stranger to whom the next one is closed hears what he
+        // hears of users who are not there.
+        if job.routes_passed > 0 {
+            if is_stranger && (verdict != Verdict::Allow || matches!(wish, Wish::Nowhere(..))) {
+                return self.nobody_for_strangers(now, &job);
+            }
+        } else if verdict == Verdict::Allow
             && let Some(refusal) = self.guest_refusal(now, &job, wish.reach())
         {
             return self.refuse(now, &job, &refusal);
         }
         match (verdict, wish) {
-            // A stranger to whom the next route is closed hears what he hears of users who are not there.
-            (Verdict::Forbid(_) | Verdict::Authenticate, _) | (_, Wish::Nowhere(..))
-                if is_stranger && job.routes_passed > 0 =>
-            {
-                self.nobody_for_strangers(now, &job);
-            }
             (Verdict::Forbid(why), _) => self.refuse(now, &job, &Refusal::new(403, why)),
             (Verdict::Authenticate, _) => self.authenticate(now, job),
             (Verdict::Allow, Wish::Nobody(callee)) if !is_stranger || callee.next_route > 0 => {
@@ -287,17 +285,19 @@ impl Proxy {
             return to_uri(crate::target::route_uri(next), sealed);
         }
         // What the server itself answers goes nowhere else: a route may refuse it, or say whom it is about.
-        let served = self.serves(request, &uri) && self.own.domain_of(&uri).is_some();
+        let served = || self.serves(request, &uri) && self.own.domain_of(&uri).is_some();
         match self.routed(now, job, &uri) {
             Some(wish @ (Wish::Served(_) | Wish::Nowhere(_, Reach::Ourselves))) => return wish,
-            Some(wish) if !served => return wish,
+            Some(wish) if !served() => return wish,
             _ => {}
         }
         match self.own.domain_of(&uri) {
             Some(_) if matches!(request.method(), Some(Method::Register)) => Wish::Register,
             Some(domain) => match uri.user() {
                 None => Wish::Ourselves,
-                Some(user) if served => Wish::Served(Callee::new(user, &key(user, domain))),
+                Some(user) if self.serves(request, &uri) => {
+                    Wish::Served(Callee::new(user, &key(user, domain)))
+                }
                 Some(user) => self.user_wish(now, &uri, &key(user, domain), user),
             },
             None => self.foreign_wish(now, &uri, sealed),
