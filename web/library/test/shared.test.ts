@@ -43,8 +43,9 @@ test('The registration is kept alive once, by whichever tab is first', options, 
   const [browser, first, second] = await two();
   const alone = new Browser();
   await alone.tab();
-  const [ofTwo, ofOne] = [await refreshes(browser, 1800), await refreshes(alone, 1800)];
-  assert.ok(ofTwo <= ofOne + 1, `${ofTwo} refreshes of two tabs, ${ofOne} of one`);
+  // When a tab refreshes is drawn by lot, so few say nothing: in five hours two tabs on their own would make twice as many.
+  const [ofTwo, ofOne] = [await refreshes(browser, 18_000), await refreshes(alone, 18_000)];
+  assert.ok(ofTwo < 1.5 * ofOne, `${ofTwo} refreshes of two tabs, ${ofOne} of one`);
   assert.deepEqual([first.ua.isRegistered(), second.ua.isRegistered()], [true, true]);
   await first.close();
   assert.ok(await refreshes(browser, 600) >= 1, 'nobody refreshes after the first tab has gone');
