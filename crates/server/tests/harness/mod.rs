@@ -94,6 +94,12 @@ impl Server {
 
     /// A server by its command line; what it logs goes to `log` in `folder`.
     pub(crate) fn spawn(folder: &Path, arguments: &[&str]) -> Self {
+        Self::try_spawn(folder, arguments)
+            .unwrap_or_else(|said| panic!("the server ended before it was ready:\n{said}"))
+    }
+
+    /// The same; or what a server said that ended before it was ready.
+    fn try_spawn(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_sipweb"))
             .args(arguments)
@@ -108,14 +114,15 @@ impl Server {
             let mut line = String::new();
             if output.read_line(&mut line).unwrap() == 0 {
                 let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                panic!("the server ended before it was ready:\n{printed}{log}");
+                let _ = child.wait();
+                return Err(format!("{printed}{log}"));
             }
             if line.starts_with("ready:") {
                 break line;
             }
             printed.push_str(&line);
         };
-        Self { folder: folder.to_owned(), child, ready, printed, _temporary: None }
+        Ok(Self { folder: folder.to_owned(), child, ready, printed, _temporary: None })
     }
 
     /// The address that the ready line says for `key`: udp, tcp, tls, http, https.
@@ -175,7 +182,15 @@ impl Server {
             configuration = configuration.replace(&any, &format!("\n{key} = \"{}\"", self.address(key)));
         }
         fs::write(&file, configuration).unwrap();
-        let mut fresh = Self::start_in(&self.folder.clone());
+        // Another test may have been given one of the ports meanwhile; it gives it back.
+        let start = Instant::now();
+        let arguments = ["serve", "--config", &file.display().to_string()];
+        let mut fresh = loop {
+            match Self::try_spawn(&self.folder, &arguments) {
+                Ok(fresh) => break fresh,
+                Err(said) => assert!(said.contains("is in use by") && start.elapsed() < PATIENCE, "{said}"),
+            }
+        };
         std::mem::swap(&mut self.child, &mut fresh.child);
         std::mem::swap(&mut self.ready, &mut fresh.ready);
         std::mem::forget(fresh);
