@@ -4,14 +4,18 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 7] = [
+const WAITING: [&str; 11] = [
     "a_minute.test.mjs",
     "balancer.test.mjs",
+    "edge.test.mjs",
     "guests.test.mjs",
     "kept_messages.test.mjs",
     "lamps.test.mjs",
+    "recipes.test.mjs",
+    "shared_tabs.test.mjs",
     "sipvicious.test.mjs",
     "tokens.test.mjs",
+    "trunk.test.mjs",
 ];
 
 /// Builds the server and runs the scenarios, one file after the other: two cores bear no more than that, and what waits.
