@@ -46,9 +46,9 @@ fn challenge(realm: &str, server: &str, is_wrong: bool) -> Vec<u8> {
 }
 
 impl Proxy {
-    /// The page behind a connection has shown a token when it opened it: until then its requests need no other proof.
+    /// The page behind a connection has shown a token when it opened it: until that ends, its requests need no other proof.
     ///
-    /// A proxy of another event loop knows it at once. When the connection closes, it is forgotten.
+    /// The proxies of other event loops know it at once. When the connection closes, it is forgotten.
     pub fn signed_in(&mut self, now: Instant, flow: &Flow, holder: TokenHolder) {
         self.now = now;
         self.common.0.connections.learn(flow);

@@ -132,16 +132,7 @@ impl Proxy {
             transport: upstream.transport,
             secure: false,
         };
-        let target = Target {
-            uri: None,
-            routes: Vec::new(),
-            way,
-            by_flow: false,
-            instance: None,
-            quality: 1000,
-            member: None,
-        };
-        Wish::Targets(vec![target], Reach::World)
+        Wish::Targets(vec![Target::by(way)], Reach::World)
     }
 
     /// Who may use the edge: the upstream; clients, to register and once they have; dialogs that went through it.

@@ -58,7 +58,10 @@ impl Proxy {
 
     fn begins_too_many(&self, now: Instant, job: &Job) -> bool {
         let calls = self.config.guests.calls_per_minute;
+        if calls == 0 || job.key.is_none() {
+            return false;
+        }
         let visitor = format!("guests at {}", subscriber(job.flow.remote.ip()));
-        calls != 0 && job.key.is_some() && !self.common.0.spending.begin(now, visitor.as_bytes(), calls)
+        !self.common.0.spending.begin(now, visitor.as_bytes(), calls)
     }
 }

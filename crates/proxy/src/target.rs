@@ -112,16 +112,17 @@ impl Target {
 
     /// What `uri`, a Request-URI or the next Route, names.
     pub(crate) fn to_uri(uri: &[u8]) -> Result<Self, Unroutable> {
-        Self::by(Way::to_uri(uri)?)
+        Way::to_uri(uri).map(Self::by)
     }
 
     /// What `uri` names, read already.
     pub(crate) fn to(uri: &Uri<'_>) -> Result<Self, Unroutable> {
-        Self::by(Way::to(uri)?)
+        Way::to(uri).map(Self::by)
     }
 
-    const fn by(way: Way) -> Result<Self, Unroutable> {
-        Ok(Self {
+    /// What is reached in this way, under its own Request-URI.
+    pub(crate) const fn by(way: Way) -> Self {
+        Self {
             uri: None,
             routes: Vec::new(),
             way,
@@ -129,7 +130,7 @@ impl Target {
             instance: None,
             quality: 1000,
             member: None,
-        })
+        }
     }
 }
 

@@ -184,32 +184,15 @@ pub(crate) fn key(user: &[u8], domain: &[u8]) -> Vec<u8> {
 
 /// Resolves percent escapes; a percent sign that starts none stays.
 pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    write_unescaped(&mut out, text);
-    out
+    sip::uri::escape::unescape(text).into_owned()
 }
 
 /// Whether the user part of a URI means the user of this name.
 pub(crate) fn is_user(part: &[u8], name: &[u8]) -> bool {
-    if memchr::memchr(b'%', part).is_none() { part == name } else { unescape(part) == name }
+    *sip::uri::escape::unescape(part) == *name
 }
 
 /// Writes [`unescape`].
 pub(crate) fn write_unescaped(out: &mut Vec<u8>, text: &[u8]) {
-    if memchr::memchr(b'%', text).is_none() {
-        return out.extend_from_slice(text);
-    }
-    let mut rest = text;
-    while let Some((octet, after)) = rest.split_first() {
-        if *octet == b'%'
-            && let Some((digits, tail)) = after.split_first_chunk::<2>()
-            && let [Some(high), Some(low)] = digits.map(|digit| char::from(digit).to_digit(16))
-        {
-            out.push(u8::try_from(high * 16 + low).unwrap_or(*octet));
-            rest = tail;
-        } else {
-            out.push(*octet);
-            rest = after;
-        }
-    }
+    out.extend_from_slice(&sip::uri::escape::unescape(text));
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use sip::uri::escape::unescape;
 use websocket::Request;
 
 use super::Tokens;
@@ -48,23 +49,10 @@ fn parameter(target: &str, name: &str) -> Option<String> {
     let (_, query) = target.split_once('?')?;
     query.split('&').find_map(|pair| {
         let (known, value) = pair.split_once('=')?;
-        (known == name && !value.is_empty()).then(|| unescape(value)).flatten()
+        let unescaped = unescape(value.as_bytes());
+        // What is no text is no token.
+        (known == name && !value.is_empty()).then(|| str::from_utf8(&unescaped).ok().map(str::to_owned))?
     })
-}
-
-/// `None` if what is escaped is no text.
-fn unescape(text: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
-        octets.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8(octets).ok()
 }
 
 #[cfg(test)]
