@@ -8,6 +8,7 @@ import { PhonePage } from '../harness/phone_page.mjs';
 import { freePort } from '../harness/ports.mjs';
 import { Program } from '../harness/program.mjs';
 import { Server } from '../harness/server.mjs';
+import { until } from '../harness/wait.mjs';
 
 /** The address that HAProxy comes from, so that it is told from the pages, which are at 127.0.0.1. */
 const BALANCER = '127.0.0.9';
@@ -24,14 +25,15 @@ async function balancer(t, server, header) {
   );
   const program = new Program('haproxy', '/usr/sbin/haproxy', ['-db', '-f', configuration]);
   t.after(() => program.stop('SIGTERM', 2000));
-  return { port, program };
+  const address = `http://127.0.0.1:${port}/`;
+  await until('HAProxy to pass on', async () => (await fetch(address)).ok);
+  return { address, program };
 }
 
 for (const header of ['send-proxy', 'send-proxy-v2']) {
   test(`pages behind HAProxy with ${header} call each other, and the server knows where they are`, async (t) => {
     const server = await Server.start(t, { more: `balancers = ["${BALANCER}"]\n` });
-    const { port, program } = await balancer(t, server, header);
-    const address = `http://127.0.0.1:${port}/`;
+    const { address, program } = await balancer(t, server, header);
     const alice = await PhonePage.open(t, server, 'alice', { address });
     const bob = await PhonePage.open(t, server, 'bob', { tone: 880, address });
     await alice.call('bob');

@@ -40,17 +40,17 @@ export const LIBRARIES = ['JsSIP', 'SIP.js'];
 
 const PAGES = { JsSIP: 'jssip.mjs', 'SIP.js': 'sipjs.mjs' };
 
-/** A page with a library, signed in as a user of the server. `more` is for its configuration, `cookie` for its browser. */
+/** A page with a library, signed in as a user of the server. `more` is for its configuration, `cookie` makes one for its browser. */
 export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD, more, cookie } = {}) {
   const browser = await chromium(t, { tone });
   const page = await openPage(browser, await servePage(t, PAGES[library]));
-  if (cookie) await page.setCookie(cookie);
+  if (cookie) await page.setCookie(cookie());
   await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password, more);
-  page.logged = (word) => until(`${library} (${user}) to log "${word}"`, async () => {
+  page.logged = (word, patience) => until(`${library} (${user}) to log "${word}"`, async () => {
     const log = await page.evaluate(() => window.phone.log);
     if (log.some((line) => line.includes(word))) return true;
     throw new Error(log.join(', '));
-  });
+  }, patience);
   return page;
 }
 

@@ -42,8 +42,16 @@ export class Server {
   }
 
   async start() {
-    this.program = new Program('sipweb', BINARY, ['serve', '--config', this.configuration]);
-    await this.program.says(/^ready:.*$/m);
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      this.program = new Program('sipweb', BINARY, ['serve', '--config', this.configuration]);
+      try {
+        return await this.program.says(/^ready:.*$/m);
+      } catch (error) {
+        // Another file's scenario may have been given a port between an end and a new start; it gives it back.
+        if (!/ is in use by /.test(this.program.output) || Date.now() > deadline) throw error;
+      }
+    }
   }
 
   /** Ends it without a warning, as a power cut would. */

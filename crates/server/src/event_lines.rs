@@ -119,15 +119,21 @@ impl EventLines {
                     "upstream {group}: cannot register as {account}: {status}, {why}; tried again in {again} s"
                 ));
             }
+            Event::UnreadableBinding { aor } if proxy::is_message(aor) => {
+                log::warning("a message that waits cannot be read and is left out");
+            }
             Event::UnreadableBinding { aor } => {
                 log::warning(format!(
                     "the stored registration of {} cannot be read and is left out",
                     Escaped(aor)
                 ));
             }
+            Event::StoreFailed { aor } if proxy::is_message(aor) => {
+                log::error("a message that was delivered could not be forgotten; it is tried again");
+            }
             Event::StoreFailed { aor } => {
                 log::error(format!(
-                    "the registration of {} could not be stored and was refused",
+                    "what was to be kept of {} could not be stored, and was refused",
                     Escaped(aor)
                 ));
             }
