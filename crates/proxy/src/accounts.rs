@@ -4,6 +4,7 @@
 //! counted for each account, whatever address they come from; those to users of ours cost nothing and are not.
 
 use core::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sip::{Instant, Method};
 
@@ -17,10 +18,16 @@ use crate::reply::Refusal;
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many accounts are remembered before room is made: those that have their whole minute again are as new ones.
 const PLACES: usize = 65_536;
+/// How often room is made, at the most.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// How many calls each account has begun of late.
 #[derive(Debug, Default)]
-pub(crate) struct Spending(Pieces<Vec<u8>, Spent>);
+pub(crate) struct Spending {
+    places: Pieces<Vec<u8>, Spent>,
+    /// When room was made last, in microseconds.
+    swept: AtomicU64,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Spent {
@@ -34,16 +41,32 @@ impl Spending {
     pub(crate) fn begin(&self, now: Instant, aor: &[u8], calls: u32) -> bool {
         let minute = u64::try_from(MINUTE.as_micros()).unwrap_or(u64::MAX);
         let price = minute / u64::from(calls.max(1));
-        if !self.0.read(aor).contains_key(aor) && self.0.len() >= PLACES {
-            self.0.retain(|_, spent| spent.left(now) > 0);
+        if let Some(spent) = self.places.write(aor).get_mut(aor) {
+            let micros = spent.left(now).saturating_add(price);
+            if micros > minute {
+                return false;
+            }
+            *spent = Spent { micros, since: now };
+            return true;
         }
-        let mut piece = self.0.write(aor);
-        let left = piece.get(aor).map_or(0, |spent| spent.left(now));
-        if left.saturating_add(price) > minute {
+        // Full of fresh ones: who is not remembered is not counted.
+        if self.has_room(now) {
+            self.places.write(aor).insert(aor.to_vec(), Spent { micros: price, since: now });
+        }
+        true
+    }
+
+    fn has_room(&self, now: Instant) -> bool {
+        if self.places.len() < PLACES {
+            return true;
+        }
+        let swept = self.swept.load(Ordering::Relaxed);
+        if now.saturating_since(Instant::from_micros(swept)) < SWEEP {
             return false;
         }
-        piece.insert(aor.to_vec(), Spent { micros: left.saturating_add(price), since: now });
-        true
+        self.swept.store(now.as_micros(), Ordering::Relaxed);
+        self.places.retain(|_, spent| spent.left(now) > 0);
+        self.places.len() < PLACES
     }
 }
 
@@ -89,5 +112,17 @@ mod tests {
         assert_eq!(begun(60, 10), 5);
         assert_eq!(begun(300, 10), 6);
         assert!(spending.begin(at(300), b"bob@example.com", 6), "another account is another matter");
+    }
+
+    #[test]
+    fn many_names_take_bounded_room_and_it_comes_back() {
+        let spending = Spending::default();
+        let at = |seconds: u64| Instant::from_secs(1000 + seconds);
+        for name in 0..PLACES + 100 {
+            assert!(spending.begin(at(0), format!("guests at {name}").as_bytes(), 6));
+        }
+        assert_eq!(spending.places.len(), PLACES);
+        assert!(spending.begin(at(60), b"alice@example.com", 6));
+        assert_eq!(spending.places.len(), 1);
     }
 }
