@@ -129,11 +129,7 @@ impl Agent {
         }
         let (Some(digest), Some(method)) = (&mut self.digest, request.method()) else { return Vec::new() };
         let answers = digest.authorize(method.as_bytes(), request.request_uri(), request.body());
-        let name = |side| match side {
-            Side::User => HeaderName::Authorization,
-            Side::Proxy => HeaderName::ProxyAuthorization,
-        };
-        answers.unwrap_or_default().into_iter().map(|(side, value)| (name(side), value)).collect()
+        answers.unwrap_or_default().into_iter().map(|(side, value)| (side.credentials(), value)).collect()
     }
 
     pub(crate) fn dispatch(&mut self, request: Arc<Message>, purpose: Purpose, attempts: Attempts) {

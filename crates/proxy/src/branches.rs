@@ -217,21 +217,19 @@ impl Proxy {
     pub(crate) fn response_received(&mut self, now: Instant, key: ClientKey, response: Arc<Message>) {
         let Some(sent) = self.by_client.get(key).copied() else { return };
         let Some(status) = response.status() else { return };
-        if let Sent::Notice(slot) = sent {
-            return self.notice_answered(now, key, slot, status);
-        }
-        if let Sent::Own(errand) = sent {
-            return self.own_answered(now, key, errand, &response);
-        }
+        let of_branch = match sent {
+            Sent::Notice(slot) => return self.notice_answered(now, key, slot, status),
+            Sent::Own(errand) => return self.own_answered(now, key, errand, &response),
+            Sent::Branch(id, branch) => Ok((id, branch)),
+            Sent::Answered(server) => Err(server),
+        };
         let Ok(stripped) = self.stripped(Arc::unwrap_or_clone(response), sent) else { return };
         if stripped.header(HeaderName::Via).is_none() {
             return;
         }
-        let (id, branch) = match sent {
-            Sent::Branch(id, branch) => (id, branch),
-            Sent::Notice(_) => return,
-            Sent::Own(_) => return,
-            Sent::Answered(server) => {
+        let (id, branch) = match of_branch {
+            Ok(branch) => branch,
+            Err(server) => {
                 if (200..300).contains(&status) {
                     self.transactions.respond(now, server, stripped.into_bytes());
                 }

@@ -94,7 +94,7 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         edit.replace(HeaderName::MaxBreadth, decimal(u64::from(breadth)).as_bytes());
     }
     // §16.6 item 8.
-    let (via, sent_by) = via(&outgoing, forwarding.branch);
+    let (via, sent_by) = via(&outgoing, b"", forwarding.branch);
     edit.prepend(HeaderName::Via, &via);
     // RFC 7118 §5: on a WebSocket it may be missing; on a stream it must not.
     edit.ensure_content_length();
@@ -104,8 +104,8 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
 
 const BRANCH: &[u8] = b";branch=";
 
-/// Our Via, and where the sent-by stands in it.
-fn via(side: &Side<'_>, branch: &[u8]) -> (Vec<u8>, Range<usize>) {
+/// Our Via, with these parameters before its branch, and where the sent-by stands in it.
+pub(crate) fn via(side: &Side<'_>, parameters: &[u8], branch: &[u8]) -> (Vec<u8>, Range<usize>) {
     let mut via = Vec::with_capacity(96);
     via.extend_from_slice(b"SIP/2.0/");
     via.extend_from_slice(side.transport.via_token().as_bytes());
@@ -113,6 +113,7 @@ fn via(side: &Side<'_>, branch: &[u8]) -> (Vec<u8>, Range<usize>) {
     let start = via.len();
     side.write(&mut via);
     let sent_by = start..via.len();
+    via.extend_from_slice(parameters);
     via.extend_from_slice(BRANCH);
     via.extend_from_slice(MAGIC_COOKIE);
     via.extend_from_slice(branch);
@@ -212,7 +213,8 @@ fn contact_is_source(request: &Message, flow: &Flow) -> bool {
     address.to_canonical() == flow.remote.ip().to_canonical() && port == flow.remote.port()
 }
 
-fn own_uri(
+/// A URI of ours in brackets, as Record-Route, Path and Contact have it. `token` is its user part.
+pub(crate) fn own_uri(
     side: &Side<'_>,
     token: Option<&[u8]>,
     seal: Option<&[u8]>,

@@ -17,7 +17,7 @@ use crate::proxy::Proxy;
 use crate::route::preprocess;
 use crate::validation::join;
 
-/// Where such requests come from: nobody has this number, and what is sent there goes nowhere.
+/// Where requests of our own come from: nobody has this number. What is sent there is for ourselves to hear.
 pub(crate) const OURSELVES: Flow = Flow {
     transport: Transport::Tcp,
     connection: ConnectionId(u64::MAX),
@@ -28,7 +28,7 @@ pub(crate) const OURSELVES: Flow = Flow {
 /// What the lowest Via of such requests names: nothing is there.
 pub(crate) const NOBODY: &str = "sipweb.invalid";
 
-/// Whether a request looks like one that [`Proxy::send_in_dialog`] sent. Others may write that too: let it count for
+/// Whether a request looks like one that [`Proxy::send_in_dialog`] sent, or like a message that waited. Others may write that too: let it count for
 /// nothing but what its sender may do anyway.
 #[must_use]
 pub fn is_sent_in_dialog(request: &Message) -> bool {

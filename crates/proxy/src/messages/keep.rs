@@ -8,6 +8,7 @@ use sip::{Instant, Message, Method};
 use super::waiting::{Bounds, WaitingMessage};
 use crate::authorization::Sender;
 use crate::event::Event;
+use crate::hang_up::NOBODY;
 use crate::inbound::Job;
 use crate::notifier::Package;
 use crate::output::{Question, StoreError};
@@ -106,7 +107,7 @@ impl Proxy {
         ] {
             edit.remove(name);
         }
-        edit.replace(HeaderName::Via, b"SIP/2.0/TCP sipweb.invalid;branch=z9hG4bKkept");
+        edit.replace(HeaderName::Via, format!("SIP/2.0/TCP {NOBODY};branch=z9hG4bKkept").as_bytes());
         edit.replace(HeaderName::MaxForwards, b"70");
         if received.header(HeaderName::Date).is_none() {
             edit.append(HeaderName::Date, &self.replies.date(now));

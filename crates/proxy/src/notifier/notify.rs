@@ -11,6 +11,7 @@ use sip::{ClientKey, Flow, Hop, Instant, Method, Slot};
 use super::package::Package;
 use super::subscriptions::{Pending, Subscription};
 use super::{dialog_info, message_summary, presence, reg_info, watched};
+use crate::forward::{own_uri, via};
 use crate::listeners::is_sendable;
 use crate::news::{News, Told};
 use crate::output::ResolveError;
@@ -201,8 +202,10 @@ impl Proxy {
         let essence = self.document(now, subscription, 0);
         let version = subscription.version;
         let document = if version == 0 { essence.clone() } else { self.document(now, subscription, version) };
-        let (via, sent_by) = self.notify_via(&hop, &branch);
-        let contact = self.contact_on(&subscription.flow, subscription.dialog.is_secure());
+        let (via, sent_by) = via(&self.listeners.side_of_hop(&hop), b"", branch.as_bytes());
+        let sent_by = via.get(sent_by).unwrap_or_default().to_vec();
+        let side = self.listeners.side_of_flow(&subscription.flow);
+        let contact = own_uri(&side, None, None, subscription.dialog.is_secure(), &[]);
         let Some(subscription) = self.notifier.subscriptions.get_mut(slot) else { return };
         let event = event_value(subscription);
         let state = state_value(now, subscription);
@@ -230,22 +233,6 @@ impl Proxy {
             (subscription.over, subscription.expires) = (true, now + LAST);
             self.notifier.reschedule(slot);
         }
-    }
-
-    /// Our Via, and its sent-by.
-    fn notify_via(&self, hop: &Hop, branch: &str) -> (Vec<u8>, Vec<u8>) {
-        let side = self.listeners.side_of_hop(hop);
-        let mut sent_by = Vec::with_capacity(32);
-        side.write(&mut sent_by);
-        let mut via = Vec::with_capacity(96);
-        via.extend_from_slice(b"SIP/2.0/");
-        via.extend_from_slice(side.transport.via_token().as_bytes());
-        via.push(b' ');
-        via.extend_from_slice(&sent_by);
-        via.extend_from_slice(b";branch=");
-        via.extend_from_slice(MAGIC_COOKIE);
-        via.extend_from_slice(branch.as_bytes());
-        (via, sent_by)
     }
 
     /// The document of a package (`version`: where its documents are counted).

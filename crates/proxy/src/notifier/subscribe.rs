@@ -13,6 +13,7 @@ use super::subscriptions::{Pending, Subscription};
 use crate::absent::Callee;
 use crate::authorization::Sender;
 use crate::config::Watchers;
+use crate::forward::own_uri;
 use crate::inbound::Job;
 use crate::proxy::Proxy;
 use crate::registrar::address_of_record::write_address;
@@ -194,7 +195,9 @@ impl Proxy {
 
     /// 200, and the NOTIFY that follows every SUBSCRIBE at once (RFC 6665 §4.2.1.2).
     fn accept(&mut self, now: Instant, job: &Job, slot: Slot, seconds: u32) {
-        let contact = self.notifier_contact(&job.flow, &job.received);
+        let secure = job.received.request_uri().get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"sips:"));
+        // It leads back to the server itself: it has no user, so that it is not taken for one.
+        let contact = own_uri(&self.listeners.side_of_flow(&job.flow), None, None, secure, &[]);
         let bytes = self.replies.write(&job.received, 200, |builder| {
             builder
                 .copy(&job.received, HeaderName::RecordRoute)
@@ -211,27 +214,6 @@ impl Proxy {
             subscription.ends = Some("timeout");
         }
         self.notify(now, slot, Pending::State);
-    }
-
-    /// The URI that leads back to the server itself: no user, so that it is not taken for one.
-    pub(super) fn notifier_contact(&self, flow: &Flow, request: &Message) -> Vec<u8> {
-        let secure = request.request_uri().get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"sips:"));
-        self.contact_on(flow, secure)
-    }
-
-    pub(super) fn contact_on(&self, flow: &Flow, secure: bool) -> Vec<u8> {
-        let side = self.listeners.side_of_flow(flow);
-        let secure = secure && side.transport.is_secure();
-        let mut contact = Vec::with_capacity(64);
-        contact.extend_from_slice(if secure { b"<sips:" } else { b"<sip:" });
-        side.write(&mut contact);
-        // RFC 3261 §26.2.2: `transport=tls` has no place in a sips URI.
-        let transport =
-            if secure && !side.transport.is_websocket() { "tcp" } else { side.transport.uri_parameter() };
-        contact.extend_from_slice(b";transport=");
-        contact.extend_from_slice(transport.as_bytes());
-        contact.push(b'>');
-        contact
     }
 
     /// The time that a SUBSCRIBE or PUBLISH gets, in seconds (RFC 6665 §4.2.1.1): 423 where it asks for too little; no

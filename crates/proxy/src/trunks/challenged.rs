@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use sip::digest::{Attempts, Client, Side, Verdict};
+use sip::digest::{Attempts, Client, Verdict};
 use sip::header::HeaderName;
 use sip::{Instant, Message};
 
@@ -69,7 +69,8 @@ impl Proxy {
             self.conclude(now, id);
             return true;
         };
-        answering.credentials = headers.into_iter().map(|(side, value)| (name_of(side), value)).collect();
+        answering.credentials =
+            headers.into_iter().map(|(side, value)| (side.credentials(), value)).collect();
         if let Some(hop) = place.hop.clone() {
             self.send(now, id, branch, hop);
         }
@@ -94,12 +95,5 @@ impl Proxy {
             let place = known.addresses.iter().position(|addresses| addresses.contains(&address))?;
             Some(Member { group: Arc::clone(&known.group), place })
         })
-    }
-}
-
-const fn name_of(side: Side) -> HeaderName {
-    match side {
-        Side::User => HeaderName::Authorization,
-        Side::Proxy => HeaderName::ProxyAuthorization,
     }
 }

@@ -10,6 +10,7 @@ use sip::header::HeaderName;
 use sip::transaction::ClientKey;
 use sip::{Builder, Hop, Instant, Message, Method};
 
+use crate::forward::via;
 use crate::listeners::is_sendable;
 use crate::output::{Question, ResolveError};
 use crate::proxy::{Proxy, Waiting};
@@ -146,15 +147,8 @@ impl Proxy {
         hop: Hop,
         draft: &Draft<'_>,
     ) -> Option<ClientKey> {
-        let mut via = b"SIP/2.0/".to_vec();
-        {
-            let side = self.listeners.side_of_hop(&hop);
-            via.extend_from_slice(side.transport.via_token().as_bytes());
-            via.push(b' ');
-            side.write(&mut via);
-        }
-        via.extend_from_slice(b";rport;branch=z9hG4bK");
-        via.extend_from_slice(self.entropy.token(20).as_bytes());
+        let branch = self.entropy.token(20);
+        let (via, _) = via(&self.listeners.side_of_hop(&hop), b";rport", branch.as_bytes());
         let mut builder = Builder::request(draft.method, draft.uri.as_bytes())
             .header(HeaderName::Via, &via)
             .header(HeaderName::MaxForwards, b"70")

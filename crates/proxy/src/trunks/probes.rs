@@ -134,7 +134,7 @@ impl Proxy {
         let Some(member) = self.member(group, place) else { return };
         // Until it is asked the next time, and that has failed, too.
         let span = member.group.probe.unwrap_or_default().saturating_mul(2) + PATIENCE * 2;
-        self.server_is_silent(now, &member, span);
+        self.server_fails(now, &member, span, false);
     }
 
     fn member(&self, group: usize, place: usize) -> Option<Member> {

@@ -10,6 +10,7 @@ use sip::header::HeaderName;
 use sip::{Hop, Instant, Message, Method};
 
 use crate::event::Event;
+use crate::forward::own_uri;
 use crate::proxy::Proxy;
 
 use super::choice::arranged;
@@ -136,7 +137,8 @@ impl Proxy {
             return;
         };
         let Some(account) = &group.account else { return };
-        let contact = self.trunk_contact(&group, &hop);
+        let user = self.contact_user(&group);
+        let contact = own_uri(&self.listeners.side_of_hop(&hop), Some(user.as_bytes()), None, false, &[]);
         let (call_id, tag) = (self.entropy.token(22), self.entropy.token(10));
         let Some(registration) = self.our_registration(errand.group) else { return };
         if registration.call_id.is_empty() {
@@ -159,11 +161,7 @@ impl Proxy {
         for (side, value) in
             registration.client.authorize(b"REGISTER", uri.as_bytes(), b"").unwrap_or_default()
         {
-            let name = match side {
-                Side::User => HeaderName::Authorization,
-                Side::Proxy => HeaderName::ProxyAuthorization,
-            };
-            fields.push((name, value));
+            fields.push((side.credentials(), value));
         }
         let (call_id, cseq) = (registration.call_id.clone(), registration.cseq);
         let from = format!("<{}>;tag={}", account.uri(), registration.tag);
@@ -305,17 +303,6 @@ impl Proxy {
             let errand = Errand { generation: self.trunks.generation, group, aim: Aim::Farewell };
             self.send_registration(now, errand, hop);
         }
-    }
-
-    /// Our Contact at a provider, in brackets.
-    fn trunk_contact(&self, group: &Group, hop: &Hop) -> Vec<u8> {
-        let side = self.listeners.side_of_hop(hop);
-        let mut contact = format!("<sip:{}@", self.contact_user(group)).into_bytes();
-        side.write(&mut contact);
-        contact.extend_from_slice(b";transport=");
-        contact.extend_from_slice(side.transport.uri_parameter().as_bytes());
-        contact.push(b'>');
-        contact
     }
 
     /// The user part of our Contact at a provider: small letters and digits that nobody can guess.

@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
-use sip::Instant;
 use sip::header::HeaderName;
 use sip::uri::{Scheme, Uri};
+use sip::{Instant, Method};
 
 use crate::absent::Callee;
 use crate::authorization::{Reach, Sender};
@@ -234,7 +234,7 @@ fn form<'n>(number: &'n Number, prefixes: &[String]) -> Option<&'n str> {
 }
 
 fn is_for_device_or_registrar(job: &Job, uri: &Uri<'_>) -> bool {
-    matches!(job.received.method(), Some(sip::Method::Register)) || uri.parameter("gr").is_some()
+    matches!(job.received.method(), Some(Method::Register)) || uri.parameter("gr").is_some()
 }
 
 fn is_for_domain(route: &Route, asked: &Asked<'_>) -> bool {
@@ -262,10 +262,9 @@ fn is_from_source(route: &Route, job: &Job, asked: &Asked<'_>) -> bool {
 }
 
 fn has_method(route: &Route, job: &Job) -> bool {
-    let method = || job.received.method().map(|method| method.as_bytes().to_vec()).unwrap_or_default();
-    route.methods.is_empty() || {
-        let method = method();
-        // Who cancels means what was asked before.
-        method == b"CANCEL" || route.methods.iter().any(|known| known.as_bytes() == method)
-    }
+    let Some(method) = job.received.method() else { return route.methods.is_empty() };
+    // Who cancels means what was asked before.
+    route.methods.is_empty()
+        || matches!(method, Method::Cancel)
+        || route.methods.iter().any(|known| known.as_bytes() == method.as_bytes())
 }

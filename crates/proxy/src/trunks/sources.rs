@@ -140,11 +140,6 @@ impl Proxy {
         }
     }
 
-    /// A server did not answer when it was asked whether it works.
-    pub(super) fn server_is_silent(&mut self, now: Instant, member: &Member, span: Duration) {
-        self.server_fails(now, member, span, false);
-    }
-
     /// A server has answered when it was asked whether it works.
     pub(super) fn server_shows_itself(&mut self, now: Instant, member: &Member) {
         let has_said = member.server().is_some_and(|server| self.common.0.health.has_said(now, server));

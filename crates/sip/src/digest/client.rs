@@ -8,6 +8,7 @@ use super::ha1::Ha1;
 use super::parameters::{DigestError, escape, write_bare, write_quoted};
 use super::response::{Answer, Qop};
 use crate::entropy::Entropy;
+use crate::header::HeaderName;
 
 /// How many protection spaces are remembered; the oldest is forgotten first.
 const SPACES: usize = 8;
@@ -21,6 +22,17 @@ pub enum Side {
     User,
     /// A proxy: 407, Proxy-Authenticate, Proxy-Authorization (RFC 3261 §22.3).
     Proxy,
+}
+
+impl Side {
+    /// The header that answers its challenges.
+    #[must_use]
+    pub const fn credentials(self) -> HeaderName {
+        match self {
+            Self::User => HeaderName::Authorization,
+            Self::Proxy => HeaderName::ProxyAuthorization,
+        }
+    }
 }
 
 /// What to do after a 401 or 407.
