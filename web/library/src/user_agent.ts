@@ -405,7 +405,7 @@ export class UA extends EventEmitter<UAEvents> {
     this.#sessions.delete(session);
   }
 
-  /** @internal Whether a server has a state of that publisher. */
+  /** @internal Whether a server has a state of that publisher, or is just being given one. */
   statePublished(publisher: Publisher, published: boolean): void {
     this.#publishers[published ? 'add' : 'delete'](publisher);
   }

@@ -39,6 +39,12 @@ test('Two tabs share one connection and one registration', options, async () => 
   assert.equal(second.ua.contact.pub_gruu, 'sip:alice@example.com;gr=urn:uuid:1');
 });
 
+test('What is no socket is refused as a UA refuses it', options, () => {
+  for (const sockets of [{}, [{}], ['wss://far.example'], [], null]) {
+    assert.throws(() => new TabOf(new Clock(), () => assert.fail('no worker is asked for'), { sockets }), { name: 'CONFIGURATION_ERROR' }, JSON.stringify(sockets));
+  }
+});
+
 test('The registration is kept alive once, by whichever tab is first', options, async () => {
   const [browser, first, second] = await two();
   const alone = new Browser();

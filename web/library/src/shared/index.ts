@@ -65,7 +65,9 @@ function shared(configuration: SharedUAConfiguration): UAConfiguration {
     return made.port as unknown as Port;
   };
   const page = { events: own.environment?.events ?? globalThis, locks: globalThis.navigator?.locks };
-  const sockets = listed(own.sockets).map(({ socket, weight }) => ({ socket: new SharedSocket(socket, open, page), weight }));
+  // What is no socket stays what it is: the UA refuses it.
+  const isSocket = (socket: Socket | undefined): boolean => typeof socket?.connect === 'function';
+  const sockets = listed(own.sockets).map(({ socket, weight }) => ({ socket: isSocket(socket) ? new SharedSocket(socket, open, page) : socket, weight }));
   return { ...own, ...identity, sockets };
 }
 
@@ -73,8 +75,8 @@ function shared(configuration: SharedUAConfiguration): UAConfiguration {
 function listed(sockets: Sockets): WeightedSocket[] {
   const list = (Array.isArray(sockets) ? sockets : [sockets]) as readonly (Socket | { socket: Socket; weight?: number })[];
   return list.map((each, place) => {
-    const { socket, weight = 0 } = 'socket' in each ? each : { socket: each };
-    return { socket, weight: weight + (list.length - place) / (list.length + 1) };
+    const { socket, weight } = typeof each === 'object' && each !== null && 'socket' in each ? each : { socket: each, weight: 0 };
+    return { socket, weight: (Number(weight) || 0) + (list.length - place) / (list.length + 1) };
   });
 }
 

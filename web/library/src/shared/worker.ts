@@ -1,4 +1,4 @@
-/** `sipweb-worker.js`: a shared worker that holds the connection of all tabs of a site. */
+/** `sipweb-worker.js`: a shared worker that holds the connection of all tabs with one account. */
 
 import { Exchange } from './exchange.js';
 import type { Port } from './ports.js';

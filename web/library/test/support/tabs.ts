@@ -157,7 +157,7 @@ export class TabOf {
     await settle();
   }
 
-  /** The tab is gone without a word: the worker hears it by the tab's lock. */
+  /** The tab is gone: the worker is told what the tab's lock tells it where browsers have locks (shared_tabs.test.mjs). */
   async crash(): Promise<void> {
     this.#port.postMessage({ kind: 'leave' });
     this.#port.postMessage = () => undefined;
