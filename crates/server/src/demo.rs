@@ -76,6 +76,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
     }
     Configuration {
         tokens: None,
+        ice: None,
         file: None,
         data: data.to_owned(),
         loops: 1,

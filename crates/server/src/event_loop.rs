@@ -141,6 +141,7 @@ impl Part {
             page: WebPage::new(configuration.web.page, &domain),
             origins: configuration.web.origins.clone(),
             tokens: configuration.tokens.clone(),
+            ice: configuration.ice.clone(),
         });
         let mut tasks = vec![
             tokio::task::spawn_local(Rc::clone(&server).keep_time()),

@@ -11,6 +11,7 @@ mod configuration;
 mod demo;
 mod event_lines;
 mod event_loop;
+mod ice_servers;
 mod kept;
 mod log;
 mod media_joining;

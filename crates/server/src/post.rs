@@ -12,6 +12,7 @@ use sip::{Flow, Hop};
 use tokio::sync::Notify;
 
 use crate::configuration::Origins;
+use crate::ice_servers::IceServers;
 use crate::tokens::Tokens;
 
 /// The most letters that wait for one loop. Messages beyond are lost, as datagrams are lost where nobody can follow.
@@ -42,6 +43,7 @@ pub(crate) struct Reconfiguration {
     pub(crate) proxy: proxy::Config,
     pub(crate) origins: Origins,
     pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) ice: Option<Arc<IceServers>>,
     pub(crate) tls: LoadedTls,
 }
 

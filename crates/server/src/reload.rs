@@ -38,6 +38,7 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
         proxy: new.proxy.clone(),
         origins: new.web.origins.clone(),
         tokens: new.tokens.clone(),
+        ice: new.ice.clone(),
         tls,
     });
     log::info("the configuration was read again");

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use net::{
     AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, Network,
@@ -21,6 +21,7 @@ use websocket::CloseCode;
 use crate::clock::Clock;
 use crate::configuration::Origins;
 use crate::event_lines::EventLines;
+use crate::ice_servers::IceServers;
 use crate::kept::Kept;
 use crate::log::{self, Level};
 use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
@@ -55,6 +56,8 @@ pub(crate) struct Server {
     origins: RefCell<Origins>,
     tokens: RefCell<Option<Arc<Tokens>>>,
     sign_ins: SignIns,
+    /// What pages are told when they have registered.
+    ice: RefCell<Option<Arc<IceServers>>>,
     lines: EventLines,
     /// When the proxy wants to be woken.
     wake_at: Cell<Instant>,
@@ -82,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) page: WebPage,
     pub(crate) origins: Origins,
     pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) ice: Option<Arc<IceServers>>,
 }
 
 impl Server {
@@ -101,6 +105,7 @@ impl Server {
             origins: RefCell::new(parts.origins),
             tokens: RefCell::new(parts.tokens),
             sign_ins: SignIns::default(),
+            ice: RefCell::new(parts.ice),
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
@@ -129,6 +134,7 @@ impl Server {
         self.network.replace_tls(&anew.tls);
         self.origins.replace(anew.origins.clone());
         self.tokens.replace(anew.tokens.clone());
+        self.ice.replace(anew.ice.clone());
         self.with_proxy(|running, _| running.reconfigure(anew.proxy.clone()));
     }
 
@@ -280,6 +286,11 @@ impl Server {
     /// Sends what the proxy wants sent, its description translated where browser and phone must be joined.
     fn send_onward(&self, hop: &Hop, bytes: &[u8]) {
         let onward = self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes));
+        if let (Onward::AsItIs, Some(ice)) = (&onward, &*self.ice.borrow())
+            && let Some(with_servers) = ice.told(hop, bytes, SystemTime::now())
+        {
+            return self.send_renumbered(hop, &with_servers);
+        }
         self.go_on(hop, bytes, onward);
     }
 

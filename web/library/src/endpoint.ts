@@ -27,6 +27,8 @@ export class Endpoint {
   readonly core: Core;
   readonly settings: Settings;
   readonly environment: Environment;
+  /** STUN and TURN servers that the server told when we registered last. */
+  iceServers: RTCIceServer[] = [];
   /** Called when the network may have changed: the user agent then finds out whether its connection is alive. */
   verifyConnection: () => void = () => undefined;
   readonly #calls = new Map<CallNumber, CallListener>();

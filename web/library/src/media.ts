@@ -53,6 +53,8 @@ export class Media {
   /** Directions before the hold, to come back to. */
   readonly #heldDirections = new Map<RTCRtpTransceiver, RTCRtpTransceiverDirection>();
   #connection: RTCPeerConnection | undefined;
+  /** Where the servers of an ICE restart come from, unless the page has said its own. */
+  #servers: (() => RTCIceServer[]) | undefined;
   #acquired: MediaStream | undefined;
   #held = false;
   #silent = false;
@@ -80,13 +82,18 @@ export class Media {
     return this.#connection?.signalingState === 'stable';
   }
 
-  /** Makes the peer connection. @throws what its constructor throws on a bad configuration. */
-  open(configuration: RTCConfiguration): RTCPeerConnection {
+  /**
+   * Makes the peer connection, with `servers` unless the configuration names its own.
+   *
+   * @throws what its constructor throws on a bad configuration.
+   */
+  open(configuration: RTCConfiguration, servers: () => RTCIceServer[]): RTCPeerConnection {
     const PeerConnection = this.#environment.RTCPeerConnection;
     if (PeerConnection === undefined) {
       throw new TypeError('WebRTC is not available');
     }
-    const connection = new PeerConnection(configuration);
+    this.#servers = configuration.iceServers === undefined ? servers : undefined;
+    const connection = new PeerConnection({ iceServers: servers(), ...configuration });
     this.#connection = connection;
     // Toward an ICE-lite peer Chromium's checks never fail, they are only disconnected for ever; the connection says so.
     connection.addEventListener('connectionstatechange', () => {
@@ -134,6 +141,10 @@ export class Media {
       this.setHold(true);
     }
     const restarting = type === 'offer' && Boolean((options as RTCOfferOptions | undefined)?.iceRestart);
+    if (restarting && this.#servers !== undefined) {
+      // The passwords of the first ones may have ended meanwhile.
+      connection.setConfiguration({ ...connection.getConfiguration(), iceServers: this.#servers() });
+    }
     const description = await this.#step(
       type === 'offer' ? 'peerconnection:createofferfailed' : 'peerconnection:createanswerfailed',
       () => (type === 'offer' ? connection.createOffer(options) : connection.createAnswer(options)),

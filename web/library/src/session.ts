@@ -163,7 +163,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.addHandlers(options.eventHandlers);
     this.#takeOptions(options);
     const { anonymous, fromUserName, fromDisplayName, sessionTimersExpires } = options;
-    const connection = this.#media.open(options.pcConfig ?? { iceServers: [] });
+    const connection = this.#media.open(options.pcConfig ?? {}, () => this.#endpoint.iceServers);
     this.#direction = 'outgoing';
     this.emit('peerconnection', { peerconnection: connection });
     let created: { number: CallNumber; message: SipMessage };
@@ -216,7 +216,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     if (this.#status !== STATUS.STATUS_WAITING_FOR_ANSWER) {
       throw new InvalidStateError(this.#status);
     }
-    const connection = this.#media.open(options.pcConfig ?? { iceServers: [] });
+    const connection = this.#media.open(options.pcConfig ?? {}, () => this.#endpoint.iceServers);
     this.#takeOptions(options);
     this.#status = STATUS.STATUS_ANSWERED;
     this.emit('peerconnection', { peerconnection: connection });

@@ -114,7 +114,7 @@ interface MediaOptions {
   mediaConstraints?: MediaStreamConstraints;
   /** A stream of the page's own: it is not stopped at the end of the call. */
   mediaStream?: MediaStream | null;
-  /** Configuration of the peer connection; no ICE servers by default. */
+  /** Configuration of the peer connection. Without `iceServers` of its own: those that the server told when we registered, if any. */
   pcConfig?: RTCConfiguration;
   /** Taken for compatibility; browsers know it no more. */
   rtcConstraints?: unknown;

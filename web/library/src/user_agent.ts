@@ -29,6 +29,7 @@ import { payloadOf } from './payload.js';
 import { type PublishOptions, Publisher } from './publisher.js';
 import type { ReferOptions } from './refer.js';
 import { OutOfDialogRefer } from './refer_outside.js';
+import { iceServersOf } from './ice_servers.js';
 import { Registrator } from './registrator.js';
 import { RTCSession } from './session.js';
 import type { CallOptions, TerminateOptions } from './session_events.js';
@@ -472,6 +473,7 @@ export class UA extends EventEmitter<UAEvents> {
     switch (event.type) {
       case 'registered':
         this.#registrator.isRegistered = true;
+        this.endpoint.iceServers = iceServersOf(event.response.headers('ice-server'));
         if (event.first) {
           this.emit('registered', { response: new IncomingResponse(event.response) });
         }

@@ -10,7 +10,7 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, events, loopback_listeners, routing, tls,
+    Configuration, Media, Origins, Protocols, Web, bad_ports, events, ice, loopback_listeners, routing, tls,
     tokens, trunks, values,
 };
 use crate::log::Level;
@@ -29,6 +29,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let configuration = Configuration {
         file: None,
         tokens: tokens::tokens(file, folder, &proxy.domains, &web.origins),
+        ice: ice::ice(file, folder, proxy.registrar.maximum_expiry),
         loops: file.number("", "loops", 0..net::MOST_LOOPS + 1).unwrap_or(1),
         listeners: listeners(file),
         tls: tls::tls(file, folder, &data, advertise.as_deref()),

@@ -4,6 +4,7 @@
 //! documented cannot drift apart.
 
 mod events;
+mod ice;
 mod log;
 mod trunks;
 
@@ -459,7 +460,11 @@ const TABLE: [Section; 17] = [
 
 /// Every section, the top of the file not included.
 pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
-    const { &TABLE }.iter().skip(1).chain([const { &trunks::NUMBERS }, const { &log::LOG }])
+    const { &TABLE }.iter().skip(1).chain([
+        const { &trunks::NUMBERS },
+        const { &ice::ICE },
+        const { &log::LOG },
+    ])
 }
 
 /// The top of the file.

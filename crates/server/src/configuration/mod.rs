@@ -10,6 +10,7 @@ mod check;
 mod error;
 mod events;
 mod file;
+mod ice;
 mod keys;
 mod routing;
 mod tls;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
+use crate::ice_servers::IceServers;
 use crate::media_joining::{Anchor, Sdes};
 use crate::tokens::Tokens;
 pub(crate) use error::ConfigurationError;
@@ -52,6 +54,8 @@ pub(crate) struct Configuration {
     pub(crate) web: Web,
     /// Which tokens count beside passwords.
     pub(crate) tokens: Option<Arc<Tokens>>,
+    /// The STUN and TURN servers that pages are told.
+    pub(crate) ice: Option<Arc<IceServers>>,
     /// The proxy's part, but for its listeners, which are known when they are bound.
     pub(crate) proxy: proxy::Config,
     /// The media gateway.

@@ -74,7 +74,7 @@ export class FakePeerConnection extends EventTarget {
   static provisionalAnswers = true;
 
   readonly done: string[] = [];
-  readonly configuration: RTCConfiguration | undefined;
+  configuration: RTCConfiguration | undefined;
   signalingState = 'stable';
   iceGatheringState = 'new';
   iceConnectionState = 'new';
@@ -89,6 +89,14 @@ export class FakePeerConnection extends EventTarget {
     super();
     this.configuration = configuration;
     FakePeerConnection.last = this;
+  }
+
+  getConfiguration(): RTCConfiguration {
+    return this.configuration ?? {};
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   addTrack(track: FakeTrack): void {

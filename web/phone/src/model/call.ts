@@ -29,9 +29,6 @@ export interface CallEvents {
 const HOLD_ATTEMPTS = 20;
 const HOLD_PAUSE = 250;
 
-/** All ICE candidates are the host's own and the server's: no public STUN server learns who calls. */
-const PEER_CONNECTION: RTCConfiguration = { iceServers: [] };
-
 export class Call {
   phase: Phase;
   outcome: Outcome | undefined;
@@ -282,7 +279,7 @@ export class Call {
       this.events.media(error instanceof MediaError ? error.problem : 'busy');
       return undefined;
     }
-    return { mediaStream: this.local, mediaConstraints: { audio: true, video }, pcConfig: PEER_CONNECTION };
+    return { mediaStream: this.local, mediaConstraints: { audio: true, video } };
   }
 
   #handlers(): Record<string, (event: Payload) => void> {

@@ -55,7 +55,6 @@ export interface Subscription {
 export interface CallOptions {
   readonly mediaStream?: MediaStream;
   readonly mediaConstraints?: MediaStreamConstraints;
-  readonly pcConfig?: RTCConfiguration;
   readonly eventHandlers?: Handlers;
   readonly rtcOfferConstraints?: RTCOfferOptions;
 }
