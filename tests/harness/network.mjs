@@ -81,6 +81,27 @@ export function behindNat(file) {
   if (process.env[ALONE] !== file) runInside(file, BEHIND_NAT, { [ALONE]: file });
 }
 
+/**
+ * Runs a file of tests in a network namespace that has nothing but loopback, and ends this process as that run ended:
+ * what the tests do to it goes with it. It takes root to make the namespace.
+ */
+export function aloneOnLoopback(file) {
+  if (process.env[ALONE] !== file) runInside(file, 'ip link set lo up; exec "$@"', { [ALONE]: file });
+}
+
+/** Until the end of a test, loses UDP datagrams of this namespace with this probability. Returns how to ask how many it has lost. */
+export function losing(test, probability) {
+  const rule = ['INPUT', '-p', 'udp', '-m', 'statistic', '--mode', 'random', '--probability', `${probability}`, '-j', 'DROP'];
+  const iptables = (...words) => {
+    const { status, stdout, stderr, error } = spawnSync('iptables', words, { encoding: 'utf8', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+    if (status !== 0) throw new Error(`iptables ${words.join(' ')}: ${error?.message ?? stderr}`);
+    return stdout;
+  };
+  iptables('-A', ...rule);
+  test.after(() => iptables('-D', ...rule));
+  return () => Number(/^\s*(\d+)\s+\d+\s+DROP/m.exec(iptables('-vxnL', 'INPUT'))?.[1] ?? 0);
+}
+
 const ip = (words) => {
   const { status, stderr, error } = spawnSync('ip', words.split(' '), { encoding: 'utf8' });
   if (status !== 0) throw new Error(`ip ${words}: ${error?.message ?? stderr}`);

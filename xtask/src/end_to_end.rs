@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 11] = [
+const WAITING: [&str; 12] = [
     "a_minute.test.mjs",
     "balancer.test.mjs",
     "edge.test.mjs",
@@ -13,6 +13,7 @@ const WAITING: [&str; 11] = [
     "lamps.test.mjs",
     "recipes.test.mjs",
     "shared_tabs.test.mjs",
+    "sipp.test.mjs",
     "sipvicious.test.mjs",
     "tokens.test.mjs",
     "trunk.test.mjs",

@@ -5,6 +5,7 @@ mod floors;
 mod instructions;
 mod machine;
 mod matrix;
+mod nightly;
 mod step;
 mod suite;
 mod web;
@@ -21,6 +22,7 @@ Usage: cargo xtask COMMAND
   test [NAME..]     the whole test suite: lints, floors, unit tests, the library, and real
                     browsers and phones; NAME.. runs only these parts:
                     lint floors matrix rust instructions web end-to-end
+  nightly           what is too long for each change: a million runs of the simulator
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only
   setup             install or name what `run` and `test` need
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "run" => run(&rest),
         "test" => suite::run(&rest),
+        "nightly" => nightly::run(),
         "build" => build(),
         "web" => web::build(),
         "setup" => machine::prepare_for_tests(),

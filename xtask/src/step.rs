@@ -1,6 +1,7 @@
 //! Running other programs, step by step, with a word to the person who waits.
 
 use std::ffi::OsStr;
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 
 /// Why a command of ours failed, in a sentence.
@@ -41,6 +42,24 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(Failure(format!("`{}` failed ({}): {}", line(command), output.status, said.trim())))
+}
+
+/// Runs a program, shows what it prints while it runs, and returns it.
+pub(crate) fn output_shown(command: &mut Command) -> Result<String, Failure> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| not_started(command, &error))?;
+    let mut said = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        for text in std::io::BufReader::new(stdout).lines().map_while(Result::ok) {
+            println!("{text}");
+            said.push_str(&text);
+            said.push('\n');
+        }
+    }
+    let status = child.wait().map_err(|error| Failure(format!("`{}` was lost: {error}", line(command))))?;
+    if status.success() {
+        return Ok(said);
+    }
+    Err(Failure(format!("`{}` failed ({status})", line(command))))
 }
 
 /// A program that runs beside whatever else is done.

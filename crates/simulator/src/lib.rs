@@ -24,6 +24,7 @@
 //! |---|---|
 //! | `SIPWEB_SEED` | run this seed alone |
 //! | `SIPWEB_SEEDS` | run so many seeds of each scenario |
+//! | `SIPWEB_TIMES` | run so many times as many seeds as the suite does: `cargo xtask nightly` |
 //! | `SIPWEB_LADDER` | show the ladder of runs that succeed too |
 //!
 //! [`Simulation::wind_up`] ends a run and checks what must hold whatever the network did.

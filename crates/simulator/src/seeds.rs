@@ -4,13 +4,17 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::ladder::Ladder;
 
+/// What begins the line that tells how many runs a scenario made.
+const RUNS: &str = "simulated runs: ";
+
 /// One run in so many is made twice, to see that nothing but the seed decides.
 const TWICE: u64 = 20;
 
 /// Runs `scenario` for each of `count` seeds. The scenario gives its ladder back.
 ///
-/// `SIPWEB_SEED` names one seed to run alone, `SIPWEB_SEEDS` another number of seeds. Seeds of different scenarios
-/// are the same numbers; what they mean is the scenario's.
+/// `SIPWEB_SEED` names one seed to run alone, `SIPWEB_SEEDS` another number of seeds, `SIPWEB_TIMES` by how much each
+/// scenario's own number is multiplied. Seeds of different scenarios are the same numbers; what they mean is the
+/// scenario's.
 ///
 /// # Panics
 /// When a scenario does, and when the same seed gives another ladder the second time.
@@ -21,7 +25,8 @@ pub fn for_each_seed(count: u64, scenario: impl Fn(u64) -> Ladder) {
         let _ = scenario(seed);
         return;
     }
-    for seed in 0..number("SIPWEB_SEEDS").unwrap_or(count) {
+    let seeds = number("SIPWEB_SEEDS").unwrap_or_else(|| count * number("SIPWEB_TIMES").unwrap_or(1));
+    for seed in 0..seeds {
         let run = || {
             let ladder = scenario(seed);
             if seed % TWICE == 0 {
@@ -34,6 +39,7 @@ pub fn for_each_seed(count: u64, scenario: impl Fn(u64) -> Ladder) {
             resume_unwind(panic);
         }
     }
+    println!("{RUNS}{seeds} of {file}");
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! What a network may do without anybody noticing: where loss is moderate, every call comes about, every message
 //! arrives, every registration succeeds. The invariants alone would not see a phone that gives up too early.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use agent::{Cause, Originator};
@@ -60,6 +61,7 @@ fn every_call_comes_about_and_ends_at_both_sides() {
 
 #[test]
 fn every_cancellation_stops_the_ringing() {
+    let rung = Cell::new(0);
     for_each_seed(250, |seed| {
         let habits = Habits { reaction: Reaction::Rings, ..Habits::default() };
         let mut place = TwoDomains::new(seed, transports_of(seed), habits);
@@ -73,10 +75,15 @@ fn every_cancellation_stops_the_ringing() {
         network.act(place.alice, Act::HangUpAll);
         network.run_for(seconds(33));
         assert_eq!(network.phone(place.alice).only_call().ends, [(Originator::Local, Cause::Canceled)]);
-        assert_eq!(network.phone(place.bob).only_call().ends, [(Originator::Remote, Cause::Canceled)]);
+        // Of ten thousand calls one loses each challenge until the caller has given up: then nothing ever rang.
+        let rang: Vec<_> = network.phone(place.bob).calls.iter().map(|call| call.ends.clone()).collect();
+        assert!(rang.is_empty() || rang == [[(Originator::Remote, Cause::Canceled)]], "{rang:?}");
         network.wind_up();
+        rung.set(rung.get() + rang.len());
         network.ladder().clone()
     });
+    // Most did ring, or this would show nothing.
+    assert!(rung.get() > 0);
 }
 
 #[test]
