@@ -4,11 +4,12 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 12] = [
+const WAITING: [&str; 13] = [
     "a_minute.test.mjs",
     "balancer.test.mjs",
     "edge.test.mjs",
     "guests.test.mjs",
+    "kamailio_edge.test.mjs",
     "kept_messages.test.mjs",
     "lamps.test.mjs",
     "recipes.test.mjs",

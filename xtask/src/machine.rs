@@ -4,12 +4,13 @@ use crate::step::{self, Failure};
 use std::path::Path;
 
 /// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 14] = [
+const TEST_PACKAGES: [(&str, &str); 15] = [
     ("chromium", "/usr/bin/chromium"),
     ("firefox-esr", "/usr/bin/firefox-esr"),
     ("baresip", "/usr/bin/baresip"),
     ("kamailio", "/usr/sbin/kamailio"),
     ("kamailio-websocket-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
+    ("kamailio-outbound-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/outbound.so"),
     ("sip-tester", "/usr/bin/sipp"),
     ("openssl", "/usr/bin/openssl"),
     ("rtpengine-daemon", "/usr/bin/rtpengine"),
