@@ -1,25 +1,36 @@
 //! What the machine must have: installed where we can, named exactly where we cannot.
 
 use crate::step::{self, Failure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The Debian packages that the tests use, each with a program that shows it is there.
-const TEST_PACKAGES: [(&str, &str); 15] = [
-    ("chromium", "/usr/bin/chromium"),
-    ("firefox-esr", "/usr/bin/firefox-esr"),
-    ("baresip", "/usr/bin/baresip"),
-    ("kamailio", "/usr/sbin/kamailio"),
-    ("kamailio-websocket-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
-    ("kamailio-outbound-modules", "/usr/lib/x86_64-linux-gnu/kamailio/modules/outbound.so"),
-    ("sip-tester", "/usr/bin/sipp"),
-    ("openssl", "/usr/bin/openssl"),
-    ("rtpengine-daemon", "/usr/bin/rtpengine"),
-    ("linphone-cli", "/usr/bin/linphonec"),
-    ("ffmpeg", "/usr/bin/ffmpeg"),
-    ("iptables", "/usr/sbin/iptables"),
-    ("sipvicious", "/usr/bin/svmap"),
-    ("haproxy", "/usr/sbin/haproxy"),
-    ("valgrind", "/usr/bin/valgrind"),
+/// The Debian packages that the tests use. Those that are not named as their program stand in [`PROGRAMS`], too.
+const TEST_PACKAGES: [&str; 15] = [
+    "chromium",
+    "firefox-esr",
+    "baresip",
+    "kamailio",
+    "kamailio-websocket-modules",
+    "kamailio-outbound-modules",
+    "sip-tester",
+    "openssl",
+    "rtpengine-daemon",
+    "linphone-cli",
+    "ffmpeg",
+    "iptables",
+    "sipvicious",
+    "haproxy",
+    "valgrind",
+];
+
+/// By which program a package is told where there is no dpkg.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("kamailio-websocket-modules", "kamailio"),
+    ("kamailio-outbound-modules", "kamailio"),
+    ("kamailio-tls-modules", "kamailio"),
+    ("sip-tester", "sipp"),
+    ("rtpengine-daemon", "rtpengine"),
+    ("linphone-cli", "linphonec"),
+    ("sipvicious", "svmap"),
 ];
 
 /// Kamailio with all that the benchmark gives it to do.
@@ -109,15 +120,7 @@ pub(crate) fn prepare_for_tests() -> Result<(), Failure> {
     wasm_toolchain()?;
     npm_packages("web")?;
     npm_packages("tests")?;
-    let missing: Vec<&str> = TEST_PACKAGES
-        .iter()
-        .filter(|(_, file)| !Path::new(file).exists())
-        .map(|(package, _)| *package)
-        .collect();
-    if !missing.is_empty() {
-        install_packages(&missing)?;
-    }
-    Ok(())
+    install_missing(&TEST_PACKAGES)
 }
 
 /// What a benchmark is measured beside.
@@ -129,17 +132,26 @@ pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
         "media" => &["rtpengine-daemon"],
         _ => &[],
     };
-    let missing: Vec<&str> = needed.iter().filter(|package| !is_installed(package)).copied().collect();
+    install_missing(needed)
+}
+
+fn install_missing(packages: &[&str]) -> Result<(), Failure> {
+    let missing: Vec<&str> = packages.iter().filter(|package| !is_installed(package)).copied().collect();
     if missing.is_empty() { Ok(()) } else { install_packages(&missing) }
 }
 
-/// Whether the package's files are there: as Debian knows it, or else by the program alone.
+/// Whether the package's files are there: as Debian knows it, or else by its program.
 fn is_installed(package: &str) -> bool {
-    let status = step::output(step::program("dpkg-query").args(["-W", "-f", "${Status}", package]));
-    match status {
-        Ok(status) => status.contains("install ok installed"),
-        Err(_) => !Path::new("/usr/bin/dpkg-query").exists(),
+    if Path::new("/usr/bin/dpkg-query").exists() {
+        let status = step::output(step::program("dpkg-query").args(["-W", "-f", "${Status}", package]));
+        return status.is_ok_and(|status| status.contains("install ok installed"));
     }
+    let told = PROGRAMS.iter().find(|(name, _)| *name == package).map(|(_, program)| *program);
+    let program = told.unwrap_or(package);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
+        .any(|folder| folder.join(program).exists())
 }
 
 /// Installs Debian packages when we are root on a Debian; otherwise says what to install.
