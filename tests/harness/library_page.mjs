@@ -5,27 +5,28 @@ import { chromium, openPage } from './browser.mjs';
 import { PASSWORD } from './server.mjs';
 import { until } from './wait.mjs';
 
-async function bundle(entry) {
+async function bundle(entry, alias = {}) {
   const made = await build({
     entryPoints: [new URL(`../pages/${entry}`, import.meta.url).pathname],
     bundle: true,
     format: 'iife',
     write: false,
-    define: { global: 'window' },
+    alias,
+    define: { global: 'window', 'process.env.NODE_ENV': '"production"' },
     logLevel: 'error',
   });
   return made.outputFiles[0].text;
 }
 
-/** Serves `pages/<entry>` on loopback and returns the page's address. */
-export async function servePage(test, entry) {
-  const script = await bundle(entry);
+/** Serves `pages/<entry>` on loopback and returns the page's address. `alias` puts packages in the place of others. */
+export async function servePage(test, entry, alias) {
+  const script = await bundle(entry, alias);
   const server = createServer((request, response) => {
     if (request.url === '/page.js') return response.setHeader('content-type', 'text/javascript').end(script);
     if (request.url !== '/') return response.writeHead(404).end();
     return response
       .setHeader('content-type', 'text/html; charset=utf-8')
-      .end('<!doctype html><meta charset="utf-8"><title>library</title><audio id="remote" autoplay></audio><script src="/page.js"></script>');
+      .end('<!doctype html><meta charset="utf-8"><title>library</title><audio id="remote" autoplay></audio><div id="app"></div><script src="/page.js"></script>');
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   test.after(() => new Promise((resolve) => {

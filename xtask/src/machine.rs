@@ -4,13 +4,14 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// The Debian packages that the tests use. Those that are not named as their program stand in [`PROGRAMS`], too.
-const TEST_PACKAGES: [&str; 15] = [
+const TEST_PACKAGES: [&str; 16] = [
     "chromium",
     "firefox-esr",
     "baresip",
     "kamailio",
     "kamailio-websocket-modules",
     "kamailio-outbound-modules",
+    "kamailio-tls-modules",
     "sip-tester",
     "openssl",
     "rtpengine-daemon",
