@@ -10,6 +10,7 @@ use crate::inbound::Job;
 use crate::keyed_hash::MARK;
 use crate::listeners::is_sendable;
 use crate::proxy::{Proxy, Waiting};
+use crate::stir::Signature;
 use crate::target::Target;
 
 impl Proxy {
@@ -66,6 +67,7 @@ impl Proxy {
             adds_path: false,
             assertion: self.assertion(&job.sender, &job.onward.request, &hop, false),
             breadth: None,
+            signature: &Signature::NotAsked,
             account: &[],
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };

@@ -99,6 +99,9 @@ impl Proxy {
 
     /// Sets a branch on its way to its target.
     pub(crate) fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
+        if self.ask_for_signature(id, branch) {
+            return;
+        }
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         match (place.target.way.hop(), &place.target.way) {
@@ -188,6 +191,7 @@ impl Proxy {
             adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
             assertion,
             breadth: place.breadth,
+            signature: &place.signature,
             account: place.answering.as_ref().map_or(&[], |answering| answering.credentials.as_slice()),
         };
         let means = Means { listeners: &self.listeners, tokens: &self.tokens, key: &self.key };

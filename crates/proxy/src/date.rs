@@ -34,6 +34,11 @@ impl Dates {
     }
 }
 
+/// The date of so many seconds since the Unix epoch.
+pub(crate) fn date_of(seconds: u64) -> Date {
+    write(seconds)
+}
+
 fn write(seconds: u64) -> Date {
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -13,6 +13,7 @@ use crate::identity::Assertion;
 use crate::keyed_hash::Key;
 use crate::listeners::{Listeners, Side};
 use crate::route::{SEAL, Seal};
+use crate::stir::Signature;
 use crate::target::{Target, request_uri};
 use crate::validation::join;
 
@@ -38,6 +39,8 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) assertion: Assertion,
     /// Its share of Max-Breadth (RFC 5393 §5.3), if it is told.
     pub(crate) breadth: Option<u32>,
+    /// What it says of who calls, signed by us.
+    pub(crate) signature: &'a Signature,
     /// Credentials of our own for the one who gets it.
     pub(crate) account: &'a [(HeaderName, Vec<u8>)],
 }
@@ -90,6 +93,7 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         edit.append(*name, value);
     }
     forwarding.assertion.write(&mut edit, request);
+    forwarding.signature.write(&mut edit);
     if let Some(breadth) = forwarding.breadth {
         edit.replace(HeaderName::MaxBreadth, decimal(u64::from(breadth)).as_bytes());
     }

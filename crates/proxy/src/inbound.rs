@@ -117,7 +117,7 @@ impl Proxy {
     ) {
         match self.job(Some(key), request, flow) {
             Ok(job) if !self.is_heard(now, &job) => self.leave_unheard(now, &job),
-            Ok(job) => self.decide(now, job),
+            Ok(job) => self.verify_caller(now, job),
             Err(_) if self.common.0.scanners.is_banned(now, flow.remote.ip()) => {
                 self.transactions.forget_request(key);
             }

@@ -14,6 +14,8 @@
 //!             Question::Resolve { .. }     =>   proxy.resolved(now, id, hops or error)
 //!             Question::Credentials { .. } =>   proxy.credentials(now, id, the user's secret or None)
 //!             Question::Token { .. }       =>   proxy.token(now, id, who holds it or None)
+//!             Question::Sign { .. }        =>   proxy.signed(now, id, the signature or None)
+//!             Question::Verify { .. }      =>   proxy.verified(now, id, Ok if one signature holds)
 //!             Question::Store { .. }       =>   proxy.stored(now, id, Ok once it is durable)
 //!         Output::Event(event)             => log it,
 //!         Output::Share(news)              => let the proxies of the other event loops hear it,
@@ -84,6 +86,7 @@ mod scanners;
 mod second_attempt;
 mod settling;
 mod sources;
+pub mod stir;
 mod target;
 mod trunks;
 mod unheard;

@@ -10,6 +10,7 @@ use sip::{Hop, Instant, Transport};
 use crate::common::Spread;
 use crate::event::Event;
 use crate::news::News;
+use crate::stir::{Claims, Party};
 
 /// What to do next.
 #[derive(Debug)]
@@ -71,6 +72,23 @@ pub enum Question {
     Token {
         /// The token: visible characters, as the request has it.
         token: String,
+    },
+    /// Who calls and is called, to be signed (RFC 8224 §4.1). Answered with [`Proxy::signed`](crate::Proxy::signed).
+    Sign {
+        /// What is to be signed.
+        claims: Box<Claims>,
+    },
+    /// Whether one of these signatures holds for this call (RFC 8224 §6.2). Answered with
+    /// [`Proxy::verified`](crate::Proxy::verified).
+    Verify {
+        /// The values of its `Identity` headers, one at the least.
+        identities: Vec<Vec<u8>>,
+        /// The value of its `Date` header.
+        date: Option<Vec<u8>>,
+        /// The caller, in all forms in which a signer may have named him; the one to be preferred first.
+        orig: Vec<Party>,
+        /// The callee, likewise.
+        dest: Vec<Party>,
     },
     /// Keep this record in place of the one before. Answered with [`Proxy::stored`](crate::Proxy::stored), once
     /// it will survive a crash.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sip::transaction::{Received, ServerKey, Timers, Transactions};
 use sip::{Deadlines, Entropy, Flow, Hop, Instant, Message, Method, Slot, SlotMap, Slots};
@@ -23,7 +24,9 @@ use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
 use crate::reply::{Refusal, Replies, response_hop};
 use crate::response_context::{ContextId, ResponseContext, Sent};
+use crate::stir::{Invalid, Signed};
 use crate::target::Target;
+use crate::trunks::settings::Group;
 use crate::trunks::{Errand, Member, Trunks};
 
 /// Proxy, registrar and edge, without I/O. See the [crate documentation](crate) for its run loop.
@@ -74,6 +77,10 @@ pub(crate) enum Waiting {
     Proof { job: Job, claim: Claim },
     /// Whose the token of a request is.
     Token { job: Box<Job> },
+    /// The signature of a branch.
+    Signature { context: ContextId, branch: usize },
+    /// What the signature of a call from this group is worth.
+    Verification { job: Box<Job>, group: Arc<Group> },
     /// Whether the user who is called exists.
     Known { job: Job, aor: Vec<u8> },
     /// The addresses of a branch's target.
@@ -352,6 +359,26 @@ impl Proxy {
         self.now = now;
         match self.take_waiting(id) {
             Some(Waiting::Token { job }) => self.token_known(now, *job, holder.as_ref()),
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// The answer to [`Question::Sign`](crate::Question::Sign); `None`: it cannot be signed.
+    pub fn signed(&mut self, now: Instant, id: AskId, signed: Option<Signed>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Signature { context, branch }) => {
+                self.branch_signed(now, context, branch, signed);
+            }
+            other => self.put_back(id, other),
+        }
+    }
+
+    /// The answer to [`Question::Verify`](crate::Question::Verify): whether one signature holds, or why the first does not.
+    pub fn verified(&mut self, now: Instant, id: AskId, result: Result<(), Invalid>) {
+        self.now = now;
+        match self.take_waiting(id) {
+            Some(Waiting::Verification { job, group }) => self.caller_verified(now, *job, &group, result),
             other => self.put_back(id, other),
         }
     }

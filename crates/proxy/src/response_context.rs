@@ -19,6 +19,7 @@ use crate::authorization::Sender;
 use crate::forking::Disposition;
 use crate::keyed_hash::MARK;
 use crate::output::AskId;
+use crate::stir::Signature;
 use crate::target::Target;
 use crate::trunks::{Answering, Errand};
 
@@ -112,6 +113,8 @@ pub(crate) struct Branch {
     pub(crate) early: Vec<Vec<u8>>,
     /// What its server is told of us, if it has asked.
     pub(crate) answering: Option<Box<Answering>>,
+    /// What its server is told of who calls.
+    pub(crate) signature: Signature,
 }
 
 /// What a branch is doing.
@@ -176,6 +179,7 @@ impl Branch {
             breadth: None,
             early: Vec::new(),
             answering: None,
+            signature: Signature::NotAsked,
         }
     }
 

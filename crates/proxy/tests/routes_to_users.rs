@@ -6,6 +6,7 @@ mod support;
 use std::sync::Arc;
 
 use proxy::config::Guests;
+use proxy::stir::Verification;
 use proxy::trunk_settings::{Action, Group, Incoming, Numbers, Route, Server, Source, Trunks};
 use proxy::{Config, Event};
 use sip::{AddressRange, Message, Transport};
@@ -34,6 +35,8 @@ fn carrier_group() -> Group {
         incoming_to: None,
         probe: None,
         account: None,
+        signing: None,
+        verification: Verification::Off,
     }
 }
 

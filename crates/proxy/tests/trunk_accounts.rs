@@ -6,6 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proxy::stir::Verification;
 use proxy::trunk_settings::{Account, Action, Group, Incoming, Password, Route, Server, Source, Trunks};
 use proxy::{Config, Event};
 use sip::{HeaderName, Message, Transport};
@@ -31,6 +32,8 @@ fn provider() -> Group {
         incoming_to: None,
         probe: None,
         account: None,
+        signing: None,
+        verification: Verification::Off,
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proxy::stir::Verification;
 use proxy::trunk_settings::{
     Action, Domain, Group, Incoming, Numbers, Pattern, Route, Server, Source, Trunks,
 };
@@ -30,6 +31,8 @@ fn pstn() -> Group {
         incoming_to: None,
         probe: None,
         account: None,
+        signing: None,
+        verification: Verification::Off,
     }
 }
 

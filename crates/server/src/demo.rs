@@ -77,6 +77,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
     Configuration {
         tokens: None,
         ice: None,
+        stir: std::sync::Arc::default(),
         file: None,
         data: data.to_owned(),
         loops: 1,

@@ -142,6 +142,7 @@ impl Part {
             origins: configuration.web.origins.clone(),
             tokens: configuration.tokens.clone(),
             ice: configuration.ice.clone(),
+            stir: Arc::clone(&configuration.stir),
         });
         let mut tasks = vec![
             tokio::task::spawn_local(Rc::clone(&server).keep_time()),

@@ -24,6 +24,7 @@ mod randomness;
 mod reload;
 mod run;
 mod server;
+mod stir;
 mod tokens;
 mod user_commands;
 mod web_page;

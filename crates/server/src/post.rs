@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::configuration::Origins;
 use crate::ice_servers::IceServers;
+use crate::stir::Stir;
 use crate::tokens::Tokens;
 
 /// The most letters that wait for one loop. Messages beyond are lost, as datagrams are lost where nobody can follow.
@@ -44,6 +45,7 @@ pub(crate) struct Reconfiguration {
     pub(crate) origins: Origins,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) ice: Option<Arc<IceServers>>,
+    pub(crate) stir: Arc<Stir>,
     pub(crate) tls: LoadedTls,
 }
 

@@ -1,5 +1,7 @@
 //! SIGHUP: the configuration and the certificates are read again, with calls up. What is wrong changes nothing.
 
+use std::sync::Arc;
+
 use net::LoadedTls;
 use proxy::Role;
 
@@ -39,6 +41,7 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
         origins: new.web.origins.clone(),
         tokens: new.tokens.clone(),
         ice: new.ice.clone(),
+        stir: Arc::clone(&new.stir),
         tls,
     });
     log::info("the configuration was read again");

@@ -27,6 +27,7 @@ use crate::log::{self, Level};
 use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
 use crate::post::{Letter, Post, Reconfiguration};
+use crate::stir::{self, Call, Stir};
 use crate::tokens::{SignIns, TokenError, Tokens};
 use crate::web_page::WebPage;
 
@@ -55,6 +56,7 @@ pub(crate) struct Server {
     page: WebPage,
     origins: RefCell<Origins>,
     tokens: RefCell<Option<Arc<Tokens>>>,
+    stir: RefCell<Arc<Stir>>,
     sign_ins: SignIns,
     /// What pages are told when they have registered.
     ice: RefCell<Option<Arc<IceServers>>>,
@@ -86,6 +88,7 @@ pub(crate) struct Parts {
     pub(crate) origins: Origins,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) ice: Option<Arc<IceServers>>,
+    pub(crate) stir: Arc<Stir>,
 }
 
 impl Server {
@@ -104,6 +107,7 @@ impl Server {
             page: parts.page,
             origins: RefCell::new(parts.origins),
             tokens: RefCell::new(parts.tokens),
+            stir: RefCell::new(parts.stir),
             sign_ins: SignIns::default(),
             ice: RefCell::new(parts.ice),
             wake_at: Cell::new(Instant::NEVER),
@@ -135,6 +139,7 @@ impl Server {
         self.origins.replace(anew.origins.clone());
         self.tokens.replace(anew.tokens.clone());
         self.ice.replace(anew.ice.clone());
+        self.stir.replace(Arc::clone(&anew.stir));
         self.with_proxy(|running, _| running.reconfigure(anew.proxy.clone()));
     }
 
@@ -346,6 +351,19 @@ impl Server {
             Question::Token { token } => {
                 let holder = self.holder_of(&token);
                 self.proxy.borrow_mut().token(self.clock.now(), id, holder);
+            }
+            Question::Sign { claims } => {
+                let signed = self.stir.borrow().sign(stir::present(), &claims);
+                self.proxy.borrow_mut().signed(self.clock.now(), id, signed);
+            }
+            Question::Verify { identities, date, orig, dest } => {
+                let (date, now) = (date.as_deref(), stir::present());
+                let call = Call { identities: &identities, date, orig: &orig, dest: &dest };
+                let result = self.stir.borrow().verify(now, call).map_err(|error| {
+                    log::debug(format!("a caller's signature counts for nothing: {error}"));
+                    error.invalid()
+                });
+                self.proxy.borrow_mut().verified(self.clock.now(), id, result);
             }
             Question::Store { aor, record } if self.network.is_together() => {
                 self.to_store.borrow_mut().push((id, aor, record));

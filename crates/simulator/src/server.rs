@@ -129,6 +129,8 @@ impl Server {
                 let secret = self.users.get(&user).map(|password| secret_of(&user, &realm, password));
                 self.proxy.credentials(now, id, secret);
             }
+            Question::Sign { .. } => self.proxy.signed(now, id, None),
+            Question::Verify { .. } => self.proxy.verified(now, id, Ok(())),
             Question::Token { .. } => self.proxy.token(now, id, None),
             Question::Store { .. } if broken => self.proxy.stored(now, id, Err(StoreError)),
             Question::Store { aor, record } => {

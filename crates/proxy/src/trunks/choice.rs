@@ -140,6 +140,8 @@ mod tests {
             incoming_to: None,
             probe: None,
             account: None,
+            signing: None,
+            verification: crate::stir::Verification::Off,
         }
     }
 

@@ -32,6 +32,9 @@ pub(crate) use choice::Health;
 pub(crate) use errands::Errand;
 pub(crate) use sources::Member;
 
+pub(crate) use number::Number;
+
+use crate::stir::Verification;
 use probes::Probe;
 use registration::Registration;
 use settings::{Group, Trunks as Settings};
@@ -40,6 +43,8 @@ use settings::{Group, Trunks as Settings};
 #[derive(Debug)]
 pub(crate) struct Trunks {
     groups: Vec<Known>,
+    /// Whether callers of any group are verified.
+    verifies: bool,
     /// Which of the server's event loops this is.
     place: usize,
     /// Counts the configurations: an answer that was meant for another one finds nothing.
@@ -53,7 +58,7 @@ pub(crate) struct Trunks {
 impl Default for Trunks {
     fn default() -> Self {
         let never = Instant::NEVER;
-        Self { groups: Vec::new(), place: 0, generation: 0, due: never, look_again: never }
+        Self { groups: Vec::new(), verifies: false, place: 0, generation: 0, due: never, look_again: never }
     }
 }
 
@@ -82,6 +87,11 @@ impl Known {
 }
 
 impl Trunks {
+    /// Whether callers of any group are verified.
+    pub(crate) const fn verifies(&self) -> bool {
+        self.verifies
+    }
+
     /// When something is to be done for the groups.
     pub(crate) const fn due(&self) -> Instant {
         self.due
@@ -106,6 +116,7 @@ impl Trunks {
             }
         }
         self.generation = self.generation.wrapping_add(1);
+        self.verifies = settings.groups.iter().any(|group| group.verification != Verification::Off);
         (self.due, self.look_again) = if self.groups.is_empty() {
             (Instant::NEVER, Instant::NEVER)
         } else {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sip::{AddressRange, Hop, Transport};
 
 pub use super::pattern::Pattern;
+use crate::stir::{Signing, Verification};
 
 /// Groups of servers, and the routes that lead to them. Empty, everything is as if there were none.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,10 @@ pub struct Group {
     pub probe: Option<Duration>,
     /// Whom the provider knows us as.
     pub account: Option<Account>,
+    /// Whether calls to it are signed, and as what.
+    pub signing: Option<Signing>,
+    /// What becomes of its calls by who has signed them.
+    pub verification: Verification,
 }
 
 /// An account at a provider.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use proxy::stir::{Claims, Invalid, Signed};
 use proxy::{
     Common, Config, Event, Listener, News, Output, Proxy, Question, StoreError, TokenHolder, UserSecret,
 };
@@ -23,6 +24,14 @@ pub struct House {
     pub hosts: HashMap<String, Vec<Hop>>,
     pub stored: HashMap<Vec<u8>, Option<Vec<u8>>>,
     pub store_fails: bool,
+    /// Whether what is to be signed is.
+    pub signs: bool,
+    /// What was to be signed.
+    pub signed: Vec<Claims>,
+    /// What signatures are worth.
+    pub verdict: Result<(), Invalid>,
+    /// What was asked about signatures.
+    pub asked: Vec<Question>,
     /// Every name has an address.
     pub any_host: bool,
     pub sent: Vec<(Hop, Message)>,
@@ -82,6 +91,10 @@ impl House {
             hosts: HashMap::new(),
             stored: HashMap::new(),
             store_fails: false,
+            signs: true,
+            signed: Vec::new(),
+            verdict: Ok(()),
+            asked: Vec::new(),
             any_host: false,
             sent: Vec::new(),
             events: Vec::new(),
@@ -159,6 +172,16 @@ impl House {
                     Question::Token { token } => {
                         let holder = self.tokens.get(&token).cloned();
                         self.proxy.token(self.now, id, holder);
+                    }
+                    Question::Sign { claims } => {
+                        let identity = format!("signed-{}", self.signed.len()).into_bytes();
+                        let signed = self.signs.then(|| Signed { identity, at: self.now.as_secs() });
+                        self.signed.push(*claims);
+                        self.proxy.signed(self.now, id, signed);
+                    }
+                    Question::Verify { .. } => {
+                        self.asked.push(question);
+                        self.proxy.verified(self.now, id, self.verdict);
                     }
                     Question::Store { aor, record } => {
                         if self.store_fails {

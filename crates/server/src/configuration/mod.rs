@@ -13,6 +13,7 @@ mod file;
 mod ice;
 mod keys;
 mod routing;
+mod stir;
 mod tls;
 mod tokens;
 mod trunks;
@@ -28,6 +29,7 @@ use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
 use crate::ice_servers::IceServers;
 use crate::media_joining::{Anchor, Sdes};
+use crate::stir::Stir;
 use crate::tokens::Tokens;
 pub(crate) use error::ConfigurationError;
 pub(crate) use keys::example;
@@ -56,6 +58,8 @@ pub(crate) struct Configuration {
     pub(crate) tokens: Option<Arc<Tokens>>,
     /// The STUN and TURN servers that pages are told.
     pub(crate) ice: Option<Arc<IceServers>>,
+    /// What signs caller ids, and what those of others are verified with.
+    pub(crate) stir: Arc<Stir>,
     /// The proxy's part, but for its listeners, which are known when they are bound.
     pub(crate) proxy: proxy::Config,
     /// The media gateway.

@@ -9,7 +9,7 @@ use proxy::trunk_settings::{
 };
 
 use super::file::{File, Placed};
-use super::{accounts, values};
+use super::{accounts, stir, values};
 
 /// The most characters that a route may take off a number, or put before it.
 const LONGEST: usize = 32;
@@ -84,6 +84,8 @@ fn group(file: &mut File<'_>, section: &str, name: Placed<String>, folder: &Path
         incoming_to: file.parsed(section, "incoming_to", user).map(|user| user.value),
         probe: Some(probe).filter(|probe| !probe.is_zero()),
         account: accounts::account(file, section, folder),
+        signing: stir::signing(file, section),
+        verification: stir::verification(file, section),
     }
 }
 

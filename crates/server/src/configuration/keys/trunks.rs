@@ -95,6 +95,30 @@ pub(super) const KINDS: [Kind; 2] = [
                 "Whether the account is registered, so that the provider knows where to call. Without it the password is for\n\
                  challenges only.",
             ),
+            key(
+                "sign",
+                Default("false"),
+                "Whether your users' calls to it are signed (STIR/SHAKEN), so that others can see that the number is not forged.\n\
+                 Needs [caller_ids]. docs/signed-caller-ids.md has a whole example.",
+            ),
+            key(
+                "attest_users",
+                Default("\"A\""),
+                "The most that is said of them: A, the number is the caller's; B, the caller is known; C, the call came in here.\n\
+                 Users whose name is no number get B at the most.",
+            ),
+            key(
+                "attest_others",
+                Default("\"none\""),
+                "What is said of other calls to it, of trusted peers and upstreams: A, B, C, or none, and they go unsigned. What\n\
+                 somebody has signed already stays as it is.",
+            ),
+            key(
+                "verify",
+                Default("\"off\""),
+                "What becomes of its calls by their signature: off; mark, the called phone is told (verstat); refuse, one that\n\
+                 is worth nothing is refused; require, one without any is refused, too. Needs [caller_ids].",
+            ),
             key("expires", Default("\"10m\""), "For how long it is registered, if the provider agrees."),
         ],
     },
