@@ -334,7 +334,16 @@ impl Connection {
         }
         self.opened.set(true);
         self.enter(net);
+        self.announce(net);
+    }
+
+    /// Tells the handler of this connection, and who it is if it has shown that.
+    pub(crate) fn announce(&self, net: &Shared) {
         net.call(|handler| handler.opened(&self.flow));
+        let domains = self.session.as_ref().map(|session| session.borrow().client_domains());
+        if let Some(domains) = domains.filter(|domains| !domains.is_empty()) {
+            net.call(|handler| handler.identified(&self.flow, domains));
+        }
     }
 
     fn heard(&self, net: &Shared) {

@@ -24,6 +24,12 @@ pub trait Handler {
         let _ = flow;
     }
 
+    /// The peer that has opened this connection has shown a certificate that counts ([`crate::ClientCertificates`]), for
+    /// these SIP domains, in small letters (RFC 5922 §7.1). Called at once after `opened`.
+    fn identified(&self, flow: &Flow, domains: Vec<String>) {
+        let _ = (flow, domains);
+    }
+
     /// A connection that carried SIP is gone, whoever closed it. Called once for each connection that was
     /// `opened`.
     fn closed(&self, flow: &Flow);

@@ -218,7 +218,7 @@ impl Connection {
         self.deadlines.ping.set(net.next_ping());
         self.opened.set(true);
         self.enter(net);
-        net.call(|handler| handler.opened(&self.flow));
+        self.announce(net);
     }
 
     fn refuse(&self, net: &Shared, refused: &Refused) {

@@ -102,5 +102,8 @@ pub use joint::MOST_LOOPS;
 pub use mailbox::Mailbox;
 pub use network::{Counters, Listener, Network};
 pub use resolver::{ResolveError, Resolver};
-pub use tls::{CertificateFiles, CertificateTrouble, Identity, LoadedTls, TlsConfig, TlsError, TrustRoots};
+pub use tls::{
+    CertificateFiles, CertificateTrouble, ClientCertificates, Identity, LoadedTls, TlsConfig, TlsError,
+    TrustRoots,
+};
 pub use websocket::CloseCode;

@@ -2,7 +2,7 @@
 //!
 //! | who | to our users | to the world, by Request-URI or Route |
 //! |---|---|---|
-//! | a configured peer, the upstream of an edge | yes | yes |
+//! | a configured peer (by address or certificate), the upstream of an edge | yes | yes |
 //! | a trusted group of servers | unless its `incoming` says nobody | if that says anywhere |
 //! | whom a route lets go there | as without it | where that route leads |
 //! | an authenticated user, as themselves | yes | yes |
@@ -17,7 +17,7 @@ use crate::trunks::settings::{Group, Incoming};
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// A configured peer, known by its address.
+    /// A configured peer, known by its address or its certificate.
     Peer,
     /// The server behind this edge.
     Upstream,

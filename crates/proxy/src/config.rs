@@ -31,6 +31,8 @@ pub struct Config {
     /// Peers whose word is taken: they may call and relay without authentication, may send `Path`, and keep
     /// their `P-Asserted-Identity`.
     pub trusted_peers: Vec<AddressRange>,
+    /// The SIP domains of such peers, in small letters, known by the certificates that they show when they connect.
+    pub trusted_certificates: Vec<String>,
     /// Whether callers from foreign domains may reach our users without authentication. A caller whose From
     /// is one of our own domains must authenticate in any case.
     pub accept_from_strangers: bool,
@@ -71,6 +73,7 @@ impl Default for Config {
             authentication: Authentication::default(),
             registrar: Registrar::default(),
             trusted_peers: Vec::new(),
+            trusted_certificates: Vec::new(),
             accept_from_strangers: true,
             forking: Forking::default(),
             next_hop: NextHop::default(),

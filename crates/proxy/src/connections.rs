@@ -20,6 +20,8 @@ struct Connection {
     users: Vec<Vec<u8>>,
     /// Who showed a token when it was opened.
     holder: Option<Box<TokenHolder>>,
+    /// The SIP domains of the certificate that its peer has shown.
+    domains: Vec<String>,
 }
 
 impl Connections {
@@ -38,6 +40,7 @@ impl Connections {
             flow: *flow,
             users: Vec::new(),
             holder: None,
+            domains: Vec::new(),
         });
         true
     }
@@ -87,6 +90,22 @@ impl Connections {
         let pieces = self.0.read(&flow.connection);
         let connection = pieces.get(&flow.connection).filter(|connection| connection.flow == *flow)?;
         connection.holder.as_deref().filter(|holder| holder.until > now).cloned()
+    }
+
+    /// The peer has shown a certificate for these SIP domains.
+    pub(crate) fn identify(&self, flow: &Flow, domains: Vec<String>) {
+        if let Some(connection) = self.0.write(&flow.connection).get_mut(&flow.connection)
+            && connection.flow == *flow
+        {
+            connection.domains = domains;
+        }
+    }
+
+    /// Whether the peer has shown a certificate for one of `wanted`.
+    pub(crate) fn shows(&self, flow: &Flow, wanted: &[String]) -> bool {
+        let pieces = self.0.read(&flow.connection);
+        let connection = pieces.get(&flow.connection).filter(|connection| connection.flow == *flow);
+        connection.is_some_and(|connection| connection.domains.iter().any(|domain| wanted.contains(domain)))
     }
 
     /// How many connections are known.

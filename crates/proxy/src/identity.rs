@@ -76,12 +76,16 @@ impl Proxy {
 
     fn has_trusted_hops(&self) -> bool {
         !self.config.trusted_peers.is_empty()
+            || !self.config.trusted_certificates.is_empty()
             || !self.upstream_addresses.is_empty()
             || self.has_trusted_groups()
     }
 
     /// Whether the one behind `hop` is trusted to keep an identity to himself, if the caller wants so.
     fn is_trusted_hop(&self, hop: &Hop) -> bool {
+        if self.is_certain(hop, &self.config.trusted_certificates) {
+            return true;
+        }
         // Behind an HTTP server with such an address sits the whole world.
         if hop.transport().is_websocket() {
             return false;

@@ -53,6 +53,7 @@ mod authorization;
 mod bearer;
 mod branches;
 mod cancel;
+mod certified;
 mod common;
 pub mod config;
 mod connections;

@@ -262,8 +262,9 @@ impl Proxy {
     /// Whether a message of this flow is a configured peer's. Not on a WebSocket: an HTTP server before us may
     /// stand for the whole world with its own address.
     pub(crate) fn is_trusted_peer(&self, flow: &Flow) -> bool {
-        !flow.transport.is_websocket()
-            && self.config.trusted_peers.iter().any(|peer| peer.contains(flow.remote.ip()))
+        let known = !flow.transport.is_websocket()
+            && self.config.trusted_peers.iter().any(|peer| peer.contains(flow.remote.ip()));
+        known || self.shows(flow, &self.config.trusted_certificates)
     }
 
     /// A connection is closed.

@@ -30,6 +30,7 @@ fn carrier_group() -> Group {
         }],
         domain: None,
         addresses: Vec::new(),
+        certificates: Vec::new(),
         trusted: false,
         incoming: Incoming::Users,
         incoming_to: None,

@@ -27,6 +27,7 @@ fn provider() -> Group {
         servers: vec![server("203.0.113.1", 1)],
         domain: Some("provider.example".to_owned()),
         addresses: Vec::new(),
+        certificates: Vec::new(),
         trusted: false,
         incoming: Incoming::Users,
         incoming_to: None,

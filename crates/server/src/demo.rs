@@ -86,6 +86,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
         tls: TlsConfig {
             identity: Some(Identity::SelfSigned { directory: data.to_owned(), names: Vec::new() }),
             roots: TrustRoots::System,
+            clients: None,
         },
         web: Web { page: true, origins: Origins::These(Vec::new()) },
         proxy: proxy::Config { domains: vec![DOMAIN.to_owned()], ..proxy::Config::default() },

@@ -525,6 +525,15 @@ impl Handler for Server {
         }
     }
 
+    fn identified(&self, flow: &Flow, domains: Vec<String>) {
+        log::debug(format!(
+            "{} shows a certificate for {}",
+            flow.remote,
+            log::Escaped(domains.join(", ").as_bytes())
+        ));
+        self.with_proxy(|proxy, now| proxy.identified(now, flow, domains));
+    }
+
     fn closed(&self, flow: &Flow) {
         self.sign_ins.closed(flow);
         self.post.tell(&Letter::Closed(*flow));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -37,6 +39,17 @@ fn is_good_for(key: &CertifiedKey, name: &ServerName<'_>) -> bool {
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(self.choose(hello.server_name())))
+    }
+}
+
+/// What we show a server that asks: the first one, whoever it would like to have signed it.
+impl ResolvesClientCert for ByName {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.first))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::CertifiedKey;
 
 use super::by_name::ByName;
-use super::{CertificateFiles, Identity, TlsError, read, read_certificates};
+use super::peers::client_verifier;
+use super::{CertificateFiles, ClientCertificates, Identity, TlsError, provider, read, read_certificates};
 
 /// How long a certificate of our own making is good: the longest that today's browsers let pass.
 const LIFETIME: Duration = Duration::from_secs(825 * 24 * 3600);
@@ -21,28 +22,36 @@ const RENEWAL: Duration = Duration::from_secs(700 * 24 * 3600);
 /// The names that every certificate of our own making carries.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// The rustls configuration for `identity`.
-pub(super) fn server_config(
-    identity: &Identity,
-    provider: Arc<CryptoProvider>,
-) -> Result<ServerConfig, TlsError> {
+/// The certificates of `identity`.
+pub(super) fn certificates(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<ByName>, TlsError> {
     let pairs = match identity {
         Identity::Files(pairs) => pairs.clone(),
         Identity::SelfSigned { directory, names } => vec![self_signed(directory, names)?],
     };
     let mut keys = Vec::with_capacity(pairs.len());
     for pair in &pairs {
-        keys.push(Arc::new(certified(pair, &provider)?));
+        keys.push(Arc::new(certified(pair, provider)?));
     }
     let mut keys = keys.into_iter();
     let Some(first) = keys.next() else {
         return Err(TlsError::NoCertificate { path: PathBuf::new() });
     };
-    let builder = ServerConfig::builder_with_provider(provider)
+    Ok(Arc::new(ByName::new(first, keys.collect())))
+}
+
+/// What a listener needs that shows one of these certificates, and asks `clients` for theirs.
+pub(super) fn server_config(
+    certificates: &Arc<ByName>,
+    clients: Option<&ClientCertificates>,
+) -> Result<ServerConfig, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Unusable { path: PathBuf::new(), reason: error.to_string() })?
-        .with_no_client_auth();
-    Ok(builder.with_cert_resolver(Arc::new(ByName::new(first, keys.collect()))))
+        .map_err(|error| TlsError::Unusable { path: PathBuf::new(), reason: error.to_string() })?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(client_verifier(clients, provider())?),
+        None => builder.with_no_client_auth(),
+    };
+    Ok(builder.with_cert_resolver(Arc::clone(certificates) as _))
 }
 
 /// Certificate and key of two files, which must belong together.
@@ -140,13 +149,14 @@ mod tests {
                 names: names.iter().map(|name| (*name).to_owned()).collect(),
             }),
             roots: TrustRoots::System,
+            clients: None,
         }
     }
 
     fn files(certificate: &Path, key: &Path) -> Result<(), TlsError> {
         let pair = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
         let identity = Identity::Files(vec![pair]);
-        TlsConfig { identity: Some(identity), roots: TrustRoots::System }.check()
+        TlsConfig { identity: Some(identity), roots: TrustRoots::System, clients: None }.check()
     }
 
     #[test]

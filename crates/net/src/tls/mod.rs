@@ -5,6 +5,7 @@
 mod by_name;
 mod examination;
 mod identity;
+mod peers;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,21 @@ pub struct TlsConfig {
     pub identity: Option<Identity>,
     /// Whose certificates we believe when we connect.
     pub roots: TrustRoots,
+    /// Whether those who connect are asked for a certificate, and which ones count.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Certificates of those who connect (mutual TLS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The authorities whose certificates count: a PEM file.
+    pub authorities: PathBuf,
+    /// Whether who shows none is refused; otherwise he is as anybody.
+    pub required: bool,
+    /// Whether SIP over TLS asks.
+    pub sip: bool,
+    /// Whether HTTPS asks.
+    pub web: bool,
 }
 
 /// Where our certificate comes from.
@@ -136,7 +152,7 @@ impl LoadedTls {
     /// # Errors
     /// What is wrong with the files.
     pub fn load(config: &TlsConfig) -> Result<Self, TlsError> {
-        Ok(Self { acceptors: Acceptors::load(config)?, connector: Connector::load(&config.roots)? })
+        Ok(Self { acceptors: Acceptors::load(config)?, connector: Connector::load(config)? })
     }
 }
 
@@ -159,11 +175,17 @@ pub(crate) struct Acceptors {
 impl Acceptors {
     /// Reads the certificate, if there is one.
     pub(crate) fn load(config: &TlsConfig) -> Result<Option<Self>, TlsError> {
+        if let Some(clients) = &config.clients {
+            // Also where nobody listens yet: a wrong file is told when it is checked.
+            peers::client_verifier(clients, provider())?;
+        }
         let Some(identity) = &config.identity else {
             return Ok(None);
         };
-        let sip = identity::server_config(identity, provider())?;
-        let mut web = sip.clone();
+        let (certificates, clients) =
+            (identity::certificates(identity, &provider())?, config.clients.as_ref());
+        let sip = identity::server_config(&certificates, clients.filter(|clients| clients.sip))?;
+        let mut web = identity::server_config(&certificates, clients.filter(|clients| clients.web))?;
         // RFC 7301; no HTTP/2, since a WebSocket begins with HTTP/1.1 here.
         web.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Some(Self { sip: Arc::new(sip), web: Arc::new(web) }))
@@ -181,10 +203,10 @@ impl Acceptors {
 pub(crate) struct Connector(Arc<ClientConfig>);
 
 impl Connector {
-    /// Reads the certificates to trust.
-    pub(crate) fn load(roots: &TrustRoots) -> Result<Self, TlsError> {
+    /// Reads the certificates to trust, and those that we show who asks for one.
+    pub(crate) fn load(config: &TlsConfig) -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
-        match roots {
+        match &config.roots {
             TrustRoots::System => {
                 // A system without certificates is no fault as long as nobody connects by TLS; then the
                 // handshake says that the issuer is unknown.
@@ -198,7 +220,16 @@ impl Connector {
             ClientConfig::builder_with_provider(provider())
                 .with_safe_default_protocol_versions()
                 .map_err(|error| TlsError::Unusable { path: PathBuf::new(), reason: error.to_string() })?;
-        Ok(Self(Arc::new(builder.with_root_certificates(store).with_no_client_auth())))
+        let verifier = Arc::new(peers::SipServers::new(store, provider()));
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        // One of our own making would tell nobody anything.
+        let config = match &config.identity {
+            Some(identity @ Identity::Files(_)) => {
+                builder.with_client_cert_resolver(identity::certificates(identity, &provider())?)
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        Ok(Self(Arc::new(config)))
     }
 
     /// A session for a connection that we open; the peer must show a certificate for `name`.

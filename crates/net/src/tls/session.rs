@@ -7,6 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 
+use super::peers::{domains, reason};
 use crate::backlog::Backlog;
 use crate::stream;
 
@@ -46,6 +47,14 @@ impl Session {
         self.0.set_buffer_limit(Some(bytes));
     }
 
+    /// The SIP domains of the certificate that a client has shown and that counts (RFC 5922 §7.1).
+    pub(crate) fn client_domains(&self) -> Vec<String> {
+        match (&self.0, self.0.peer_certificates()) {
+            (rustls::Connection::Server(_), Some([first, ..])) => domains(first),
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn is_handshaking(&self) -> bool {
         self.0.is_handshaking()
     }
@@ -71,7 +80,8 @@ impl Session {
                 Ok(_) => {}
                 Err(error) => return Err(SessionError::Socket(error)),
             }
-            self.0.process_new_packets()?;
+            let is_server = matches!(self.0, rustls::Connection::Server(_));
+            self.0.process_new_packets().map_err(|error| SessionError::Tls(reason(&error, is_server)))?;
             if self.0.wants_write() {
                 // The caller pumps before it reads again.
                 return match self.0.reader().read(into) {

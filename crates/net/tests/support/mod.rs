@@ -32,6 +32,7 @@ pub fn message(size: usize) -> Vec<u8> {
 pub enum Told {
     Message(Flow, Vec<u8>),
     Opened(Flow),
+    Identified(Flow, Vec<String>),
     Closed(Flow),
     Unreachable(Hop),
     Malformed(Malformed),
@@ -135,6 +136,10 @@ impl Handler for Recorder {
         self.tell(Told::Opened(*flow));
     }
 
+    fn identified(&self, flow: &Flow, domains: Vec<String>) {
+        self.tell(Told::Identified(*flow, domains));
+    }
+
     fn closed(&self, flow: &Flow) {
         self.tell(Told::Closed(*flow));
     }
@@ -216,6 +221,7 @@ pub fn tls() -> TlsConfig {
     let config = TlsConfig {
         identity: Some(Identity::SelfSigned { directory: directory.clone(), names: Vec::new() }),
         roots: TrustRoots::System,
+        clients: None,
     };
     ONCE.call_once(|| config.check().unwrap());
     TlsConfig { roots: TrustRoots::File(directory.join("self-signed.pem")), ..config }

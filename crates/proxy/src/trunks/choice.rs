@@ -135,6 +135,7 @@ mod tests {
             servers: servers.iter().map(server).collect(),
             domain: None,
             addresses: Vec::new(),
+            certificates: Vec::new(),
             trusted: false,
             incoming: Incoming::Users,
             incoming_to: None,

@@ -40,6 +40,8 @@ pub struct Group {
     pub domain: Option<String>,
     /// Addresses its requests come from, beside those of its servers.
     pub addresses: Vec<AddressRange>,
+    /// SIP domains, in small letters, whose certificate its servers show when they connect.
+    pub certificates: Vec<String>,
     /// Whether its servers count as trusted peers: no password, no bounds for strangers, and their
     /// `P-Asserted-Identity` is kept.
     pub trusted: bool,

@@ -62,8 +62,12 @@ impl Proxy {
 
     /// The group whose server sent what came over `flow`. Not on a WebSocket, behind which the whole world may sit.
     pub(crate) fn group_of(&self, flow: &Flow) -> Option<&Arc<Group>> {
-        if self.trunks.groups.is_empty() || flow.transport.is_websocket() {
+        if self.trunks.groups.is_empty() {
             return None;
+        }
+        let shown = self.trunks.groups.iter().find(|known| self.shows(flow, &known.group.certificates));
+        if shown.is_some() || flow.transport.is_websocket() {
+            return shown.map(|known| &known.group);
         }
         let address = flow.remote.ip().to_canonical();
         let known = self.trunks.groups.iter().find(|known| {
@@ -86,6 +90,10 @@ impl Proxy {
     /// Whether the one behind `hop` is a server of a trusted group.
     pub(crate) fn is_trusted_server(&self, hop: &Hop) -> bool {
         let address = hop.address();
+        let trusted = |group: &Group| group.trusted && self.is_certain(hop, &group.certificates);
+        if self.trunks.groups.iter().any(|known| trusted(&known.group)) {
+            return true;
+        }
         self.trunks.groups.iter().filter(|known| known.group.trusted).any(|known| {
             known.group.addresses.iter().any(|network| network.contains(address.ip().to_canonical()))
                 || known.addresses.iter().flatten().any(|known| *known == address)

@@ -226,6 +226,8 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
     }
     let trusted = file.all_parsed("peers", "trusted", values::network).unwrap_or_default();
     config.trusted_peers = trusted.into_iter().map(|peer| peer.value).collect();
+    let shown = file.all_parsed("peers", "trusted_certificates", values::host).unwrap_or_default();
+    config.trusted_certificates = shown.into_iter().map(|domain| domain.value).collect();
     config.accept_from_strangers = file.truth("peers", "strangers").unwrap_or(config.accept_from_strangers);
     // The loop rings alarms up to 16 ms late (RFC 3261 §17.2.1 allows 200 ms in all).
     let trying = values::duration_within(Duration::ZERO, Duration::from_millis(200));
@@ -400,7 +402,10 @@ mod tests {
         assert_eq!(problems("realm = \"x\""), ["1:1: unknown key \"realm\"; it belongs to [authentication]"]);
         assert_eq!(
             problems("[tls]\ncolour = 1"),
-            ["2:1: unknown key \"colour\" in [tls]; known here: certificate, key, trust"]
+            [
+                "2:1: unknown key \"colour\" in [tls]; known here: certificate, key, trust, client_authorities, \
+              client_certificate, client_listeners"
+            ]
         );
     }
 

@@ -121,6 +121,22 @@ const TABLE: [Section; 18] = [
                 Example("\"/etc/ssl/our-own-authority.pem\""),
                 "Authorities believed when this server connects to others, PEM, instead of the system's.",
             ),
+            key(
+                "client_authorities",
+                Example("\"/etc/ssl/peers-authority.pem\""),
+                "Authorities of other servers' certificates, PEM. With it, who connects is asked for a certificate; what it is\n\
+                 good for say peers.trusted_certificates and certificates in [upstreams.NAME].",
+            ),
+            key(
+                "client_certificate",
+                Default("\"optional\""),
+                "optional: who shows none is as anybody; required: he is refused.",
+            ),
+            key(
+                "client_listeners",
+                Default("[\"tls\"]"),
+                "Where they are asked: tls, https. Browsers would ask people which certificate to show.",
+            ),
         ],
     },
     Section {
@@ -346,6 +362,12 @@ const TABLE: [Section; 18] = [
                 "trusted",
                 Default("[]"),
                 "Addresses or ranges whose word is taken: they may call and relay without a password.",
+            ),
+            key(
+                "trusted_certificates",
+                Default("[]"),
+                "Domains whose word is taken just so, from wherever they come: they show a certificate for sip:DOMAIN or DOMAIN\n\
+                 (RFC 5922), signed by one of tls.client_authorities.",
             ),
             key(
                 "strangers",

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use net::{CertificateFiles, Identity, TlsConfig, TlsError, TrustRoots};
+use net::{CertificateFiles, ClientCertificates, Identity, TlsConfig, TlsError, TrustRoots};
 
 use super::file::{File, Placed};
 use super::values;
+
+/// What is wrong where certificates of others are to count, and nobody is asked for one.
+pub(super) const NOT_ASKED: &str = "nobody who connects is asked for a certificate: set client_authorities in [tls], the file of who signs them";
 
 /// Our certificates and those that we trust. Relative paths are relative to `folder`.
 pub(super) fn tls(file: &mut File<'_>, folder: &Path, data: &Path, advertise: Option<&str>) -> TlsConfig {
@@ -42,19 +45,51 @@ pub(super) fn tls(file: &mut File<'_>, folder: &Path, data: &Path, advertise: Op
     };
     let roots =
         trust.as_ref().map_or(TrustRoots::System, |trust| TrustRoots::File(folder.join(&trust.value)));
-    let config = TlsConfig { identity: Some(identity), roots };
+    let clients = clients(file, folder);
+    let config = TlsConfig { identity: Some(identity), roots, clients };
     // A self-signed certificate is made when the server starts, not when its configuration is checked.
-    let checked = if certificates.is_empty() {
-        TlsConfig { identity: None, roots: config.roots.clone() }
-    } else {
-        config.clone()
-    };
+    let checked =
+        if certificates.is_empty() { TlsConfig { identity: None, ..config.clone() } } else { config.clone() };
     if let Err(error) = checked.check() {
-        let named = keys.iter().chain(&trust).chain(&certificates);
+        let authorities = file.text("tls", "client_authorities");
+        let named = keys.iter().chain(&trust).chain(&certificates).chain(&authorities);
         let guilty = guilty(&error, folder, named).or(certificates.first()).or(trust.as_ref());
         file.report(guilty.map_or(0..0, |placed| placed.span.clone()), error.to_string());
     }
     config
+}
+
+/// Whether those who connect are asked for a certificate.
+fn clients(file: &mut File<'_>, folder: &Path) -> Option<ClientCertificates> {
+    let authorities = file.text("tls", "client_authorities");
+    let required = file.parsed("tls", "client_certificate", |text| match text {
+        "optional" => Ok(false),
+        "required" => Ok(true),
+        _ => Err(format!("\"{text}\" is neither optional nor required")),
+    });
+    let listeners = file.all_parsed("tls", "client_listeners", |text| match text {
+        "tls" | "https" => Ok(text.to_owned()),
+        _ => Err(format!("\"{text}\" is neither tls nor https")),
+    });
+    if authorities.is_none() {
+        let first =
+            file.texts("peers", "trusted_certificates").and_then(|domains| domains.into_iter().next());
+        let required = required.filter(|required| required.value);
+        if let Some(span) = first.map(|first| first.span).or_else(|| required.map(|required| required.span)) {
+            file.report(span, NOT_ASKED.to_owned());
+        }
+        return None;
+    }
+    let asks = |name: &str| match &listeners {
+        Some(listeners) => listeners.iter().any(|listener| listener.value == name),
+        None => name == "tls",
+    };
+    Some(ClientCertificates {
+        authorities: folder.join(authorities?.value),
+        required: required.is_some_and(|required| required.value),
+        sip: asks("tls"),
+        web: asks("https"),
+    })
 }
 
 /// The name of the file that the error is about, if it says which: the first of them, where it names two.

@@ -72,6 +72,10 @@ fn group(file: &mut File<'_>, section: &str, name: Placed<String>, folder: &Path
         file.report(anywhere.span.clone(), message.to_owned());
     }
     let addresses = file.all_parsed(section, "addresses", values::network).unwrap_or_default();
+    let certificates = file.all_parsed(section, "certificates", values::host).unwrap_or_default();
+    if let (Some(first), None) = (certificates.first(), file.place("tls", "client_authorities")) {
+        file.report(first.span.clone(), super::tls::NOT_ASKED.to_owned());
+    }
     let probe = values::duration_within(Duration::ZERO, Duration::from_secs(3600));
     let probe = file.parsed(section, "probe", probe).map_or(Duration::from_secs(30), |probe| probe.value);
     Group {
@@ -79,6 +83,7 @@ fn group(file: &mut File<'_>, section: &str, name: Placed<String>, folder: &Path
         servers: servers.into_iter().map(|server| server.value).collect(),
         domain: file.parsed(section, "domain", values::host).map(|domain| domain.value),
         addresses: addresses.into_iter().map(|address| address.value).collect(),
+        certificates: certificates.into_iter().map(|domain| domain.value).collect(),
         trusted,
         incoming: incoming.map_or_else(Incoming::default, |incoming| incoming.value),
         incoming_to: file.parsed(section, "incoming_to", user).map(|user| user.value),

@@ -61,6 +61,12 @@ pub(super) const KINDS: [Kind; 2] = [
                 "Addresses or ranges that its requests come from, beside those of its servers: \"192.0.2.0/24\".",
             ),
             key(
+                "certificates",
+                Default("[]"),
+                "Or domains whose certificate they show when they connect over TLS: \"sip.provider.example.net\" (RFC 5922);\n\
+                 see tls.client_authorities.",
+            ),
+            key(
                 "incoming",
                 Default("\"users\""),
                 "What its requests may reach: nobody; users, your own; or anywhere, so that it relays through this server,\n\
