@@ -20,21 +20,22 @@ const WAITING: [&str; 13] = [
     "trunk.test.mjs",
 ];
 
-/// Builds the server and runs the scenarios, one file after the other: two cores bear no more than that, and what waits.
+/// Builds the server and runs the scenarios: two files at a time, which mostly wait for each other's sound and not for
+/// the processor, and one of those that only wait.
 pub(crate) fn run() -> Result<(), Failure> {
     step::announce("Browsers, phones and other servers against the real binary");
     step::run(step::cargo().args(["build", "--locked", "--quiet", "--package", "sipweb"]))?;
     let folder = crate::root().join("tests");
     let (waiting, others): (Vec<_>, Vec<_>) =
         scenarios(&folder)?.into_iter().partition(|path| WAITING.iter().any(|name| path.ends_with(name)));
-    let node = |files: &[PathBuf]| {
+    let node = |at_a_time: u8, files: &[PathBuf]| {
         let mut node = step::program("node");
-        node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+        node.args(["--test", &format!("--test-concurrency={at_a_time}"), "--test-reporter=spec"]).args(files);
         node.env("SIPWEB", crate::target().join("debug/sipweb")).current_dir(&folder);
         node
     };
-    let beside = step::start_beside(node(&waiting))?;
-    step::run(&mut node(&others)).and(beside.finish())
+    let beside = step::start_beside(node(1, &waiting))?;
+    step::run(&mut node(2, &others)).and(beside.finish())
 }
 
 /// The files `*.test.mjs`, by name.
