@@ -28,6 +28,7 @@ fn pstn() -> Group {
         servers: vec![server("203.0.113.1", 1), server("203.0.113.2", 2)],
         domain: None,
         addresses: Vec::new(),
+        certificates: Vec::new(),
         trusted: true,
         incoming: Incoming::Users,
         incoming_to: None,
