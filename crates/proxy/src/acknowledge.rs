@@ -65,6 +65,7 @@ impl Proxy {
             branch: &branch,
             realm: self.authenticator.realm().as_bytes(),
             adds_path: false,
+            stands_in_for: None,
             assertion: self.assertion(&job.sender, &job.onward.request, &hop, false),
             breadth: None,
             signature: &Signature::NotAsked,

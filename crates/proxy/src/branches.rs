@@ -10,10 +10,11 @@ use sip::{BuildError, Hop, Instant, Message, Method};
 use crate::answers::{sentence, with_challenges};
 use crate::authorization::Reach;
 use crate::config::Role;
+use crate::edge::address_of_record;
 use crate::event::Event;
 use crate::forking::{arrange, wants_199};
 use crate::forward::{Forwarding, Means, forward};
-use crate::inbound::Job;
+use crate::inbound::{Job, is_register};
 use crate::listeners::is_sendable;
 use crate::next_hop::usable;
 use crate::output::ResolveError;
@@ -171,8 +172,12 @@ impl Proxy {
     pub(crate) fn send(&mut self, now: Instant, id: ContextId, branch: usize, hop: Hop) {
         let hop = self.listeners.pin(hop);
         let token = self.entropy.token(16);
-        let adds_path = matches!(self.config.role, Role::Edge { .. });
+        let is_edge = matches!(self.config.role, Role::Edge { .. });
+        let keeps_path = !self.writes_stand_ins();
         let Some(context) = self.contexts.get(id.0) else { return };
+        let registers = is_edge && is_register(&context.request);
+        let stands_in_for =
+            if registers && !keeps_path { address_of_record(&context.request, HeaderName::To) } else { None };
         let assertion = self.assertion(&context.sender, &context.request, &hop, context.to_own_user);
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
@@ -187,8 +192,9 @@ impl Proxy {
             target: &place.target,
             hop: &hop,
             branch: &mark,
-            realm: if adds_path { b"" } else { self.authenticator.realm().as_bytes() },
-            adds_path: adds_path && matches!(context.request.method(), Some(Method::Register)),
+            realm: if is_edge { b"" } else { self.authenticator.realm().as_bytes() },
+            adds_path: registers && keeps_path,
+            stands_in_for: stands_in_for.as_deref(),
             assertion,
             breadth: place.breadth,
             signature: &place.signature,
@@ -308,6 +314,8 @@ impl Proxy {
 
     /// Items 5 and 10: a 2xx goes to the caller, whatever came before it; the other branches are cancelled.
     fn success(&mut self, now: Instant, id: ContextId, branch: usize, response: &Arc<Message>) {
+        let translated = self.with_own_contacts(id, response);
+        let response = translated.as_ref().unwrap_or(response);
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };
         let first = !matches!(place.state, BranchState::Accepted);

@@ -143,6 +143,9 @@ pub struct Upstream {
     pub transport: Option<Transport>,
     /// Addresses it sends from, beside those that its name resolves to.
     pub addresses: Vec<AddressRange>,
+    /// Whether its registrar keeps Path and goes back by it (RFC 3327). Else it gets Contacts that lead to the edge, in
+    /// place of those of the clients.
+    pub keeps_path: bool,
 }
 
 /// Digest authentication (RFC 3261 §22, RFC 8760).

@@ -24,7 +24,7 @@ use crate::target::{Target, Way, route_uri};
 
 impl Proxy {
     /// The upstream server, if this is an edge.
-    fn upstream(&self) -> Option<&Upstream> {
+    pub(crate) fn upstream(&self) -> Option<&Upstream> {
         match &self.config.role {
             Role::Edge { upstream } => Some(upstream),
             Role::AllInOne => None,
@@ -99,12 +99,32 @@ impl Proxy {
                 request.first_value(HeaderName::Route).map_or_else(|| request.request_uri(), route_uri);
             return self.edge_onward(now, next, request.header(HeaderName::Route).is_none(), sealed);
         }
+        // The upstream would send it back here, as a call of its own.
+        if self.writes_stand_ins()
+            && self.own.is_own(&uri)
+            && uri.user().is_some_and(|user| self.stood_in_for(user).is_some())
+        {
+            return Wish::Nowhere(
+                Refusal::new(403, "only the upstream server may use that contact"),
+                Reach::World,
+            );
+        }
         self.to_upstream()
     }
 
     /// Towards a client that the upstream names by its contact, or along a dialog's Routes.
     fn edge_onward(&self, now: Instant, next: &[u8], is_request_uri: bool, sealed: bool) -> Wish {
         let reach = if sealed { Reach::Dialog } else { Reach::OwnUser };
+        if is_request_uri
+            && self.writes_stand_ins()
+            && let Ok(uri) = Uri::parse(next)
+            && let Some(target) = self.stand_in_target(now, &uri)
+        {
+            return match target {
+                Ok(target) => Wish::Targets(vec![target], reach),
+                Err(unroutable) => Wish::Nowhere(Refusal::new(unroutable.status, unroutable.why), reach),
+            };
+        }
         if is_request_uri
             && let Ok(uri) = Uri::parse(next)
             && let Some(found) = self.location.find_contact(now, &uri)
@@ -188,7 +208,12 @@ impl Proxy {
                 granted(binding, now, response);
             }
         }
+        let keeps = self.writes_stand_ins() && plan.changes();
         self.commit(now, &aor, plan);
+        if keeps {
+            // Nothing but the binding says where a stand-in leads.
+            self.store_remainder(aor);
+        }
     }
 }
 
@@ -204,7 +229,7 @@ fn granted(binding: &mut Binding, now: Instant, response: &Message) {
 }
 
 /// The user in From or To, by the domain that it names itself: an edge has no domains of its own.
-fn address_of_record(request: &Message, name: HeaderName) -> Option<Vec<u8>> {
+pub(crate) fn address_of_record(request: &Message, name: HeaderName) -> Option<Vec<u8>> {
     let address = request.name_address(name).ok()?;
     let uri = address.uri().ok()?;
     Some(key(uri.user()?, &host_text(uri.host())))

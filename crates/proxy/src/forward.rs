@@ -13,6 +13,7 @@ use crate::identity::Assertion;
 use crate::keyed_hash::Key;
 use crate::listeners::{Listeners, Side};
 use crate::route::{SEAL, Seal};
+use crate::stand_in::contacts;
 use crate::stir::Signature;
 use crate::target::{Target, request_uri};
 use crate::validation::join;
@@ -35,6 +36,8 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) realm: &'a [u8],
     /// Whether Path is added (an edge forwards a REGISTER).
     pub(crate) adds_path: bool,
+    /// Whose contacts are stood in for (an edge forwards a REGISTER to a registrar that keeps no Path).
+    pub(crate) stands_in_for: Option<&'a [u8]>,
     /// What it says of its sender.
     pub(crate) assertion: Assertion,
     /// Its share of Max-Breadth (RFC 5393 §5.3), if it is told.
@@ -86,6 +89,11 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         if !request.lists(HeaderName::Supported, "path") {
             edit.append(HeaderName::Supported, b"path");
         }
+    }
+    if let Some(aor) = forwarding.stands_in_for
+        && let Some(value) = contacts(request, aor, &outgoing, means.key)
+    {
+        edit.replace(HeaderName::Contact, &value);
     }
     routes(&mut edit, forwarding);
     credentials(&mut edit, request, forwarding.realm);

@@ -87,6 +87,7 @@ mod scanners;
 mod second_attempt;
 mod settling;
 mod sources;
+mod stand_in;
 pub mod stir;
 mod target;
 mod trunks;

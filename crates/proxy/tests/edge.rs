@@ -20,6 +20,7 @@ fn edge() -> House {
         port: Some(5080),
         transport: None,
         addresses: Vec::new(),
+        keeps_path: true,
     };
     let mut house = house(Config { role: Role::Edge { upstream }, ..config() });
     house.hosts.insert("registrar.example".to_owned(), vec![udp_hop(REGISTRAR.parse().unwrap())]);
@@ -192,6 +193,7 @@ fn a_phone_on_udp_keeps_its_path_over_a_restart_of_the_edge() {
         port: Some(5080),
         transport: None,
         addresses: Vec::new(),
+        keeps_path: true,
     };
     house.restart(Config { role: Role::Edge { upstream }, ..config() });
     let registrar = registrar();

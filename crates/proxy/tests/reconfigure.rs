@@ -65,8 +65,13 @@ fn another_grace_holds_for_bindings_that_are_there() {
 #[test]
 fn an_edge_asks_anew_where_its_upstream_is() {
     let upstream = |host: &str| {
-        let upstream =
-            proxy::Upstream { host: host.to_owned(), port: None, transport: None, addresses: Vec::new() };
+        let upstream = proxy::Upstream {
+            host: host.to_owned(),
+            port: None,
+            transport: None,
+            addresses: Vec::new(),
+            keeps_path: true,
+        };
         Config { role: proxy::Role::Edge { upstream }, ..config() }
     };
     let mut house = house(upstream("198.51.100.1"));

@@ -28,7 +28,13 @@ fn behind_an_edge(seed: u64, transports: [sip::Transport; 2]) -> (Simulation, No
     let mut config = config_of(ATLANTA);
     config.trusted_peers = vec![AddressRange::single(EDGE_ADDRESS)];
     add_server(&mut network, config);
-    let upstream = Upstream { host: ATLANTA.to_owned(), port: None, transport: None, addresses: Vec::new() };
+    let upstream = Upstream {
+        host: ATLANTA.to_owned(),
+        port: None,
+        transport: None,
+        addresses: Vec::new(),
+        keeps_path: true,
+    };
     let mut config = server_config("edge.example.com", EDGE_ADDRESS);
     config.role = Role::Edge { upstream };
     let edge = network.add_server("edge", EDGE_ADDRESS, config);

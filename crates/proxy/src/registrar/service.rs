@@ -333,7 +333,7 @@ impl Proxy {
             }
             self.bindings_changed(now, &aor);
             // A REGISTER in progress writes the record itself, with what is left.
-            let keeps = matches!(self.config.role, crate::config::Role::AllInOne);
+            let keeps = matches!(self.config.role, crate::config::Role::AllInOne) || self.writes_stand_ins();
             if keeps && !self.registering.contains_key(&aor) {
                 self.store_remainder(aor);
             }

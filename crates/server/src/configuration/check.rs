@@ -212,15 +212,27 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);
     let addresses = file.all_parsed("edge", "addresses", values::network);
+    let keeps_path = file.truth("edge", "keeps_path");
     match (upstream, addresses, file.place("edge", "addresses")) {
         (Some(upstream), addresses, _) => {
             let addresses = addresses.unwrap_or_default().into_iter().map(|address| address.value).collect();
             config.role = proxy::config::Role::Edge {
-                upstream: proxy::config::Upstream { addresses, ..upstream.value },
+                upstream: proxy::config::Upstream {
+                    addresses,
+                    keeps_path: keeps_path.unwrap_or(true),
+                    ..upstream.value
+                },
             };
         }
         (None, Some(addresses), Some(place)) if !addresses.is_empty() && !file.is_wrong() => {
             file.report(place, "addresses of the upstream without an upstream; set upstream too".to_owned());
+        }
+        _ if keeps_path == Some(false) && !file.is_wrong() => {
+            if let Some(place) = file.place("edge", "keeps_path") {
+                let message =
+                    "keeps_path says something of the upstream, and there is none; set upstream too";
+                file.report(place, message.to_owned());
+            }
         }
         _ => {}
     }
@@ -522,6 +534,12 @@ mod tests {
             matches!(config.proxy.role, proxy::config::Role::Edge { upstream } if upstream.host == "pbx.example.com")
         );
         assert_eq!(problems("[edge]\naddresses = [\"192.0.2.1\"]").len(), 1);
+        let config = check("[edge]\nupstream = \"pbx\"\nkeeps_path = false", Path::new("")).unwrap();
+        assert!(matches!(config.proxy.role, proxy::config::Role::Edge { upstream } if !upstream.keeps_path));
+        assert_eq!(
+            problems("[edge]\nkeeps_path = false"),
+            ["2:14: keeps_path says something of the upstream, and there is none; set upstream too"]
+        );
     }
 
     #[test]

@@ -352,6 +352,12 @@ const TABLE: [Section; 18] = [
                 Default("[]"),
                 "Addresses it sends from, beside those its name has: \"192.0.2.0/24\".",
             ),
+            key(
+                "keeps_path",
+                Default("true"),
+                "Whether it keeps Path and goes back by it (RFC 3327). With false it is given Contacts that lead to this server:\n\
+                 for an Asterisk without support_path, and for a PBX that knows nothing of edges.",
+            ),
         ],
     },
     Section {

@@ -185,7 +185,8 @@ pub(crate) fn upstream(text: &str) -> Result<proxy::config::Upstream, String> {
         },
         _ => (place, None),
     };
-    Ok(proxy::config::Upstream { host: host(name).map_err(wrong)?, port, transport, addresses: Vec::new() })
+    let host = host(name).map_err(wrong)?;
+    Ok(proxy::config::Upstream { host, port, transport, addresses: Vec::new(), keeps_path: true })
 }
 
 /// A server on the way, as it stands in `Route` and `Service-Route`: `<sip:edge.example.com;lr>`.
