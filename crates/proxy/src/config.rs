@@ -48,6 +48,8 @@ pub struct Config {
     pub guests: Guests,
     /// Groups of other servers, and the routes that lead there.
     pub trunks: Trunks,
+    /// The keys that flow tokens are signed with.
+    pub flow_tokens: FlowTokenKeys,
     /// What users may subscribe to.
     pub events: Events,
     /// What becomes of messages to users who are signed in nowhere.
@@ -81,6 +83,7 @@ impl Default for Config {
             identity: Identity::default(),
             guests: Guests::default(),
             trunks: Trunks::default(),
+            flow_tokens: FlowTokenKeys::default(),
             events: Events::default(),
             messages: Messages::default(),
             limits: Limits::default(),
@@ -88,6 +91,21 @@ impl Default for Config {
             trying_after: Duration::ZERO,
             server_name: "Sipweb".to_owned(),
         }
+    }
+}
+
+/// The keys that flow tokens are signed with (RFC 5626 §5.2). Servers with one secret need the same ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowTokenKeys {
+    /// How often there is another key.
+    pub every: Duration,
+    /// How long a token holds at the least: longer than calls and registrations last. At the most 250 times `every`.
+    pub kept: Duration,
+}
+
+impl Default for FlowTokenKeys {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(86_400), kept: Duration::from_secs(30 * 86_400) }
     }
 }
 

@@ -3,21 +3,39 @@
 //!
 //! The token of a datagram flow holds the two addresses and outlives a restart of the server. The token of a
 //! connection also holds the run of the process and the connection's number, since neither outlives the other.
+//!
+//! The key changes every so often. Each is made of the server's secret and the number of its time since the Unix epoch, so
+//! that nothing is to be kept, and servers with one secret have the same keys. The first octet of a token says which time it is
+//! of: a token is looked at with one key. Those of the times before are known for a while, and that of the next one, for
+//! another server's clock may be ahead; what an older one has signed is a forgery like any other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sip::digest::constant_time_equal;
-use sip::{ConnectionId, Flow, Transport};
+use sip::{ConnectionId, Flow, Instant, Transport};
 
+use crate::config::FlowTokenKeys;
 use crate::keyed_hash::{Key, decode, encode};
 
 const PURPOSE: &[u8] = b"flow token";
 const CODE_LENGTH: usize = 16;
+/// So many keys of the past are known at the most: one octet names them all.
+const MOST_KEYS: u64 = 250;
+
+const KEYS: &[u8] = b"flow token key";
 
 /// Writes and reads flow tokens.
 #[derive(Clone)]
 pub(crate) struct FlowTokens {
-    key: Key,
+    /// What the keys are made of.
+    secret: Key,
+    settings: FlowTokenKeys,
+    /// The keys that are known, the oldest first, and the number of the first one's time.
+    keys: Vec<Key>,
+    oldest: u64,
+    /// The number of the present time, and when it ends.
+    present: u64,
+    until: Instant,
     boot: [u8; 8],
 }
 
@@ -34,14 +52,50 @@ pub(crate) enum Opened {
 }
 
 impl FlowTokens {
-    /// Tokens under `key`, for the run of the process that `boot` names.
-    pub(crate) fn new(key: Key, boot: [u8; 8]) -> Self {
-        Self { key, boot }
+    /// Tokens under keys of `secret`, for the run of the process that `boot` names. Its time begins with [`Self::turn`].
+    pub(crate) fn new(secret: Key, boot: [u8; 8], settings: FlowTokenKeys) -> Self {
+        let mut tokens =
+            Self { secret, settings, keys: Vec::new(), oldest: 0, present: 0, until: Instant::ZERO, boot };
+        tokens.turn(Instant::ZERO);
+        tokens
+    }
+
+    /// Takes another key when the time of the present one is over.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        if now < self.until {
+            return;
+        }
+        let every = self.settings.every.as_secs().max(1);
+        let before = self.settings.kept.as_secs().div_ceil(every).clamp(1, MOST_KEYS);
+        self.present = now.as_secs() / every;
+        self.until = Instant::from_secs(self.present.saturating_add(1).saturating_mul(every));
+        let oldest = self.present.saturating_sub(before);
+        let known = core::mem::take(&mut self.keys);
+        self.keys = (oldest..=self.present.saturating_add(1))
+            .map(|number| {
+                let place = number.checked_sub(self.oldest).and_then(|place| usize::try_from(place).ok());
+                let known = place.and_then(|place| known.get(place));
+                known.cloned().unwrap_or_else(|| key_of(&self.secret, number))
+            })
+            .collect();
+        self.oldest = oldest;
+    }
+
+    /// The key of a time.
+    fn key(&self, number: u64) -> Option<&Key> {
+        self.keys.get(usize::try_from(number.checked_sub(self.oldest)?).ok()?)
+    }
+
+    /// The key that a token names by the last octet of its time's number: there are fewer keys than octets.
+    fn key_named(&self, octet: u8) -> Option<&Key> {
+        let place = octet.wrapping_sub(octet_of(self.oldest));
+        self.keys.get(usize::from(place))
     }
 
     /// The token for `flow`.
     pub(crate) fn seal(&self, flow: &Flow) -> Vec<u8> {
         let mut content = Vec::with_capacity(80);
+        content.push(octet_of(self.present));
         content.push(transport_octet(flow.transport));
         if flow.transport.is_reliable() {
             content.extend_from_slice(&self.boot);
@@ -49,14 +103,15 @@ impl FlowTokens {
         }
         write_address(&mut content, flow.local);
         write_address(&mut content, flow.remote);
-        let code = self.key.sign(PURPOSE, &[&content]);
+        let key = self.key(self.present).unwrap_or(&self.secret);
+        let code = key.sign(PURPOSE, &[&content]);
         content.extend_from_slice(code.get(..CODE_LENGTH).unwrap_or(&code));
         encode(&content)
     }
 
     /// Reads a token.
     pub(crate) fn open(&self, token: &[u8]) -> Opened {
-        // No genuine token is longer: two IPv6 addresses, boot, connection and code are 71 octets.
+        // No genuine token is longer: two IPv6 addresses, boot, connection and code are 72 octets.
         if token.len() > 128 {
             return Opened::Forged;
         }
@@ -66,15 +121,25 @@ impl FlowTokens {
         else {
             return Opened::Forged;
         };
-        let expected = self.key.sign(PURPOSE, &[content]);
+        let Some((name, rest)) = content.split_first() else { return Opened::Forged };
+        let Some(key) = self.key_named(*name) else { return Opened::Forged };
+        let expected = key.sign(PURPOSE, &[content]);
         if !expected.get(..CODE_LENGTH).is_some_and(|expected| constant_time_equal(expected, code)) {
             return Opened::Forged;
         }
-        read(content).map_or(Opened::Forged, |(boot, flow)| match boot {
+        read(rest).map_or(Opened::Forged, |(boot, flow)| match boot {
             Some(boot) if boot != self.boot => Opened::Gone,
             _ => Opened::Flow(flow),
         })
     }
+}
+
+fn key_of(secret: &Key, number: u64) -> Key {
+    Key::new(secret.sign(KEYS, &[&number.to_be_bytes()]))
+}
+
+const fn octet_of(number: u64) -> u8 {
+    (number & 0xff) as u8
 }
 
 fn read(content: &[u8]) -> Option<(Option<[u8; 8]>, Flow)> {
@@ -146,7 +211,16 @@ mod tests {
     use super::*;
 
     fn tokens(boot: u8) -> FlowTokens {
-        FlowTokens::new(Key::new([9; 32]), [boot; 8])
+        at(boot, 9, DAY * 20_000)
+    }
+
+    const DAY: u64 = 86_400;
+
+    /// Tokens of a run of a server with this secret, at that second.
+    fn at(boot: u8, secret: u8, second: u64) -> FlowTokens {
+        let mut tokens = FlowTokens::new(Key::new([secret; 32]), [boot; 8], FlowTokenKeys::default());
+        tokens.turn(Instant::from_secs(second));
+        tokens
     }
 
     fn flow(transport: Transport, connection: u64) -> Flow {
@@ -184,6 +258,46 @@ mod tests {
         }
         assert_eq!(tokens(1).open(b""), Opened::Forged);
         assert_eq!(tokens(1).open(b"alice"), Opened::Forged);
-        assert_eq!(FlowTokens::new(Key::new([8; 32]), [1; 8]).open(&token), Opened::Forged);
+        assert_eq!(at(1, 8, DAY * 20_000).open(&token), Opened::Forged);
+    }
+
+    #[test]
+    fn a_token_holds_for_as_long_as_it_is_to_and_is_a_forgery_after_that() {
+        let flow = flow(Transport::Udp, 0);
+        let mut tokens = tokens(1);
+        let token = tokens.seal(&flow);
+        for day in 0..=30 {
+            tokens.turn(Instant::from_secs(DAY * (20_000 + day)));
+            assert_eq!(tokens.open(&token), Opened::Flow(flow), "day {day}");
+        }
+        for day in 31..600 {
+            tokens.turn(Instant::from_secs(DAY * (20_000 + day)));
+            assert_eq!(tokens.open(&token), Opened::Forged, "day {day}");
+        }
+    }
+
+    #[test]
+    fn each_time_has_a_key_of_its_own_and_a_token_is_no_longer_for_it() {
+        let flow = flow(Transport::Wss, 77);
+        let mut tokens = tokens(1);
+        let one = tokens.seal(&flow);
+        tokens.turn(Instant::from_secs(DAY * 20_001 - 1));
+        assert_eq!(tokens.seal(&flow), one);
+        tokens.turn(Instant::from_secs(DAY * 20_001));
+        let other = tokens.seal(&flow);
+        assert_ne!(other.get(64..), one.get(64..), "the code is another one");
+        assert!(other.len() == one.len() && other.len() <= 96, "{}", other.len());
+    }
+
+    #[test]
+    fn servers_with_one_secret_have_the_same_keys_whenever_they_started_and_if_their_clocks_differ() {
+        let flow = flow(Transport::Udp, 0);
+        let mut long_up = at(1, 9, DAY * 19_990);
+        long_up.turn(Instant::from_secs(DAY * 20_000));
+        let (started_now, ahead) = (at(2, 9, DAY * 20_000), at(3, 9, DAY * 20_001));
+        for (writer, reader) in [(&long_up, &started_now), (&started_now, &long_up), (&ahead, &long_up)] {
+            assert_eq!(reader.open(&writer.seal(&flow)), Opened::Flow(flow));
+        }
+        assert_eq!(long_up.open(&at(1, 9, DAY * 20_002).seal(&flow)), Opened::Forged);
     }
 }

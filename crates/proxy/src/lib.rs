@@ -97,8 +97,8 @@ mod via;
 
 pub use common::Common;
 pub use config::{
-    Authentication, Config, Events, Forking, Identity, Limits, Listener, Messages, NextHop, Redirections,
-    Registrar, Role, Strangers, Tokens, Upstream, Watchers,
+    Authentication, Config, Events, FlowTokenKeys, Forking, Identity, Limits, Listener, Messages, NextHop,
+    Redirections, Registrar, Role, Strangers, Tokens, Upstream, Watchers,
 };
 pub use event::{Event, Unregistration};
 pub use hang_up::is_sent_in_dialog;

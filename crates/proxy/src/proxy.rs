@@ -125,7 +125,7 @@ impl Proxy {
         let mut proxy = Self {
             own: OwnHosts::new(&config, common),
             listeners: Listeners::new(&config),
-            tokens: FlowTokens::new(key.clone(), common.0.boot),
+            tokens: FlowTokens::new(key.clone(), common.0.boot, config.flow_tokens),
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
             transactions: Transactions::new(timers, &mut *entropy),
@@ -159,6 +159,7 @@ impl Proxy {
     /// Takes one message that came over `flow`.
     pub fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.now = now;
+        self.tokens.turn(now);
         if flow.transport.is_reliable() && self.common.0.connections.learn(flow) {
             self.own.learn(flow.local.ip());
         }

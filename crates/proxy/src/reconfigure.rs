@@ -2,6 +2,7 @@
 
 use crate::authentication::Authenticator;
 use crate::config::{Config, Role};
+use crate::flow_token::FlowTokens;
 use crate::proxy::Proxy;
 use crate::registrar::address_of_record::OwnHosts;
 use crate::reply::Replies;
@@ -28,6 +29,10 @@ impl Proxy {
         self.authenticator = Authenticator::new(&config.authentication, self.key.sign(b"nonces", &[]));
         self.common.0.scanners.forget_all();
         self.location.regrace(config.registrar.flow_grace);
+        if config.flow_tokens != self.config.flow_tokens {
+            self.tokens = FlowTokens::new(self.key.clone(), self.common.0.boot, config.flow_tokens);
+            self.tokens.turn(self.now);
+        }
         self.config = config;
         self.upstream_addresses.clear();
         self.look_for_upstream();

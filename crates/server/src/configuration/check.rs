@@ -188,6 +188,25 @@ fn media(file: &mut File<'_>) -> Media {
     media
 }
 
+/// The keys of flow tokens.
+fn flow_tokens(file: &mut File<'_>) -> proxy::config::FlowTokenKeys {
+    let mut keys = proxy::config::FlowTokenKeys::default();
+    let every = file.parsed("registrar", "flow_key_every", values::duration_within(60 * MINUTE, 30 * DAY));
+    let kept = file.parsed("registrar", "flow_keys_kept", values::duration_within(60 * MINUTE, 366 * DAY));
+    keys.every = every.map_or(keys.every, |every| every.value);
+    keys.kept = kept.as_ref().map_or(keys.kept, |kept| kept.value);
+    let place = file.place("registrar", "flow_keys_kept");
+    let place = place.or_else(|| file.place("registrar", "flow_key_every")).unwrap_or_default();
+    if keys.kept < keys.every {
+        let message = "a key is known for as long as it is in use at the least: flow_keys_kept is longer than flow_key_every";
+        file.report(place, message.to_owned());
+    } else if keys.kept > keys.every * 250 {
+        let message = "these would be too many keys: flow_keys_kept is at the most 250 times flow_key_every";
+        file.report(place, message.to_owned());
+    }
+    keys
+}
+
 fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
     let domains = file.all_parsed("", "domain", values::host);
     if let (Some([]), Some(place)) = (domains.as_deref(), file.place("", "domain"))
@@ -208,6 +227,7 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         trunks: trunks::trunks(file, folder),
         events: events::events(file),
         messages: events::messages(file),
+        flow_tokens: flow_tokens(file),
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);
@@ -494,6 +514,10 @@ mod tests {
             problems("[registrar]\nminimum_expires = \"1h\"\n")[0].starts_with("2:19: the times must rise")
         );
         assert!(problems("[registrar]\nminimum_expires = \"1h\"\ndefault_expires = \"1h\"").is_empty());
+        let short = problems("[registrar]\nflow_key_every = \"2d\"\nflow_keys_kept = \"1d\"");
+        assert!(short[0].starts_with("3:18: a key is known for as long as it is in use"), "{short:?}");
+        let many = problems("[registrar]\nflow_key_every = \"1h\"");
+        assert!(many[0].starts_with("2:18: these would be too many keys"), "{many:?}");
     }
 
     #[test]

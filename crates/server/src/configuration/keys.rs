@@ -166,6 +166,18 @@ const TABLE: [Section; 18] = [
                 "How long a page is expected back after its connection closed.",
             ),
             key(
+                "flow_key_every",
+                Default("\"1d\""),
+                "How often the key changes by which the server knows its own Record-Routes and Paths again. Servers with the same\n\
+                 secret (in data) need the same value here. A change of it breaks calls that are up.",
+            ),
+            key(
+                "flow_keys_kept",
+                Default("\"30d\""),
+                "How long an old key is known: longer than any call and any registration lasts. At the most 250 times as long as\n\
+                 it is in use.",
+            ),
+            key(
                 "flow_timer",
                 Default("\"0s\""),
                 "How often outbound clients are told to show that they are there (Flow-Timer, RFC 5626); 0s leaves it to them.",
