@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// The Debian packages that the tests use. Those that are not named as their program stand in [`PROGRAMS`], too.
-const TEST_PACKAGES: [&str; 16] = [
+const TEST_PACKAGES: [&str; 17] = [
     "chromium",
     "firefox-esr",
     "baresip",
@@ -20,6 +20,7 @@ const TEST_PACKAGES: [&str; 16] = [
     "iptables",
     "sipvicious",
     "haproxy",
+    "pebble",
     "valgrind",
 ];
 

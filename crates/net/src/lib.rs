@@ -103,7 +103,7 @@ pub use mailbox::Mailbox;
 pub use network::{Counters, Listener, Network};
 pub use resolver::{ResolveError, Resolver};
 pub use tls::{
-    CertificateFiles, CertificateTrouble, ClientCertificates, Identity, LoadedTls, TlsConfig, TlsError,
-    TrustRoots,
+    CertificateFiles, CertificateTrouble, ClientCertificates, Identity, IssuedCertificates, LoadedTls,
+    Period, TlsConfig, TlsError, TrustRoots,
 };
 pub use websocket::CloseCode;

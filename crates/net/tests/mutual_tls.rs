@@ -53,13 +53,18 @@ impl Authority {
 fn asks(authority: &Authority, authorities: &Path, required: bool) -> House {
     let clients = ClientCertificates { authorities: authorities.to_owned(), required, sip: true, web: false };
     let identity = Some(authority.signs(&["sip:example.com", "host7.example.net"]));
-    let tls = TlsConfig { identity, roots: TrustRoots::File(authority.file()), clients: Some(clients) };
+    let tls = TlsConfig {
+        identity,
+        roots: TrustRoots::File(authority.file()),
+        clients: Some(clients),
+        issued: None,
+    };
     House::with_tls(&[Protocol::Tls], &tls, Limits::default())
 }
 
 /// One that connects, and shows this certificate if it is asked.
 fn shows(authority: &Authority, identity: Option<Identity>) -> House {
-    let tls = TlsConfig { identity, roots: TrustRoots::File(authority.file()), clients: None };
+    let tls = TlsConfig { identity, roots: TrustRoots::File(authority.file()), clients: None, issued: None };
     House::with_tls(&[], &tls, Limits::default())
 }
 

@@ -77,6 +77,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
     Configuration {
         tokens: None,
         ice: None,
+        acme: None,
         stir: std::sync::Arc::default(),
         file: None,
         data: data.to_owned(),
@@ -87,6 +88,7 @@ fn configuration(options: &DemoOptions, data: &Path) -> Configuration {
             identity: Some(Identity::SelfSigned { directory: data.to_owned(), names: Vec::new() }),
             roots: TrustRoots::System,
             clients: None,
+            issued: None,
         },
         web: Web { page: true, origins: Origins::These(Vec::new()) },
         proxy: proxy::Config { domains: vec![DOMAIN.to_owned()], ..proxy::Config::default() },

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acme;
 mod certificate;
 mod clock;
 mod command_line;

@@ -15,13 +15,15 @@ use crate::server::Server;
 /// its event loops, which tells the others.
 pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
-    let new = match read {
+    let mut new = match read {
         Ok(new) => new,
         Err(error) => {
             log::error(format!("{error}; the configuration and the certificates stay as they were"));
             return;
         }
     };
+    // What has come while the server runs stays.
+    new.tls.issued.clone_from(&running.tls.issued);
     let tls = match LoadedTls::load(&new.tls) {
         Ok(tls) => tls,
         Err(error) => {
@@ -58,6 +60,7 @@ fn changes_for_the_next_start(running: &Configuration, new: &Configuration) -> V
         ("web.page", running.web.page != new.web.page),
         ("edge", is_edge(running) != is_edge(new)),
         ("media", running.media != new.media),
+        ("acme", running.acme != new.acme),
         ("limits.connections", running.limits != new.limits),
         ("log.calls", running.calls != new.calls),
     ]

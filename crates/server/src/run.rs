@@ -9,6 +9,7 @@ use store::{Bindings, Directory, Users};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
+use crate::acme::Caretaker;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
@@ -51,20 +52,25 @@ pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Re
     log::set_level(configuration.level);
     raise_file_limit();
     Certificate::of(&configuration).tell_trouble();
+    let caretaker = configuration.acme.clone().map(Caretaker::open).transpose()?;
+    configuration.tls.issued = caretaker.as_ref().map(Caretaker::issued);
     let (kept, mut parts) = open(configuration.clone(), manner.remedy)?;
     let first = parts.remove(0);
     let runtime = event_loop::runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
         let running = first.start()?;
-        let caretaker = tokio::task::spawn_local({
+        let file_watch = tokio::task::spawn_local({
             let kept = Arc::clone(&kept);
             async move { look_after(&kept).await }
         });
         event_loop::start_beside(parts)?;
         (manner.ready)(running.network.listeners());
+        if let Some(caretaker) = caretaker {
+            caretaker.start()?;
+        }
         signals.wait_and_stop(&running, &mut configuration).await;
-        caretaker.abort();
+        file_watch.abort();
         drop(running);
         kept.flush();
         log::info("stopped");

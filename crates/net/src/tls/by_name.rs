@@ -9,17 +9,37 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use webpki::EndEntityCert;
 
+use super::issued::{IssuedCertificates, PROOF_PROTOCOL};
+
 /// Certificates, in the order of their preference.
 #[derive(Debug)]
 pub(super) struct ByName {
     first: Arc<CertifiedKey>,
     others: Vec<Arc<CertifiedKey>>,
+    /// Those that come while the server runs.
+    issued: Option<IssuedCertificates>,
+    /// Whether the first is of our own making: then any other is better.
+    own_making: bool,
 }
 
 impl ByName {
     /// The first one is for clients that name nobody, or somebody whom no certificate is good for.
     pub(super) const fn new(first: Arc<CertifiedKey>, others: Vec<Arc<CertifiedKey>>) -> Self {
-        Self { first, others }
+        Self { first, others, issued: None, own_making: false }
+    }
+
+    pub(super) fn with_issued(self, issued: Option<IssuedCertificates>, own_making: bool) -> Self {
+        Self { issued, own_making, ..self }
+    }
+
+    /// What is shown to who names `name`.
+    fn shown(&self, name: Option<&str>) -> Arc<CertifiedKey> {
+        let Some(issued) = &self.issued else { return Arc::clone(self.choose(name)) };
+        let server = name.and_then(|name| ServerName::try_from(name).ok());
+        server
+            .and_then(|server| issued.find(|key| is_good_for(key, &server)))
+            .or_else(|| self.own_making.then(|| issued.find(|_| true)).flatten())
+            .unwrap_or_else(|| Arc::clone(self.choose(name)))
     }
 
     fn choose(&self, name: Option<&str>) -> &Arc<CertifiedKey> {
@@ -38,14 +58,25 @@ fn is_good_for(key: &CertifiedKey, name: &ServerName<'_>) -> bool {
 
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(self.choose(hello.server_name())))
+        // RFC 8737 §3: who offers nothing but this protocol asks for a proof.
+        let asks = |issued: &&IssuedCertificates| {
+            let mut offered = hello.alpn().into_iter().flatten();
+            issued.is_proving() && offered.next() == Some(PROOF_PROTOCOL) && offered.next().is_none()
+        };
+        if let Some(issued) = self.issued.as_ref().filter(asks) {
+            return issued.proof(hello.server_name());
+        }
+        Some(self.shown(hello.server_name()))
     }
 }
 
 /// What we show a server that asks: the first one, whoever it would like to have signed it.
 impl ResolvesClientCert for ByName {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.first))
+        match self.issued.as_ref().filter(|_| self.own_making) {
+            Some(issued) => issued.find(|_| true),
+            None => Some(Arc::clone(&self.first)),
+        }
     }
 
     fn has_certs(&self) -> bool {

@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::CertifiedKey;
 
 use super::by_name::ByName;
+use super::issued::IssuedCertificates;
 use super::peers::client_verifier;
 use super::{CertificateFiles, ClientCertificates, Identity, TlsError, provider, read, read_certificates};
 
@@ -23,7 +24,11 @@ const RENEWAL: Duration = Duration::from_secs(700 * 24 * 3600);
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// The certificates of `identity`.
-pub(super) fn certificates(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<ByName>, TlsError> {
+pub(super) fn certificates(
+    identity: &Identity,
+    issued: Option<&IssuedCertificates>,
+    provider: &CryptoProvider,
+) -> Result<Arc<ByName>, TlsError> {
     let pairs = match identity {
         Identity::Files(pairs) => pairs.clone(),
         Identity::SelfSigned { directory, names } => vec![self_signed(directory, names)?],
@@ -36,7 +41,8 @@ pub(super) fn certificates(identity: &Identity, provider: &CryptoProvider) -> Re
     let Some(first) = keys.next() else {
         return Err(TlsError::NoCertificate { path: PathBuf::new() });
     };
-    Ok(Arc::new(ByName::new(first, keys.collect())))
+    let own_making = matches!(identity, Identity::SelfSigned { .. });
+    Ok(Arc::new(ByName::new(first, keys.collect()).with_issued(issued.cloned(), own_making)))
 }
 
 /// What a listener needs that shows one of these certificates, and asks `clients` for theirs.
@@ -55,7 +61,10 @@ pub(super) fn server_config(
 }
 
 /// Certificate and key of two files, which must belong together.
-fn certified(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+pub(super) fn certified(
+    files: &CertificateFiles,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
     let CertificateFiles { certificate, key } = files;
     let chain = read_certificates(certificate)?;
     let private =
@@ -150,13 +159,14 @@ mod tests {
             }),
             roots: TrustRoots::System,
             clients: None,
+            issued: None,
         }
     }
 
     fn files(certificate: &Path, key: &Path) -> Result<(), TlsError> {
         let pair = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
         let identity = Identity::Files(vec![pair]);
-        TlsConfig { identity: Some(identity), roots: TrustRoots::System, clients: None }.check()
+        TlsConfig { identity: Some(identity), roots: TrustRoots::System, clients: None, issued: None }.check()
     }
 
     #[test]

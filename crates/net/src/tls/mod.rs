@@ -5,6 +5,7 @@
 mod by_name;
 mod examination;
 mod identity;
+mod issued;
 mod peers;
 mod session;
 
@@ -17,6 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 pub use examination::CertificateTrouble;
+pub use issued::{IssuedCertificates, Period};
 pub(crate) use session::{Session, SessionError};
 
 /// Our certificate and the certificates that we trust.
@@ -28,6 +30,9 @@ pub struct TlsConfig {
     pub roots: TrustRoots,
     /// Whether those who connect are asked for a certificate, and which ones count.
     pub clients: Option<ClientCertificates>,
+    /// Certificates that come while the server runs. Who asks for the name of one of them gets that one; and who asks for no
+    /// name gets it in place of one of our own making.
+    pub issued: Option<IssuedCertificates>,
 }
 
 /// Certificates of those who connect (mutual TLS).
@@ -182,12 +187,15 @@ impl Acceptors {
         let Some(identity) = &config.identity else {
             return Ok(None);
         };
-        let (certificates, clients) =
-            (identity::certificates(identity, &provider())?, config.clients.as_ref());
+        let certificates = identity::certificates(identity, config.issued.as_ref(), &provider())?;
+        let clients = config.clients.as_ref();
         let sip = identity::server_config(&certificates, clients.filter(|clients| clients.sip))?;
         let mut web = identity::server_config(&certificates, clients.filter(|clients| clients.web))?;
         // RFC 7301; no HTTP/2, since a WebSocket begins with HTTP/1.1 here.
         web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if config.issued.is_some() {
+            web.alpn_protocols.push(issued::PROOF_PROTOCOL.to_vec());
+        }
         Ok(Some(Self { sip: Arc::new(sip), web: Arc::new(web) }))
     }
 
@@ -224,8 +232,9 @@ impl Connector {
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         // One of our own making would tell nobody anything.
         let config = match &config.identity {
-            Some(identity @ Identity::Files(_)) => {
-                builder.with_client_cert_resolver(identity::certificates(identity, &provider())?)
+            Some(identity) if matches!(identity, Identity::Files(_)) || config.issued.is_some() => {
+                let shown = identity::certificates(identity, config.issued.as_ref(), &provider())?;
+                builder.with_client_cert_resolver(shown)
             }
             _ => builder.with_no_client_auth(),
         };

@@ -222,6 +222,7 @@ pub fn tls() -> TlsConfig {
         identity: Some(Identity::SelfSigned { directory: directory.clone(), names: Vec::new() }),
         roots: TrustRoots::System,
         clients: None,
+        issued: None,
     };
     ONCE.call_once(|| config.check().unwrap());
     TlsConfig { roots: TrustRoots::File(directory.join("self-signed.pem")), ..config }

@@ -10,8 +10,8 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, bad_ports, events, ice, loopback_listeners, routing, stir,
-    tls, tokens, trunks, values,
+    Configuration, Media, Origins, Protocols, Web, acme, bad_ports, events, ice, loopback_listeners, routing,
+    stir, tls, tokens, trunks, values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;
@@ -25,6 +25,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
     let file = &mut file;
     let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
+    let listeners = listeners(file);
     let (web, proxy) = (web(file), proxy_part(file, folder));
     let signs = stir::Uses::of(&proxy.trunks);
     let configuration = Configuration {
@@ -33,7 +34,8 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         ice: ice::ice(file, folder, proxy.registrar.maximum_expiry),
         stir: stir::stir(file, folder, &signs),
         loops: file.number("", "loops", 0..net::MOST_LOOPS + 1).unwrap_or(1),
-        listeners: listeners(file),
+        acme: acme::acme(file, folder, &data, &listeners),
+        listeners,
         tls: tls::tls(file, folder, &data, advertise.as_deref()),
         web,
         proxy,

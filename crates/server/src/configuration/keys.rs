@@ -3,6 +3,7 @@
 //! Unknown keys are refused by this table, and `sipweb config-example` prints it: what is known and what is
 //! documented cannot drift apart.
 
+mod acme;
 mod events;
 mod ice;
 mod log;
@@ -530,6 +531,7 @@ const TABLE: [Section; 18] = [
 pub(crate) fn sections() -> impl Iterator<Item = &'static Section> {
     const { &TABLE }.iter().skip(1).chain([
         const { &trunks::NUMBERS },
+        const { &acme::ACME },
         const { &ice::ICE },
         const { &log::LOG },
     ])
@@ -569,7 +571,7 @@ pub(crate) fn example() -> String {
         "# Configuration of sipweb. Every key is shown with what holds when it is not written; remove the # to\n\
          # change one. `sipweb check FILE` says what is wrong with a file before a server does.\n\
          # SIGHUP makes a running server read the file again, with calls up; if anything is wrong with it, nothing\n\
-         # changes. Only listen, data, media, log.calls, limits.connections and web.page wait for the next start.\n",
+         # changes. Only listen, data, media, log.calls, limits.connections, acme and web.page wait for the next start.\n",
     );
     for section in std::iter::once(top()).chain(sections()) {
         text.push('\n');

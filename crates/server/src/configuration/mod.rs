@@ -5,6 +5,7 @@
 //! found in one go, each with line and column ([`error`]).
 
 mod accounts;
+mod acme;
 pub(crate) mod bad_ports;
 mod check;
 mod error;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
+use crate::acme::Acme;
 use crate::ice_servers::IceServers;
 use crate::media_joining::{Anchor, Sdes};
 use crate::stir::Stir;
@@ -52,6 +54,8 @@ pub(crate) struct Configuration {
     pub(crate) advertise: Option<String>,
     /// Certificates.
     pub(crate) tls: TlsConfig,
+    /// Certificates that the server gets by itself.
+    pub(crate) acme: Option<Acme>,
     /// The page and who may open a WebSocket.
     pub(crate) web: Web,
     /// Which tokens count beside passwords.

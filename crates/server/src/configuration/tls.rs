@@ -46,7 +46,7 @@ pub(super) fn tls(file: &mut File<'_>, folder: &Path, data: &Path, advertise: Op
     let roots =
         trust.as_ref().map_or(TrustRoots::System, |trust| TrustRoots::File(folder.join(&trust.value)));
     let clients = clients(file, folder);
-    let config = TlsConfig { identity: Some(identity), roots, clients };
+    let config = TlsConfig { identity: Some(identity), roots, clients, issued: None };
     // A self-signed certificate is made when the server starts, not when its configuration is checked.
     let checked =
         if certificates.is_empty() { TlsConfig { identity: None, ..config.clone() } } else { config.clone() };
