@@ -54,6 +54,8 @@ pub struct Config {
     pub events: Events,
     /// What becomes of messages to users who are signed in nowhere.
     pub messages: Messages,
+    /// When calls of whose end nobody hears end by themselves.
+    pub session_timers: SessionTimers,
     /// Bounds of every table.
     pub limits: Limits,
     /// How long an INVITE may ring without any news (RFC 3261 §16.8, Timer C: more than three minutes).
@@ -86,6 +88,7 @@ impl Default for Config {
             flow_tokens: FlowTokenKeys::default(),
             events: Events::default(),
             messages: Messages::default(),
+            session_timers: SessionTimers::default(),
             limits: Limits::default(),
             timer_c: Duration::from_secs(180),
             trying_after: Duration::ZERO,
@@ -346,6 +349,15 @@ impl Default for Strangers {
     fn default() -> Self {
         Self { tries: 20, ban: Duration::from_secs(600), requests_per_second: 500 }
     }
+}
+
+/// Session timers (RFC 4028): both off by default, then INVITE and UPDATE pass as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// The interval of calls that ask for none, and the longest one; in whole seconds, zero: neither.
+    pub interval: Duration,
+    /// The shortest one; in whole seconds, zero: any. RFC 4028 §4 allows none below 90 s.
+    pub minimum: Duration,
 }
 
 /// Who is told by `P-Asserted-Identity` which user of ours sends a request (RFC 3325).

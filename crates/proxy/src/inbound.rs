@@ -222,7 +222,7 @@ impl Proxy {
             (Verdict::Allow, Wish::Register) => self.register(now, job),
             (Verdict::Allow, Wish::Ourselves) => self.answer_ourselves(now, &job),
             (Verdict::Allow, Wish::Targets(targets, reach)) => {
-                if let Some(refusal) = self.spent(now, &job, reach) {
+                if let Some(refusal) = self.session_refusal(&job).or_else(|| self.spent(now, &job, reach)) {
                     return self.refuse(now, &job, &refusal);
                 }
                 let targets = self.with_accounts(targets, &job, reach);

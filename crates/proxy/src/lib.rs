@@ -85,6 +85,7 @@ mod response_context;
 mod route;
 mod scanners;
 mod second_attempt;
+mod session_timers;
 mod settling;
 mod sources;
 mod stand_in;

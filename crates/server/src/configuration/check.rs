@@ -225,6 +225,7 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         next_hop: routing::next_hop(file),
         strangers: routing::strangers(file),
         identity: routing::identity(file),
+        session_timers: routing::session_timers(file),
         guests: routing::guests(file),
         trunks: trunks::trunks(file, folder),
         events: events::events(file),

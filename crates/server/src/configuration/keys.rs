@@ -4,6 +4,7 @@
 //! documented cannot drift apart.
 
 mod acme;
+mod calls;
 mod events;
 mod ice;
 mod log;
@@ -42,7 +43,7 @@ const fn key(name: &'static str, value: Value, about: &'static str) -> Key {
     Key { name, value, about }
 }
 
-const TABLE: [Section; 18] = [
+const TABLE: [Section; 19] = [
     Section {
         name: "",
         about: "",
@@ -401,6 +402,7 @@ const TABLE: [Section; 18] = [
             ),
         ],
     },
+    calls::CALLS,
     events::EVENTS,
     events::MESSAGES,
     Section {

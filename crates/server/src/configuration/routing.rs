@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxy::config::Guests;
+use proxy::config::{Guests, SessionTimers};
 use proxy::{Forking, Identity, NextHop, Redirections, Strangers};
 
 use super::file::{File, Placed};
@@ -76,6 +76,31 @@ pub(super) fn guests(file: &mut File<'_>) -> Guests {
     Guests { users, may_call, calls_per_minute: u32::try_from(calls).unwrap_or(6) }
 }
 
+/// RFC 4028 §4: no interval is shorter than 90 s.
+pub(super) fn session_timers(file: &mut File<'_>) -> SessionTimers {
+    let interval = |text: &str| {
+        let found = values::duration_within(Duration::ZERO, DAY)(text)?;
+        if !found.is_zero() && found < Duration::from_secs(90) {
+            return Err(format!(
+                "\"{text}\" is shorter than RFC 4028 allows; write 90s or more, or 0s for none"
+            ));
+        }
+        Ok(found)
+    };
+    let mut timers = SessionTimers::default();
+    if let Some(found) = file.parsed("calls", "session_interval", interval) {
+        timers.interval = found.value;
+    }
+    if let Some(found) = file.parsed("calls", "minimum_session_interval", interval) {
+        timers.minimum = found.value;
+        if !timers.interval.is_zero() && timers.interval < timers.minimum {
+            let message = "longer than session_interval; write it shorter, or that one longer";
+            file.report(found.span, message.to_owned());
+        }
+    }
+    timers
+}
+
 pub(super) fn identity(file: &mut File<'_>) -> Identity {
     file.parsed("peers", "identity", identity_of).map_or_else(Identity::default, |found| found.value)
 }
@@ -145,5 +170,18 @@ mod tests {
         {
             assert_eq!(Configuration::parse(text, Path::new("")).unwrap_err().len(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn session_timers_are_off_or_90_seconds_at_the_least() {
+        let config = parsed("").proxy.session_timers;
+        assert_eq!((config.interval, config.minimum), (Duration::ZERO, Duration::ZERO));
+        let text = "[calls]\nsession_interval = \"30m\"\nminimum_session_interval = \"90s\"";
+        let config = parsed(text).proxy.session_timers;
+        assert_eq!((config.interval, config.minimum), (Duration::from_secs(1800), Duration::from_secs(90)));
+        let wrong = |text| Configuration::parse(text, Path::new("")).is_err();
+        assert!(wrong("[calls]\nsession_interval = \"89s\""));
+        let text = "[calls]\nsession_interval = \"90s\"\nminimum_session_interval = \"2m\"";
+        assert!(wrong(text));
     }
 }
