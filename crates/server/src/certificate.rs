@@ -17,11 +17,14 @@ impl Certificate {
     /// The certificate of a configuration. Clients come by the name that it advertises, else by one of its domains.
     pub(crate) fn of(configuration: &Configuration) -> Self {
         let shown = configuration.listeners.iter().any(|listener| listener.protocol.is_secure());
-        let names = match &configuration.advertise {
+        let mut names = match &configuration.advertise {
             _ if !shown => Vec::new(),
             Some(advertised) => vec![advertised.clone()],
             None => configuration.proxy.domains.clone(),
         };
+        // For these another one comes, in place of what the files hold.
+        let own = configuration.acme.as_ref().map_or(&[][..], |acme| &acme.domains);
+        names.retain(|name| !own.contains(name));
         Self { files: configuration.tls.clone(), names }
     }
 

@@ -86,8 +86,11 @@ impl ResolvesClientCert for ByName {
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::PrivateKeyDer;
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+    use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection};
 
+    use super::super::{Acceptors, Identity, TlsConfig};
     use super::*;
 
     fn certified(names: &[&str]) -> Arc<CertifiedKey> {
@@ -114,5 +117,95 @@ mod tests {
         assert!(gets(Some("a.pbx.example.net"), &first));
         assert!(gets(Some("unknown.example"), &first));
         assert!(gets(None, &first));
+    }
+
+    /// Believes everybody, and remembers nothing.
+    #[derive(Debug)]
+    struct Anybody;
+
+    impl ServerCertVerifier for Anybody {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            super::super::provider().signature_verification_algorithms.supported_schemes()
+        }
+    }
+
+    /// The certificate that a client gets at the HTTPS port that comes by this name and offers these protocols, and the protocol
+    /// that is agreed on.
+    fn met(acceptors: &Acceptors, name: &str, protocols: &[&[u8]]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut config = ClientConfig::builder_with_provider(super::super::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody))
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(&acceptors.web)).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets().ok()?;
+            let mut wire = Vec::new();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets().ok()?;
+        }
+        let shown = client.peer_certificates()?.first()?.to_vec();
+        Some((shown, server.alpn_protocol().map(<[u8]>::to_vec)))
+    }
+
+    #[test]
+    fn a_proof_is_shown_to_who_asks_for_nothing_else() {
+        let directory = std::env::temp_dir().join(format!("sipweb-proof-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let issued = IssuedCertificates::default();
+        let identity = Identity::SelfSigned { directory: directory.clone(), names: Vec::new() };
+        let config =
+            TlsConfig { identity: Some(identity), issued: Some(issued.clone()), ..TlsConfig::default() };
+        let acceptors = Acceptors::load(&config).unwrap().unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+        let proof_protocol: &[u8] = PROOF_PROTOCOL;
+        let usual = met(&acceptors, "sip.example.com", &[b"http/1.1"]).unwrap();
+        assert_eq!(usual.1.as_deref(), Some(&b"http/1.1"[..]));
+
+        issued.prove("sip.example.com", &[7; 32]).unwrap();
+        let (proof, protocol) = met(&acceptors, "sip.example.com", &[proof_protocol]).unwrap();
+        assert_eq!(protocol.as_deref(), Some(proof_protocol));
+        assert_eq!(proof, issued.proof(Some("sip.example.com")).unwrap().cert[0].to_vec());
+        // RFC 8737 §3: nobody else sees it, and there is none for another name.
+        assert_eq!(met(&acceptors, "sip.example.com", &[b"http/1.1", proof_protocol]), Some(usual.clone()));
+        assert_eq!(met(&acceptors, "sip.example.com", &[]).unwrap().0, usual.0);
+        assert_eq!(met(&acceptors, "other.example.com", &[proof_protocol]), None);
     }
 }
