@@ -21,6 +21,7 @@ use crate::output::ResolveError;
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
 use crate::response_context::{BranchState, ContextId, Outcome, ResponseContext, Sent};
+use crate::sent_by::SentBy;
 use crate::target::{Target, Way};
 
 /// What the losers of a fork are told, and show (RFC 3326 §2).
@@ -59,6 +60,7 @@ impl Proxy {
             received: Arc::clone(&job.received),
             flow: job.flow,
             sender: job.sender.clone(),
+            sent_by: SentBy::NotAsked,
             loop_mark: job.loop_mark(&self.key),
             branches: arrangement.branches,
             answered: false,

@@ -16,7 +16,8 @@ use crate::reply::Refusal;
 use crate::sources::subscriber;
 
 impl Guests {
-    fn has(&self, aor: &[u8]) -> bool {
+    /// Whether this user is one.
+    pub(crate) fn has(&self, aor: &[u8]) -> bool {
         let user = aor.iter().rposition(|octet| *octet == b'@').and_then(|at| aor.get(..at));
         user.is_some_and(|user| self.users.iter().any(|guest| guest.as_bytes() == user))
     }

@@ -85,6 +85,7 @@ mod response_context;
 mod route;
 mod scanners;
 mod second_attempt;
+mod sent_by;
 mod session_timers;
 mod settling;
 mod sources;

@@ -87,6 +87,8 @@ pub(crate) enum Waiting {
     Hops { context: ContextId, branch: usize },
     /// The addresses that a request goes to which is forwarded without a transaction.
     StatelessHops { job: Box<Job>, target: Target },
+    /// The addresses of the host that the Via of a request names, to answer there.
+    SentBy { context: ContextId },
     /// The addresses of the upstream.
     Upstream,
     /// The addresses of a server of a group.
@@ -303,25 +305,11 @@ impl Proxy {
         }
     }
 
-    /// RFC 3261 §18.2.2: where the connection of a request is gone, its response opens one to the address it came
-    /// from, at the port of its Via. A page cannot be called so; it comes back by itself.
-    fn respond_elsewhere(&mut self, flow: &Flow) {
-        if flow.transport.is_websocket() {
-            return;
-        }
-        for (_, context) in self.contexts.iter().filter(|(_, context)| context.flow == *flow) {
-            let Ok(via) = context.received.top_via() else { continue };
-            let port = via.port().unwrap_or_else(|| flow.transport.default_port());
-            let address = SocketAddr::new(flow.remote.ip(), port);
-            let hop = Hop::Address { transport: flow.transport, address, server_name: None };
-            self.transactions.redirect_responses(context.server, hop);
-        }
-    }
-
     /// Nothing gets to `hop`: refused, no route, TLS failed, or the connection could not be opened.
     pub fn unreachable(&mut self, now: Instant, hop: &Hop) {
         self.now = now;
         self.transactions.unreachable(now, hop);
+        self.respond_to_sent_by(now, hop);
     }
 
     /// The answer to [`Question::Resolve`](crate::Question::Resolve): hops in the order in which to try them.
@@ -336,6 +324,7 @@ impl Proxy {
                     self.send_statelessly(&job, &target, hop);
                 }
             }
+            Some(Waiting::SentBy { context }) => self.sent_by_found(now, context, result),
             Some(Waiting::Subscriber { slot }) => self.subscriber_found(now, slot, result),
             Some(Waiting::Upstream) => self.upstream_found(&result.unwrap_or_default()),
             Some(Waiting::Errand(errand)) => self.way_found(now, errand, result),

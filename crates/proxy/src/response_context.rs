@@ -19,6 +19,7 @@ use crate::authorization::Sender;
 use crate::forking::Disposition;
 use crate::keyed_hash::MARK;
 use crate::output::AskId;
+use crate::sent_by::SentBy;
 use crate::stir::Signature;
 use crate::target::Target;
 use crate::trunks::{Answering, Errand};
@@ -54,6 +55,8 @@ pub(crate) struct ResponseContext {
     pub(crate) flow: Flow,
     /// Who sent it.
     pub(crate) sender: Sender,
+    /// Where its answers go if they cannot go back.
+    pub(crate) sent_by: SentBy,
     /// What stands at the end of its branches, so that a loop is noticed.
     pub(crate) loop_mark: [u8; MARK],
     /// One for each place that it went to.

@@ -13,9 +13,13 @@ impl Proxy {
     /// for half a minute is small. One that came over a connection is still found by it: if that breaks before the
     /// answer is through, the next 2xx goes another way.
     pub(crate) fn settle(&mut self, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(id.0).filter(|it| it.answered && it.has_ended()) else {
+        let Some(context) = self.contexts.get(id.0).filter(|it| it.answered && it.has_ended()) else {
             return;
         };
+        // A datagram may be refused.
+        let is_datagram = !context.flow.transport.is_reliable();
+        let may_fail = is_datagram && self.may_need_sent_by(context);
+        let Some(context) = self.contexts.get_mut(id.0) else { return };
         let (server, is_invite) = (context.server, context.is_invite);
         for key in context.branches.iter().filter_map(|branch| branch.key) {
             if !is_invite {
@@ -25,7 +29,7 @@ impl Proxy {
                 *sent = Sent::Answered(server);
             }
         }
-        if is_invite && context.flow.transport.is_reliable() {
+        if may_fail || (is_invite && !is_datagram) {
             context.branches = Vec::new();
             if let Some(outline) = outline(&context.received) {
                 context.received = Arc::new(outline);

@@ -214,6 +214,16 @@ impl<H: NextHop> Transactions<H> {
         }
     }
 
+    /// Sends the last response of a server transaction once more, as if the request had been received again: to where its
+    /// responses go now. A 2xx to an INVITE is not kept; its user repeats it (RFC 6026 §7.1).
+    pub fn repeat_response(&mut self, now: Instant, key: ServerKey) {
+        self.step(key.0, now, |machine, context| match machine {
+            Machine::InviteServer(server) => server.retransmission(context),
+            Machine::NonInviteServer(server) => server.retransmission(context),
+            _ => {}
+        });
+    }
+
     /// Where the messages of a server transaction go now. `None` if it has ended.
     #[must_use]
     pub fn hop_of(&self, key: ServerKey) -> Option<&H> {
