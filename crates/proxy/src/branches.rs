@@ -102,6 +102,9 @@ impl Proxy {
 
     /// Sets a branch on its way to its target.
     pub(crate) fn begin(&mut self, now: Instant, id: ContextId, branch: usize) {
+        if !self.may_go_elsewhere(now, id, branch) {
+            return self.end(id, branch, Outcome::Local(480, "too many calls to that contact elsewhere"));
+        }
         if self.ask_for_signature(id, branch) {
             return;
         }

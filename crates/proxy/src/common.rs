@@ -12,7 +12,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sip::Entropy;
 
-use crate::accounts::Spending;
 use crate::authentication::Replays;
 use crate::connections::Connections;
 use crate::failures::Failures;
@@ -23,6 +22,7 @@ use crate::ownership::Ownership;
 use crate::registrar::location::Records;
 use crate::scanners::Scanners;
 use crate::sources::Sources;
+use crate::spending::Spending;
 use crate::trunks::Health;
 
 /// What the proxies of one server have in common. Clones are handles to the same.

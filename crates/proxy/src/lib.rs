@@ -45,7 +45,6 @@
 )]
 
 mod absent;
-mod accounts;
 mod acknowledge;
 mod answers;
 mod authentication;
@@ -89,6 +88,7 @@ mod sent_by;
 mod session_timers;
 mod settling;
 mod sources;
+mod spending;
 mod stand_in;
 pub mod stir;
 mod target;

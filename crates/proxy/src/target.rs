@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) instance: Option<Vec<u8>>,
     /// The preference in thousandths (RFC 3261 §20.10: `q`).
     pub(crate) quality: u16,
+    /// Whether it is a contact of a user of ours that names another host than the one that registered it.
+    pub(crate) is_elsewhere: bool,
     /// The server of a group that it is.
     pub(crate) member: Option<Member>,
 }
@@ -63,6 +65,7 @@ impl Target {
             by_flow: true,
             instance: None,
             quality: 1000,
+            is_elsewhere: false,
             member: None,
         }
     }
@@ -76,6 +79,7 @@ impl Target {
             by_flow: binding.reach == Reach::Flow || binding.flow.transport.is_reliable(),
             instance: binding.instance.clone(),
             quality: binding.quality,
+            is_elsewhere: binding.reach == Reach::Contact,
             member: None,
         };
         if !binding.is_reachable(now) {
@@ -129,6 +133,7 @@ impl Target {
             by_flow: false,
             instance: None,
             quality: 1000,
+            is_elsewhere: false,
             member: None,
         }
     }

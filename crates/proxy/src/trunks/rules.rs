@@ -198,6 +198,7 @@ impl Proxy {
                 by_flow: false,
                 instance: None,
                 quality: 1000,
+                is_elsewhere: false,
                 member: Some(Member { group: Arc::clone(group), place }),
             }
         });

@@ -2,10 +2,15 @@
 //!
 //! A stolen password is worth money: whoever has it calls numbers that pay him. So calls that leave for other servers are
 //! counted for each account, whatever address they come from; those to users of ours cost nothing and are not.
+//!
+//! A contact is no device of its user if it names another host than the one that its REGISTER came from: it may as well be a
+//! costly number. A call that goes there is one of the account that registered it, whoever calls, and whenever it gets
+//! there: at once, after others have not answered, because it registered meanwhile, or by a 3xx.
 
 use core::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sip::uri::Uri;
 use sip::{Instant, Method};
 
 use crate::authorization::{Reach, Sender};
@@ -14,6 +19,7 @@ use crate::config::Role;
 use crate::inbound::Job;
 use crate::proxy::Proxy;
 use crate::reply::Refusal;
+use crate::response_context::ContextId;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many accounts are remembered before room is made: those that have their whole minute again are as new ones.
@@ -92,6 +98,26 @@ impl Proxy {
         (!self.common.0.spending.begin(now, aor, calls)).then(|| {
             Refusal::new(403, "the account begins too many calls to elsewhere; try again in a minute")
         })
+    }
+}
+
+impl Proxy {
+    /// Whether a branch may go to its target: if that is a contact elsewhere, its account may have begun too many calls.
+    pub(crate) fn may_go_elsewhere(&self, now: Instant, id: ContextId, branch: usize) -> bool {
+        let calls = self.config.limits.calls_elsewhere;
+        let Some(context) = self.contexts.get(id.0) else { return true };
+        let Some(place) = context.branches.get(branch) else { return true };
+        // As above, a tag in To alone proves nothing.
+        if !place.target.is_elsewhere || calls == 0 || !context.is_invite || !context.to_own_user {
+            return true;
+        }
+        let uri = place.target.uri.as_deref().unwrap_or_else(|| context.request.request_uri());
+        let Ok(uri) = Uri::parse(uri) else { return true };
+        if self.own.domain_of(&uri).is_some() {
+            return true;
+        }
+        let owner = self.location.find_contact(now, &uri);
+        owner.is_none_or(|owner| self.common.0.spending.begin(now, &owner.aor, calls))
     }
 }
 
