@@ -1,8 +1,9 @@
 //! The agent: its parts, its entrances and its way out.
 
 use crate::call::Call;
-use crate::config::{Config, Settings, Via};
+use crate::config::{Config, MAX_FLOWS, Settings, Via};
 use crate::event::{CallNumber, Event, Output, RequestNumber, TransactionNumber};
+use crate::flow::Link;
 use crate::identity::{ConfigError, Identity};
 use crate::incoming::{Merged, Waiting};
 use crate::outgoing::{Pending, Purpose};
@@ -10,22 +11,10 @@ use crate::registration::Registration;
 use sip::Builder;
 use sip::digest::{Algorithm, Client, Ha1};
 use sip::message::Message;
-use sip::transaction::{self, NextHop, Received, Timers, Transactions};
+use sip::transaction::{self, Received, Timers, Transactions};
 use sip::{Entropy, Instant, Method};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// The one way out: the connection, or for UDP the server's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    pub(crate) reliable: bool,
-}
-
-impl NextHop for Link {
-    fn is_reliable(&self) -> bool {
-        self.reliable
-    }
-}
 
 /// A SIP user agent. See the crate's documentation for how it is driven.
 pub struct Agent {
@@ -33,13 +22,15 @@ pub struct Agent {
     pub(crate) identity: Identity,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) now: Instant,
-    /// The open connection.
-    pub(crate) link: Option<Link>,
-    pub(crate) via: Via,
+    /// The open connections, at most one of each flow.
+    pub(crate) links: Vec<Link>,
+    /// The connection of the message that is being received.
+    pub(crate) arrival: Option<Link>,
     pub(crate) timers: Timers,
     pub(crate) transactions: Transactions<Link>,
     pub(crate) digest: Option<Client>,
-    pub(crate) registration: Registration,
+    /// Of each flow its own.
+    pub(crate) registrations: Vec<Registration>,
     pub(crate) calls: Vec<Call>,
     /// Requests of ours without a final response.
     pub(crate) pending: Vec<Pending>,
@@ -64,14 +55,16 @@ impl Agent {
         let identity = Identity::new(&config, &mut entropy)?;
         let timers = Timers::default();
         let mut agent = Self {
-            registration: Registration::new(&mut entropy),
+            registrations: (0..config.flows.clamp(1, MAX_FLOWS))
+                .map(|flow| Registration::new(flow, &mut entropy))
+                .collect(),
             transactions: Transactions::new(timers, &mut entropy),
             timers,
             identity,
             entropy,
             now: Instant::ZERO,
-            link: None,
-            via: config.via,
+            links: Vec::new(),
+            arrival: None,
             digest: None,
             calls: Vec::new(),
             pending: Vec::new(),
@@ -119,44 +112,40 @@ impl Agent {
     /// A connection is open, or for UDP: there is a network. What is owed goes out now: REGISTER if it is wished
     /// for, ACKs and BYEs that the old connection may have swallowed.
     pub fn connected(&mut self, now: Instant, via: Via) {
-        self.now = now;
-        self.via = via;
-        self.link = Some(Link { reliable: via.reliable });
-        self.register_if_wanted();
-        self.pay_debts();
-        self.settle();
+        self.connected_over(now, 0, via);
     }
 
     /// The connection is gone. What was pending fails, what stands survives.
     pub fn disconnected(&mut self, now: Instant) {
-        self.now = now;
-        if let Some(link) = self.link.take() {
-            self.transactions.unreachable(now, &link);
-        }
-        self.settle();
-        self.registration_lost();
+        self.disconnected_over(now, 0);
     }
 
     /// One message as it arrived: a datagram, or a WebSocket message.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        self.receive_over(now, 0, bytes);
+    }
+
+    /// One message as it arrived over the connection of that flow.
+    pub fn receive_over(&mut self, now: Instant, flow: u8, bytes: &[u8]) {
         self.now = now;
+        let link = self.link_of(flow).unwrap_or(Link { flow, via: self.config.via });
+        self.arrival = Some(link);
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
             // RFC 5626 §3.5.1, §4.4.1: a ping is answered; a pong is none.
             if bytes == b"\r\n\r\n" {
-                self.transmit(b"\r\n".to_vec());
+                self.transmit_over(flow, b"\r\n".to_vec());
             }
             return;
         }
         let Ok(mut message) = Message::parse(bytes) else { return };
         if let Err(fault) = message.admit() {
-            self.refuse(&message, fault.status);
+            self.refuse(flow, &message, fault.status);
             return;
         }
         // RFC 3261 §8.1.3.3: a response for somebody else.
         if !message.is_request() && message.values(sip::header::HeaderName::Via).count() != 1 {
             return;
         }
-        let link = self.link.unwrap_or(Link { reliable: self.via.reliable });
         match self.transactions.receive(now, &link, message) {
             Received::Request { key, request } => self.on_request(key, &request),
             Received::Ack { request } => self.on_ack(&request),
@@ -169,12 +158,12 @@ impl Agent {
     }
 
     /// Refuses without a transaction what must not be processed.
-    fn refuse(&mut self, message: &Message, status: Option<u16>) {
+    fn refuse(&mut self, flow: u8, message: &Message, status: Option<u16>) {
         // RFC 3261 §17: an ACK is never answered.
         let answerable = message.method().is_some_and(|method| method != Method::Ack);
         let Some(status) = status.filter(|_| answerable) else { return };
         if let Ok(bytes) = Builder::response_to(message, status, "").finish() {
-            self.transmit(bytes);
+            self.transmit_over(flow, bytes);
         }
     }
 
@@ -201,7 +190,8 @@ impl Agent {
         let calls = self.calls.iter().map(Call::next_timeout).min().unwrap_or(Instant::NEVER);
         let transactions = self.transactions.next_timeout().unwrap_or(Instant::NEVER);
         let waiting = self.waiting.iter().map(|waiting| waiting.until).min().unwrap_or(Instant::NEVER);
-        calls.min(waiting).min(transactions).min(self.registration.next_timeout())
+        let registrations = self.registrations.iter().map(Registration::next_timeout).min();
+        calls.min(waiting).min(transactions).min(registrations.unwrap_or(Instant::NEVER))
     }
 
     /// Takes what the transaction layer says, until it says nothing.
@@ -209,7 +199,9 @@ impl Agent {
         loop {
             while let Some(output) = self.transactions.poll() {
                 match output {
-                    transaction::Output::Transmit { bytes, .. } => self.transmit(bytes.to_vec()),
+                    transaction::Output::Transmit { to, bytes } => {
+                        self.transmit_over(to.flow, bytes.to_vec())
+                    }
                     transaction::Output::TimedOut { key } => self.on_silence(key, true),
                     transaction::Output::Unreachable { key } => self.on_silence(key, false),
                     _ => {}
@@ -217,14 +209,6 @@ impl Agent {
             }
             let Some(purpose) = self.unsent.pop() else { return };
             self.on_no_response(purpose, false);
-        }
-    }
-
-    /// Puts a message on the connection. Without a connection it is lost; what must arrive is repeated by timers or
-    /// after [`Agent::connected`].
-    pub(crate) fn transmit(&mut self, bytes: Vec<u8>) {
-        if self.link.is_some() {
-            self.outputs.push_back(Output::Transmit { bytes });
         }
     }
 
@@ -287,8 +271,8 @@ impl Agent {
 
     /// Whether a registrar holds our binding, as far as we know.
     #[must_use]
-    pub const fn is_registered(&self) -> bool {
-        self.registration.is_registered()
+    pub fn is_registered(&self) -> bool {
+        self.registrations.iter().any(Registration::is_registered)
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Call {
     pub(crate) stage: Stage,
     pub(crate) call_id: Vec<u8>,
     pub(crate) local_tag: Vec<u8>,
+    /// The flow that its requests go by.
+    pub(crate) flow: u8,
     /// Whether a caller's identity stays hidden: decides the Contact.
     pub(crate) anonymous: bool,
     /// The dialog in use: as caller from the 2xx on, as callee from the first 1xx on.
@@ -131,6 +133,7 @@ impl Call {
             stage,
             call_id,
             local_tag,
+            flow: 0,
             anonymous: false,
             dialog: None,
             outgoing: None,

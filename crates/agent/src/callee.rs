@@ -48,6 +48,7 @@ impl Agent {
         let number = self.new_call_number();
         let mut call = Call::new(number, Stage::Ringing, dialog.id().call_id().to_vec(), tag);
         call.dialog = Some(dialog);
+        call.flow = self.arrival.map_or(0, |link| link.flow);
         call.peer_allows_update = request.lists(HeaderName::Allow, "UPDATE");
         call.incoming = Some(Incoming {
             key,
@@ -307,7 +308,7 @@ impl Agent {
         if let Some(answer) = &mut call.answer {
             match answer.repetition.timeout(now, &timers) {
                 SuccessStep::Wait => {}
-                SuccessStep::Transmit(bytes) => self.transmit(bytes.to_vec()),
+                SuccessStep::Transmit(bytes) => self.transmit_in(number, bytes.to_vec()),
                 SuccessStep::Unacknowledged => self.on_no_ack(number),
             }
             return;

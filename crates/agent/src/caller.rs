@@ -243,7 +243,8 @@ impl Agent {
         let Some(call) = self.calls.get_mut(place) else { return };
         let now = self.now;
         if let Some(ack) = call.acks.iter().find_map(|(sent, _)| sent.again(now, response)) {
-            self.transmit(ack.to_vec());
+            let number = call.number;
+            self.transmit_in(number, ack.to_vec());
             return;
         }
         let known = call.dialog.as_ref().is_some_and(|dialog| *dialog.id() == id);
@@ -373,7 +374,8 @@ impl Agent {
             let values = invite.iter().flat_map(|invite| invite.headers(name));
             fields.extend(values.map(|value| (name, value.to_vec())));
         }
-        let builder = dialog.ack(&self.new_via(), cseq);
+        let via = self.new_via(self.link_of_call(number));
+        let builder = dialog.ack(&via, cseq);
         let rest =
             Rest { fields, headers: &payload.headers, supported: b"outbound", body: payload.body.as_ref() };
         self.finish_request(builder, &rest)
@@ -391,7 +393,7 @@ impl Agent {
             let kept = Acknowledgement::new(now, &timers, Arc::clone(&bytes), response);
             call.acks.extend(kept.map(|kept| (kept, Arc::clone(&bytes))));
         }
-        self.transmit(bytes.to_vec());
+        self.transmit_in(number, bytes.to_vec());
     }
 
     /// The INVITE got no answer at all.

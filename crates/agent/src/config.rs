@@ -3,6 +3,9 @@
 use core::time::Duration;
 use sip::{Transport, text};
 
+/// The most flows that an agent keeps. RFC 5626 §4.2.1 advises two.
+pub const MAX_FLOWS: u8 = 4;
+
 /// A header field that the user of the agent adds to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -145,6 +148,9 @@ pub struct Config {
     pub via: Via,
     /// A UUID that stays the same for this device (RFC 5626 §4.1), without `urn:uuid:`. Random if absent.
     pub instance_id: Option<String>,
+    /// How many flows are kept registered at the same time (RFC 5626 §4.2), 1 to [`MAX_FLOWS`]: each has a
+    /// connection of its own, see [`crate::Agent::connected_over`].
+    pub flows: u8,
     /// Where REGISTER goes. The domain of `uri` if absent.
     pub registrar_server: Option<String>,
     /// Seconds asked for in REGISTER; 0 leaves the choice to the registrar.
@@ -179,6 +185,7 @@ impl Config {
             via_host: None,
             via: Via::new(Transport::Ws),
             instance_id: None,
+            flows: 1,
             registrar_server: None,
             register_expires: 600,
             register_from_tag_trail: String::new(),

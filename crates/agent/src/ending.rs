@@ -140,23 +140,24 @@ impl Agent {
         }
     }
 
-    /// After a reconnection: repeats ACKs that may be lost, and BYEs that were.
-    pub(crate) fn pay_debts(&mut self) {
+    /// After a reconnection: repeats those calls' ACKs that may be lost, and BYEs that were.
+    pub(crate) fn pay_debts(&mut self, of: &[CallNumber]) {
         let now = self.now;
-        let acks: Vec<Vec<u8>> = self
+        let acks: Vec<(CallNumber, Vec<u8>)> = self
             .calls
             .iter()
-            .flat_map(|call| &call.acks)
-            .filter(|(acknowledgement, _)| acknowledgement.end() > now)
-            .map(|(_, bytes)| bytes.to_vec())
+            .filter(|call| of.contains(&call.number))
+            .flat_map(|call| call.acks.iter().map(|ack| (call.number, ack)))
+            .filter(|(_, (acknowledgement, _))| acknowledgement.end() > now)
+            .map(|(number, (_, bytes))| (number, bytes.to_vec()))
             .collect();
-        for bytes in acks {
-            self.transmit(bytes);
+        for (number, bytes) in acks {
+            self.transmit_in(number, bytes);
         }
         let owed: Vec<(CallNumber, Ending)> = self
             .calls
             .iter()
-            .filter(|call| call.stage == Stage::Over)
+            .filter(|call| call.stage == Stage::Over && of.contains(&call.number))
             .filter_map(|call| Some((call.number, call.owes_bye.clone()?)))
             .collect();
         for (number, ending) in owed {
@@ -197,7 +198,7 @@ impl Agent {
             self.callee_timeout(number);
             self.caller_timeout(number);
             self.session_timeout(number);
-            let online = self.link.is_some();
+            let online = !self.links.is_empty();
             let Some(call) = self.call_mut(number).filter(|call| call.forget_at <= now) else { continue };
             if call.owes_bye.is_some() && !online {
                 // The peer still thinks that the call stands: remember until he has been told.

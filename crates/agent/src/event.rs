@@ -292,6 +292,8 @@ pub enum Event {
 pub enum Output {
     /// Put this message on the connection (for UDP: send this datagram to the server).
     Transmit {
+        /// Of which flow: 0 unless [`crate::Config::flows`] asks for more.
+        flow: u8,
         /// The message.
         bytes: Vec<u8>,
     },

@@ -34,6 +34,7 @@ mod compose;
 mod config;
 mod ending;
 mod event;
+mod flow;
 mod identity;
 mod incoming;
 mod options;
@@ -44,7 +45,7 @@ mod session_timer;
 mod within;
 
 pub use agent::{Agent, Names};
-pub use config::{Config, Header, Listens, RefreshMethod, ReliableProvisional, Settings, Via};
+pub use config::{Config, Header, Listens, MAX_FLOWS, RefreshMethod, ReliableProvisional, Settings, Via};
 pub use event::{CallNumber, Cause, Event, Originator, Output, RequestNumber, TransactionNumber};
 pub use identity::ConfigError;
 pub use options::{Body, CallOptions, CommandError, Ending, Origin, Payload};

@@ -1,11 +1,13 @@
 //! Requests on their way: sending, answering challenges, and whose response it is (RFC 3261 §8.1, §22).
 
-use crate::agent::{Agent, Link, parse_own};
+use crate::agent::{Agent, parse_own};
 use crate::compose::{Draft, Rest, name_address, new_via};
 use crate::config::Header;
 use crate::event::{CallNumber, Cause, Event, RequestNumber};
+use crate::flow::Link;
 use crate::identity::sip_uri;
 use crate::options::{CommandError, Origin, Payload};
+use crate::registration::Registration;
 use sip::digest::{Attempts, Challenge, Side, Verdict};
 use sip::header::HeaderName;
 use sip::message::Message;
@@ -17,10 +19,10 @@ use std::sync::Arc;
 /// What a request of ours is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// REGISTER that makes or refreshes our binding.
-    Register,
+    /// REGISTER that makes or refreshes our binding for that flow.
+    Register(u8),
     /// REGISTER that removes it.
-    Unregister,
+    Unregister(u8),
     /// The INVITE of a call.
     Invite(CallNumber),
     /// A re-INVITE or UPDATE by the user's wish.
@@ -40,7 +42,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     pub(crate) const fn call(self) -> Option<CallNumber> {
         match self {
-            Self::Register | Self::Unregister | Self::Free(_) => None,
+            Self::Register(_) | Self::Unregister(_) | Self::Free(_) => None,
             Self::Invite(call)
             | Self::Reoffer(call, _)
             | Self::Refresh(call)
@@ -77,7 +79,8 @@ pub(crate) struct Parties {
 impl Agent {
     /// Writes a request, sends it in a transaction of its own, and remembers what it is for.
     pub(crate) fn send(&mut self, draft: &Draft<'_>, purpose: Purpose) -> Result<Arc<Message>, CommandError> {
-        let request = self.write(draft)?;
+        let link = self.link_for(purpose);
+        let request = self.write_for(link, draft)?;
         Ok(self.launch(request, purpose))
     }
 
@@ -90,12 +93,19 @@ impl Agent {
 
     /// Writes a request under a new branch.
     pub(crate) fn write(&mut self, draft: &Draft<'_>) -> Result<Arc<Message>, CommandError> {
-        let builder = draft.start(&self.new_via());
+        let link = self.link();
+        self.write_for(link, draft)
+    }
+
+    /// The same for the connection that it will leave over.
+    fn write_for(&mut self, link: Option<Link>, draft: &Draft<'_>) -> Result<Arc<Message>, CommandError> {
+        let builder = draft.start(&self.new_via(link));
         self.finish_request(builder, &draft.rest)
     }
 
-    pub(crate) fn new_via(&mut self) -> Vec<u8> {
-        new_via(self.via, &self.identity.via_host, &mut self.entropy)
+    pub(crate) fn new_via(&mut self, link: Option<Link>) -> Vec<u8> {
+        let via = link.map_or(self.config.via, |link| link.via);
+        new_via(via, &self.identity.via_host, &mut self.entropy)
     }
 
     /// Ends the writing of a request.
@@ -133,11 +143,16 @@ impl Agent {
     }
 
     pub(crate) fn dispatch(&mut self, request: Arc<Message>, purpose: Purpose, attempts: Attempts) {
-        let Some(link) = self.link else {
+        let Some(link) = self.link_for(purpose) else {
             self.unsent.push(purpose);
             return;
         };
         let key = self.start(link, &request);
+        if let Purpose::Invite(number) | Purpose::Dialog(number, _) = purpose
+            && let Some(call) = self.call_mut(number)
+        {
+            call.flow = link.flow;
+        }
         if let Purpose::Invite(number) = purpose
             && let Some(outgoing) = self.call_mut(number).and_then(|call| call.outgoing.as_mut())
         {
@@ -186,8 +201,8 @@ impl Agent {
 
     fn on_final(&mut self, purpose: Purpose, status: u16, response: &Arc<Message>, request: &Message) {
         match purpose {
-            Purpose::Register => self.on_registered(status, response),
-            Purpose::Unregister => self.on_unregistered(Some(response)),
+            Purpose::Register(flow) => self.on_registered(flow, status, response),
+            Purpose::Unregister(flow) => self.on_unregistered(flow, Some(response)),
             Purpose::Invite(call) => self.on_invite_final(call, status, response),
             Purpose::Reoffer(call, number) => self.on_reoffer_final(call, number, status, response, request),
             Purpose::Refresh(call) => self.on_refresh_final(call, status, response),
@@ -261,7 +276,7 @@ impl Agent {
         text::write_decimal(&mut cseq, u64::from(number));
         cseq.push(b' ');
         cseq.extend_from_slice(request.method()?.as_bytes());
-        let via = self.new_via();
+        let via = self.new_via(self.link_for(pending.purpose));
         let mut edit = request.edit();
         edit.replace(HeaderName::Via, &via);
         edit.replace(HeaderName::CSeq, &cseq);
@@ -275,7 +290,9 @@ impl Agent {
     /// The CSeq number that follows in the sequence that the request belongs to.
     fn next_cseq_of(&mut self, pending: &Pending) -> Option<u32> {
         match pending.purpose {
-            Purpose::Register | Purpose::Unregister => Some(self.registration.next_cseq()),
+            Purpose::Register(flow) | Purpose::Unregister(flow) => {
+                self.registration_mut(flow).map(Registration::next_cseq)
+            }
             Purpose::Free(_) => Some(pending.request.cseq().ok()?.number.saturating_add(1)),
             Purpose::Invite(number) => {
                 let outgoing = self.call_mut(number)?.outgoing.as_mut()?;
@@ -309,8 +326,8 @@ impl Agent {
     pub(crate) fn on_no_response(&mut self, purpose: Purpose, timed_out: bool) {
         let cause = if timed_out { Cause::RequestTimeout } else { Cause::ConnectionError };
         match purpose {
-            Purpose::Register => self.on_registration_failure(None, cause),
-            Purpose::Unregister => self.on_unregistered(None),
+            Purpose::Register(flow) => self.on_registration_failure(flow, None, cause),
+            Purpose::Unregister(flow) => self.on_unregistered(flow, None),
             Purpose::Invite(call) => self.on_invite_silence(call, cause),
             Purpose::Refresh(call) => self.on_refresh_silence(call, timed_out),
             Purpose::Bye(call) => self.on_bye_silence(call, timed_out),

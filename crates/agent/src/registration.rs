@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// RFC 5626 §4.5: after the first failure try again after half to all of 30 s; twice as long after each further
 /// one, up to 30 min.
 const BASE_RETRY: u32 = 30;
+/// The same while another flow is registered.
+const BASE_RETRY_BESIDE: u32 = 90;
 const MAX_RETRY: u32 = 1800;
 /// A registrar that grants less is asked again no sooner than this.
 const SHORTEST_EXPIRES: u32 = 10;
@@ -22,6 +24,8 @@ const INTERVALS: u8 = 3;
 /// What is known of our binding.
 #[derive(Debug)]
 pub(crate) struct Registration {
+    /// Of which flow; one more is its reg-id.
+    flow: u8,
     /// The user's last wish.
     wanted: bool,
     registered: bool,
@@ -39,16 +43,20 @@ pub(crate) struct Registration {
     refresh_at: Instant,
     retry_at: Instant,
     expires_at: Instant,
+    /// The Path of the last 2xx: who stands between the registrar and us (RFC 3327).
+    pub(crate) path: Vec<Vec<u8>>,
 }
 
 impl Registration {
-    pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
+    pub(crate) fn new(flow: u8, entropy: &mut dyn Entropy) -> Self {
         Self {
+            flow,
             wanted: false,
             registered: false,
             busy: false,
             removal: None,
-            // RFC 3261 §10.2: all registrations of a client should have the same Call-ID.
+            // RFC 3261 §10.2: all registrations of a client should have the same Call-ID. Those of another flow have
+            // another one: they race with ours, and numbers of one Call-ID must not come out of order.
             call_id: entropy.token(22),
             from_tag: entropy.token(10),
             cseq: 0,
@@ -58,6 +66,7 @@ impl Registration {
             refresh_at: Instant::NEVER,
             retry_at: Instant::NEVER,
             expires_at: Instant::NEVER,
+            path: Vec::new(),
         }
     }
 
@@ -85,10 +94,14 @@ impl Agent {
     /// Registers now, or as soon as there is a connection, and keeps the registration fresh.
     pub fn register(&mut self, now: Instant) {
         self.now = now;
-        self.registration.wanted = true;
-        self.registration.removal = None;
-        self.registration.intervals = 0;
-        self.register_if_wanted();
+        for flow in self.flows() {
+            if let Some(registration) = self.registration_mut(flow) {
+                registration.wanted = true;
+                registration.removal = None;
+                registration.intervals = 0;
+            }
+            self.register_if_wanted(flow);
+        }
         self.settle();
     }
 
@@ -96,23 +109,46 @@ impl Agent {
     /// registered, except that the wish to be is gone.
     pub fn unregister(&mut self, now: Instant, all: bool) {
         self.now = now;
-        let registration = &mut self.registration;
-        registration.wanted = false;
-        registration.retry_at = Instant::NEVER;
-        if registration.busy {
-            registration.removal = Some(all);
-        } else if registration.registered {
-            self.send_unregister(all);
+        for flow in self.flows() {
+            let Some(registration) = self.registration_mut(flow) else { continue };
+            registration.wanted = false;
+            registration.retry_at = Instant::NEVER;
+            if registration.busy {
+                registration.removal = Some(all);
+            } else if registration.registered {
+                self.send_unregister(flow, all);
+            }
         }
         self.settle();
     }
 
-    pub(crate) fn register_if_wanted(&mut self) {
-        if !self.registration.wanted || self.registration.busy || self.link.is_none() {
+    /// The flows, by number.
+    pub(crate) fn flows(&self) -> core::ops::Range<u8> {
+        0..u8::try_from(self.registrations.len()).unwrap_or(u8::MAX)
+    }
+
+    pub(crate) fn registration(&self, flow: u8) -> Option<&Registration> {
+        self.registrations.get(usize::from(flow))
+    }
+
+    pub(crate) fn registration_mut(&mut self, flow: u8) -> Option<&mut Registration> {
+        self.registrations.get_mut(usize::from(flow))
+    }
+
+    /// The seconds that a REGISTER asks for.
+    fn asked(&self, flow: u8) -> u32 {
+        let shortest = self.registration(flow).map_or(0, |registration| registration.min_expires);
+        self.config.register_expires.max(shortest)
+    }
+
+    pub(crate) fn register_if_wanted(&mut self, flow: u8) {
+        let due =
+            self.registration(flow).is_some_and(|registration| registration.wanted && !registration.busy);
+        if !due || self.link_of(flow).is_none() {
             return;
         }
-        let expires = self.config.register_expires.max(self.registration.min_expires);
-        let mut contact = self.register_contact();
+        let expires = self.asked(flow);
+        let mut contact = self.register_contact(flow);
         let mut fields = Vec::new();
         if expires > 0 {
             contact.extend_from_slice(b";expires=");
@@ -123,40 +159,48 @@ impl Agent {
         if expires > 0 {
             fields.push((HeaderName::Expires, text::decimal(u64::from(expires)).as_bytes().to_vec()));
         }
-        self.send_register(fields, Purpose::Register);
+        self.send_register(flow, fields, Purpose::Register(flow));
     }
 
-    fn send_unregister(&mut self, all: bool) {
-        self.registration.stop_timers();
+    fn send_unregister(&mut self, flow: u8, all: bool) {
+        if let Some(registration) = self.registration_mut(flow) {
+            registration.stop_timers();
+        }
         let contact = if all {
             b"*".to_vec()
         } else {
-            let mut contact = self.register_contact();
+            let mut contact = self.register_contact(flow);
             contact.extend_from_slice(b";expires=0");
             contact
         };
         let fields = vec![(HeaderName::Contact, contact), (HeaderName::Expires, b"0".to_vec())];
-        self.send_register(fields, Purpose::Unregister);
+        self.send_register(flow, fields, Purpose::Unregister(flow));
     }
 
     /// Our Contact in REGISTER: the URI itself, never a GRUU, and the instance (RFC 5626 §4.2.1).
-    fn register_contact(&self) -> Vec<u8> {
+    fn register_contact(&self, flow: u8) -> Vec<u8> {
         [
             b"<",
             self.identity.contact_uri.as_slice(),
-            b">;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:",
+            b">;+sip.ice;reg-id=",
+            text::decimal(u64::from(flow) + 1).as_bytes(),
+            b";+sip.instance=\"<urn:uuid:",
             self.identity.instance_id.as_bytes(),
             b">\"",
         ]
         .concat()
     }
 
-    fn send_register(&mut self, fields: Vec<(HeaderName, Vec<u8>)>, purpose: Purpose) {
-        let cseq = self.registration.next_cseq();
-        let tag = [self.registration.from_tag.as_str(), &self.config.register_from_tag_trail].concat();
+    fn send_register(&mut self, flow: u8, fields: Vec<(HeaderName, Vec<u8>)>, purpose: Purpose) {
+        let Some(registration) = self.registrations.get_mut(usize::from(flow)) else { return };
+        let cseq = registration.next_cseq();
+        let tag = [registration.from_tag.as_str(), &self.config.register_from_tag_trail].concat();
+        let call_id = registration.call_id.clone();
+        registration.retry_at = Instant::NEVER;
+        registration.refresh_at = Instant::NEVER;
+        registration.busy = true;
         let display_name = self.config.settings.display_name.clone().unwrap_or_default();
         let registrar = self.identity.registrar.clone();
-        let call_id = self.registration.call_id.clone();
         let headers = self.config.settings.register_extra_headers.clone();
         let draft = Draft {
             method: b"REGISTER",
@@ -168,27 +212,24 @@ impl Agent {
             cseq,
             rest: Rest { fields, headers: &headers, supported: b"path,gruu,outbound", body: None },
         };
-        self.registration.retry_at = Instant::NEVER;
-        self.registration.refresh_at = Instant::NEVER;
-        self.registration.busy = true;
         if self.send(&draft, purpose).is_err() {
             // A header of the settings that cannot be written.
-            self.on_registration_failure(None, Cause::InternalError);
+            self.on_registration_failure(flow, None, Cause::InternalError);
         }
     }
 
     /// A final response to REGISTER, after digest was tried.
-    pub(crate) fn on_registered(&mut self, status: u16, response: &Arc<Message>) {
+    pub(crate) fn on_registered(&mut self, flow: u8, status: u16, response: &Arc<Message>) {
         match status {
-            200..300 => self.take_binding(response),
-            423 => self.on_interval_too_brief(response),
-            _ => self.on_registration_failure(Some(response), Cause::of_status(status)),
+            200..300 => self.take_binding(flow, response),
+            423 => self.on_interval_too_brief(flow, response),
+            _ => self.on_registration_failure(flow, Some(response), Cause::of_status(status)),
         }
     }
 
-    fn take_binding(&mut self, response: &Arc<Message>) {
-        let asked = self.config.register_expires.max(self.registration.min_expires);
-        let binding = self.own_binding(response);
+    fn take_binding(&mut self, flow: u8, response: &Arc<Message>) {
+        let asked = self.asked(flow);
+        let binding = self.own_binding(flow, response);
         let of_header = response.number(HeaderName::Expires).ok().flatten();
         let granted = binding.and_then(|contact| contact.expires()).or(of_header).unwrap_or(asked);
         let expires = granted.max(SHORTEST_EXPIRES);
@@ -196,31 +237,34 @@ impl Agent {
         let (public, temporary) = (gruu("pub-gruu"), gruu("temp-gruu"));
         self.identity.pub_gruu = public;
         self.identity.temp_gruu = temporary;
-        let first = !self.registration.registered;
-        let wait = self.refresh_after(expires);
-        let registration = &mut self.registration;
+        let first = !self.is_registered();
+        let (now, wait) = (self.now, self.refresh_after(expires));
+        let Some(registration) = self.registration_mut(flow) else { return };
+        registration.path = response.values(HeaderName::Path).map(<[u8]>::to_vec).collect();
         registration.busy = false;
         registration.registered = true;
         registration.failures = 0;
         registration.intervals = 0;
-        registration.refresh_at = self.now + wait;
-        registration.expires_at = self.now + Duration::from_secs(u64::from(expires));
+        registration.refresh_at = now + wait;
+        registration.expires_at = now + Duration::from_secs(u64::from(expires));
+        let removal = registration.removal.take();
         self.emit(Event::Registered { response: Arc::clone(response), first, expires });
-        if let Some(all) = self.registration.removal.take() {
-            self.send_unregister(all);
+        if let Some(all) = removal {
+            self.send_unregister(flow, all);
         }
     }
 
     /// Our own binding among those that the registrar lists (RFC 5626 §4.2.1 by instance, else RFC 3261 §10.2.4).
-    fn own_binding<'m>(&self, response: &'m Message) -> Option<Contact<'m>> {
+    fn own_binding<'m>(&self, flow: u8, response: &'m Message) -> Option<Contact<'m>> {
         let instance = [b"<urn:uuid:", self.identity.instance_id.as_bytes(), b">"].concat();
+        let reg_id = text::decimal(u64::from(flow) + 1);
         let contacts = || response.contacts().flatten();
         contacts()
             .find(|contact| {
                 let parameters = contact.parameters();
                 quoted(parameters.value("+sip.instance"))
                     .is_some_and(|found| found.eq_ignore_ascii_case(&instance))
-                    && parameters.value("reg-id").is_none_or(|id| id == b"1")
+                    && parameters.value("reg-id").is_none_or(|id| id == reg_id.as_bytes())
             })
             .or_else(|| {
                 contacts().find(|contact| {
@@ -244,22 +288,28 @@ impl Agent {
     }
 
     /// RFC 3261 §10.2.8.
-    fn on_interval_too_brief(&mut self, response: &Arc<Message>) {
+    fn on_interval_too_brief(&mut self, flow: u8, response: &Arc<Message>) {
         let wanted = response.number(HeaderName::MinExpires).ok().flatten().unwrap_or(0);
-        let registration = &mut self.registration;
-        let asked = self.config.register_expires.max(registration.min_expires);
+        let asked = self.asked(flow);
+        let Some(registration) = self.registration_mut(flow) else { return };
         if wanted <= asked || registration.intervals >= INTERVALS {
-            self.on_registration_failure(Some(response), Cause::SipFailureCode);
+            self.on_registration_failure(flow, Some(response), Cause::SipFailureCode);
             return;
         }
         registration.intervals += 1;
         registration.min_expires = wanted;
         registration.busy = false;
-        self.register_if_wanted();
+        self.register_if_wanted(flow);
     }
 
     /// REGISTER failed. What may pass is tried again by itself, the rest is for the user.
-    pub(crate) fn on_registration_failure(&mut self, response: Option<&Arc<Message>>, cause: Cause) {
+    /// While another flow is registered or may still be, the user is not told: he can be called.
+    pub(crate) fn on_registration_failure(
+        &mut self,
+        flow: u8,
+        response: Option<&Arc<Message>>,
+        cause: Cause,
+    ) {
         let status = response.and_then(|response| response.status());
         let after = response.and_then(|response| response.number(HeaderName::RetryAfter).ok().flatten());
         let passing = match status {
@@ -268,81 +318,105 @@ impl Agent {
             Some(_) => after.is_some(),
             None => cause == Cause::RequestTimeout,
         };
-        let retry_in =
-            (passing && self.registration.wanted).then(|| after.unwrap_or_else(|| self.back_off()));
-        let registration = &mut self.registration;
+        let wanted = self.registration(flow).is_some_and(|registration| registration.wanted);
+        let retry_in = (passing && wanted).then(|| after.unwrap_or_else(|| self.back_off(flow)));
+        let now = self.now;
+        let Some(registration) = self.registration_mut(flow) else { return };
         let was_registered = registration.registered;
         registration.stop_timers();
         registration.busy = false;
         registration.registered = false;
         registration.removal = None;
         if let Some(seconds) = retry_in {
-            registration.retry_at = self.now + Duration::from_secs(u64::from(seconds));
+            registration.retry_at = now + Duration::from_secs(u64::from(seconds));
         } else if cause != Cause::ConnectionError {
             registration.wanted = false;
         }
-        self.emit(Event::RegistrationFailed { response: response.cloned(), cause, retry_in });
-        if was_registered {
+        let may_be_called = |other: &Registration| other.flow != flow && (other.registered || other.busy);
+        if !self.registrations.iter().any(may_be_called) {
+            self.emit(Event::RegistrationFailed { response: response.cloned(), cause, retry_in });
+        }
+        if was_registered && !self.is_registered() {
             self.emit(Event::Unregistered { response: response.cloned(), cause: Some(cause) });
         }
     }
 
-    fn back_off(&mut self) -> u32 {
-        let longest = BASE_RETRY
-            .saturating_mul(1u32.checked_shl(self.registration.failures).unwrap_or(MAX_RETRY))
-            .min(MAX_RETRY);
-        self.registration.failures = (self.registration.failures + 1).min(16);
+    fn back_off(&mut self, flow: u8) -> u32 {
+        // RFC 5626 §4.5: who has another flow has time.
+        let alone = !self.registrations.iter().any(|other| other.flow != flow && other.registered);
+        let base = if alone { BASE_RETRY } else { BASE_RETRY_BESIDE };
+        let Some(registration) = self.registration_mut(flow) else { return base };
+        let doublings = 1u32.checked_shl(registration.failures).unwrap_or(MAX_RETRY);
+        let longest = base.saturating_mul(doublings).min(MAX_RETRY);
+        registration.failures = (registration.failures + 1).min(16);
         let half = longest / 2;
         half + u32::try_from(self.entropy.number() % u64::from(longest - half + 1)).unwrap_or(0)
     }
 
     /// The end of an unregistration, answered or not: either way the registrar forgets us soon.
-    pub(crate) fn on_unregistered(&mut self, response: Option<&Arc<Message>>) {
+    pub(crate) fn on_unregistered(&mut self, flow: u8, response: Option<&Arc<Message>>) {
         let status = response.and_then(|response| response.status());
         let cause = match status {
             Some(200..300) => None,
             Some(status) => Some(Cause::of_status(status)),
-            None if self.link.is_some() => Some(Cause::RequestTimeout),
+            None if self.link_of(flow).is_some() => Some(Cause::RequestTimeout),
             None => Some(Cause::ConnectionError),
         };
-        let registration = &mut self.registration;
-        registration.busy = false;
-        registration.registered = false;
-        registration.stop_timers();
-        self.emit(Event::Unregistered { response: response.cloned(), cause });
+        self.forget_binding(flow);
+        if !self.is_registered() {
+            self.emit(Event::Unregistered { response: response.cloned(), cause });
+        }
         // The user may have changed his mind meanwhile.
-        self.register_if_wanted();
+        self.register_if_wanted(flow);
     }
 
     /// The connection is gone, and with it the flow that the binding stands on (RFC 5626 §4.2).
-    pub(crate) fn registration_lost(&mut self) {
-        let registration = &mut self.registration;
-        registration.stop_timers();
-        registration.busy = false;
-        if registration.registered {
-            registration.registered = false;
+    pub(crate) fn registration_lost(&mut self, flow: u8) {
+        if self.forget_binding(flow) && !self.is_registered() {
             self.emit(Event::Unregistered { response: None, cause: None });
         }
     }
 
+    /// Whether there was one.
+    fn forget_binding(&mut self, flow: u8) -> bool {
+        let Some(registration) = self.registration_mut(flow) else { return false };
+        registration.stop_timers();
+        registration.busy = false;
+        core::mem::take(&mut registration.registered)
+    }
+
     pub(crate) fn registration_timeout(&mut self) {
-        if self.registration.expires_at <= self.now {
-            // Nobody refreshed in time.
-            self.registration.expires_at = Instant::NEVER;
-            self.registration.registered = false;
-            self.emit(Event::Unregistered { response: None, cause: Some(Cause::Expires) });
+        for flow in self.flows() {
+            self.registration_timeout_of(flow);
         }
-        if self.registration.refresh_at <= self.now {
-            self.registration.refresh_at = Instant::NEVER;
-            if self.config.settings.refreshes_registration {
-                self.register_if_wanted();
-            } else {
-                self.emit(Event::RegistrationExpiring);
+    }
+
+    fn registration_timeout_of(&mut self, flow: u8) {
+        let now = self.now;
+        let due = |at: &mut Instant| {
+            let due = *at <= now;
+            if due {
+                *at = Instant::NEVER;
+            }
+            due
+        };
+        let Some(registration) = self.registration_mut(flow) else { return };
+        let (expired, refresh, retry) = (
+            due(&mut registration.expires_at),
+            due(&mut registration.refresh_at),
+            due(&mut registration.retry_at),
+        );
+        if expired {
+            // Nobody refreshed in time.
+            registration.registered = false;
+            if !self.is_registered() {
+                self.emit(Event::Unregistered { response: None, cause: Some(Cause::Expires) });
             }
         }
-        if self.registration.retry_at <= self.now {
-            self.registration.retry_at = Instant::NEVER;
-            self.register_if_wanted();
+        if refresh && !self.config.settings.refreshes_registration {
+            self.emit(Event::RegistrationExpiring);
+        } else if refresh || retry {
+            self.register_if_wanted(flow);
         }
     }
 }

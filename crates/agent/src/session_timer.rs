@@ -102,7 +102,7 @@ impl Agent {
             return;
         }
         let by_update = self.config.refresh_method == RefreshMethod::Update && call.peer_allows_update;
-        let busy = call.reoffer_in.is_some() || call.reoffer_out.is_some() || self.link.is_none();
+        let busy = call.reoffer_in.is_some() || call.reoffer_out.is_some() || self.links.is_empty();
         // If this refresh fails, or cannot be sent now, there is time for another.
         self.refresh_in(number, Duration::from_millis(u64::from(timer.seconds) * 100));
         if busy {

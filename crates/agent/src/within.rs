@@ -49,7 +49,8 @@ impl Agent {
             let anonymous = call.is_some_and(|call| call.anonymous);
             fields.insert(0, (HeaderName::Contact, self.identity.contact(anonymous, false)));
         }
-        let builder = dialog.request(method, &self.new_via());
+        let via = self.new_via(self.link_for(purpose));
+        let builder = dialog.request(method, &via);
         let rest = Rest { fields, headers: &payload.headers, supported, body: payload.body.as_ref() };
         let request = self.finish_request(builder, &rest)?;
         Ok(self.launch(request, purpose))

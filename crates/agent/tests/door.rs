@@ -93,7 +93,7 @@ fn a_ping_is_answered_and_noise_is_not() {
     let mut alice = Agent::new(config("alice"), Box::new(sip::SeededEntropy::new(1))).unwrap();
     alice.connected(T0, Via::new(Transport::Ws));
     alice.receive(T0, b"\r\n\r\n");
-    let agent::Output::Transmit { bytes } = alice.poll() else { panic!("a ping gets a pong") };
+    let agent::Output::Transmit { bytes, .. } = alice.poll() else { panic!("a ping gets a pong") };
     assert_eq!(bytes, b"\r\n");
     for noise in [&b"\r\n"[..], b"", b"hello", b"SIP/2.0 2", b"INVITE\r\n\r\n", &[0xff; 300]] {
         alice.receive(T0, noise);

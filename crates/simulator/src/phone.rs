@@ -195,7 +195,7 @@ impl Phone {
 
     /// Whether the registrar is known to hold its binding.
     #[must_use]
-    pub const fn is_registered(&self) -> bool {
+    pub fn is_registered(&self) -> bool {
         self.agent.is_registered()
     }
 
@@ -224,7 +224,7 @@ impl Phone {
         let mut sent = Vec::new();
         loop {
             match self.agent.poll() {
-                Output::Transmit { bytes } => sent.push(bytes),
+                Output::Transmit { bytes, .. } => sent.push(bytes),
                 Output::Event(event) => self.hear(event),
                 Output::Timeout(at) => {
                     self.deadline = at;

@@ -43,9 +43,9 @@ fn of_agent(agent: &mut Agent, now: Instant, op: u8, words: &mut Reader<'_>) {
         2 => {
             let transport = Transport::ALL.get(usize::from(words.byte())).copied().unwrap_or(Transport::Ws);
             // Whatever Via names, the page has a WebSocket, which loses nothing (RFC 7118 §5).
-            agent.connected(now, Via { reliable: true, transport });
+            agent.connected_over(now, words.byte(), Via { reliable: true, transport });
         }
-        3 => agent.disconnected(now),
+        3 => agent.disconnected_over(now, words.byte()),
         4 => agent.register(now),
         _ => agent.unregister(now, words.flag()),
     }

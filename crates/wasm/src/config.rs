@@ -25,6 +25,7 @@ pub(crate) fn config(words: &mut Reader<'_>) -> Config {
     config.no_answer_timeout = Duration::from_secs(u64::from(words.number()));
     config.user_agent = words.text();
     config.settings = settings(words);
+    config.flows = words.byte();
     config
 }
 

@@ -1,6 +1,6 @@
 //! Writing what the agent puts out (`readEvent` in `core.ts`).
 //!
-//! A message to send is the octet 0 and the message. An event has 16 octets before its message: kind, originator,
+//! A message to send is the octet 0, the number of its flow and the message. An event has 16 octets before its message: kind, originator,
 //! cause, flag; then three numbers of 32 bits: call, other number, value.
 
 use agent::{CallNumber, Cause, Event, Originator, RequestNumber};
@@ -11,8 +11,8 @@ use std::sync::Arc;
 const NONE: u8 = 0xff;
 const ABSENT: u32 = u32::MAX;
 
-pub(crate) fn write_transmit(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(0);
+pub(crate) fn write_transmit(flow: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0, flow]);
     out.extend_from_slice(bytes);
 }
 

@@ -58,10 +58,10 @@ pub extern "C" fn command(_length: usize, now: f64) -> u32 {
     with(|state| state.command(instant(now)))
 }
 
-/// Gives the message in the input to the agent.
+/// Gives the message in the input, from the connection of that flow, to the agent.
 #[unsafe(no_mangle)]
-pub extern "C" fn receive(_length: usize, now: f64) {
-    with(|state| state.receive(instant(now)));
+pub extern "C" fn receive(_length: usize, flow: u8, now: f64) {
+    with(|state| state.receive(flow, instant(now)));
 }
 
 /// Whether the input is a message that may be processed: 1 or 0. No agent is needed, and none learns of it.

@@ -50,9 +50,9 @@ impl State {
         }
     }
 
-    pub(crate) fn receive(&mut self, now: Instant) {
+    pub(crate) fn receive(&mut self, flow: u8, now: Instant) {
         if let Some(agent) = &mut self.agent {
-            agent.receive(now, &self.input);
+            agent.receive_over(now, flow, &self.input);
         }
     }
 
@@ -72,7 +72,7 @@ impl State {
         self.output.clear();
         let Some(agent) = &mut self.agent else { return 0 };
         match agent.poll() {
-            Output::Transmit { bytes } => event::write_transmit(&bytes, &mut self.output),
+            Output::Transmit { flow, bytes } => event::write_transmit(flow, &bytes, &mut self.output),
             Output::Event(happened) => event::write_event(&happened, &mut self.output),
             // Microseconds fit into the 53 bits of a number of JavaScript for 285 years.
             Output::Timeout(Instant::NEVER) => self.deadline = f64::INFINITY,
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(command(&mut state, Words::default().byte(2).byte(3)), 0, "connected over WS");
         assert_eq!(command(&mut state, Words::default().byte(4)), 0, "register");
         assert!(state.poll() > 0);
-        assert!(state.output.starts_with(b"\0REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/WS "));
+        assert!(state.output.starts_with(b"\0\0REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/WS "));
         assert_eq!(state.poll(), 0);
         assert_eq!(state.deadline, 32_000_000.0, "Timer F: 64*T1");
     }
@@ -181,7 +181,7 @@ mod tests {
                 state.input = bytes;
                 state.command(Instant::ZERO);
                 state.is_message();
-                state.receive(Instant::ZERO);
+                state.receive(0, Instant::ZERO);
                 while state.poll() > 0 {}
             }
         }

@@ -61,6 +61,11 @@ export interface UAConfiguration {
   connection_recovery_max_interval?: number | string;
   /** Seconds of silence after which the server is asked for a sign of life (CRLF CRLF); 0, as in JsSIP, for never. Not in JsSIP. */
   keep_alive_interval?: number | string;
+  /**
+   * How many of `sockets` are connected and registered at the same time (RFC 5626), so that the loss of one server is none of the
+   * phone: 1, as in JsSIP, to 4. Each socket serves one flow; those beyond are the flows' spares. Not in JsSIP.
+   */
+  flows?: number;
   /** The User-Agent header. */
   user_agent?: string;
   /** Headers of every request and response, `Name: value`. */
@@ -96,6 +101,7 @@ export interface Settings {
   readonly connection_recovery_min_interval: number;
   readonly connection_recovery_max_interval: number;
   readonly keep_alive_interval: number;
+  readonly flows: number;
   readonly user_agent: string;
   extra_headers: readonly string[] | null;
   readonly ice_gathering_timeout: number;
@@ -122,6 +128,9 @@ export type Changeable = (typeof CHANGEABLE)[number];
 
 /** Milliseconds that a call waits for further candidates after the first. */
 const ICE_GATHERING_TIMEOUT = 2000;
+
+/** As many as the core takes. */
+const MAX_FLOWS = 4;
 
 /** A check returns the value to keep, or `undefined` if the given one cannot be used. */
 type Check<Value> = (value: unknown) => Value | undefined;
@@ -168,6 +177,7 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
       C.CONNECTION_RECOVERY_MAX_INTERVAL,
     ),
     keep_alive_interval: optional(given, 'keep_alive_interval', notNegative, 0),
+    flows: optional(given, 'flows', (value) => checkFlows(value, sockets.length), 1),
     user_agent: optional(given, 'user_agent', line, C.USER_AGENT),
     extra_headers: optional<readonly string[] | null>(given, 'extra_headers', checkHeaders, null),
     ice_gathering_timeout: optional(given, 'ice_gathering_timeout', notNegative, ICE_GATHERING_TIMEOUT),
@@ -177,6 +187,10 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
   };
   if (values.connection_recovery_max_interval < values.connection_recovery_min_interval) {
     throw new ConfigurationError('connection_recovery_max_interval', given.connection_recovery_max_interval);
+  }
+  if (values.flows > 1 && values.use_preloaded_route) {
+    // The Route would name one server, on the way to another.
+    throw new ConfigurationError('use_preloaded_route', true);
   }
   if (values.ha1 !== null) {
     values.password = null;
@@ -254,6 +268,11 @@ function checkSockets(value: unknown): WeightedSocket[] | undefined {
     }
   }
   return sockets.length > 0 ? sockets : undefined;
+}
+
+/** Each flow needs a socket of its own. */
+function checkFlows(value: unknown, sockets: number): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= Math.min(sockets, MAX_FLOWS) ? Number(value) : undefined;
 }
 
 function checkUri(value: unknown): URI | undefined {

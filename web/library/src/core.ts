@@ -81,17 +81,17 @@ export class Core {
 
   // The connection.
   /** A connection is open. Registers again if {@link register} was the last wish, and repeats what was owed. */
-  connected(via: ViaTransport): void {
-    this.#command(new Writer().byte(Op.connected).byte(VIA_TRANSPORTS.indexOf(via)));
+  connected(via: ViaTransport, flow = 0): void {
+    this.#command(new Writer().byte(Op.connected).byte(VIA_TRANSPORTS.indexOf(via)).byte(flow));
   }
   /** The connection is gone. Pending requests fail with 'Connection Error'; calls survive; registration: see events. */
-  disconnected(): void {
-    this.#command(new Writer().byte(Op.disconnected));
+  disconnected(flow = 0): void {
+    this.#command(new Writer().byte(Op.disconnected).byte(flow));
   }
   /** One WebSocket message. CRLF keep-alives are answered. */
-  receive(data: string | ArrayBuffer | Uint8Array): void {
+  receive(data: string | ArrayBuffer | Uint8Array, flow = 0): void {
     const wasm = this.#alive();
-    wasm.receive(put(wasm, data instanceof ArrayBuffer ? new Uint8Array(data) : data).length, this.#now());
+    wasm.receive(put(wasm, data instanceof ArrayBuffer ? new Uint8Array(data) : data).length, flow, this.#now());
     this.#settle(false);
   }
   /** Stops the timer and frees the memory. No event follows; commands throw. */
@@ -261,7 +261,7 @@ export class Core {
     const wasm = this.#alive();
     while (wasm.poll() !== 0) {
       const output = this.#output();
-      if (output[0] === 0) this.#host.send(textOrBytes(output.subarray(1)));
+      if (output[0] === 0) this.#host.send(textOrBytes(output.subarray(2)), output[1]!);
       else this.#queue.push(this.#readEvent(output));
       if (!this.#wasm) return;
     }

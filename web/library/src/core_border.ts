@@ -20,7 +20,7 @@ export interface Exports {
   output_length(): number;
   create(length: number, now: number): number;
   command(length: number, now: number): number;
-  receive(length: number, now: number): void;
+  receive(length: number, flow: number, now: number): void;
   check(length: number): number;
   timeout(now: number): void;
   poll(): number;
@@ -169,6 +169,7 @@ export function writeConfig(words: Writer, config: CoreConfig): void {
     .byte(RELIABILITY.indexOf(config.reliableProvisional ?? 'unsupported'))
     .number(config.noAnswerTimeout ?? 60).text(config.userAgent ?? 'Sipweb');
   writeSettings(words, config);
+  words.byte(config.flows ?? 1);
 }
 
 export function writeSettings(words: Writer, settings: CoreSettings): void {

@@ -21,6 +21,7 @@ export function coreConfig(settings: Settings, socketUri: string): CoreConfig {
     reliableProvisional: settings.extension_100rel,
     noAnswerTimeout: settings.no_answer_timeout / 1000,
     userAgent: settings.user_agent,
+    flows: settings.flows,
     ...(settings.use_preloaded_route ? { preloadedRoute: `${socketUri};lr` } : {}),
   };
 }

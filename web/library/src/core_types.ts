@@ -90,6 +90,8 @@ export interface CoreConfig extends CoreSettings {
   noAnswerTimeout?: number;
   /** User-Agent header. Default 'Sipweb'. */
   userAgent?: string;
+  /** Connections that are kept registered at the same time, counted from 0 in commands. Default 1, at most 4. */
+  flows?: number;
 }
 
 /** What the page gives the Core. */
@@ -99,7 +101,7 @@ export interface CoreHost {
    * frame). Called only between {@link Core.connected} and {@link Core.disconnected}; may be called inside any
    * command.
    */
-  send(data: string | Uint8Array): void;
+  send(data: string | Uint8Array, flow: number): void;
   /** One event. Called in order, never inside a command that returns a number (there: in a microtask). */
   event(event: CoreEvent): void;
   /** Milliseconds, never running backwards. Default: made of Date.now and performance.now. */

@@ -37,7 +37,7 @@ import { IncomingRequest, IncomingResponse, type OutgoingRequest } from './sip_m
 import type { SendOptions } from './standalone_request.js';
 import { type SubscribeOptions, Subscriber } from './subscriber.js';
 import { normalizeTarget } from './target.js';
-import { type Disconnection, Transport } from './transport.js';
+import { type Disconnection, Transport, type WeightedSocket } from './transport.js';
 import { URI } from './uri.js';
 
 const debug = log('UA');
@@ -105,7 +105,8 @@ export class UA extends EventEmitter<UAEvents> {
   readonly endpoint: Endpoint;
 
   readonly #environment: Environment;
-  readonly #transport: Transport;
+  /** One of each flow. */
+  readonly #transports: readonly Transport[];
   readonly #registrator: Registrator;
   readonly #sessions = new Set<RTCSession>();
   /** Those of which a server has a state, or is about to get one. */
@@ -127,18 +128,15 @@ export class UA extends EventEmitter<UAEvents> {
     super();
     const { settings, sockets } = loadConfiguration(configuration);
     this.#environment = environmentOf(configuration.environment);
-    this.#transport = new Transport(
-      sockets,
-      {
-        min_interval: settings.connection_recovery_min_interval,
-        max_interval: settings.connection_recovery_max_interval,
-        keep_alive_interval: settings.keep_alive_interval,
-      },
-      this.#environment,
-    );
-    const core = new Core(coreConfig(settings, this.#transport.sip_uri), {
-      send: (data) => {
-        if (!this.#transport.send(data as string | Uint8Array<ArrayBuffer>)) {
+    const recovery = {
+      min_interval: settings.connection_recovery_min_interval,
+      max_interval: settings.connection_recovery_max_interval,
+      keep_alive_interval: settings.keep_alive_interval,
+    };
+    this.#transports = shared(sockets, settings.flows).map((own) => new Transport(own, recovery, this.#environment));
+    const core = new Core(coreConfig(settings, this.transport.sip_uri), {
+      send: (data, flow) => {
+        if (!this.#transports[flow]?.send(data as string | Uint8Array<ArrayBuffer>)) {
           debug('the connection did not take a message');
         }
       },
@@ -148,15 +146,21 @@ export class UA extends EventEmitter<UAEvents> {
       clearTimeout: this.#environment.clearTimeout,
     });
     this.endpoint = new Endpoint(core, settings, this.#environment);
-    this.endpoint.verifyConnection = () => this.#transport.verify();
+    this.endpoint.verifyConnection = () => this.#transports.forEach((transport) => transport.verify());
     this.#registrator = new Registrator(core);
-    this.#transport.onconnecting = (event) => this.emit('connecting', event);
-    this.#transport.onconnect = (_, moved) => this.#connected(moved);
-    this.#transport.ondisconnect = (event) => this.#disconnected(event);
-    this.#transport.ondata = ({ message }) => {
-      this.#tellListeners();
-      core.receive(message);
-    };
+    for (const [flow, transport] of this.#transports.entries()) {
+      transport.onconnecting = (event) => {
+        if (!this.isConnected()) {
+          this.emit('connecting', event);
+        }
+      };
+      transport.onconnect = (_, moved) => this.#connected(transport, flow, moved);
+      transport.ondisconnect = (event) => this.#disconnected(event, flow);
+      transport.ondata = ({ message }) => {
+        this.#tellListeners();
+        core.receive(message, flow);
+      };
+    }
   }
 
   /** The same as `UA.C`. */
@@ -179,9 +183,9 @@ export class UA extends EventEmitter<UAEvents> {
     return this.endpoint.settings;
   }
 
-  /** The connection and its state. */
+  /** The connection and its state; of several flows the first that is connected. */
   get transport(): Transport {
-    return this.#transport;
+    return this.#transports.find((transport) => transport.isConnected()) ?? this.#transports[0]!;
   }
 
   /** Our own address as others reach it. */
@@ -208,7 +212,7 @@ export class UA extends EventEmitter<UAEvents> {
    */
   start(): Promise<void> {
     const { register } = this.configuration;
-    if (this.#status === C.STATUS_READY && this.#transport.isConnected()) {
+    if (this.#status === C.STATUS_READY && this.isConnected()) {
       return register && this.#registering.awaited ? quietly(this.#registering.next().then(() => undefined)) : Promise.resolve();
     }
     const ready: Promise<unknown> = register ? this.#registering.next() : this.#connecting.next();
@@ -216,12 +220,12 @@ export class UA extends EventEmitter<UAEvents> {
     this.#environment.events?.addEventListener('pagehide', this.#onPageHide);
     if (this.#status === C.STATUS_USER_CLOSED) {
       // The connection may still be there, saying good-bye.
-      this.#status = this.#transport.isConnected() ? C.STATUS_READY : C.STATUS_INIT;
+      this.#status = this.isConnected() ? C.STATUS_READY : C.STATUS_INIT;
     }
     if (this.configuration.register) {
       this.endpoint.core.register();
     }
-    this.#transport.connect();
+    this.#transports.forEach((transport) => transport.connect());
     return quietly(ready.then(() => undefined));
   }
 
@@ -231,7 +235,7 @@ export class UA extends EventEmitter<UAEvents> {
    */
   stop(): Promise<void> {
     if (this.#status === C.STATUS_USER_CLOSED) {
-      return this.#transport.isConnected() ? this.#stopping.next() : Promise.resolve();
+      return this.isConnected() ? this.#stopping.next() : Promise.resolve();
     }
     const stopped = this.#stopping.next();
     const canceled = new FailedError('the start', { cause: causes.CANCELED, originator: 'local' });
@@ -240,16 +244,16 @@ export class UA extends EventEmitter<UAEvents> {
     this.#status = C.STATUS_USER_CLOSED;
     this.#environment.events?.removeEventListener('pagehide', this.#onPageHide);
     const owed = this.#registrator.registered || this.#sessions.size > 0 || this.#publishers.size > 0;
-    const pending = this.#transport.isConnected() && owed;
+    const pending = this.isConnected() && owed;
     for (const publisher of [...this.#publishers]) {
       void quietly(publisher.remove());
     }
     this.endpoint.core.unregister();
     this.terminateSessions();
     if (pending) {
-      this.#farewell = this.#environment.setTimeout(() => this.#transport.disconnect(), FAREWELL);
+      this.#farewell = this.#environment.setTimeout(() => this.#disconnect(), FAREWELL);
     } else {
-      this.#transport.disconnect();
+      this.#disconnect();
       this.#stopping.resolve();
     }
     return stopped;
@@ -361,7 +365,7 @@ export class UA extends EventEmitter<UAEvents> {
 
   /** Whether there is a connection to a server. */
   isConnected(): boolean {
-    return this.#transport.isConnected();
+    return this.#transports.some((transport) => transport.isConnected());
   }
 
   /** The value of a parameter that can change while the user agent runs. */
@@ -425,28 +429,43 @@ export class UA extends EventEmitter<UAEvents> {
     return transaction;
   }
 
-  #connected(moved: boolean): void {
+  #disconnect(): void {
+    this.#transports.forEach((transport) => transport.disconnect());
+  }
+
+  #connected(transport: Transport, flow: number, moved: boolean): void {
     if (this.#status === C.STATUS_USER_CLOSED) {
       return;
     }
+    const first = this.#status !== C.STATUS_READY;
     this.#status = C.STATUS_READY;
     this.#error = null;
     this.#tellListeners();
-    this.endpoint.core.connected(viaTransport(this.#transport.via_transport));
-    this.emit('connected', { socket: this.#transport });
+    this.endpoint.core.connected(viaTransport(transport.via_transport), flow);
+    if (first) {
+      this.emit('connected', { socket: transport });
+    }
     this.#connecting.resolve();
     for (const session of this.#sessions) {
       session.signallingBack(moved);
     }
   }
 
-  #disconnected(event: Disconnection): void {
+  #disconnected(event: Disconnection, flow: number): void {
+    if (this.isConnected()) {
+      // Another flow goes on, and takes the calls with it.
+      this.endpoint.core.disconnected(flow);
+      for (const session of this.#sessions) {
+        session.signallingBack(false);
+      }
+      return;
+    }
     this.#environment.clearTimeout(this.#farewell);
     if (this.#status !== C.STATUS_USER_CLOSED) {
       this.#status = C.STATUS_NOT_READY;
       this.#error = C.NETWORK_ERROR;
     }
-    this.endpoint.core.disconnected();
+    this.endpoint.core.disconnected(flow);
     this.emit('disconnected', event);
     if (this.#status === C.STATUS_USER_CLOSED) {
       this.#stopping.resolve();
@@ -561,4 +580,10 @@ export class UA extends EventEmitter<UAEvents> {
       this.terminateSessions();
     }
   }
+}
+
+/** Gives each flow its sockets, the preferred ones to different flows. */
+function shared(sockets: readonly WeightedSocket[], flows: number): WeightedSocket[][] {
+  const sorted = flows > 1 ? [...sockets].sort((one, other) => other.weight - one.weight) : sockets;
+  return Array.from({ length: flows }, (_, flow) => sorted.filter((_, place) => place % flows === flow));
 }

@@ -22,7 +22,7 @@ test('Start connects and registers', () => {
   page.connect();
   assert.deepEqual(diary, ['connecting 1', 'connected']);
   assert.equal(page.core.told('register').length, 1);
-  assert.deepEqual(page.core.told('connected'), [['WS']]);
+  assert.deepEqual(page.core.told('connected'), [['WS', 0]]);
   assert.equal(page.ua.status, UA.C.STATUS_READY);
   page.core.fire({ type: 'registered', response: OK(), first: true, expires: 600, pubGruu: '', tempGruu: '' });
   assert.equal(diary.at(-1), 'registered');
@@ -156,7 +156,7 @@ test('The core is told what the page listens to, before a message is handed to i
 
 test('Messages of the core go to the connection', () => {
   const page = new Page().connect();
-  page.core.host.send('REGISTER ...');
+  page.core.host.send('REGISTER ...', 0);
   assert.deepEqual(page.socket.sent, ['REGISTER ...']);
 });
 

@@ -51,7 +51,7 @@ impl Phone {
     pub fn drain(&mut self) {
         loop {
             match self.agent.poll() {
-                Output::Transmit { bytes } => {
+                Output::Transmit { bytes, .. } => {
                     let message = Message::parse(&bytes).expect("agents write messages that parse");
                     if let Err(fault) = message.check() {
                         panic!("{fault} in {}", String::from_utf8_lossy(&bytes));

@@ -186,6 +186,11 @@ impl Dialog {
         self.route_set.iter().map(Vec::as_slice)
     }
 
+    /// Leaves out the nearest `count` proxies: they are gone, and the peer is reached another way.
+    pub fn leave_out_nearest(&mut self, count: usize) {
+        self.route_set.drain(..count.min(self.route_set.len()));
+    }
+
     /// The number of our last request, if we have sent one.
     #[must_use]
     pub const fn local_cseq(&self) -> Option<u32> {

@@ -13,6 +13,7 @@
  * ```
  */
 
+import { ConfigurationError } from '../exceptions.js';
 import { UA } from '../index.js';
 import type { Socket, Sockets, UAConfiguration, WeightedSocket } from '../index.js';
 import { newUUID } from '../random.js';
@@ -50,6 +51,10 @@ export class SharedUA extends UA {
 
 function shared(configuration: SharedUAConfiguration): UAConfiguration {
   const { worker, ...own } = configuration;
+  if ((own.flows ?? 1) !== 1) {
+    // All tabs speak over one connection.
+    throw new ConfigurationError('flows', own.flows);
+  }
   const identity = typeof worker === 'function' || SharedUA.supported ? identityOf(own) : undefined;
   if (identity === undefined || own.sockets === undefined) {
     return own;

@@ -1,0 +1,179 @@
+//! Several connections to the same registrar, each a flow of its own (RFC 5626 §4).
+//!
+//! Every flow is registered and refreshed by itself, under the same `+sip.instance` and a `reg-id` of its own. A request
+//! outside dialogs takes one that works. A call stays with the flow that it began on; when that one is gone, it goes on
+//! over another. RFC 5626 does not say how: the route set of the dialog begins with the edge that is gone. So the routes
+//! that the Path of the lost flow names, and that of the new one does not, are left out.
+
+use crate::agent::Agent;
+use crate::call::Call;
+use crate::config::Via;
+use crate::event::{CallNumber, Output};
+use crate::outgoing::Purpose;
+use crate::registration::Registration;
+use sip::Instant;
+use sip::header::{HeaderName, Route};
+use sip::message::Message;
+use sip::transaction::NextHop;
+use sip::uri::Host;
+use std::sync::Arc;
+
+/// A way out: an open connection, or for UDP the server's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) flow: u8,
+    pub(crate) via: Via,
+}
+
+impl NextHop for Link {
+    fn is_reliable(&self) -> bool {
+        self.via.reliable
+    }
+}
+
+impl Agent {
+    /// The connection of that flow is open, or for UDP: there is a network. What is owed goes out now: REGISTER if it
+    /// is wished for, ACKs and BYEs that an old connection may have swallowed. Flows count from 0; one beyond
+    /// [`crate::Config::flows`] is ignored.
+    pub fn connected_over(&mut self, now: Instant, flow: u8, via: Via) {
+        self.now = now;
+        if self.registration(flow).is_none() {
+            return;
+        }
+        self.links.retain(|link| link.flow != flow);
+        self.links.push(Link { flow, via });
+        self.register_if_wanted(flow);
+        self.move_calls();
+        let on_it = |call: &&Call| call.flow == flow;
+        let calls: Vec<CallNumber> = self.calls.iter().filter(on_it).map(|call| call.number).collect();
+        self.pay_debts(&calls);
+        self.settle();
+    }
+
+    /// The connection of that flow is gone. What was pending on it fails, what stands survives: over another flow at
+    /// once, if there is one.
+    pub fn disconnected_over(&mut self, now: Instant, flow: u8) {
+        self.now = now;
+        let Some(link) = self.link_of(flow) else { return };
+        self.links.retain(|link| link.flow != flow);
+        self.transactions.unreachable(now, &link);
+        self.settle();
+        self.registration_lost(flow);
+        let moved = self.move_calls();
+        self.pay_debts(&moved);
+        self.settle();
+    }
+
+    /// The connection of that flow, if it is open.
+    pub(crate) fn link_of(&self, flow: u8) -> Option<Link> {
+        self.links.iter().find(|link| link.flow == flow).copied()
+    }
+
+    /// The connection for what belongs to no flow: a registered one if there is any.
+    pub(crate) fn link(&self) -> Option<Link> {
+        let registered = |link: &&Link| self.registration(link.flow).is_some_and(Registration::is_registered);
+        self.links.iter().find(registered).or_else(|| self.links.first()).copied()
+    }
+
+    /// The connection that a call's requests go by.
+    pub(crate) fn link_of_call(&self, number: CallNumber) -> Option<Link> {
+        let flow = self.call(number).map(|call| call.flow);
+        flow.and_then(|flow| self.link_of(flow)).or_else(|| self.link())
+    }
+
+    /// The connection for a request of ours.
+    pub(crate) fn link_for(&self, purpose: Purpose) -> Option<Link> {
+        match purpose {
+            Purpose::Register(flow) | Purpose::Unregister(flow) => self.link_of(flow),
+            Purpose::Free(_) => self.link(),
+            Purpose::Invite(number) => {
+                // Repeated for a challenge it stays where it was.
+                let sent = self.call(number).is_some_and(|call| {
+                    call.outgoing.as_ref().is_some_and(|outgoing| outgoing.key.is_some())
+                });
+                if sent { self.link_of_call(number) } else { self.link() }
+            }
+            Purpose::Dialog(number, _) if self.call(number).is_some_and(|call| call.dialog.is_none()) => {
+                self.link()
+            }
+            Purpose::Reoffer(number, _)
+            | Purpose::Refresh(number)
+            | Purpose::Prack(number)
+            | Purpose::Bye(number)
+            | Purpose::Dialog(number, _) => self.link_of_call(number),
+        }
+    }
+
+    /// Puts a message on the connection of that flow. Without it the message is lost; what must arrive is repeated by
+    /// timers, or when there is a connection again.
+    pub(crate) fn transmit_over(&mut self, flow: u8, bytes: Vec<u8>) {
+        if self.link_of(flow).is_some() {
+            self.outputs.push_back(Output::Transmit { flow, bytes });
+        }
+    }
+
+    /// The same for a message of a call.
+    pub(crate) fn transmit_in(&mut self, number: CallNumber, bytes: Vec<u8>) {
+        if let Some(link) = self.link_of_call(number) {
+            self.outputs.push_back(Output::Transmit { flow: link.flow, bytes });
+        }
+    }
+
+    /// Calls whose flow is gone go on over one that works, if there is any. Says which.
+    fn move_calls(&mut self) -> Vec<CallNumber> {
+        let mut moved = Vec::new();
+        let Some(new) = self.link() else { return moved };
+        let Self { calls, links, registrations, .. } = self;
+        let path = |flow: u8| registrations.get(usize::from(flow)).map_or(&[][..], |held| &held.path);
+        for call in calls.iter_mut().filter(|call| !links.iter().any(|link| link.flow == call.flow)) {
+            let (lost, kept) = (path(call.flow), path(new.flow));
+            for dialog in call.dialogs_mut() {
+                let gone = |route: &&[u8]| names(lost, route) && !names(kept, route);
+                let count = dialog.route_set().take_while(gone).count();
+                dialog.leave_out_nearest(count);
+            }
+            for (_, ack) in &mut call.acks {
+                let gone = |route: &[u8]| names(lost, route) && !names(kept, route);
+                if let Some(bytes) = without_nearest(ack, gone) {
+                    *ack = bytes;
+                }
+            }
+            call.flow = new.flow;
+            moved.push(call.number);
+        }
+        moved
+    }
+}
+
+/// An ACK as it was sent, without its first Routes as long as they are gone. Nothing if there is no such.
+fn without_nearest(ack: &[u8], gone: impl Fn(&[u8]) -> bool) -> Option<Arc<[u8]>> {
+    let ack = Message::parse(ack).ok()?;
+    let count = ack.values(HeaderName::Route).take_while(|route| gone(route)).count();
+    if count == 0 {
+        return None;
+    }
+    let kept = ack.values(HeaderName::Route).skip(count).collect::<Vec<_>>().join(b", ".as_slice());
+    let mut edit = ack.edit();
+    edit.remove(HeaderName::Route);
+    if !kept.is_empty() {
+        edit.prepend(HeaderName::Route, &kept);
+    }
+    edit.finish().ok().map(Arc::from)
+}
+
+/// Whether one of the proxies of `path` is the one of `route`: the same host and port, whatever token stands before.
+fn names(path: &[Vec<u8>], route: &[u8]) -> bool {
+    let Ok(route) = Route::parse(route) else { return false };
+    path.iter().any(|value| {
+        Route::parse(value).is_ok_and(|named| {
+            same_host(named.uri().host(), route.uri().host()) && named.uri().port() == route.uri().port()
+        })
+    })
+}
+
+fn same_host(one: Host<'_>, other: Host<'_>) -> bool {
+    match (one, other) {
+        (Host::Name(one), Host::Name(other)) => one.eq_ignore_ascii_case(other),
+        _ => one == other,
+    }
+}
