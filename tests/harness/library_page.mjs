@@ -41,10 +41,13 @@ export const LIBRARIES = ['JsSIP', 'SIP.js'];
 
 const PAGES = { JsSIP: 'jssip.mjs', 'SIP.js': 'sipjs.mjs' };
 
-/** A page with a library, signed in as a user of the server. `more` is for its configuration, `cookie` makes one for its browser. */
-export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD, more, cookie } = {}) {
+/**
+ * A page with a library, signed in as a user of the server. `more` is for its configuration, `cookie` makes one for its browser,
+ * `alias` puts packages in the place of others.
+ */
+export async function telephone(t, library, server, user, { tone = 440, password = PASSWORD, more, cookie, alias } = {}) {
   const browser = await chromium(t, { tone });
-  const page = await openPage(browser, await servePage(t, PAGES[library]));
+  const page = await openPage(browser, await servePage(t, PAGES[library], alias));
   if (cookie) await page.setCookie(cookie());
   await page.evaluate((...words) => void window.phone.start(...words), server.webSocket, user, password, more);
   page.logged = (word, patience) => until(`${library} (${user}) to log "${word}"`, async () => {

@@ -1,5 +1,5 @@
 // A small telephone over JsSIP, as its documentation would have one write it.
-import JsSIP from 'jssip';
+import * as JsSIP from 'jssip';
 
 const log = [];
 const phone = (window.phone = { log, session: null, messages: [] });
@@ -7,7 +7,7 @@ const note = (name) => (event) => log.push(event?.cause ? `${name}: ${event.caus
 
 phone.start = (server, user, password, more) => {
   const ua = new JsSIP.UA({
-    sockets: [new JsSIP.WebSocketInterface(server)],
+    sockets: [server].flat().map((address) => new JsSIP.WebSocketInterface(address)),
     uri: `sip:${user}@127.0.0.1`,
     password,
     session_timers: true,

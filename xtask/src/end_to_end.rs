@@ -4,7 +4,7 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 14] = [
+const WAITING: [&str; 15] = [
     "a_minute.test.mjs",
     "acme.test.mjs",
     "balancer.test.mjs",
@@ -19,6 +19,7 @@ const WAITING: [&str; 14] = [
     "sipvicious.test.mjs",
     "tokens.test.mjs",
     "trunk.test.mjs",
+    "two_edges.test.mjs",
 ];
 
 /// Builds the server and runs the scenarios: two files at a time, which mostly wait for each other's sound and not for
