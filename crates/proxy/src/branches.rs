@@ -251,7 +251,7 @@ impl Proxy {
                 return;
             }
         };
-        let stripped = Arc::new(stripped);
+        let stripped = Arc::new(self.with_from_as_it_came(stripped, sent));
         // It asks another server by now; only a 2xx of the one before still counts.
         if self.is_superseded(id, branch, key) {
             if !(200..300).contains(&status) {

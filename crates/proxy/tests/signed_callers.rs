@@ -363,3 +363,38 @@ fn a_tag_in_to_does_not_spare_a_call_from_being_verified() {
     house.receive(&carrier().flow, &invite);
     assert_eq!(house.one(&carrier().flow).status(), Some(428));
 }
+
+#[test]
+fn who_called_gets_his_own_from_back() {
+    let mut house = house_with(verifying(Verification::Mark));
+    let (bob, carrier) = (page("bob", 2), carrier());
+    let invite = received(&mut house, CALLER, IDENTITY).unwrap();
+    house.take(&carrier.flow);
+    for status in [180, 200] {
+        house.receive(&bob.flow, &bob.respond(&invite, status, ""));
+        let answer = house.one(&carrier.flow);
+        assert_eq!(header(&answer, HeaderName::From), format!("{CALLER};tag=from-carrier"), "{status}");
+    }
+}
+
+#[test]
+fn what_goes_on_in_a_call_is_not_verified_and_its_signature_passes_untouched() {
+    let mut house = house_with(verifying(Verification::Require));
+    let (bob, carrier) = (page("bob", 2), carrier());
+    let invite = received(&mut house, CALLER, IDENTITY).unwrap();
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    let answer = house.take(&carrier.flow).pop().unwrap();
+    house.verdict = Err(Invalid::InvalidIdentity);
+    for (number, more) in [(2, ""), (3, "y: x.y.z;info=<https://c.example/x.pem>\r\n")] {
+        let to = header(&answer, HeaderName::To);
+        let more = format!("{}{more}", routes(&answer, true));
+        let again = carrier.request("INVITE", &bob.contact, &to, "in", number, &more);
+        house.receive(&carrier.flow, &again.replace("<sip:carrier@example.com>", CALLER));
+        let again = house.take(&bob.flow).pop().unwrap();
+        assert_eq!((method(&again).as_str(), from_of(&again).as_str()), ("INVITE", CALLER));
+        assert_eq!(again.headers(HeaderName::Identity).count(), usize::from(number == 3));
+        house.receive(&bob.flow, &bob.respond(&again, 200, ""));
+        house.take(&carrier.flow);
+    }
+    assert_eq!(house.asked.len(), 1, "the call itself");
+}

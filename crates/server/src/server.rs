@@ -354,6 +354,9 @@ impl Server {
             }
             Question::Sign { claims } => {
                 let signed = self.stir.borrow().sign(stir::present(), &claims);
+                if signed.is_none() {
+                    log::warning("a call goes unsigned: caller_ids.signing_certificate is not valid now");
+                }
                 self.proxy.borrow_mut().signed(self.clock.now(), id, signed);
             }
             Question::Verify { identities, date, orig, dest } => {

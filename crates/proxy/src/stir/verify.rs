@@ -13,6 +13,7 @@ use crate::inbound::Job;
 use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
+use crate::response_context::Sent;
 use crate::trunks::settings::Group;
 
 use super::verstat::{Verstat, rewritten};
@@ -106,6 +107,19 @@ impl Proxy {
         };
         self.write_verstat(&mut job, Some(group), Some(verstat));
         self.decide(now, job);
+    }
+
+    /// A response with the From that its request came with: who called wrote no `verstat` there (RFC 3261 §8.2.6.2).
+    pub(crate) fn with_from_as_it_came(&self, response: Message, sent: Sent) -> Message {
+        let Sent::Branch(id, _) = sent else { return response };
+        let from = self.contexts.get(id.0).filter(|_| self.trunks.verifies());
+        let from = from.and_then(|context| context.received.header(HeaderName::From));
+        let Some(from) = from.filter(|from| response.header(HeaderName::From) != Some(from)) else {
+            return response;
+        };
+        let mut edit = response.edit();
+        edit.replace(HeaderName::From, from);
+        edit.message().unwrap_or(response)
     }
 
     /// Writes what has been found out into the identity that is shown, and takes off what others wrote there.

@@ -323,6 +323,12 @@ const TABLE: [Section; 19] = [
                 "Where others get its certificate. You publish it there; this server does not look.",
             ),
             key(
+                "signing_certificate",
+                Example("\"/etc/ssl/caller-ids.pem\""),
+                "The certificate itself. With it the server sees at once whether it is that of the key, and signs nothing while it\n\
+                 is not valid.",
+            ),
+            key(
                 "certificates",
                 Example("[\"https://cr.example.net/sti.pem /etc/ssl/example.net.pem\"]"),
                 "The certificates of those who sign: each the URL that signatures name, a blank, and the file with it (PEM, with\n\

@@ -73,12 +73,20 @@ fn signer(file: &mut File<'_>, folder: &Path) -> Option<Signer> {
         }
         (None, None) => return None,
     };
+    let certificate = file.text("caller_ids", "signing_certificate");
     let path = folder.join(&key.value);
     let made = match std::fs::read_to_string(&path) {
         Ok(pem) => Signer::new(&pem, &url.value).map_err(|error| format!("{}: {error}", path.display())),
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     };
-    made.map_err(|message| file.report(key.span, message)).ok()
+    let signer = made.map_err(|message| file.report(key.span, message)).ok()?;
+    let Some(certificate) = certificate else { return Some(signer) };
+    let path = folder.join(&certificate.value);
+    let made = match std::fs::read(&path) {
+        Ok(pem) => signer.with_certificate(&pem).map_err(|error| format!("{}: {error}", path.display())),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    };
+    made.map_err(|message| file.report(certificate.span, message)).ok()
 }
 
 fn add(
@@ -206,6 +214,12 @@ mod tests {
             (
                 "[caller_ids]\ncertificates = [\"https://a.example/b\"]".to_owned(),
                 "2:17: \"https://a.example/b\" is not a URL, a blank and a file",
+            ),
+            (
+                "[caller_ids]\nsigning_key = \"key\"\ncertificate_url = \"https://a.example/b\"\n\
+                 signing_certificate = \"anchor\""
+                    .to_owned(),
+                "4:23: anchor: it is the certificate of another key than signing_key",
             ),
             ("[caller_ids]\ntrust_anchors = \"key\"".to_owned(), "2:17: key: it has no certificate in PEM"),
         ] {

@@ -1,13 +1,16 @@
 //! The PASSporT (RFC 8225) and the header that carries it (RFC 8224 §4).
 
+use std::ops::RangeInclusive;
+
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proxy::stir::{Claims, Party};
-use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Map, Value, json};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::{Call, StirError};
 
@@ -19,6 +22,8 @@ pub(crate) struct Signer {
     key: EcdsaKeyPair,
     /// Where verifiers get the certificate.
     x5u: String,
+    /// The seconds since the Unix epoch in which it is valid, if it is known here.
+    valid: Option<RangeInclusive<u64>>,
 }
 
 impl std::fmt::Debug for Signer {
@@ -38,11 +43,30 @@ impl Signer {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| KIND)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der())
             .map_err(|_| KIND)?;
-        Ok(Self { key, x5u: x5u.to_owned() })
+        Ok(Self { key, x5u: x5u.to_owned(), valid: None })
+    }
+
+    /// Takes the certificate, the first one of a PEM text: nothing is signed while it is not valid (RFC 8224 §4.1).
+    ///
+    /// # Errors
+    /// A sentence, if it is none, or that of another key.
+    pub(crate) fn with_certificate(mut self, pem: &[u8]) -> Result<Self, &'static str> {
+        const NONE: &str = "it has no certificate in PEM (-----BEGIN CERTIFICATE-----)";
+        let der = CertificateDer::from_pem_slice(pem).map_err(|_| NONE)?;
+        let (_, read) = X509Certificate::from_der(&der).map_err(|_| NONE)?;
+        if *read.public_key().subject_public_key.data != *self.key.public_key().as_ref() {
+            return Err("it is the certificate of another key than signing_key");
+        }
+        let second = |time: ASN1Time| u64::try_from(time.timestamp()).unwrap_or(0);
+        self.valid = Some(second(read.validity().not_before)..=second(read.validity().not_after));
+        Ok(self)
     }
 
     /// The value of an `Identity` header, in full form.
     pub(super) fn identity(&self, iat: u64, claims: &Claims) -> Option<Vec<u8>> {
+        if self.valid.as_ref().is_some_and(|valid| !valid.contains(&iat)) {
+            return None;
+        }
         let header = json!({ "alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": self.x5u });
         let (name, dest) = party(&claims.dest);
         let (orig_name, orig) = party(&claims.orig);

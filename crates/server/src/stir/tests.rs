@@ -250,3 +250,24 @@ fn what_is_signed_is_written_as_the_rfc_orders_it() {
     assert_eq!(decoded(1), claims);
     assert!(identity.ends_with(&format!(";info=<{URL}>;alg=ES256;ppt=\"shaken\"")));
 }
+
+#[test]
+fn nothing_is_signed_while_the_certificate_is_not_valid() {
+    let key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(2027, 1, 1);
+    let certificate = parameters.self_signed(&key).unwrap().pem();
+    let signer = || Signer::new(&key.serialize_pem(), URL).unwrap();
+    let stir =
+        Stir { signer: Some(signer().with_certificate(certificate.as_bytes()).unwrap()), ..Stir::default() };
+    // 2027-01-01 is second 1,798,761,600.
+    assert!(stir.sign(1_798_761_600, &claims()).is_some());
+    assert!(stir.sign(1_798_761_601, &claims()).is_none());
+    assert!(stir.sign(1_767_225_599, &claims()).is_none(), "not yet");
+    let other = include_bytes!("vector/certificate.pem");
+    assert_eq!(
+        signer().with_certificate(other).unwrap_err(),
+        "it is the certificate of another key than signing_key"
+    );
+}
