@@ -55,6 +55,31 @@ fn stun_on_the_port_for_sip_is_answered_between_messages() {
     });
 }
 
+/// RELIABILITY A17: the answer is longer than the question, and its address may be somebody else's.
+#[test]
+fn a_flood_of_stun_is_answered_so_often_in_a_second_and_sip_goes_on() {
+    run(async {
+        let house = House::open(&[Protocol::Udp], Limits::default());
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        peer.connect(house.address(Protocol::Udp)).await.unwrap();
+        let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], b"twelve bytes"].concat();
+        let mut answer = [0; 100];
+        let (mut sent, mut answered) = (0, 0);
+        for _ in 0..50 {
+            for _ in 0..20 {
+                peer.send(&request).await.unwrap();
+                sent += 1;
+            }
+            peer.send(&message(700)).await.unwrap();
+            house.recorder.message().await;
+            while peer.try_recv(&mut answer).is_ok() {
+                answered += 1;
+            }
+        }
+        assert!((100..=sent / 2).contains(&answered), "{answered} of {sent}");
+    });
+}
+
 #[test]
 fn a_stream_is_cut_into_messages_wherever_it_was_cut_in_transit() {
     run(async {

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use sip::{ConnectionId, Flow, KeepAlive, Transport};
 
@@ -36,6 +37,10 @@ pub(crate) struct Datagrams {
     queue: RefCell<VecDeque<(SocketAddr, Box<[u8]>)>>,
     queued: Cell<usize>,
     waker: Cell<Option<Waker>>,
+    /// Since when it is open.
+    opened: Instant,
+    /// How many STUN answers each address gets.
+    stun_bound: RefCell<stun::Bound>,
 }
 
 impl Datagrams {
@@ -51,6 +56,8 @@ impl Datagrams {
             queue: RefCell::default(),
             queued: Cell::new(0),
             waker: Cell::new(None),
+            opened: Instant::now(),
+            stun_bound: RefCell::default(),
         })
     }
 
@@ -224,7 +231,11 @@ impl Datagrams {
             Some(KeepAlive::Ping) => self.send(net, remote, b"\r\n"),
             Some(KeepAlive::Pong | KeepAlive::Silent) => {}
             None => match stun::answer(bytes, remote) {
-                Some(answer) => self.send(net, remote, &answer),
+                Some(answer) => {
+                    if self.stun_bound.borrow_mut().allows(self.opened.elapsed(), remote.ip()) {
+                        self.send(net, remote, &answer);
+                    }
+                }
                 None => {
                     net.call(|handler| handler.message(&self.flow(remote), bytes));
                 }

@@ -1,7 +1,11 @@
 //! STUN on the UDP ports for SIP: a phone behind a NAT learns how it is seen from here, and keeps its way open (RFC 5626
 //! §8, RFC 8489). Binding requests are all that is answered; they need no attributes, and get one back.
 
+mod bound;
+
 use std::net::{IpAddr, SocketAddr};
+
+pub(crate) use self::bound::Bound;
 
 const HEADER: usize = 20;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
