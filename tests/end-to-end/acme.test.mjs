@@ -16,8 +16,8 @@ const DOMAIN = 'sip.example.com';
 /** Seconds that a certificate is good; so it is renewed after six. */
 const LIFE = 9;
 
-/** Pebble, and the DNS that leads it to loopback. It looks for proofs on port `tls`. */
-async function authority(t, tls) {
+/** Pebble, and the DNS that leads it to loopback. It looks for proofs on these ports. */
+async function authority(t, { tls = 1, http = 1 }) {
   const folder = temporaryFolder('pebble');
   const [directory, management, dns, dnsManagement] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const file = (name) => join(folder, name);
@@ -33,7 +33,7 @@ async function authority(t, tls) {
     managementListenAddress: `127.0.0.1:${management}`,
     certificate: file('own.pem'),
     privateKey: file('own.key'),
-    httpPort: 1,
+    httpPort: http,
     tlsPort: tls,
     ocspResponderURL: '',
     externalAccountBindingRequired: false,
@@ -64,7 +64,7 @@ function shown(server, servername) {
 
 test('the server gets a certificate, keeps it over a restart, renews it, and shows the old one when the authority is gone', async (t) => {
   const server = await Server.prepare(t, { users: [] });
-  const { pebble, directory, signer } = await authority(t, server.ports.https);
+  const { pebble, directory, signer } = await authority(t, { tls: server.ports.https });
   const configuration = `[acme]\nacme_domains = "${DOMAIN}"\nacme_terms_agreed = true\nacme_contact = "admin@example.com"\n` +
     `acme_directory = "${directory}"\nacme_authority = "${signer}"\n`;
   writeFileSync(server.configuration, configuration, { flag: 'a' });
@@ -94,10 +94,20 @@ test('the server gets a certificate, keeps it over a restart, renews it, and sho
 test('an authority that does not find the proof is told in the log, and a certificate of our own making is shown', async (t) => {
   const server = await Server.prepare(t, { users: [] });
   // It looks where nobody listens.
-  const { directory, signer } = await authority(t, await freePort());
+  const { directory, signer } = await authority(t, { tls: await freePort() });
   const configuration = `[acme]\nacme_domains = "${DOMAIN}"\nacme_terms_agreed = true\nacme_directory = "${directory}"\nacme_authority = "${signer}"\n`;
   writeFileSync(server.configuration, configuration, { flag: 'a' });
   await server.start();
   await server.says(/no new certificate for sip\.example\.com: the authority did not find the proof on port 443: .*another one is shown/);
   await until('the server to show another one', async () => (await shown(server, DOMAIN)).subjectaltname.includes('localhost'));
+});
+
+test('a name may be proved on the HTTP port instead', async (t) => {
+  const server = await Server.prepare(t, { users: [] });
+  const { directory, signer } = await authority(t, { http: server.ports.http });
+  const configuration = `[acme]\nacme_domains = "${DOMAIN}"\nacme_terms_agreed = true\nacme_proof = "http-01"\nacme_directory = "${directory}"\nacme_authority = "${signer}"\n`;
+  writeFileSync(server.configuration, configuration, { flag: 'a' });
+  await server.start();
+  await server.says(/acme: a certificate for sip\.example\.com has come/);
+  assert.equal((await shown(server, DOMAIN)).subjectaltname, `DNS:${DOMAIN}`);
 });

@@ -142,6 +142,7 @@ impl Part {
             origins: configuration.web.origins.clone(),
             tokens: configuration.tokens.clone(),
             ice: configuration.ice.clone(),
+            issued: configuration.tls.issued.clone(),
             stir: Arc::clone(&configuration.stir),
         });
         let mut tasks = vec![

@@ -26,6 +26,7 @@ mod reload;
 mod run;
 mod server;
 mod stir;
+mod taking_turns;
 mod tokens;
 mod user_commands;
 mod web_page;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use net::{
-    AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, Malformed, Network,
-    Resolver, UpgradeRequest,
+    AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, IssuedCertificates,
+    Malformed, Network, Resolver, UpgradeRequest,
 };
 use proxy::{AskId, Output, Proxy, Question, TokenHolder};
 use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
@@ -28,6 +28,7 @@ use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
 use crate::post::{Letter, Post, Reconfiguration};
 use crate::stir::{self, Call, Stir};
+use crate::taking_turns::Turn;
 use crate::tokens::{SignIns, TokenError, Tokens};
 use crate::web_page::WebPage;
 
@@ -60,6 +61,8 @@ pub(crate) struct Server {
     sign_ins: SignIns,
     /// What pages are told when they have registered.
     ice: RefCell<Option<Arc<IceServers>>>,
+    /// Proofs for the authority that gives us certificates.
+    issued: Option<IssuedCertificates>,
     lines: EventLines,
     /// When the proxy wants to be woken.
     wake_at: Cell<Instant>,
@@ -88,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) origins: Origins,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) ice: Option<Arc<IceServers>>,
+    pub(crate) issued: Option<IssuedCertificates>,
     pub(crate) stir: Arc<Stir>,
 }
 
@@ -110,6 +114,7 @@ impl Server {
             stir: RefCell::new(parts.stir),
             sign_ins: SignIns::default(),
             ice: RefCell::new(parts.ice),
+            issued: parts.issued,
             wake_at: Cell::new(Instant::NEVER),
             sooner: Notify::new(),
             last_sent: Cell::new(std::time::Instant::now()),
@@ -460,24 +465,6 @@ impl Server {
     }
 }
 
-/// A turn at something that one at a time may do. It ends however its holder ends: the network catches a panic, and
-/// the server is to go on after it.
-struct Turn<'a>(&'a Cell<bool>);
-
-impl<'a> Turn<'a> {
-    /// `None` if another has it.
-    fn take(taken: &'a Cell<bool>) -> Option<Self> {
-        // Not `then_some`: it would make a turn, and give back with it the one that another has.
-        (!taken.replace(true)).then(|| Self(taken))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
-
 /// The next multiple of [`GRID`].
 fn on_the_grid(at: Instant) -> Instant {
     let grid = u64::try_from(GRID.as_micros()).unwrap_or(1);
@@ -577,28 +564,13 @@ impl Handler for Server {
     }
 
     fn http(&self, request: &HttpRequest<'_>) -> HttpResponse {
+        if let Some(answer) = self.issued.as_ref().and_then(|issued| issued.answer_at(request.target)) {
+            return HttpResponse::text(200, answer);
+        }
         self.page.answer(request)
     }
 
     fn event(&self, event: &NetEvent) {
         self.lines.tell_network(event);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_gives_its_turn_back() {
-        let taken = Cell::new(false);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = Turn::take(&taken);
-            assert!(Turn::take(&taken).is_none(), "one at a time");
-            assert!(Turn::take(&taken).is_none(), "asking for it takes it from nobody");
-            std::panic::resume_unwind(Box::new(()));
-        }));
-        assert!(outcome.is_err());
-        assert!(Turn::take(&taken).is_some());
     }
 }

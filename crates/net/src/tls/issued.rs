@@ -1,5 +1,5 @@
 //! Certificates that come while the server runs (ACME, RFC 8555), and the proofs that a name is ours, which the authority
-//! asks for on the HTTPS port (TLS-ALPN-01, RFC 8737).
+//! asks for on the HTTPS port (TLS-ALPN-01, RFC 8737) or the HTTP port (HTTP-01).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,6 +24,8 @@ pub struct IssuedCertificates(Arc<Inner>);
 struct Inner {
     certificates: RwLock<Vec<(String, Arc<CertifiedKey>)>>,
     proofs: RwLock<HashMap<String, Arc<CertifiedKey>>>,
+    /// What stands at `/.well-known/acme-challenge/TOKEN`, by token.
+    answers: RwLock<HashMap<String, String>>,
 }
 
 /// From when and until when a certificate is good.
@@ -108,9 +110,23 @@ impl IssuedCertificates {
         Ok(())
     }
 
-    /// Nobody needs the proof any more.
+    /// From now on whoever asks for `token` over HTTP gets this key authorization (HTTP-01, RFC 8555 §8.3).
+    pub fn answer(&self, token: &str, authorization: &str) {
+        let mut answers = self.0.answers.write().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(token.to_owned(), authorization.to_owned());
+    }
+
+    /// The answer to a request for that target, if it asks for a proof that we have.
+    #[must_use]
+    pub fn answer_at(&self, target: &str) -> Option<String> {
+        let token = target.strip_prefix("/.well-known/acme-challenge/")?;
+        self.0.answers.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// Nobody needs the proof for this domain any more. One domain at a time is proved over HTTP.
     pub fn proven(&self, domain: &str) {
         self.0.proofs.write().unwrap_or_else(PoisonError::into_inner).remove(domain);
+        self.0.answers.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Whether there is a proof to be given at the moment.
@@ -139,6 +155,17 @@ mod tests {
         let begin = UNIX_EPOCH + Duration::from_secs(1000);
         let period = Period { begin, end: begin + Duration::from_secs(90) };
         assert_eq!(period.renewal(), begin + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn an_answer_stands_at_its_token_until_it_is_given() {
+        let issued = IssuedCertificates::default();
+        issued.answer("token", "token.thumbprint");
+        let at = |target| issued.answer_at(target);
+        assert_eq!(at("/.well-known/acme-challenge/token").as_deref(), Some("token.thumbprint"));
+        assert_eq!((at("/.well-known/acme-challenge/other"), at("/token"), at("/")), (None, None, None));
+        issued.proven("sip.example.com");
+        assert_eq!(at("/.well-known/acme-challenge/token"), None);
     }
 
     #[test]

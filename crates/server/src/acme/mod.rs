@@ -1,4 +1,5 @@
-//! Certificates that the server gets by itself (ACME, RFC 8555), proved on the HTTPS port (TLS-ALPN-01, RFC 8737).
+//! Certificates that the server gets by itself (ACME, RFC 8555), proved on the HTTPS port (TLS-ALPN-01, RFC 8737) or on the HTTP
+//! port (HTTP-01).
 //!
 //! A thread of its own looks after them: nothing of it runs on an event loop, which only shows what is in
 //! [`IssuedCertificates`]. What has come is kept, so that a start asks for nothing; at two thirds of its life a certificate is
@@ -25,11 +26,23 @@ const LOOK: Duration = Duration::from_secs(600);
 /// No order takes longer.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How it is proved that a domain is ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// TLS-ALPN-01: a certificate on port 443.
+    #[default]
+    Https,
+    /// HTTP-01: a page on port 80.
+    Http,
+}
+
 /// What the configuration says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Acme {
     /// The names, in small letters.
     pub(crate) domains: Vec<String>,
+    /// How they are proved.
+    pub(crate) proof: Proof,
     /// Whom the authority may write to.
     pub(crate) contact: Option<String>,
     /// The URL of the authority's directory.

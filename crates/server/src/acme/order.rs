@@ -6,8 +6,8 @@ use instant_acme::{
 };
 use net::IssuedCertificates;
 
-use super::Acme;
 use super::kept::Kept;
+use super::{Acme, Proof};
 
 /// RFC 8555 §6.7.
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
@@ -32,12 +32,12 @@ pub(super) async fn certificate(
         }
         Err(error) => return Err(told(&error)),
     };
-    prove(&mut order, issued, domain).await?;
+    prove(&mut order, settings.proof, issued, domain).await?;
     let retries = RetryPolicy::default();
     match order.poll_ready(&retries).await {
         Ok(OrderStatus::Ready) => {}
-        Ok(_) => return Err(refusal(&mut order).await),
-        Err(Error::Api(_)) => return Err(refusal(&mut order).await),
+        Ok(_) => return Err(refusal(&mut order, settings.proof).await),
+        Err(Error::Api(_)) => return Err(refusal(&mut order, settings.proof).await),
         Err(error) => return Err(told(&error)),
     }
     let key = order.finalize().await.map_err(|error| told(&error))?;
@@ -69,7 +69,16 @@ fn builder(settings: &Acme) -> Result<AccountBuilder, String> {
 }
 
 /// Puts the proof where the authority looks, and tells it to look.
-async fn prove(order: &mut Order, issued: &IssuedCertificates, domain: &str) -> Result<(), String> {
+async fn prove(
+    order: &mut Order,
+    proof: Proof,
+    issued: &IssuedCertificates,
+    domain: &str,
+) -> Result<(), String> {
+    let (kind, name) = match proof {
+        Proof::Https => (ChallengeType::TlsAlpn01, "TLS-ALPN-01"),
+        Proof::Http => (ChallengeType::Http01, "HTTP-01"),
+    };
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization.map_err(|error| told(&error))?;
@@ -78,9 +87,11 @@ async fn prove(order: &mut Order, issued: &IssuedCertificates, domain: &str) -> 
             continue;
         }
         let mut challenge = authorization
-            .challenge(ChallengeType::TlsAlpn01)
-            .ok_or("the authority takes no proof by TLS-ALPN-01")?;
-        let digest = challenge.key_authorization().digest().as_ref().try_into();
+            .challenge(kind.clone())
+            .ok_or_else(|| format!("the authority takes no proof by {name}"))?;
+        let authorization = challenge.key_authorization();
+        issued.answer(&challenge.token, authorization.as_str());
+        let digest = authorization.digest().as_ref().try_into();
         let digest = digest.map_err(|_| "the digest of the proof is not 32 octets long")?;
         issued.prove(domain, &digest).map_err(|error| error.to_string())?;
         challenge.set_ready().await.map_err(|error| told(&error))?;
@@ -89,12 +100,13 @@ async fn prove(order: &mut Order, issued: &IssuedCertificates, domain: &str) -> 
 }
 
 /// Why the authority did not take the proof.
-async fn refusal(order: &mut Order) -> String {
+async fn refusal(order: &mut Order, proof: Proof) -> String {
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         let Ok(state) = authorization.refresh().await else { continue };
         if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
-            return format!("the authority did not find the proof on port 443: {problem}");
+            let port = if proof == Proof::Https { 443 } else { 80 };
+            return format!("the authority did not find the proof on port {port}: {problem}");
         }
     }
     "the authority did not take the proof".to_owned()

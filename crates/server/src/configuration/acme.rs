@@ -7,7 +7,7 @@ use net::{ListenerConfig, Protocol};
 
 use super::file::File;
 use super::values;
-use crate::acme::Acme;
+use crate::acme::{Acme, Proof};
 
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
@@ -31,6 +31,12 @@ pub(super) fn acme(
         std::fs::metadata(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Ok(path)
     });
+    let proof = file.parsed("acme", "acme_proof", |text| match text {
+        "tls-alpn-01" => Ok(Proof::Https),
+        "http-01" => Ok(Proof::Http),
+        _ => Err(format!("\"{text}\" is neither tls-alpn-01 nor http-01")),
+    });
+    let proof = proof.map_or(Proof::Https, |proof| proof.value);
     let place = placed.filter(|_| !domains.is_empty())?;
     for (index, repeated) in domains.iter().enumerate() {
         if domains.iter().take(index).any(|earlier| earlier.value == repeated.value) {
@@ -42,12 +48,22 @@ pub(super) fn acme(
                        acme_terms_agreed = true";
         file.report(place.clone(), message.to_owned());
     }
-    if !listeners.iter().any(|listener| listener.protocol == Protocol::Https) && !file.is_wrong() {
-        let message = "the authority looks for its proof on port 443: listen for https, such as https = \"0.0.0.0:443\"";
+    let (wanted, message) = match proof {
+        Proof::Https => (
+            Protocol::Https,
+            "the authority looks for its proof on port 443: listen for https, such as https = \"0.0.0.0:443\"",
+        ),
+        Proof::Http => (
+            Protocol::Http,
+            "the authority looks for its proof on port 80: listen for http, such as http = \"0.0.0.0:80\"",
+        ),
+    };
+    if !listeners.iter().any(|listener| listener.protocol == wanted) && !file.is_wrong() {
         file.report(place, message.to_owned());
     }
     Some(Acme {
         domains: domains.into_iter().map(|domain| domain.value).collect(),
+        proof,
         contact,
         directory: directory.map_or_else(|| LETS_ENCRYPT.to_owned(), |directory| directory.value),
         authority: authority.map(|authority| authority.value),
@@ -95,6 +111,9 @@ mod tests {
         assert_eq!(problems(&format!("{domain}{agreed}"), &secure), Vec::<String>::new());
         assert!(problems(domain, &secure)[0].contains("set acme_terms_agreed = true"));
         assert!(problems(&format!("{domain}{agreed}"), &[Protocol::Http])[0].contains("listen for https"));
+        let by_http = format!("{domain}{agreed}acme_proof = \"http-01\"\n");
+        assert_eq!(problems(&by_http, &[Protocol::Http]), Vec::<String>::new());
+        assert!(problems(&by_http, &secure)[0].contains("listen for http,"));
         for wrong in ["localhost", "192.0.2.1", "_sip.example.com", "*.example.com"] {
             let text = format!("[acme]\nacme_domains = \"{wrong}\"\n{agreed}");
             assert_eq!(problems(&text, &secure).len(), 1, "{wrong}");

@@ -5,7 +5,7 @@ use super::{Default, Example, Section, key};
 pub(super) const ACME: Section = Section {
     name: "acme",
     about: "Certificates that the server gets by itself from an authority such as Let's Encrypt, and renews (ACME). The\n\
-            authority looks for the proof on port 443 of each domain: https must listen there, or be reached by it.\n\
+            authority looks for the proof on port 443 of each domain (or 80): https must listen there, or be reached by it.\n\
             See docs/certificates.md.",
     keys: &[
         key(
@@ -17,6 +17,11 @@ pub(super) const ACME: Section = Section {
             "acme_terms_agreed",
             Example("true"),
             "That you agree to the terms of the authority, without which it gives nothing.",
+        ),
+        key(
+            "acme_proof",
+            Default("\"tls-alpn-01\""),
+            "Where the authority looks: tls-alpn-01, at https, which it comes to on port 443; or http-01, at http, on port 80.",
         ),
         key(
             "acme_contact",
