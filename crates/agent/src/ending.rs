@@ -143,25 +143,21 @@ impl Agent {
     /// After a reconnection: repeats those calls' ACKs that may be lost, and BYEs that were.
     pub(crate) fn pay_debts(&mut self, of: &[CallNumber]) {
         let now = self.now;
-        let acks: Vec<(CallNumber, Vec<u8>)> = self
-            .calls
-            .iter()
-            .filter(|call| of.contains(&call.number))
-            .flat_map(|call| call.acks.iter().map(|ack| (call.number, ack)))
-            .filter(|(_, (acknowledgement, _))| acknowledgement.end() > now)
-            .map(|(number, (_, bytes))| (number, bytes.to_vec()))
-            .collect();
-        for (number, bytes) in acks {
-            self.transmit_in(number, bytes);
-        }
-        let owed: Vec<(CallNumber, Ending)> = self
-            .calls
-            .iter()
-            .filter(|call| call.stage == Stage::Over && of.contains(&call.number))
-            .filter_map(|call| Some((call.number, call.owes_bye.clone()?)))
-            .collect();
-        for (number, ending) in owed {
-            self.hang_up(number, &ending);
+        for &number in of {
+            let Some(call) = self.call(number) else { continue };
+            let owed = call.owes_bye.clone().filter(|_| call.stage == Stage::Over);
+            let acks: Vec<Arc<[u8]>> = call
+                .acks
+                .iter()
+                .filter(|(acknowledgement, _)| acknowledgement.end() > now)
+                .map(|(_, bytes)| Arc::clone(bytes))
+                .collect();
+            for bytes in acks {
+                self.transmit_in(number, bytes.to_vec());
+            }
+            if let Some(ending) = owed {
+                self.hang_up(number, &ending);
+            }
         }
     }
 

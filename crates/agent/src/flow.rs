@@ -12,10 +12,8 @@ use crate::event::{CallNumber, Output};
 use crate::outgoing::Purpose;
 use crate::registration::Registration;
 use sip::Instant;
-use sip::header::{HeaderName, Route};
-use sip::message::Message;
+use sip::header::Route;
 use sip::transaction::NextHop;
-use sip::uri::Host;
 use std::sync::Arc;
 
 /// A way out: an open connection, or for UDP the server's address.
@@ -125,17 +123,26 @@ impl Agent {
         let Some(new) = self.link() else { return moved };
         let Self { calls, links, registrations, .. } = self;
         let path = |flow: u8| registrations.get(usize::from(flow)).map_or(&[][..], |held| &held.path);
-        for call in calls.iter_mut().filter(|call| !links.iter().any(|link| link.flow == call.flow)) {
-            let (lost, kept) = (path(call.flow), path(new.flow));
+        let kept = path(new.flow);
+        for call in calls.iter_mut() {
+            if links.iter().any(|link| link.flow == call.flow) {
+                continue;
+            }
+            let lost = path(call.flow);
+            let mut gone = Vec::new();
             for dialog in call.dialogs_mut() {
-                let gone = |route: &&[u8]| names(lost, route) && !names(kept, route);
-                let count = dialog.route_set().take_while(gone).count();
-                dialog.leave_out_nearest(count);
+                let before = gone.len();
+                for route in dialog.route_set() {
+                    if !names(lost, route) || names(kept, route) {
+                        break;
+                    }
+                    gone.push([b"\r\nRoute: ", route].concat());
+                }
+                dialog.leave_out_nearest(gone.len() - before);
             }
             for (_, ack) in &mut call.acks {
-                let gone = |route: &[u8]| names(lost, route) && !names(kept, route);
-                if let Some(bytes) = without_nearest(ack, gone) {
-                    *ack = bytes;
+                for line in &gone {
+                    cut(ack, line);
                 }
             }
             call.flow = new.flow;
@@ -145,35 +152,21 @@ impl Agent {
     }
 }
 
-/// An ACK as it was sent, without its first Routes as long as they are gone. Nothing if there is no such.
-fn without_nearest(ack: &[u8], gone: impl Fn(&[u8]) -> bool) -> Option<Arc<[u8]>> {
-    let ack = Message::parse(ack).ok()?;
-    let count = ack.values(HeaderName::Route).take_while(|route| gone(route)).count();
-    if count == 0 {
-        return None;
+/// Takes a line out of an ACK of ours.
+fn cut(ack: &mut Arc<[u8]>, line: &[u8]) {
+    let place = ack.windows(line.len()).position(|window| window == line);
+    if let Some((before, rest)) = place.and_then(|place| ack.split_at_checked(place))
+        && let Some(after) = rest.get(line.len()..)
+    {
+        *ack = [before, after].concat().into();
     }
-    let kept = ack.values(HeaderName::Route).skip(count).collect::<Vec<_>>().join(b", ".as_slice());
-    let mut edit = ack.edit();
-    edit.remove(HeaderName::Route);
-    if !kept.is_empty() {
-        edit.prepend(HeaderName::Route, &kept);
-    }
-    edit.finish().ok().map(Arc::from)
 }
 
-/// Whether one of the proxies of `path` is the one of `route`: the same host and port, whatever token stands before.
+/// Whether one of the proxies of `path` is the one of `route`: the same host and port, whatever token stands before. It
+/// has written both, and writes itself alike.
 fn names(path: &[Vec<u8>], route: &[u8]) -> bool {
     let Ok(route) = Route::parse(route) else { return false };
-    path.iter().any(|value| {
-        Route::parse(value).is_ok_and(|named| {
-            same_host(named.uri().host(), route.uri().host()) && named.uri().port() == route.uri().port()
-        })
-    })
-}
-
-fn same_host(one: Host<'_>, other: Host<'_>) -> bool {
-    match (one, other) {
-        (Host::Name(one), Host::Name(other)) => one.eq_ignore_ascii_case(other),
-        _ => one == other,
-    }
+    let place = (route.uri().host(), route.uri().port());
+    path.iter()
+        .any(|value| Route::parse(value).is_ok_and(|named| (named.uri().host(), named.uri().port()) == place))
 }
