@@ -27,7 +27,7 @@ use crate::log::{self, Level};
 use crate::media_joining::{Inward, MediaJoining, Onward, Reason, Released};
 use crate::origin;
 use crate::post::{Letter, Post, Reconfiguration};
-use crate::stir::{self, Call, Stir};
+use crate::stir::{Call, Stir};
 use crate::taking_turns::Turn;
 use crate::tokens::{SignIns, TokenError, Tokens};
 use crate::web_page::WebPage;
@@ -358,19 +358,12 @@ impl Server {
                 self.proxy.borrow_mut().token(self.clock.now(), id, holder);
             }
             Question::Sign { claims } => {
-                let signed = self.stir.borrow().sign(stir::present(), &claims);
-                if signed.is_none() {
-                    log::warning("a call goes unsigned: caller_ids.signing_certificate is not valid now");
-                }
+                let signed = self.stir.borrow().signed(&claims);
                 self.proxy.borrow_mut().signed(self.clock.now(), id, signed);
             }
             Question::Verify { identities, date, orig, dest } => {
-                let (date, now) = (date.as_deref(), stir::present());
-                let call = Call { identities: &identities, date, orig: &orig, dest: &dest };
-                let result = self.stir.borrow().verify(now, call).map_err(|error| {
-                    log::debug(format!("a caller's signature counts for nothing: {error}"));
-                    error.invalid()
-                });
+                let call = Call { identities: &identities, date: date.as_deref(), orig: &orig, dest: &dest };
+                let result = self.stir.borrow().verified(call);
                 self.proxy.borrow_mut().verified(self.clock.now(), id, result);
             }
             Question::Store { aor, record } if self.network.is_together() => {

@@ -4,10 +4,12 @@
 //! documented cannot drift apart.
 
 mod acme;
+mod caller_ids;
 mod calls;
 mod events;
 mod ice;
 mod log;
+mod registrar;
 mod trunks;
 
 pub(crate) use trunks::{Kind, kind};
@@ -154,44 +156,7 @@ const TABLE: [Section; 19] = [
             ),
         ],
     },
-    Section {
-        name: "registrar",
-        about: "How long clients stay registered.",
-        keys: &[
-            key("minimum_expires", Default("\"60s\""), "Shorter registrations are refused (423)."),
-            key("default_expires", Default("\"10m\""), "What a client gets that asks for nothing."),
-            key("maximum_expires", Default("\"2h\""), "Longer registrations are cut to this."),
-            key("max_contacts", Default("20"), "How many devices one user may have."),
-            key(
-                "flow_grace",
-                Default("\"30s\""),
-                "How long a page is expected back after its connection closed.",
-            ),
-            key(
-                "flow_key_every",
-                Default("\"1d\""),
-                "How often the key changes by which the server knows its own Record-Routes and Paths again. Servers with the same\n\
-                 secret (in data) need the same value here. A change of it breaks calls that are up.",
-            ),
-            key(
-                "flow_keys_kept",
-                Default("\"30d\""),
-                "How long an old key is known: longer than any call and any registration lasts. At the most 250 times as long as\n\
-                 it is in use.",
-            ),
-            key(
-                "flow_timer",
-                Default("\"0s\""),
-                "How often outbound clients are told to show that they are there (Flow-Timer, RFC 5626); 0s leaves it to them.",
-            ),
-            key(
-                "service_route",
-                Default("[]"),
-                "Servers that clients are told to send their requests through (Service-Route, RFC 3608):\n\
-                 \"<sip:edge.example.com;lr>\".",
-            ),
-        ],
-    },
+    registrar::REGISTRAR,
     Section {
         name: "forking",
         about: "In which order the devices of a user ring.",
@@ -307,40 +272,7 @@ const TABLE: [Section; 19] = [
             ),
         ],
     },
-    Section {
-        name: "caller_ids",
-        about: "Signed caller ids (STIR/SHAKEN), for upstreams that have sign or verify. SIGHUP makes a running server read\n\
-                the files again.",
-        keys: &[
-            key(
-                "signing_key",
-                Example("\"/etc/ssl/caller-ids.key\""),
-                "The key that your users' calls are signed with: PEM, PKCS #8, of the curve P-256.",
-            ),
-            key(
-                "certificate_url",
-                Example("\"https://example.com/caller-ids.pem\""),
-                "Where others get its certificate. You publish it there; this server does not look.",
-            ),
-            key(
-                "signing_certificate",
-                Example("\"/etc/ssl/caller-ids.pem\""),
-                "The certificate itself. With it the server sees at once whether it is that of the key, and signs nothing while it\n\
-                 is not valid.",
-            ),
-            key(
-                "certificates",
-                Example("[\"https://cr.example.net/sti.pem /etc/ssl/example.net.pem\"]"),
-                "The certificates of those who sign: each the URL that signatures name, a blank, and the file with it (PEM, with\n\
-                 those between it and who is trusted). Nothing is fetched.",
-            ),
-            key(
-                "trust_anchors",
-                Example("[\"/etc/ssl/sti-pa.pem\"]"),
-                "Files with the certificates of those who vouch for them (PEM).",
-            ),
-        ],
-    },
+    caller_ids::CALLER_IDS,
     Section {
         name: "guests",
         about: "Accounts whose password stands in a public page (<sipweb-phone target=..>), so that its visitors can call.",

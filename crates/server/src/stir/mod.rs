@@ -16,6 +16,8 @@ pub(crate) use passport::Signer;
 
 use passport::Passport;
 
+use crate::log;
+
 /// How old a signature may be, and how far the clock of whoever signs may be ahead, in seconds (RFC 8224 §6.2 step 4).
 const FRESH: u64 = 60;
 
@@ -71,13 +73,30 @@ pub(crate) struct Call<'a> {
 }
 
 /// The present time, in seconds since the Unix epoch.
-pub(crate) fn present() -> u64 {
+fn present() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl Stir {
-    /// Signs; `None` without a key.
-    pub(crate) fn sign(&self, at: u64, claims: &Claims) -> Option<Signed> {
+    /// Signs now, and tells if it cannot.
+    pub(crate) fn signed(&self, claims: &Claims) -> Option<Signed> {
+        let signed = self.sign(present(), claims);
+        if signed.is_none() {
+            log::warning("a call goes unsigned: caller_ids.signing_certificate is not valid now");
+        }
+        signed
+    }
+
+    /// Whether one of the signatures holds now; the log says why not.
+    pub(crate) fn verified(&self, call: Call<'_>) -> Result<(), Invalid> {
+        self.verify(present(), call).map_err(|error| {
+            log::debug(format!("a caller's signature counts for nothing: {error}"));
+            error.invalid()
+        })
+    }
+
+    /// Signs; `None` if it cannot.
+    fn sign(&self, at: u64, claims: &Claims) -> Option<Signed> {
         Some(Signed { identity: self.signer.as_ref()?.identity(at, claims)?, at })
     }
 
@@ -85,7 +104,7 @@ impl Stir {
     ///
     /// # Errors
     /// Why the first does not, if none does.
-    pub(crate) fn verify(&self, now: u64, call: Call<'_>) -> Result<(), StirError> {
+    fn verify(&self, now: u64, call: Call<'_>) -> Result<(), StirError> {
         let mut first = None;
         for identity in call.identities {
             match self.verify_one(now, identity, call) {
