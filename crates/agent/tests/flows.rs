@@ -279,3 +279,22 @@ fn who_takes_the_registration_back_takes_every_flow_back() {
     page.answer(T0, 1, &sent[1].1, 200, &[]);
     assert_eq!(page.told(), ["Unregistered"]);
 }
+
+#[test]
+fn each_flow_is_refreshed_by_itself() {
+    let mut page = Page::registered();
+    let mut refreshed = Vec::new();
+    let end = T0 + Duration::from_secs(600);
+    while page.deadline <= end && refreshed.len() < 2 {
+        let now = page.deadline;
+        page.agent.timeout(now);
+        for (flow, request) in page.sent() {
+            assert_eq!(request.method(), Some(sip::Method::Register));
+            refreshed.push(flow);
+            page.grant(now, flow, &request);
+        }
+    }
+    refreshed.sort_unstable();
+    assert_eq!(refreshed, [0, 1]);
+    assert!(page.agent.is_registered());
+}
