@@ -66,6 +66,7 @@ impl Proxy {
             realm: self.authenticator.realm().as_bytes(),
             adds_path: false,
             stands_in_for: None,
+            from: None,
             assertion: self.assertion(&job.sender, &job.onward.request, &hop, false),
             breadth: None,
             signature: &Signature::NotAsked,

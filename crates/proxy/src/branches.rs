@@ -23,6 +23,7 @@ use crate::reply::Refusal;
 use crate::response_context::{BranchState, ContextId, Outcome, ResponseContext, Sent};
 use crate::sent_by::SentBy;
 use crate::target::{Target, Way};
+use crate::trunks::caller::from_for;
 
 /// What the losers of a fork are told, and show (RFC 3326 §2).
 pub(crate) const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
@@ -190,6 +191,8 @@ impl Proxy {
             return self.end(id, branch, Outcome::Local(404, "the address is none that one may send to"));
         }
         let mark = [token.as_bytes(), b".", &context.loop_mark].concat();
+        let numbers = &self.config.trunks.numbers;
+        let from = from_for(place, &context.sender, &context.request, numbers);
         let forwarding = Forwarding {
             request: &context.request,
             flow: &context.flow,
@@ -200,6 +203,7 @@ impl Proxy {
             realm: if is_edge { b"" } else { self.authenticator.realm().as_bytes() },
             adds_path: registers && keeps_path,
             stands_in_for: stands_in_for.as_deref(),
+            from: from.as_deref(),
             assertion,
             breadth: place.breadth,
             signature: &place.signature,

@@ -36,6 +36,8 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) realm: &'a [u8],
     /// Whether Path is added (an edge forwards a REGISTER).
     pub(crate) adds_path: bool,
+    /// The From, if it is not the caller's.
+    pub(crate) from: Option<&'a [u8]>,
     /// Whose contacts are stood in for (an edge forwards a REGISTER to a registrar that keeps no Path).
     pub(crate) stands_in_for: Option<&'a [u8]>,
     /// What it says of its sender.
@@ -94,6 +96,9 @@ pub(crate) fn forward(forwarding: &Forwarding<'_>, means: &Means<'_>) -> Result<
         && let Some(value) = contacts(request, aor, &outgoing, means.key)
     {
         edit.replace(HeaderName::Contact, &value);
+    }
+    if let Some(from) = forwarding.from {
+        edit.replace(HeaderName::From, from);
     }
     routes(&mut edit, forwarding);
     credentials(&mut edit, request, forwarding.realm);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::stir::Verification;
-use proxy::trunk_settings::{Account, Action, Group, Incoming, Password, Route, Server, Source, Trunks};
+use proxy::trunk_settings::{
+    Account, Action, Caller, Group, Incoming, Password, Route, Server, Source, Trunks,
+};
 use proxy::{Config, Event};
 use sip::{HeaderName, Message, Transport};
 use support::*;
@@ -46,6 +48,7 @@ fn account() -> Account {
         password: Password("sesame".to_owned()),
         register: true,
         expires: Duration::from_secs(600),
+        caller: Caller::Own,
     }
 }
 

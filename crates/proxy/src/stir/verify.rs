@@ -109,10 +109,12 @@ impl Proxy {
         self.decide(now, job);
     }
 
-    /// A response with the From that its request came with: who called wrote no `verstat` there (RFC 3261 §8.2.6.2).
+    /// A response with the From that its request came with (RFC 3261 §8.2.6.2): who called wrote no `verstat` there, and not
+    /// what a provider wants.
     pub(crate) fn with_from_as_it_came(&self, response: Message, sent: Sent) -> Message {
-        let Sent::Branch(id, _) = sent else { return response };
-        let from = self.contexts.get(id.0).filter(|_| self.trunks.verifies());
+        let Sent::Branch(id, branch) = sent else { return response };
+        let from =
+            self.contexts.get(id.0).filter(|_| self.trunks.verifies() || self.writes_caller(id, branch));
         let from = from.and_then(|context| context.received.header(HeaderName::From));
         let Some(from) = from.filter(|from| response.header(HeaderName::From) != Some(from)) else {
             return response;

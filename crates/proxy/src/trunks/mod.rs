@@ -10,6 +10,7 @@
 //!
 //! Nothing here costs a server anything that has neither groups nor routes.
 
+pub(crate) mod caller;
 mod challenged;
 mod choice;
 mod errands;

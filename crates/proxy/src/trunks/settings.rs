@@ -74,6 +74,20 @@ pub struct Account {
     pub register: bool,
     /// For how long, as we ask.
     pub expires: Duration,
+    /// Who calls, in the From of calls of our users.
+    pub caller: Caller,
+}
+
+/// Who calls, in the From that a provider gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// Our user, as he wrote it.
+    #[default]
+    Own,
+    /// The account.
+    Account,
+    /// The caller's number in global form at the account's domain; the account, if he has none.
+    Number,
 }
 
 impl Account {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use proxy::trunk_settings::{Account, Password};
+use proxy::trunk_settings::{Account, Caller, Password};
 
 use super::file::File;
 use super::values;
@@ -14,11 +14,12 @@ pub(super) fn account(file: &mut File<'_>, section: &str, folder: &Path) -> Opti
     let password = password(file, section, folder);
     let expires = values::duration_within(Duration::from_secs(60), Duration::from_secs(86_400));
     let expires = file.parsed(section, "expires", expires);
+    let caller = file.parsed(section, "caller", caller_of);
     let register = file.truth(section, "register").unwrap_or(true);
     let login = file.text(section, "login").map(|login| login.value);
     let placed = file.place(section, "account");
     if placed.is_none() {
-        let keys = ["password", "password_file", "login", "register", "expires"];
+        let keys = ["password", "password_file", "login", "register", "expires", "caller"];
         if let Some(place) = keys.into_iter().find_map(|key| file.place(section, key)) {
             file.report(place, "whose? write account = \"sip:user@provider\" too".to_owned());
         }
@@ -29,7 +30,8 @@ pub(super) fn account(file: &mut File<'_>, section: &str, folder: &Path) -> Opti
         file.report(placed.unwrap_or_default(), message.to_owned());
     }
     let expires = expires.map_or(Duration::from_secs(600), |expires| expires.value);
-    Some(Account { user, domain, login, password: Password(password?), register, expires })
+    let caller = caller.map_or_else(Caller::default, |caller| caller.value);
+    Some(Account { user, domain, login, password: Password(password?), register, expires, caller })
 }
 
 fn password(file: &mut File<'_>, section: &str, folder: &Path) -> Option<String> {
@@ -54,6 +56,15 @@ fn password(file: &mut File<'_>, section: &str, folder: &Path) -> Option<String>
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     };
     read.map_err(|message| file.report(named.span, message)).ok()
+}
+
+fn caller_of(text: &str) -> Result<Caller, String> {
+    match text {
+        "own" => Ok(Caller::Own),
+        "account" => Ok(Caller::Account),
+        "number" => Ok(Caller::Number),
+        _ => Err(format!("\"{text}\" is none of own, account and number")),
+    }
 }
 
 /// User and domain of `sip:user@domain`.

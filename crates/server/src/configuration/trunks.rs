@@ -398,6 +398,10 @@ mod tests {
                 "4:17: cannot read /nowhere/x: ",
             ),
             (
+                "[upstreams.pstn]\nservers = \"sip:a\"\naccount = \"sip:a@b\"\npassword = \"x\"\ncaller = \"me\"",
+                "5:10: \"me\" is none of own, account and number",
+            ),
+            (
                 "[upstreams.pstn]\nservers = \"sip:a\"\nprobe = \"2h\"",
                 "3:9: 2h is outside of what is allowed",
             ),

@@ -102,6 +102,12 @@ pub(super) const KINDS: [Kind; 2] = [
                  challenges only.",
             ),
             key(
+                "caller",
+                Default("\"own\""),
+                "Who calls, in the From of your users' calls: own, the user as he wrote it; account, that of the line account;\n\
+                 or number, the user's number in global form ([numbers]) at the account's domain, and the account if he has none.",
+            ),
+            key(
                 "sign",
                 Default("false"),
                 "Whether your users' calls to it are signed (STIR/SHAKEN), so that others can see that the number is not forged.\n\
