@@ -430,7 +430,7 @@ export class UA extends EventEmitter<UAEvents> {
   }
 
   #disconnect(): void {
-    this.#transports.forEach((transport) => transport.disconnect());
+    [...this.#transports].reverse().forEach((transport) => transport.disconnect());
   }
 
   #connected(transport: Transport, flow: number, moved: boolean): void {
@@ -452,8 +452,8 @@ export class UA extends EventEmitter<UAEvents> {
   }
 
   #disconnected(event: Disconnection, flow: number): void {
-    if (this.isConnected()) {
-      // Another flow goes on, and takes the calls with it.
+    if (this.isConnected() || (this.#status === C.STATUS_USER_CLOSED && flow > 0)) {
+      // Another flow goes on, and takes the calls with it; or the first one, which leaves last, tells the page.
       this.endpoint.core.disconnected(flow);
       for (const session of this.#sessions) {
         session.signallingBack(false);

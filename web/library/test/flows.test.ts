@@ -120,3 +120,15 @@ test('As many flows as sockets at most, and no Route that would name one server 
   }
   assert.throws(make({ flows: 2, use_preloaded_route: true }), /use_preloaded_route/);
 });
+
+test('Leaving while no server can be reached is told once', options, async () => {
+  const { scene, edges } = await twoEdges();
+  for (const edge of edges) {
+    edge.reachable = false;
+    edge.drop();
+  }
+  scene.news();
+  void scene.ua.stop();
+  await scene.clock.advance(3000);
+  assert.deepEqual(scene.news(), ['disconnected']);
+});
