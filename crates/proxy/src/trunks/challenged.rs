@@ -18,7 +18,7 @@ use crate::response_context::{ContextId, Outcome};
 use crate::target::Target;
 
 use super::registration::{challenges, client};
-use super::sources::Member;
+use super::servers::Member;
 
 /// What a branch tells a provider of us.
 #[derive(Debug, Default)]

@@ -16,8 +16,8 @@ use crate::output::{Question, ResolveError};
 use crate::proxy::{Proxy, Waiting};
 use crate::response_context::Sent;
 
+use super::servers::Member;
 use super::settings::Server;
-use super::sources::Member;
 
 /// How often the addresses of named servers are asked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);

@@ -19,6 +19,7 @@ mod pattern;
 mod probes;
 mod registration;
 mod rules;
+mod servers;
 pub mod settings;
 mod sources;
 
@@ -31,7 +32,7 @@ use sip::digest::Client;
 pub(crate) use challenged::Answering;
 pub(crate) use choice::Health;
 pub(crate) use errands::Errand;
-pub(crate) use sources::Member;
+pub(crate) use servers::Member;
 
 pub(crate) use number::Number;
 

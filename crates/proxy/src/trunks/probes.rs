@@ -14,7 +14,7 @@ use sip::{Hop, Instant, Method};
 use crate::proxy::Proxy;
 
 use super::errands::{Aim, Brought, Draft, Errand};
-use super::sources::Member;
+use super::servers::Member;
 
 /// How long a server may be silent: three retransmissions are sent meanwhile.
 const PATIENCE: Duration = Duration::from_secs(4);

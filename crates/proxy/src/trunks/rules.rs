@@ -22,8 +22,8 @@ use crate::target::{Target, Way};
 
 use super::choice::arranged;
 use super::number::{Number, global};
+use super::servers::Member;
 use super::settings::{Action, Domain, Group, Route, Source};
-use super::sources::Member;
 
 /// What a request is matched by, found out once.
 struct Asked<'a> {
