@@ -123,7 +123,7 @@ impl UserAgent {
     fn drain(&mut self) -> Outcome<()> {
         loop {
             match self.agent.poll() {
-                Output::Transmit { bytes } => self.link.write(&bytes)?,
+                Output::Transmit { bytes, flow: _ } => self.link.write(&bytes)?,
                 Output::Event(event) => self.events.push_back(event),
                 Output::Timeout(at) => {
                     self.due = at;

@@ -108,6 +108,9 @@ fn drain(proxy: &mut Proxy, now: sip::Instant, mut sent: impl FnMut(&sip::Hop, &
                     proxy.credentials(now, id, Some(scenes::secret(&user)));
                 }
                 Question::Token { .. } => proxy.token(now, id, None),
+                // Nobody here wants signatures.
+                Question::Sign { .. } => proxy.signed(now, id, None),
+                Question::Verify { .. } => proxy.verified(now, id, Ok(())),
                 Question::Store { .. } => proxy.stored(now, id, Ok(())),
             },
             Output::Event(event) => drop(black_box(event)),
