@@ -29,6 +29,8 @@ pub struct Agent {
     pub(crate) timers: Timers,
     pub(crate) transactions: Transactions<Link>,
     pub(crate) digest: Option<Client>,
+    /// Whether the registrar keeps our flows apart, as far as it has said (RFC 5626 §4.2.1).
+    pub(crate) outbound: bool,
     /// Of each flow its own.
     pub(crate) registrations: Vec<Registration>,
     pub(crate) calls: Vec<Call>,
@@ -55,6 +57,7 @@ impl Agent {
         let identity = Identity::new(&config, &mut entropy)?;
         let timers = Timers::default();
         let mut agent = Self {
+            outbound: true,
             registrations: (0..config.flows.clamp(1, MAX_FLOWS))
                 .map(|flow| Registration::new(flow, &mut entropy))
                 .collect(),

@@ -60,6 +60,8 @@ pub(crate) struct Call {
     pub(crate) local_tag: Vec<u8>,
     /// The flow that its requests go by.
     pub(crate) flow: u8,
+    /// Whom the flow before led through, while it is not known whom this one does.
+    pub(crate) lost_path: Vec<Vec<u8>>,
     /// Whether a caller's identity stays hidden: decides the Contact.
     pub(crate) anonymous: bool,
     /// The dialog in use: as caller from the 2xx on, as callee from the first 1xx on.
@@ -134,6 +136,7 @@ impl Call {
             call_id,
             local_tag,
             flow: 0,
+            lost_path: Vec::new(),
             anonymous: false,
             dialog: None,
             outgoing: None,

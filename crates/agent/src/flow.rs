@@ -42,7 +42,7 @@ impl Agent {
         self.links.push(Link { flow, via });
         self.register_if_wanted(flow);
         self.move_calls();
-        let on_it = |call: &&Call| call.flow == flow;
+        let on_it = |call: &&Call| call.flow == flow && call.lost_path.is_empty();
         let calls: Vec<CallNumber> = self.calls.iter().filter(on_it).map(|call| call.number).collect();
         self.pay_debts(&calls);
         self.settle();
@@ -57,6 +57,12 @@ impl Agent {
         self.transactions.unreachable(now, &link);
         self.settle();
         self.registration_lost(flow);
+        if !self.is_registered() {
+            // Whoever waits to try again is needed now.
+            for other in self.flows() {
+                self.register_if_wanted(other);
+            }
+        }
         let moved = self.move_calls();
         self.pay_debts(&moved);
         self.settle();
@@ -118,38 +124,72 @@ impl Agent {
     }
 
     /// Calls whose flow is gone go on over one that works, if there is any. Says which.
+    ///
+    /// What an unregistered flow leads through is not known yet: then the routes stay until it is, and what is owed waits.
     fn move_calls(&mut self) -> Vec<CallNumber> {
         let mut moved = Vec::new();
         let Some(new) = self.link() else { return moved };
         let Self { calls, links, registrations, .. } = self;
         let path = |flow: u8| registrations.get(usize::from(flow)).map_or(&[][..], |held| &held.path);
-        let kept = path(new.flow);
+        let is_known = registrations.get(usize::from(new.flow)).is_some_and(Registration::is_registered);
         for call in calls.iter_mut() {
             if links.iter().any(|link| link.flow == call.flow) {
                 continue;
             }
-            let lost = path(call.flow);
-            let mut gone = Vec::new();
-            for dialog in call.dialogs_mut() {
-                let before = gone.len();
-                for route in dialog.route_set() {
-                    if !names(lost, route) || names(kept, route) {
-                        break;
-                    }
-                    gone.push([b"\r\nRoute: ", route].concat());
-                }
-                dialog.leave_out_nearest(gone.len() - before);
+            if call.lost_path.is_empty() {
+                call.lost_path = path(call.flow).to_vec();
             }
-            for (_, ack) in &mut call.acks {
-                for line in &gone {
-                    cut(ack, line);
-                }
+            if is_known {
+                leave_out_lost(call, path(new.flow));
             }
             call.flow = new.flow;
-            moved.push(call.number);
+            if call.lost_path.is_empty() {
+                moved.push(call.number);
+            }
         }
         moved
     }
+
+    /// A flow is registered, and who stands in its way is known. `before` is who stood there at its registration before.
+    pub(crate) fn leave_lost_edges(&mut self, flow: u8, before: &[Vec<u8>]) {
+        let Self { calls, registrations, .. } = self;
+        let Some(path) = registrations.get(usize::from(flow)).map(|held| held.path.as_slice()) else {
+            return;
+        };
+        let mut changed = Vec::new();
+        for call in calls.iter_mut().filter(|call| call.flow == flow) {
+            let waited = !call.lost_path.is_empty();
+            if !waited && before != path {
+                call.lost_path = before.to_vec();
+            }
+            if leave_out_lost(call, path) || waited {
+                changed.push(call.number);
+            }
+        }
+        self.pay_debts(&changed);
+    }
+}
+
+/// Leaves the routes out that name whom a lost flow led through, and the new one does not. Whether there were any.
+fn leave_out_lost(call: &mut Call, kept: &[Vec<u8>]) -> bool {
+    let lost = core::mem::take(&mut call.lost_path);
+    let mut gone = Vec::new();
+    for dialog in call.dialogs_mut() {
+        let before = gone.len();
+        for route in dialog.route_set() {
+            if !names(&lost, route) || names(kept, route) {
+                break;
+            }
+            gone.push([b"\r\nRoute: ", route].concat());
+        }
+        dialog.leave_out_nearest(gone.len() - before);
+    }
+    for (_, ack) in &mut call.acks {
+        for line in &gone {
+            cut(ack, line);
+        }
+    }
+    !gone.is_empty()
 }
 
 /// Takes a line out of an ACK of ours.

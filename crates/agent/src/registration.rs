@@ -10,7 +10,7 @@ use sip::message::Message;
 use sip::{Entropy, Instant, text};
 use std::sync::Arc;
 
-/// RFC 5626 §4.5: after the first failure try again after half to all of 30 s; twice as long after each further
+/// RFC 5626 §4.5: after the first failure try again after half to all of twice 30 s; twice as long after each further
 /// one, up to 30 min.
 const BASE_RETRY: u32 = 30;
 /// The same while another flow is registered.
@@ -135,6 +135,11 @@ impl Agent {
         self.registrations.get_mut(usize::from(flow))
     }
 
+    /// Whether another flow is registered, or may be in a moment.
+    fn is_taken_by_another(&self, flow: u8) -> bool {
+        self.registrations.iter().any(|other| other.flow != flow && (other.registered || other.busy))
+    }
+
     /// The seconds that a REGISTER asks for.
     fn asked(&self, flow: u8) -> u32 {
         let shortest = self.registration(flow).map_or(0, |registration| registration.min_expires);
@@ -144,7 +149,7 @@ impl Agent {
     pub(crate) fn register_if_wanted(&mut self, flow: u8) {
         let due =
             self.registration(flow).is_some_and(|registration| registration.wanted && !registration.busy);
-        if !due || self.link_of(flow).is_none() {
+        if !due || self.link_of(flow).is_none() || (!self.outbound && self.is_taken_by_another(flow)) {
             return;
         }
         let expires = self.asked(flow);
@@ -237,10 +242,19 @@ impl Agent {
         let (public, temporary) = (gruu("pub-gruu"), gruu("temp-gruu"));
         self.identity.pub_gruu = public;
         self.identity.temp_gruu = temporary;
+        // RFC 5626 §4.2.1: a registrar that says nothing of it has one binding for us, whatever our flows are.
+        self.outbound = self.registrations.len() == 1 || requires_outbound(response);
         let first = !self.is_registered();
+        if !self.outbound {
+            // The binding leads over this flow now, and no longer over another.
+            for other in self.flows().filter(|other| *other != flow) {
+                self.forget_binding_at_rest(other);
+            }
+        }
         let (now, wait) = (self.now, self.refresh_after(expires));
         let Some(registration) = self.registration_mut(flow) else { return };
-        registration.path = response.values(HeaderName::Path).map(<[u8]>::to_vec).collect();
+        let path = response.values(HeaderName::Path).map(<[u8]>::to_vec).collect();
+        let before = core::mem::replace(&mut registration.path, path);
         registration.busy = false;
         registration.registered = true;
         registration.failures = 0;
@@ -248,7 +262,11 @@ impl Agent {
         registration.refresh_at = now + wait;
         registration.expires_at = now + Duration::from_secs(u64::from(expires));
         let removal = registration.removal.take();
-        self.emit(Event::Registered { response: Arc::clone(response), first, expires });
+        // Of several flows the last one that signs off is told, and none that comes up meanwhile.
+        if removal.is_none() || self.registrations.len() == 1 {
+            self.emit(Event::Registered { response: Arc::clone(response), first, expires });
+        }
+        self.leave_lost_edges(flow, &before);
         if let Some(all) = removal {
             self.send_unregister(flow, all);
         }
@@ -312,10 +330,13 @@ impl Agent {
     ) {
         let status = response.and_then(|response| response.status());
         let after = response.and_then(|response| response.number(HeaderName::RetryAfter).ok().flatten());
+        // "At once" would go round and round.
+        let after = after.filter(|seconds| *seconds > 0);
         let passing = match status {
             // RFC 3261 §21.4.9, §21.5; 480 and 430 say that the way is gone, not the account.
             Some(408 | 430 | 480 | 500..600) => true,
-            Some(_) => after.is_some(),
+            // Where another flow is registered the account is as it should be.
+            Some(_) => after.is_some() || self.is_taken_by_another(flow),
             None => cause == Cause::RequestTimeout,
         };
         let wanted = self.registration(flow).is_some_and(|registration| registration.wanted);
@@ -326,14 +347,19 @@ impl Agent {
         registration.stop_timers();
         registration.busy = false;
         registration.registered = false;
-        registration.removal = None;
+        let removal = registration.removal.take();
         if let Some(seconds) = retry_in {
             registration.retry_at = now + Duration::from_secs(u64::from(seconds));
         } else if cause != Cause::ConnectionError {
             registration.wanted = false;
         }
-        let may_be_called = |other: &Registration| other.flow != flow && (other.registered || other.busy);
-        if !self.registrations.iter().any(may_be_called) {
+        if self.is_taken_by_another(flow) {
+            return;
+        }
+        if removal.is_some() && self.registrations.len() > 1 {
+            // It was to sign off, as the others have.
+            self.emit(Event::Unregistered { response: response.cloned(), cause: None });
+        } else {
             self.emit(Event::RegistrationFailed { response: response.cloned(), cause, retry_in });
         }
         if was_registered && !self.is_registered() {
@@ -346,9 +372,9 @@ impl Agent {
         let alone = !self.registrations.iter().any(|other| other.flow != flow && other.registered);
         let base = if alone { BASE_RETRY } else { BASE_RETRY_BESIDE };
         let Some(registration) = self.registration_mut(flow) else { return base };
+        registration.failures = (registration.failures + 1).min(16);
         let doublings = 1u32.checked_shl(registration.failures).unwrap_or(MAX_RETRY);
         let longest = base.saturating_mul(doublings).min(MAX_RETRY);
-        registration.failures = (registration.failures + 1).min(16);
         let half = longest / 2;
         half + u32::try_from(self.entropy.number() % u64::from(longest - half + 1)).unwrap_or(0)
     }
@@ -363,7 +389,8 @@ impl Agent {
             None => Some(Cause::ConnectionError),
         };
         self.forget_binding(flow);
-        if !self.is_registered() {
+        let others_leave = self.registrations.iter().any(|other| other.busy && other.removal.is_some());
+        if !self.is_registered() && !others_leave {
             self.emit(Event::Unregistered { response: response.cloned(), cause });
         }
         // The user may have changed his mind meanwhile.
@@ -374,6 +401,13 @@ impl Agent {
     pub(crate) fn registration_lost(&mut self, flow: u8) {
         if self.forget_binding(flow) && !self.is_registered() {
             self.emit(Event::Unregistered { response: None, cause: None });
+        }
+    }
+
+    /// Forgets one of which no request is on its way.
+    fn forget_binding_at_rest(&mut self, flow: u8) {
+        if self.registration(flow).is_some_and(|registration| !registration.busy) {
+            self.forget_binding(flow);
         }
     }
 
@@ -419,6 +453,11 @@ impl Agent {
             self.register_if_wanted(flow);
         }
     }
+}
+
+/// Whether the registrar keeps flows apart (RFC 5626 §6).
+fn requires_outbound(response: &Message) -> bool {
+    response.values(HeaderName::Require).any(|tag| tag.eq_ignore_ascii_case(b"outbound"))
 }
 
 /// The inside of a quoted parameter value.

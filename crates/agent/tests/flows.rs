@@ -86,7 +86,12 @@ impl Page {
     fn grant(&mut self, now: Instant, flow: u8, request: &Message) {
         let contact = String::from_utf8(request.header(HeaderName::Contact).unwrap().to_vec()).unwrap();
         let path = format!("<sip:edge{flow}.example;lr>, <sip:token@edge{flow}.example:8080;lr;ob>");
-        self.answer(now, flow, request, 200, &[(HeaderName::Contact, &contact), (HeaderName::Path, &path)]);
+        let fields = [
+            (HeaderName::Contact, contact.as_str()),
+            (HeaderName::Path, &path),
+            (HeaderName::Require, "outbound"),
+        ];
+        self.answer(now, flow, request, 200, &fields);
     }
 
     /// A call that stands, over the flow that the agent took.
@@ -166,12 +171,64 @@ fn a_flow_that_is_refused_beside_a_registered_one_waits_longer_and_troubles_nobo
     let (_, request) = page.only_sent();
     page.answer(T0, 1, &request, 430, &[]);
     assert!(page.told().is_empty());
-    // RFC 5626 §4.5: half to all of 90 s, where one that is alone waits half to all of 30 s.
+    // RFC 5626 §4.5: half to all of twice 90 s, where one that is alone waits half to all of twice 30 s.
     let at = page.deadline;
-    assert!(at >= T0 + Duration::from_secs(45) && at <= T0 + Duration::from_secs(90), "{at:?}");
+    assert!(at >= T0 + Duration::from_secs(90) && at <= T0 + Duration::from_secs(180), "{at:?}");
     page.agent.timeout(page.deadline);
     let (flow, again) = page.only_sent();
     assert_eq!((flow, again.method()), (1, Some(sip::Method::Register)));
+}
+
+#[test]
+fn a_flow_that_is_refused_for_good_beside_a_registered_one_is_tried_again() {
+    let mut page = Page::registered();
+    page.agent.disconnected_over(T0, 1);
+    page.agent.connected_over(T0, 1, WS);
+    let (_, request) = page.only_sent();
+    page.answer(T0, 1, &request, 403, &[]);
+    assert!(page.told().is_empty());
+    page.agent.timeout(page.deadline);
+    assert_eq!(page.only_sent().0, 1);
+}
+
+#[test]
+fn when_the_last_registered_flow_goes_the_one_that_waits_registers_at_once() {
+    let mut page = Page::registered();
+    page.agent.disconnected_over(T0, 1);
+    page.agent.connected_over(T0, 1, WS);
+    let (_, request) = page.only_sent();
+    page.answer(T0, 1, &request, 430, &[]);
+    assert!(page.told().is_empty());
+    page.agent.disconnected_over(T0, 0);
+    let (flow, again) = page.only_sent();
+    assert_eq!((flow, again.method()), (1, Some(sip::Method::Register)));
+}
+
+#[test]
+fn at_a_registrar_that_does_not_keep_flows_apart_one_is_registered_and_the_other_takes_its_place() {
+    let mut page = Page::new();
+    page.agent.connected_over(T0, 0, WS);
+    page.agent.connected_over(T0, 1, WS);
+    page.agent.register(T0);
+    let mut requests = page.sent();
+    let grant = |page: &mut Page, flow: u8, request: &Message| {
+        let contact = header(request, HeaderName::Contact);
+        page.answer(T0, flow, request, 200, &[(HeaderName::Contact, &contact)]);
+    };
+    // The second one replaces the binding of the first.
+    for (flow, request) in requests.drain(..) {
+        grant(&mut page, flow, &request);
+    }
+    assert_eq!(page.told(), ["Registered", "Registered"]);
+    page.agent.register(T0);
+    let refreshed: Vec<u8> = page.sent().iter().map(|(flow, _)| *flow).collect();
+    assert_eq!(refreshed, [1], "the binding leads over flow 1");
+    page.agent.disconnected_over(T0, 1);
+    let (flow, request) = page.only_sent();
+    assert_eq!((flow, request.method()), (0, Some(sip::Method::Register)));
+    grant(&mut page, flow, &request);
+    page.agent.connected_over(T0, 1, WS);
+    assert!(page.sent().is_empty(), "and leaves it where it is");
 }
 
 #[test]
@@ -248,6 +305,48 @@ fn a_bye_that_the_dead_edge_swallowed_goes_out_over_the_other_flow_at_once() {
 }
 
 #[test]
+fn over_a_flow_that_is_not_registered_yet_a_call_waits_to_know_whom_it_leads_through() {
+    let mut page = Page::new();
+    page.agent.connected_over(T0, 0, WS);
+    page.agent.register(T0);
+    let (_, request) = page.only_sent();
+    page.grant(T0, 0, &request);
+    let (call, _) = page.call();
+    page.agent.connected_over(T0, 1, WS);
+    let (_, request) = page.only_sent();
+    page.agent.disconnected_over(T0, 0);
+    assert!(page.sent().is_empty(), "the ACK waits");
+    page.grant(T0, 1, &request);
+    let (over, ack) = page.only_sent();
+    assert_eq!((over, ack.method()), (1, Some(sip::Method::Ack)));
+    assert_eq!(routes(&ack), ["<sip:core.example;lr>"]);
+    page.agent.end(T0, call, &Default::default()).unwrap();
+    assert_eq!(routes(&page.only_sent().1), ["<sip:core.example;lr>"]);
+}
+
+#[test]
+fn a_flow_that_comes_back_through_another_edge_leaves_the_dead_one_out() {
+    let mut page = Page::registered();
+    let (call, flow) = page.call();
+    assert_eq!(flow, 0);
+    page.agent.disconnected_over(T0, 1);
+    page.agent.disconnected_over(T0, 0);
+    page.agent.connected_over(T0, 0, WS);
+    let sent = page.sent();
+    let register = sent.iter().find(|(_, it)| it.method() == Some(sip::Method::Register)).unwrap();
+    let contact = header(&register.1, HeaderName::Contact);
+    let fields = [
+        (HeaderName::Contact, contact.as_str()),
+        (HeaderName::Path, "<sip:edge7.example;lr>"),
+        (HeaderName::Require, "outbound"),
+    ];
+    page.answer(T0, 0, &register.1, 200, &fields);
+    page.sent();
+    page.agent.end(T0, call, &Default::default()).unwrap();
+    assert_eq!(routes(&page.only_sent().1), ["<sip:core.example;lr>"]);
+}
+
+#[test]
 fn an_edge_that_both_flows_pass_stays_in_the_route_set() {
     let mut page = Page::new();
     page.agent.connected_over(T0, 0, WS);
@@ -256,7 +355,12 @@ fn an_edge_that_both_flows_pass_stays_in_the_route_set() {
     for (flow, request) in page.sent() {
         let contact = header(&request, HeaderName::Contact);
         let path = "<sip:edge0.example;lr>, <sip:token@edge0.example:8080;lr;ob>";
-        page.answer(T0, flow, &request, 200, &[(HeaderName::Contact, &contact), (HeaderName::Path, path)]);
+        let fields = [
+            (HeaderName::Contact, contact.as_str()),
+            (HeaderName::Path, path),
+            (HeaderName::Require, "outbound"),
+        ];
+        page.answer(T0, flow, &request, 200, &fields);
     }
     let (call, flow) = page.call();
     assert_eq!(flow, 0);
@@ -278,6 +382,29 @@ fn who_takes_the_registration_back_takes_every_flow_back() {
     assert!(page.told().is_empty(), "one flow still stands");
     page.answer(T0, 1, &sent[1].1, 200, &[]);
     assert_eq!(page.told(), ["Unregistered"]);
+}
+
+#[test]
+fn who_takes_the_registration_back_while_a_flow_comes_up_is_told_of_the_end_once() {
+    for refused in [false, true] {
+        let mut page = Page::registered();
+        page.agent.disconnected_over(T0, 1);
+        page.agent.connected_over(T0, 1, WS);
+        let (_, coming) = page.only_sent();
+        page.agent.unregister(T0, false);
+        let (_, leaving) = page.only_sent();
+        page.answer(T0, 0, &leaving, 200, &[]);
+        assert!(page.told().is_empty(), "a registration is on its way");
+        if refused {
+            page.answer(T0, 1, &coming, 403, &[]);
+        } else {
+            page.grant(T0, 1, &coming);
+            let (flow, leaving) = page.only_sent();
+            assert_eq!(header(&leaving, HeaderName::Expires), "0");
+            page.answer(T0, flow, &leaving, 200, &[]);
+        }
+        assert_eq!(page.told(), ["Unregistered"]);
+    }
 }
 
 #[test]

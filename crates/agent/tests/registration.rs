@@ -264,6 +264,19 @@ fn a_busy_registrar_is_asked_again_when_it_said() {
 }
 
 #[test]
+fn a_registrar_that_wants_to_be_asked_at_once_is_asked_as_others_are() {
+    let mut phone = Phone::connected("alice", 7);
+    phone.agent.register(T0);
+    let first = phone.only_sent();
+    phone.answer(T0, &first, 503, |builder| builder.header(HeaderName::RetryAfter, b"0"));
+    let events = phone.take_events();
+    let [Event::RegistrationFailed { retry_in: Some(seconds), .. }] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert!((30..=60).contains(seconds), "{seconds}");
+}
+
+#[test]
 fn a_silent_registrar_is_asked_again_after_growing_times() {
     let mut phone = Phone::connected("alice", 7);
     phone.agent.register(T0);
@@ -286,7 +299,7 @@ fn a_silent_registrar_is_asked_again_after_growing_times() {
         phone.wait(now);
         assert_eq!(lines(&phone.take_sent()), ["REGISTER"]);
     }
-    for (wait, base) in waits.iter().zip([30, 60, 120, 240]) {
+    for (wait, base) in waits.iter().zip([60, 120, 240, 480]) {
         assert!((base / 2..=base).contains(wait), "RFC 5626 §4.5 asks for {base}/2 to {base}, not {wait}");
     }
 }

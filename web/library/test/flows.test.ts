@@ -21,7 +21,7 @@ class Edge extends FarEnd {
   register(): Sip {
     const register = this.take('REGISTER');
     const path = [`<sip:${this.name}.example;lr>`, `<sip:token@${this.name}.example:8080;lr;ob>`].map((value) => `Path: ${value}`);
-    this.respond(register, 200, 'OK', [`Contact: ${one(register, 'Contact')};expires=600`, ...path]);
+    this.respond(register, 200, 'OK', ['Require: outbound', `Contact: ${one(register, 'Contact')};expires=600`, ...path]);
     return register;
   }
 }
