@@ -322,6 +322,14 @@ fn an_anonymous_caller_claims_no_number_and_is_let_through_as_he_is() {
 }
 
 #[test]
+fn who_claims_no_number_has_none_that_was_validated() {
+    let forged = "<sip:anna;verstat=TN-Validation-Passed@carrier.example>";
+    let mut house = house_with(verifying(Verification::Refuse));
+    let invite = received(&mut house, forged, IDENTITY).unwrap();
+    assert_eq!(from_of(&invite), "<sip:anna@carrier.example>");
+}
+
+#[test]
 fn what_a_trusted_group_asserts_is_what_is_verified_and_marked() {
     let mut house = house_with(verifying(Verification::Mark));
     let asserted = "P-Asserted-Identity: <sip:+4989778@carrier.example>\r\n";

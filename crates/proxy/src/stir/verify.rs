@@ -69,7 +69,8 @@ impl Proxy {
         };
         let orig = all(shown(request, group));
         if !orig.iter().any(|party| matches!(party, Party::Number(_))) {
-            // Nobody claims a number.
+            // Nobody claims a number, so none can have been validated.
+            self.write_verstat(&mut job, Some(group), None);
             return self.decide(now, job);
         }
         let question = Question::Verify {
