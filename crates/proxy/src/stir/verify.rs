@@ -51,7 +51,7 @@ impl Proxy {
         }
     }
 
-    fn ask_for_verification(&mut self, now: Instant, job: Job, group: &Arc<Group>) {
+    fn ask_for_verification(&mut self, now: Instant, mut job: Job, group: &Arc<Group>) {
         let request = &job.received;
         let identities: Vec<Vec<u8>> = request
             .headers(HeaderName::Identity)
