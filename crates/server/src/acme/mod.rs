@@ -11,7 +11,7 @@ mod order;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use net::IssuedCertificates;
+use net::{IssuedCertificates, Period};
 
 use crate::Failure;
 use crate::log;
@@ -127,7 +127,7 @@ impl Caretaker {
         });
         match outcome {
             Ok(period) => {
-                domain.due = period.renewal();
+                domain.due = next_order(&period, SystemTime::now());
                 domain.failures = 0;
                 log::info(format!("acme: a certificate for {name} has come, and is shown from now on"));
             }
@@ -160,6 +160,13 @@ fn take_up(name: &str, kept: &Kept, issued: &IssuedCertificates) -> Option<Syste
     }
 }
 
+/// When a certificate that has just come is asked for anew: where our clock is far ahead its renewal seems to be over
+/// already, and each new one would be asked for again at once.
+fn next_order(period: &Period, now: SystemTime) -> SystemTime {
+    let life = period.end.duration_since(period.begin).unwrap_or_default();
+    period.renewal().max(now + life / 3)
+}
+
 fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(LAST_WAIT)
 }
@@ -167,6 +174,15 @@ fn wait_after(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_does_not_ask_for_one_certificate_after_the_other() {
+        let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let period = Period { begin, end: begin + Duration::from_secs(90) };
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(next_order(&period, after(0)), after(60));
+        assert_eq!(next_order(&period, after(80)), after(110));
+    }
 
     #[test]
     fn an_authority_that_fails_is_asked_ever_more_seldom() {
