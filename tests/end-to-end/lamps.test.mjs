@@ -27,8 +27,9 @@ describe('alice has bob among her contacts', () => {
     const server = await Server.start(t, { users: ['alice', 'bob', 'carol'] });
     const alice = await PhonePage.open(t, server, 'alice');
     await keep(alice, 'Bob', 'bob');
-    await shows(alice, 'Available');
+    await shows(alice, 'Not reachable');
     const bob = await PhonePage.open(t, server, 'bob');
+    await shows(alice, 'Available');
     const carol = await PhonePage.open(t, server, 'carol');
     await carol.call('bob');
     await bob.phase('incoming');

@@ -66,11 +66,11 @@ test('a caller is kept as a contact from the list of calls', async (t) => {
   await gone(page, 'keep-contact');
 });
 
-test('a contact has a lamp: free, being called, in a call; without a state there is none', async (t) => {
+test('a contact has a lamp: not there, free, being called, in a call; without a state there is none', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Bob', 'bob');
   await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
-  assert.deepEqual(await subscriptions(page), [['sip:bob@example.com', 'dialog']]);
+  assert.deepEqual(await subscriptions(page), [['sip:bob@example.com', 'dialog'], ['sip:bob@example.com', 'presence']]);
   const tell = (state) => page.evaluate((word) => {
     fake.agent.subscriptions[0].notify(`<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="1" state="full" entity="sip:bob@example.com">${word && `<dialog id="1"><state>${word}</state></dialog>`}</dialog-info>`);
   }, state);
@@ -79,23 +79,35 @@ test('a contact has a lamp: free, being called, in a call; without a state there
     await tell(state);
     await see(page, 'contact', words);
   }
+  const be = (basic) => page.evaluate((word) => {
+    fake.agent.subscriptions[1].notify(`<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:bob@example.com"><tuple id="1"><status><basic>${word}</basic></status></tuple></presence>`);
+  }, basic);
+  await be('closed');
+  await see(page, 'contact', 'Not reachable');
+  // A call that he makes from elsewhere is one.
+  await tell('confirmed');
+  await see(page, 'contact', 'In a call');
+  await tell('terminated');
+  await be('open');
+  await see(page, 'contact', 'Available');
 });
 
 test('who refuses to tell his state is not asked again', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Bob', 'bob');
   await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
-  await page.evaluate(() => fake.agent.subscriptions[0].refuse());
+  await page.evaluate(() => { for (const each of [...fake.agent.subscriptions]) each.refuse(); });
   await keep(page, 'Eve', 'eve');
-  await page.waitForFunction(() => fake.agent.subscriptions.length > 1);
-  assert.deepEqual(await page.evaluate(() => fake.agent.subscriptions.map((each) => each.target)), ['sip:bob@example.com', 'sip:eve@example.com']);
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 3);
+  const asked = await page.evaluate(() => fake.agent.subscriptions.map((each) => `${each.target} ${each.event}`));
+  assert.deepEqual(asked, ['sip:bob@example.com dialog', 'sip:bob@example.com presence', 'sip:eve@example.com dialog', 'sip:eve@example.com presence']);
 });
 
 test('a lamp comes back when the server was started anew and has forgotten who watches', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Bob', 'bob');
   await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
-  const tell = () => page.evaluate(() => fake.agent.subscriptions.at(-1).notify('<dialog-info><dialog id="1"><state>confirmed</state></dialog></dialog-info>'));
+  const tell = () => page.evaluate(() => fake.agent.subscriptions.findLast((each) => each.event === 'dialog').notify('<dialog-info><dialog id="1"><state>confirmed</state></dialog></dialog-info>'));
   await tell();
   await see(page, 'contact', 'In a call');
   await page.evaluate(() => {
@@ -103,7 +115,7 @@ test('a lamp comes back when the server was started anew and has forgotten who w
     Date.now = () => now() + 60_000;
     fake.agent.subscriptions[0].refuse();
   });
-  await page.waitForFunction(() => fake.agent.subscriptions.length === 2);
+  await page.waitForFunction(() => fake.agent.subscriptions.length === 3);
   await tell();
   await see(page, 'contact', 'In a call');
 });

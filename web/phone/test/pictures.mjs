@@ -27,7 +27,7 @@ const STATES = {
   'dial-typed': { ...signedIn, run: (page) => page.keyboard.type('ar') },
   'dial-error': { ...signedIn, run: async (page) => { await page.keyboard.type('two words'); await page.keyboard.press('Enter'); } },
   'recents': { ...signedIn, run: (page) => page.click('[data-testid=tab-recents]') },
-  'contacts': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.waitForFunction(() => fake.agent.subscriptions.length > 2); await page.evaluate(() => { for (const [at, state] of ['confirmed', 'terminated', 'early'].entries()) fake.agent.subscriptions[at].notify(`<state>${state}</state>`); }); } },
+  'contacts': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.waitForFunction(() => fake.agent.subscriptions.length > 6); await page.evaluate(() => { const dialogs = fake.agent.subscriptions.filter((each) => each.event === 'dialog'); for (const [at, state] of ['confirmed', 'terminated', 'early', 'terminated'].entries()) dialogs[at]?.notify(`<state>${state}</state>`); fake.agent.subscriptions.filter((each) => each.event === 'presence')[3]?.notify('<basic>closed</basic>'); }); } },
   'contact-edit': { ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.click('[data-testid=contact-edit]'); } },
   'no-contacts': { ...signedIn, empty: true, run: (page) => page.click('[data-testid=tab-contacts]') },
   'link': { ...signedIn, query: '?call=tel:%2B34911234567' },

@@ -1,13 +1,13 @@
 /**
- * Busy lamps of the contacts (RFC 4235) and the voicemail lamp (RFC 3842): one subscription each, as long as the line is
- * registered. Who does not answer with a state has no lamp; nothing is asked a second time where it was refused. A server
+ * Lamps of the contacts, from whether they are in a call (RFC 4235) and whether they are there (RFC 3856), and the voicemail
+ * lamp (RFC 3842): one subscription each, as long as the line is registered. Who does not answer with a state has no lamp; nothing is asked a second time where it was refused. A server
  * that was started anew has forgotten who watches: a subscription that worked and ends is begun again, and all are renewed
  * when the line is back.
  */
 import type { Agent, Subscription } from './library.ts';
 import { plainUri, type Peer } from './peer.ts';
 
-export type Lamp = 'free' | 'ringing' | 'busy';
+export type Lamp = 'away' | 'free' | 'ringing' | 'busy';
 
 /** What ends sooner than this, in milliseconds, is not begun again. */
 const LASTING = 10_000;
@@ -16,9 +16,13 @@ const LASTING = 10_000;
 const WATCHED = 60;
 
 export class Lamps {
-  /** New voice messages, if there is a mailbox that tells. */
-  voicemail: number | undefined;
-  readonly #states = new Map<string, Lamp>();
+  /** New voice messages, by mailbox: there is one at the most. */
+  readonly #voicemails = new Map<string, number>();
+  /** In a call or not, by address. */
+  readonly #calls = new Map<string, Lamp>();
+  /** There or not, by address. */
+  readonly #there = new Map<string, boolean>();
+  /** By event package and address. */
   readonly #subscriptions = new Map<string, Subscription>();
   /** Who refused: not asked again before the next sign-in. */
   readonly #refused = new Set<string>();
@@ -31,8 +35,18 @@ export class Lamps {
     this.#changed = changed;
   }
 
+  /** New voice messages, if there is a mailbox that tells. */
+  get voicemail(): number | undefined {
+    return this.#voicemails.values().next().value;
+  }
+
   of(peer: Peer): Lamp | undefined {
-    return this.#states.get(plainUri(peer.uri));
+    const uri = plainUri(peer.uri);
+    const call = this.#calls.get(uri);
+    if (call === 'busy' || call === 'ringing') return call;
+    const there = this.#there.get(uri);
+    // Nobody is free where nobody is; a server that tells of calls only is taken at its word.
+    return there === undefined ? call : there ? 'free' : 'away';
   }
 
   /** Watches `contacts`, and the mailbox of `mailbox` (our own address), over `agent`; without one nothing is known. */
@@ -41,12 +55,15 @@ export class Lamps {
     this.#agent = agent;
     if (!agent) return;
     if (this.#away) this.#renew();
-    const wanted = new Set(contacts.slice(0, WATCHED).map((contact) => plainUri(contact.uri)));
-    for (const key of this.#subscriptions.keys()) if (key !== mailbox && !wanted.has(key)) this.#end(key);
-    for (const uri of wanted) {
-      this.#begin(agent, uri, 'dialog', 'application/dialog-info+xml', (body) => { this.#states.set(uri, lampOf(body)); });
+    const watched = new Set(contacts.slice(0, WATCHED).map((contact) => plainUri(contact.uri)));
+    const wanted = new Set([...watched].flatMap((uri) => [keyOf('dialog', uri), keyOf('presence', uri)]));
+    if (mailbox) wanted.add(keyOf('message-summary', mailbox));
+    for (const key of this.#subscriptions.keys()) if (!wanted.has(key)) this.#end(key);
+    for (const uri of watched) {
+      this.#begin(agent, uri, 'dialog', 'application/dialog-info+xml', this.#calls, lampOf);
+      this.#begin(agent, uri, 'presence', 'application/pidf+xml', this.#there, isThere);
     }
-    if (mailbox) this.#begin(agent, mailbox, 'message-summary', 'application/simple-message-summary', (body) => { this.voicemail = newMessages(body); });
+    if (mailbox) this.#begin(agent, mailbox, 'message-summary', 'application/simple-message-summary', this.#voicemails, newMessages);
   }
 
   /** The line is away: what is known may be old when it comes back. */
@@ -65,37 +82,42 @@ export class Lamps {
     }
   }
 
-  #begin(agent: Agent, uri: string, event: string, accept: string, read: (body: string) => void): void {
-    if (this.#subscriptions.has(uri) || this.#refused.has(uri)) return;
+  /** What `read` finds out of a notification stands in `known` until the subscription ends. */
+  #begin<T>(agent: Agent, uri: string, event: string, accept: string, known: Map<string, T>, read: (body: string) => T): void {
+    const key = keyOf(event, uri);
+    if (this.#subscriptions.has(key) || this.#refused.has(key)) return;
     try {
       const subscription = agent.subscribe(uri, event, accept);
       const begun = Date.now();
       let told = false;
-      this.#subscriptions.set(uri, subscription);
+      this.#subscriptions.set(key, subscription);
       subscription.on('notify', (_final: boolean, _request: unknown, body: string) => {
-        if (this.#subscriptions.get(uri) !== subscription) return;
+        if (this.#subscriptions.get(key) !== subscription) return;
         told = true;
-        if (body) read(body);
+        if (body) known.set(uri, read(body));
         this.#changed();
       });
       subscription.on('terminated', () => {
-        if (this.#subscriptions.get(uri) !== subscription) return;
-        this.#subscriptions.delete(uri);
-        this.#states.delete(uri);
-        if (told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, read);
-        else this.#refused.add(uri);
+        if (this.#subscriptions.get(key) !== subscription) return;
+        this.#subscriptions.delete(key);
+        known.delete(uri);
+        if (told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, known, read);
+        else this.#refused.add(key);
         this.#changed();
       });
       subscription.subscribe();
     } catch {
-      this.#refused.add(uri); // An address that no subscription can have.
+      this.#refused.add(key); // An address that no subscription can have.
     }
   }
 
-  #end(uri: string): void {
-    const subscription = this.#subscriptions.get(uri);
-    this.#subscriptions.delete(uri);
-    this.#states.delete(uri);
+  #end(key: string): void {
+    const subscription = this.#subscriptions.get(key);
+    this.#subscriptions.delete(key);
+    const [event, uri] = key.split(' ') as [string, string];
+    for (const [name, known] of [['dialog', this.#calls], ['presence', this.#there], ['message-summary', this.#voicemails]] as const) {
+      if (name === event) known.delete(uri);
+    }
     try {
       subscription?.terminate();
     } catch {
@@ -106,10 +128,16 @@ export class Lamps {
   #forget(): void {
     this.#away = false;
     this.#subscriptions.clear();
-    this.#states.clear();
+    for (const known of [this.#calls, this.#there, this.#voicemails]) known.clear();
     this.#refused.clear();
-    this.voicemail = undefined;
   }
+}
+
+const keyOf = (event: string, uri: string): string => `${event} ${uri}`;
+
+/** RFC 3863 §4.1.4: who has one address that is open is there. */
+export function isThere(body: string): boolean {
+  return /<(?:\w+:)?basic(?:\s[^>]*)?>\s*open\s*</.test(body);
 }
 
 /** RFC 4235 §4.1: any dialog that stands means busy, any that is on its way there means ringing. */

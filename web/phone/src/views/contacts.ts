@@ -8,7 +8,7 @@ import { addressLine, dial, nameOf, type Peer } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
 import { avatar, empty, iconButton, type View } from './view.ts';
 
-const LAMPS: Record<Lamp, TextKey> = { free: 'presenceOnline', ringing: 'presenceRinging', busy: 'presenceBusy' };
+const LAMPS: Record<Lamp, TextKey> = { away: 'presenceOffline', free: 'presenceOnline', ringing: 'presenceRinging', busy: 'presenceBusy' };
 
 export function contactsView(phone: Phone): View {
   const find = h('input', { 'type': 'search', 'data-testid': 'contact-find', 'placeholder': text('findContact'), 'aria-label': text('findContact'), 'autocomplete': 'off', 'on': { input: () => update() } });
