@@ -23,6 +23,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         "test",
         "--release",
         "--locked",
+        "--no-fail-fast",
         "--package",
         "sipweb-simulator",
         "--tests",

@@ -61,7 +61,7 @@ fn every_call_comes_about_and_ends_at_both_sides() {
 
 #[test]
 fn every_cancellation_stops_the_ringing() {
-    let rung = Cell::new(0);
+    let (stopped, unheard) = (Cell::new(0), Cell::new(0));
     for_each_seed(250, |seed| {
         let habits = Habits { reaction: Reaction::Rings, ..Habits::default() };
         let mut place = TwoDomains::new(seed, transports_of(seed), habits);
@@ -75,15 +75,23 @@ fn every_cancellation_stops_the_ringing() {
         network.act(place.alice, Act::HangUpAll);
         network.run_for(seconds(33));
         assert_eq!(network.phone(place.alice).only_call().ends, [(Originator::Local, Cause::Canceled)]);
-        // Of ten thousand calls one loses each challenge until the caller has given up: then nothing ever rang.
-        let rang: Vec<_> = network.phone(place.bob).calls.iter().map(|call| call.ends.clone()).collect();
-        assert!(rang.is_empty() || rang == [[(Originator::Remote, Cause::Canceled)]], "{rang:?}");
+        // Of ten thousand calls one loses each challenge, and then nothing ever rings; another one loses each provisional
+        // response, and who has heard nothing may not cancel (RFC 3261 §9.1).
+        let heard: Vec<_> = network.phone(place.bob).calls.iter().map(|call| call.ends.clone()).collect();
+        match heard.as_slice() {
+            [] => {}
+            [ends] if ends.is_empty() => unheard.set(unheard.get() + 1),
+            ends => {
+                assert_eq!(ends, [[(Originator::Remote, Cause::Canceled)]]);
+                stopped.set(stopped.get() + 1);
+            }
+        }
         network.wind_up();
-        rung.set(rung.get() + rang.len());
         network.ladder().clone()
     });
-    // Most did ring, or this would show nothing.
-    assert!(rung.get() > 0);
+    let (stopped, unheard) = (stopped.get(), unheard.get());
+    // One seed that is played again is one call.
+    assert!(unheard + stopped == 1 || unheard * 1000 <= stopped, "{stopped} stopped, {unheard} rang on");
 }
 
 #[test]
