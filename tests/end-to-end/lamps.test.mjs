@@ -64,7 +64,7 @@ describe('alice has bob among her contacts', () => {
     await bob.answer();
     await shows(alice, 'In a call');
     bob.browser.process().kill('SIGKILL');
-    await shows(alice, 'Available');
+    await shows(alice, 'Not reachable');
     alice.unharmed();
   });
 
