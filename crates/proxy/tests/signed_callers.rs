@@ -322,6 +322,31 @@ fn an_anonymous_caller_claims_no_number_and_is_let_through_as_he_is() {
 }
 
 #[test]
+fn a_number_is_vouched_for_as_a_number_and_not_as_a_part_of_a_uri() {
+    let mut house = house_with(verifying(Verification::Mark));
+    received(&mut house, CALLER, IDENTITY).unwrap();
+    let Question::Verify { orig, .. } = house.asked.remove(0) else { panic!() };
+    assert_eq!(orig, [number("4989777")]);
+}
+
+#[test]
+fn an_anonymous_caller_is_let_through_without_a_signature_too() {
+    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    let mut house = house_with(verifying(Verification::Require));
+    let invite = received(&mut house, anonymous, "Privacy: id\r\n").unwrap();
+    assert_eq!(from_of(&invite), anonymous);
+}
+
+#[test]
+fn only_the_identity_that_was_verified_is_marked() {
+    let mut house = house_with(verifying(Verification::Mark));
+    let asserted = "P-Asserted-Identity: <sip:+4989778@carrier.example>, <tel:+4989779>\r\n";
+    let invite = received(&mut house, CALLER, &format!("{IDENTITY}{asserted}")).unwrap();
+    let shown: Vec<_> = invite.values(HeaderName::PAssertedIdentity).map(String::from_utf8_lossy).collect();
+    assert_eq!(shown, ["<sip:+4989778;verstat=TN-Validation-Passed@carrier.example>", "<tel:+4989779>"]);
+}
+
+#[test]
 fn who_claims_no_number_has_none_that_was_validated() {
     let forged = "<sip:anna;verstat=TN-Validation-Passed@carrier.example>";
     let mut house = house_with(verifying(Verification::Refuse));

@@ -53,6 +53,20 @@ impl Proxy {
 
     fn ask_for_verification(&mut self, now: Instant, mut job: Job, group: &Arc<Group>) {
         let request = &job.received;
+        let numbers = &self.config.trunks.numbers;
+        let all = |address: Option<NameAddress<'_>>| {
+            let uri = address.and_then(|address| address.uri().ok());
+            uri.map(|uri| Party::all_of(&uri, numbers)).unwrap_or_default()
+        };
+        // A number is vouched for as a number (RFC 8224 §8): what is signed of the URI around it says nothing of who may
+        // use it.
+        let mut orig = all(shown(request, group));
+        orig.retain(|party| matches!(party, Party::Number(_)));
+        if orig.is_empty() {
+            // Nobody claims a number, so none can have been validated.
+            self.write_verstat(&mut job, Some(group), None);
+            return self.decide(now, job);
+        }
         let identities: Vec<Vec<u8>> = request
             .headers(HeaderName::Identity)
             .filter(|value| is_for_callers(value))
@@ -61,17 +75,6 @@ impl Proxy {
             .collect();
         if identities.is_empty() {
             return self.unsigned(now, job, group);
-        }
-        let numbers = &self.config.trunks.numbers;
-        let all = |address: Option<NameAddress<'_>>| {
-            let uri = address.and_then(|address| address.uri().ok());
-            uri.map(|uri| Party::all_of(&uri, numbers)).unwrap_or_default()
-        };
-        let orig = all(shown(request, group));
-        if !orig.iter().any(|party| matches!(party, Party::Number(_))) {
-            // Nobody claims a number, so none can have been validated.
-            self.write_verstat(&mut job, Some(group), None);
-            return self.decide(now, job);
         }
         let question = Question::Verify {
             identities,
@@ -135,7 +138,10 @@ impl Proxy {
         let from = from.and_then(|from| rewritten(from, verstat.filter(|_| !is_asserted), numbers));
         // The first one counts; there may be a second, a tel URI (RFC 3325 §9.1).
         let values: Vec<_> = request.values(HeaderName::PAssertedIdentity).collect();
-        let written: Vec<_> = values.iter().map(|value| rewritten(value, verstat, numbers)).collect();
+        // Only the first one was compared with a signature.
+        let marks = core::iter::once(verstat).chain(core::iter::repeat(None));
+        let written: Vec<_> =
+            values.iter().zip(marks).map(|(value, verstat)| rewritten(value, verstat, numbers)).collect();
         if from.is_none() && written.iter().all(Option::is_none) {
             return;
         }
