@@ -114,6 +114,12 @@ pub(super) fn signing(file: &mut File<'_>, section: &str) -> Option<Signing> {
     if !signs {
         return None;
     }
+    if file.text(section, "caller").is_some_and(|caller| caller.value == "account")
+        && let Some(place) = file.place(section, "sign")
+    {
+        let message = "From names the account (caller), and the signature whoever calls: write caller = \"number\" or \"own\"";
+        file.report(place, message.to_owned());
+    }
     Some(Signing {
         users: users.map_or(Attestation::Full, |users| users.value),
         others: others.and_then(|others| others.value),
@@ -197,6 +203,12 @@ mod tests {
             (format!("{UPSTREAM}verify = \"mark\""), "1:12: an upstream has verify: write trust_anchors"),
             (format!("{UPSTREAM}verify = \"yes\""), "3:10: \"yes\" is none of off, mark, refuse and require"),
             (format!("{UPSTREAM}sign = true\nattest_users = \"D\""), "4:16: \"D\" is none of A, B and C"),
+            (
+                format!(
+                    "{UPSTREAM}account = \"sip:a@b\"\npassword = \"x\"\ncaller = \"account\"\nsign = true"
+                ),
+                "6:8: From names the account",
+            ),
             ("[caller_ids]\nsigning_key = \"key\"".to_owned(), "2:15: others need its certificate"),
             (
                 "[caller_ids]\ncertificate_url = \"https://a.example/b\"".to_owned(),
