@@ -26,7 +26,7 @@ export const PAGES = [
     file: 'transfers.md',
     title: 'Transfers',
     text: 'Sending the other side of a call to somebody else, being sent, and asking for a call from outside.',
-    names: ['ReferSubscriber', 'ReferEvents', 'ReferProgress', 'ReferOptions', 'OutOfDialogRefer', 'ReferEvent', 'ReplacesEvent'],
+    names: ['ReferSubscriber', 'ReferEvents', 'ReferProgress', 'ReferOptions', 'OutOfDialogRefer', 'NewReferEvent', 'ReferEvent', 'ReplacesEvent'],
   },
   {
     file: 'messages.md',

@@ -77,7 +77,9 @@ pub struct Listens {
     pub options: bool,
     /// SUBSCRIBE; otherwise 405.
     pub subscriptions: bool,
-    /// REFER outside dialogs, PUBLISH and methods that this agent does not know; otherwise 405.
+    /// REFER outside dialogs; otherwise 603.
+    pub refers: bool,
+    /// PUBLISH and methods that this agent does not know; otherwise 405.
     pub others: bool,
 }
 

@@ -83,6 +83,11 @@ impl Agent {
         if !unknown.is_empty() {
             return Some((420, vec![(HeaderName::Unsupported, unknown.join(b", ".as_slice()))]));
         }
+        // RFC 3515 §2.4.2.
+        let refers = request.method() == Some(Method::Refer);
+        if refers && request.headers(HeaderName::ReferTo).count() != 1 {
+            return Some((400, Vec::new()));
+        }
         None
     }
 
@@ -130,9 +135,10 @@ impl Agent {
             Method::Bye | Method::Update | Method::Info | Method::Prack => {
                 self.respond_plainly(key, request, 481, &[]);
             }
-            Method::Refer | Method::Publish | Method::Other(_) if listens.others => {
-                self.wait_for_user(key, request, None);
-            }
+            Method::Refer if listens.refers => self.wait_for_user(key, request, None),
+            // RFC 3515 §2.4.2: nobody is there who could be asked whether he wants to call.
+            Method::Refer => self.respond_plainly(key, request, 603, &[]),
+            Method::Publish | Method::Other(_) if listens.others => self.wait_for_user(key, request, None),
             _ => self.respond_plainly(key, request, 405, &[(HeaderName::Allow, ALLOWED)]),
         }
     }

@@ -45,7 +45,7 @@ fn what_the_user_does_not_listen_to_is_answered_for_him() {
         ("INVITE", 405),
         ("MESSAGE", 405),
         ("SUBSCRIBE", 405),
-        ("REFER", 405),
+        ("REFER", 603),
         ("PUBLISH", 405),
         ("OPTIONS", 200),
         ("BYE", 481),
@@ -222,6 +222,34 @@ fn a_subscription_is_begun_by_its_notify_or_its_response() {
         assert_eq!(refresh.request_uri(), b"sip:bob@b.invalid");
         assert_eq!(refresh.to().unwrap().tag(), Some(&b"server"[..]));
         assert_eq!(refresh.cseq().unwrap().number, subscribe.cseq().unwrap().number + 1);
+    }
+}
+
+#[test]
+fn a_refer_outside_calls_waits_for_the_user_and_makes_a_dialog_to_tell_of_it() {
+    let mut alice = Phone::connected("alice", 1);
+    alice.receive(T0, &request("REFER", "sip:alice@example.org", "Refer-To: <sip:carol@example.org>\r\n"));
+    assert!(alice.take_sent().is_empty(), "a user decides");
+    let waiting = transaction(&alice.take_events());
+    let call = alice.agent.accept_subscription(waiting).unwrap();
+    alice.agent.respond(T0, waiting, 202, "", &Payload::default()).unwrap();
+    let accepted = alice.only_sent();
+    assert_eq!(accepted.status(), Some(202));
+    assert!(accepted.header(HeaderName::Contact).is_some());
+    let news = Payload { headers: vec![agent::Header::new("Event", "refer")], body: None };
+    alice.agent.dialog_request(T0, call, "NOTIFY", &news).unwrap();
+    let notify = alice.only_sent();
+    assert_eq!(notify.request_uri(), b"sip:bob@b.invalid;transport=ws");
+    assert_eq!(notify.to().unwrap().tag(), Some(&b"b"[..]));
+    assert_eq!(notify.from().unwrap().tag(), accepted.to().unwrap().tag());
+}
+
+#[test]
+fn a_refer_names_one_target_neither_none_nor_two() {
+    let twice = "Refer-To: <sip:c@example.org>\r\nRefer-To: <sip:d@example.org>\r\n";
+    for more in ["", twice] {
+        let mut alice = Phone::connected("alice", 1);
+        assert_eq!(status_of(&mut alice, &request("REFER", "sip:alice@example.org", more)), 400);
     }
 }
 

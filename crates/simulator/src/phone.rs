@@ -167,6 +167,7 @@ impl Phone {
                 messages: true,
                 options: true,
                 subscriptions: true,
+                refers: true,
                 others: true,
             },
             ..Settings::default()

@@ -52,5 +52,6 @@ const fn listens(bits: u8) -> Listens {
         options: bits & 4 != 0,
         subscriptions: bits & 8 != 0,
         others: bits & 16 != 0,
+        refers: bits & 32 != 0,
     }
 }

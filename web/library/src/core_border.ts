@@ -173,8 +173,8 @@ export function writeConfig(words: Writer, config: CoreConfig): void {
 }
 
 export function writeSettings(words: Writer, settings: CoreSettings): void {
-  const { calls, messages, options, subscriptions, others } = settings.listens ?? {};
-  const listens = [calls, messages, options, subscriptions, others].reduce((sum, on, bit) => sum | (on ? 1 << bit : 0), 0);
+  const { calls, messages, options, subscriptions, others, refers } = settings.listens ?? {};
+  const listens = [calls, messages, options, subscriptions, others, refers].reduce((sum, on, bit) => sum | (on ? 1 << bit : 0), 0);
   words.optional(settings.authorizationUser).optional(settings.password).optional(settings.ha1).optional(settings.realm)
     .optional(settings.authorizationJwt).optional(settings.displayName).headers(settings.extraHeaders)
     .headers(settings.registerExtraHeaders).text(settings.registerContactParameters ?? '').byte(listens)

@@ -49,11 +49,11 @@ export interface CoreSettings {
   registerContactParameters?: string;
   /**
    * What the page listens to; the Core answers the rest by itself, by JsSIP's rules: no calls -> INVITE 405, no
-   * messages -> MESSAGE 405, no subscriptions -> SUBSCRIBE 405, no options -> OPTIONS 200. Out-of-dialog REFER and
-   * unknown methods: 405 unless `others`. Out-of-dialog NOTIFY is answered 200 by the Core and surfaced as
+   * messages -> MESSAGE 405, no subscriptions -> SUBSCRIBE 405, no options -> OPTIONS 200, no refers -> REFER 603.
+   * Unknown methods: 405 unless `others`. Out-of-dialog NOTIFY is answered 200 by the Core and surfaced as
    * `notify` whatever stands here. Default: everything false.
    */
-  listens?: { calls?: boolean; messages?: boolean; options?: boolean; subscriptions?: boolean; others?: boolean };
+  listens?: { calls?: boolean; messages?: boolean; options?: boolean; subscriptions?: boolean; refers?: boolean; others?: boolean };
   /**
    * Refresh the registration without being told (default true). False: `registrationExpiring` fires instead and the
    * page calls {@link Core.register}.
@@ -257,7 +257,7 @@ export interface SessionRefreshEvent { type: 'sessionRefresh'; call: CallNumber;
 export interface DialogRequestEvent {
   type: 'dialogRequest'; call: CallNumber; transaction: TransactionNumber; method: string; request: SipMessage;
 }
-/** A request outside dialogs that the page listens to (`listens`): MESSAGE, OPTIONS, SUBSCRIBE, others. Respond. */
+/** A request outside dialogs that the page listens to (`listens`): MESSAGE, OPTIONS, SUBSCRIBE, REFER, others. Respond. */
 export interface IncomingRequestEvent {
   type: 'incomingRequest'; transaction: TransactionNumber; method: string; request: SipMessage;
 }

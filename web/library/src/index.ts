@@ -47,6 +47,7 @@ export type { DialogRequestEvents, InfoRequest } from './dialog_request.js';
 export type { Info } from './info.js';
 export type { CallQuality } from './quality.js';
 export type { ReferEvents, ReferOptions, ReferProgress, ReferSubscriber } from './refer.js';
+export type { NewReferEvent } from './refer_incoming.js';
 export type { OutOfDialogRefer } from './refer_outside.js';
 export type { Publisher, PublisherEvents, PublishOptions } from './publisher.js';
 export type { RemoteReoffer, RenegotiateOptions } from './renegotiation.js';

@@ -7,7 +7,8 @@ import { DTMF, type DTMFOptions, ToneQueue, type Tones, playTones } from './dtmf
 import type { Endpoint } from './endpoint.js';
 import { Info } from './info.js';
 import { payloadOf } from './payload.js';
-import { ReferNotifier, type ReferOptions, ReferSubscriber, ReferSubscribers, referTarget } from './refer.js';
+import { type ReferOptions, ReferSubscriber, ReferSubscribers } from './refer.js';
+import { ReferNotifier, followTransfer, once, referTarget, takeRefer } from './refer_incoming.js';
 import type { RTCSession } from './session.js';
 import type { RequestOptions } from './session_events.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
@@ -177,8 +178,8 @@ export class InsideCall {
       request.reply(603);
       return;
     }
-    request.reply(202);
-    const notifier = new ReferNotifier(endpoint, event);
+    takeRefer(request);
+    const notifier = new ReferNotifier(endpoint, event.call, request);
     const decide = once();
     session.emit('refer', {
       request,
@@ -193,32 +194,4 @@ export class InsideCall {
       reject: () => decide(() => notifier.notify(603, 'Decline')),
     });
   }
-}
-
-/** Runs the first of several decisions only. */
-function once(): (decision: () => void) => void {
-  let open = true;
-  return (decision) => {
-    if (open) {
-      open = false;
-      decision();
-    }
-  };
-}
-
-/** Reports the fate of a call to the peer that asked for it. */
-function followTransfer(session: RTCSession, notifier: ReferNotifier): void {
-  session.on('progress', ({ response }) => {
-    if (response !== null) {
-      notifier.notify(response.status_code, response.reason_phrase);
-    }
-  });
-  session.on('accepted', ({ response }) => notifier.notify(response?.status_code ?? 200, response?.reason_phrase || 'OK'));
-  session.on('failed', ({ message, cause }) => {
-    if (message instanceof IncomingResponse) {
-      notifier.notify(message.status_code, message.reason_phrase);
-    } else {
-      notifier.notify(487, cause);
-    }
-  });
 }

@@ -1,12 +1,11 @@
-/** Call transfer inside a call (RFC 3515, RFC 3891, RFC 3892): our REFER and its progress, and the peer's. */
+/** Call transfer inside a call (RFC 3515, RFC 3891, RFC 3892): our REFER and its progress. */
 
 import { causeOfStatus } from './causes.js';
-import type { CallNumber, DialogRequestEvent } from './core.js';
+import type { CallNumber } from './core.js';
 import type { Endpoint } from './endpoint.js';
 import { EventEmitter, type EventHandlers } from './events.js';
-import { NameAddrHeader } from './name_address.js';
-import { IncomingRequest, IncomingResponse } from './sip_message.js';
-import { URI } from './uri.js';
+import { type IncomingRequest, IncomingResponse } from './sip_message.js';
+import type { URI } from './uri.js';
 
 /** How a transfer goes on at the peer. */
 export interface ReferProgress {
@@ -138,53 +137,4 @@ export class ReferSubscribers {
     }
     return subscriber !== undefined;
   }
-}
-
-/** Tells the peer how a transfer that it asked for goes on. */
-export class ReferNotifier {
-  readonly #endpoint: Endpoint;
-  readonly #call: CallNumber;
-  readonly #id: number;
-  #final = false;
-
-  constructor(endpoint: Endpoint, event: DialogRequestEvent) {
-    this.#endpoint = endpoint;
-    this.#call = event.call;
-    this.#id = event.request.cseq;
-  }
-
-  notify(status: number, reason: string): void {
-    if (this.#final) {
-      return;
-    }
-    this.#final = status >= 200;
-    const state = this.#final ? 'terminated;reason=noresource' : 'active;expires=60';
-    this.#endpoint.attempt(() =>
-      this.#endpoint.request(
-        (core) =>
-          core.dialogRequest(this.#call, 'NOTIFY', {
-            extraHeaders: [`Event: refer;id=${this.#id}`, `Subscription-State: ${state}`],
-            contentType: 'message/sipfrag;version=2.0',
-            body: `SIP/2.0 ${status} ${reason}\r\n`,
-          }),
-        { responded: () => undefined, failed: () => undefined },
-      ),
-    );
-  }
-}
-
-/** Where a REFER sends us: the target, and the headers that its URI asks for. */
-export function referTarget(request: IncomingRequest): { target: URI; extraHeaders: string[] } | undefined {
-  const address = NameAddrHeader.parse(request.getHeader('Refer-To') ?? '');
-  if (address === undefined) {
-    return undefined;
-  }
-  const target = address.uri.clone();
-  // RFC 3515 §2.1: `method` is how to reach the target; we know INVITE only. Of the headers only Replaces is followed:
-  // a peer must not be able to put any header into our requests.
-  const replaces = target.getHeader('Replaces')?.[0];
-  target.clearHeaders();
-  target.deleteParam('method');
-  const safe = replaces !== undefined && !/[\r\n]/.test(replaces);
-  return { target, extraHeaders: safe ? [`Replaces: ${replaces}`] : [] };
 }

@@ -28,6 +28,7 @@ import { Outcome, quietly } from './outcome.js';
 import { payloadOf } from './payload.js';
 import { type PublishOptions, Publisher } from './publisher.js';
 import type { ReferOptions } from './refer.js';
+import { type NewReferEvent, receiveRefer } from './refer_incoming.js';
 import { OutOfDialogRefer } from './refer_outside.js';
 import { iceServersOf } from './ice_servers.js';
 import { Registrator } from './registrator.js';
@@ -54,7 +55,7 @@ const C = {
 /** Milliseconds that the connection stays after `stop` for the last requests to be answered. */
 const FAREWELL = 2000;
 
-/** Events of the user agent. Who listens to `newRTCSession`, `newMessage`, `newSubscribe` can be called, written to, watched; others get 405. */
+/** Events of the user agent. Who listens to `newRTCSession`, `newMessage`, `newSubscribe` can be called, written to, watched; others get 405. Who listens to `newRefer` can be asked to call somebody. */
 export type UAEvents = {
   /** An attempt to connect begins. */
   connecting: [event: { socket: Transport; attempts: number }];
@@ -80,6 +81,8 @@ export type UAEvents = {
   newOptions: [event: { originator: 'local' | 'remote'; message: Options; request: IncomingRequest | OutgoingRequest }];
   /** Somebody wants to watch us: answer with `ua.notify`. */
   newSubscribe: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
+  /** Somebody asks us to call somebody (REFER outside calls); without a listener it is refused with 603. Not in JsSIP. */
+  newRefer: [event: NewReferEvent];
   /** A NOTIFY outside of subscriptions; it has been answered 200. */
   sipEvent: [event: { event: { event: string; params: Record<string, string | null> }; request: IncomingRequest }];
 };
@@ -479,6 +482,7 @@ export class UA extends EventEmitter<UAEvents> {
       messages: this.listenerCount('newMessage') > 0,
       options: this.listenerCount('newOptions') > 0,
       subscriptions: this.listenerCount('newSubscribe') > 0,
+      refers: this.listenerCount('newRefer') > 0,
     };
     const refreshesRegistration = this.listenerCount('registrationExpiring') === 0;
     const state = JSON.stringify([listens, refreshesRegistration]);
@@ -565,6 +569,8 @@ export class UA extends EventEmitter<UAEvents> {
       new Message(this).init_incoming(request, event.transaction);
     } else if (event.method === 'OPTIONS') {
       new Options(this).init_incoming(request, event.transaction);
+    } else if (event.method === 'REFER') {
+      receiveRefer(this, request, event.transaction);
     } else if (event.method === 'SUBSCRIBE' && request.event !== undefined) {
       this.#subscribes.set(request, event.transaction);
       this.emit('newSubscribe', { event: request.event, request });

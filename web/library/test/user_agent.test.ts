@@ -150,7 +150,7 @@ test('The core is told what the page listens to, before a message is handed to i
   const names = page.core.commands.map((command) => command.name);
   assert.deepEqual(names.slice(-2), ['configure', 'receive']);
   assert.deepEqual(page.core.told('configure').at(-1)?.[0], {
-    listens: { calls: true, messages: true, options: false, subscriptions: false }, refreshesRegistration: false,
+    listens: { calls: true, messages: true, options: false, subscriptions: false, refers: false }, refreshesRegistration: false,
   });
 });
 

@@ -26,7 +26,14 @@ pub fn config(user: &str) -> Config {
     let mut config = Config::new(&format!("sip:{user}@example.org"));
     config.settings = Settings {
         password: Some("secret".into()),
-        listens: Listens { calls: true, messages: true, options: false, subscriptions: true, others: true },
+        listens: Listens {
+            calls: true,
+            messages: true,
+            options: false,
+            subscriptions: true,
+            refers: true,
+            others: true,
+        },
         ..Settings::default()
     };
     config
