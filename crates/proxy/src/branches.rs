@@ -106,7 +106,7 @@ impl Proxy {
         if !self.may_go_elsewhere(now, id, branch) {
             return self.end(id, branch, Outcome::Local(480, "too many calls to that contact elsewhere"));
         }
-        if self.ask_for_signature(id, branch) {
+        if self.ask_for_signature(now, id, branch) {
             return;
         }
         let Some(context) = self.contexts.get_mut(id.0) else { return };

@@ -45,15 +45,11 @@ impl Proxy {
 
     /// An INVITE that waits for an answer to a question of ours is cancelled: 487.
     fn abandon_waiting(&mut self, now: Instant, invite: ServerKey) {
-        let found = self.waiting.iter().find_map(|(id, waiting)| match waiting {
-            Waiting::Proof { job, .. } | Waiting::Known { job, .. } if job.key == Some(invite) => Some(*id),
-            _ => None,
-        });
-        let Some(Waiting::Proof { job, .. } | Waiting::Known { job, .. }) =
-            found.and_then(|id| self.waiting.remove(&id))
-        else {
+        let is_invite = |waiting: &Waiting| waiting.job().is_some_and(|job| job.key == Some(invite));
+        let Some(id) = self.waiting.iter().find_map(|(id, waiting)| is_invite(waiting).then_some(*id)) else {
             return;
         };
+        let Some(job) = self.waiting.remove(&id).and_then(Waiting::into_job) else { return };
         self.refuse(now, &job, &Refusal::new(487, "the caller gave up"));
     }
 

@@ -7,7 +7,8 @@
 //! | a stranger | none | none | none |
 //!
 //! Trusted are configured peers and the upstream of an edge. `P-Preferred-Identity` ends here in any case when a
-//! user sent it (RFC 3325 §6): a user has one identity, so there is nothing to choose from. The other words of
+//! user sent it (RFC 3325 §6): a user has one identity, so there is nothing to choose from. A signed caller id (`Identity`,
+//! RFC 8224) says the same number, so it goes where the identity goes that is withheld. The other words of
 //! `Privacy` are for privacy services (RFC 3323 §5), which this proxy is not; it passes them on.
 
 use sip::header::HeaderName;
@@ -43,6 +44,9 @@ impl Assertion {
         }
         if let Self::Ours(value) = self {
             edit.append(HeaderName::PAssertedIdentity, value);
+        } else if message.header(HeaderName::Identity).is_some() && wants_privacy(message) {
+            // Whoever reads the token reads the number (RFC 8225 §5.2.1).
+            edit.remove(HeaderName::Identity);
         }
     }
 }
@@ -110,7 +114,7 @@ impl Proxy {
 }
 
 /// RFC 3325 §9.3: `Privacy: id`. A list of words with semicolons between them (RFC 3323 §4.2).
-fn wants_privacy(message: &Message) -> bool {
+pub(crate) fn wants_privacy(message: &Message) -> bool {
     message
         .headers(HeaderName::Privacy)
         .flat_map(|value| value.split(|octet| matches!(octet, b';' | b',')))

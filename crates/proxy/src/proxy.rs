@@ -105,6 +105,26 @@ pub(crate) enum Waiting {
     Remainder { aor: Vec<u8> },
 }
 
+impl Waiting {
+    /// The request that has no context yet because of this question.
+    pub(crate) fn job(&self) -> Option<&Job> {
+        match self {
+            Self::Proof { job, .. } | Self::Known { job, .. } => Some(job),
+            Self::Token { job } | Self::Verification { job, .. } => Some(job),
+            _ => None,
+        }
+    }
+
+    /// The same, taken out.
+    pub(crate) fn into_job(self) -> Option<Job> {
+        match self {
+            Self::Proof { job, .. } | Self::Known { job, .. } => Some(job),
+            Self::Token { job } | Self::Verification { job, .. } => Some(*job),
+            _ => None,
+        }
+    }
+}
+
 impl Proxy {
     /// A proxy. `secret` signs flow tokens, seals and nonces: it must be the same after a restart, or the calls and
     /// phones of before cannot be told from strangers.

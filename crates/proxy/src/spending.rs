@@ -99,9 +99,7 @@ impl Proxy {
             Refusal::new(403, "the account begins too many calls to elsewhere; try again in a minute")
         })
     }
-}
 
-impl Proxy {
     /// Whether a branch may go to its target: if that is a contact elsewhere, its account may have begun too many calls.
     pub(crate) fn may_go_elsewhere(&self, now: Instant, id: ContextId, branch: usize) -> bool {
         let calls = self.config.limits.calls_elsewhere;

@@ -3,48 +3,18 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use proxy::stir::Verification;
-use proxy::trunk_settings::{
-    Account, Action, Caller, Group, Incoming, Numbers, Password, Route, Server, Source, Trunks,
-};
+use proxy::trunk_settings::{Account, Action, Caller, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Identity};
-use sip::{AddressRange, HeaderName, Message, Transport};
+use sip::{AddressRange, HeaderName, Message};
 use support::*;
 
 const PROVIDER: &str = "203.0.113.1:5060";
 const CALLED: &str = "sip:+49301234@example.com";
 
 fn provider(caller: Caller) -> Group {
-    Group {
-        name: "provider".to_owned(),
-        servers: vec![Server {
-            host: "203.0.113.1".to_owned(),
-            port: Some(5060),
-            transport: Some(Transport::Udp),
-            priority: 1,
-            weight: 1,
-        }],
-        domain: None,
-        addresses: Vec::new(),
-        certificates: Vec::new(),
-        trusted: true,
-        incoming: Incoming::Users,
-        incoming_to: None,
-        probe: None,
-        account: Some(Account {
-            user: "4930555".to_owned(),
-            domain: "provider.example".to_owned(),
-            login: None,
-            password: Password("sesame".to_owned()),
-            register: false,
-            expires: Duration::from_secs(600),
-            caller,
-        }),
-        signing: None,
-        verification: Verification::Off,
-    }
+    let account = Account { caller, ..account("4930555") };
+    Group { trusted: true, account: Some(account), ..group("provider") }
 }
 
 fn with(caller: Caller) -> House {

@@ -6,10 +6,9 @@ mod support;
 use std::sync::Arc;
 
 use proxy::config::Guests;
-use proxy::stir::Verification;
-use proxy::trunk_settings::{Action, Group, Incoming, Numbers, Route, Server, Source, Trunks};
+use proxy::trunk_settings::{Action, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Event};
-use sip::{AddressRange, Message, Transport};
+use sip::{AddressRange, Message};
 use support::*;
 
 const BOB: &str = "sip:bob@example.com";
@@ -18,27 +17,7 @@ const NUMBER: &str = "sip:100@example.com";
 const CARRIER: &str = "203.0.113.1:5060";
 
 fn carrier_group() -> Group {
-    let host = "203.0.113.1".to_owned();
-    Group {
-        name: "pstn".to_owned(),
-        servers: vec![Server {
-            host,
-            port: Some(5060),
-            transport: Some(Transport::Udp),
-            priority: 1,
-            weight: 1,
-        }],
-        domain: None,
-        addresses: Vec::new(),
-        certificates: Vec::new(),
-        trusted: false,
-        incoming: Incoming::Users,
-        incoming_to: None,
-        probe: None,
-        account: None,
-        signing: None,
-        verification: Verification::Off,
-    }
+    group("pstn")
 }
 
 fn to_carrier() -> Route {

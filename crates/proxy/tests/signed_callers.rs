@@ -7,36 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::stir::{Attestation, Invalid, Party, Signing, Verification};
-use proxy::trunk_settings::{Action, Group, Incoming, Numbers, Route, Server, Source, Trunks};
+use proxy::trunk_settings::{Account, Action, Caller, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Question};
-use sip::{HeaderName, Message, Transport};
+use sip::{HeaderName, Message};
 use support::*;
 
 const CARRIER: &str = "203.0.113.1:5060";
 const SIGNING: Signing = Signing { users: Attestation::Full, others: None };
 
 fn pstn() -> Group {
-    let server = |host: &str, priority| Server {
-        host: host.to_owned(),
-        port: Some(5060),
-        transport: Some(Transport::Udp),
-        priority,
-        weight: 1,
-    };
-    Group {
-        name: "pstn".to_owned(),
-        servers: vec![server("203.0.113.1", 1), server("203.0.113.2", 2)],
-        domain: None,
-        addresses: Vec::new(),
-        certificates: Vec::new(),
-        trusted: true,
-        incoming: Incoming::Users,
-        incoming_to: None,
-        probe: None,
-        account: None,
-        signing: None,
-        verification: Verification::Off,
-    }
+    let servers = vec![server("203.0.113.1", 1), server("203.0.113.2", 2)];
+    Group { servers, trusted: true, ..group("pstn") }
 }
 
 fn signing(signing: Signing) -> Group {
@@ -178,11 +159,86 @@ fn the_next_server_of_the_group_gets_the_same_signature() {
 }
 
 #[test]
+fn a_server_that_is_asked_long_after_gets_a_signature_of_its_own() {
+    let mut house = house_with(signing(SIGNING));
+    let invite = called_by(&mut house, "alice", "");
+    house.receive(&carrier().flow, &carrier().respond(&invite, 183, ""));
+    house.wait(Duration::from_secs(40));
+    house.receive(&carrier().flow, &carrier().respond(&invite, 503, ""));
+    let second = house.take(&desk_phone("carrier", "203.0.113.2:5060").flow).remove(0);
+    assert_eq!(header(&second, HeaderName::Identity), "signed-1", "the first one would be refused as stale");
+    assert_eq!(second.headers(HeaderName::Identity).count(), 1);
+}
+
+#[test]
+fn what_is_signed_is_the_from_that_leaves() {
+    for (user, orig, attest) in [
+        ("+49305550", "49305550", Attestation::Full),
+        // Whoever is no number calls with the one of the account, which is not his alone.
+        ("alice", "4930999", Attestation::Partial),
+    ] {
+        let account = Account { caller: Caller::Number, ..account("+4930999") };
+        let mut house = house_with(Group { account: Some(account), ..signing(SIGNING) });
+        let invite = called_by(&mut house, user, "");
+        let expected = format!("<sip:+{orig}@provider.example>");
+        assert!(header(&invite, HeaderName::From).starts_with(&expected), "{user}");
+        let claims = house.signed.remove(0);
+        assert_eq!((claims.orig, claims.attest), (number(orig), attest), "{user}");
+    }
+}
+
+/// The INVITE that a group gets which has calls of others signed, and a PBX's caller withholds a number.
+fn called_in_private(trusted: bool, more: &str) -> (Message, Vec<Party>) {
+    let group = Group { trusted, ..signing(Signing { others: Some(Attestation::Gateway), ..SIGNING }) };
+    let mut config = config();
+    config.trusted_peers = vec![sip::AddressRange::single("198.51.100.7".parse().unwrap())];
+    config.trunks = Trunks {
+        groups: vec![Arc::new(group)],
+        routes: vec![Route {
+            prefixes: vec!["+".to_owned()],
+            action: Action::Group("pstn".to_owned()),
+            ..Route::default()
+        }],
+        numbers: Numbers::default(),
+    };
+    let mut house = house(config);
+    let pbx = desk_phone("pbx", "198.51.100.7:5060");
+    let uri = "sip:+49301234@example.com";
+    let more = format!("P-Asserted-Identity: <tel:+4930555017>\r\nPrivacy: id\r\n{more}");
+    let invite = pbx.request("INVITE", uri, &format!("<{uri}>"), "pbx", 1, &more);
+    house.receive(
+        &pbx.flow,
+        &invite.replace("sip:pbx@example.com>;tag", "sip:anonymous@anonymous.invalid>;tag"),
+    );
+    (house.one(&carrier().flow), house.signed.into_iter().map(|claims| claims.orig).collect())
+}
+
+#[test]
+fn a_number_that_is_withheld_from_a_group_is_not_in_what_is_signed_for_it() {
+    let (invite, signed) = called_in_private(false, "");
+    assert!(invite.header(HeaderName::PAssertedIdentity).is_none());
+    assert!(invite.header(HeaderName::Identity).is_none());
+    assert_eq!(signed, []);
+    // Whoever is trusted to keep it is told both.
+    let (invite, signed) = called_in_private(true, "");
+    assert!(invite.header(HeaderName::PAssertedIdentity).is_some());
+    assert_eq!(signed, [number("4930555017")]);
+}
+
+#[test]
+fn a_signature_that_somebody_else_made_goes_where_the_number_in_it_may_go() {
+    let (invite, _) = called_in_private(false, IDENTITY);
+    assert!(invite.header(HeaderName::Identity).is_none());
+    let (invite, _) = called_in_private(true, IDENTITY);
+    assert_eq!(invite.headers(HeaderName::Identity).count(), 1);
+}
+
+#[test]
 fn a_group_that_is_not_to_be_signed_for_gets_what_the_caller_wrote() {
     let mut house = house_with(pstn());
     let invite =
         called_by(&mut house, "alice", &format!("{IDENTITY}Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n"));
-    assert!(IDENTITY.contains(&header(&invite, HeaderName::Identity)));
+    assert_eq!(format!("Identity: {}\r\n", values(&invite, HeaderName::Identity).join("|")), IDENTITY);
     assert_eq!(header(&invite, HeaderName::Date), "Sat, 13 Nov 2010 23:29:00 GMT");
     assert!(house.signed.is_empty());
 }
@@ -258,7 +314,7 @@ fn a_caller_whose_signature_holds_is_shown_with_that_and_the_signature_goes_on()
         received(&mut house, CALLER, &format!("{IDENTITY}Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n")).unwrap();
     let expected = "<sip:+4989777;verstat=TN-Validation-Passed@carrier.example;user=phone>";
     assert_eq!(from_of(&invite), expected);
-    assert!(IDENTITY.contains(&header(&invite, HeaderName::Identity)));
+    assert_eq!(format!("Identity: {}\r\n", values(&invite, HeaderName::Identity).join("|")), IDENTITY);
     let Question::Verify { identities, date, orig, dest } = house.asked.remove(0) else { panic!() };
     assert_eq!(identities.len(), 1);
     assert_eq!(date.as_deref(), Some(b"Tue, 14 Nov 2023 22:13:20 GMT".as_slice()));
@@ -319,6 +375,58 @@ fn an_anonymous_caller_claims_no_number_and_is_let_through_as_he_is() {
     let invite = received(&mut house, anonymous, &format!("{IDENTITY}Privacy: id\r\n")).unwrap();
     assert_eq!(from_of(&invite), anonymous);
     assert!(house.asked.is_empty());
+}
+
+#[test]
+fn what_looks_like_a_number_is_claimed_as_one() {
+    for (from, more) in [
+        ("<sip:++4989777@carrier.example>", ""),
+        ("<sip:+49*89+777@carrier.example>", ""),
+        ("<sip:%2B%2B4989777@carrier.example>", ""),
+        ("<sip:anna@carrier.example>", "P-Asserted-Identity: <sip:anna@carrier.example>, <tel:+4989777>\r\n"),
+        (CALLER, "P-Asserted-Identity: <sip:++4989777@carrier.example>\r\n"),
+    ] {
+        let mut house = house_with(verifying(Verification::Require));
+        assert_eq!(received(&mut house, from, more).unwrap_err(), 428, "{from} {more}");
+    }
+    // A name is none.
+    let mut house = house_with(verifying(Verification::Require));
+    assert!(received(&mut house, "<sip:anna2@carrier.example>", "").is_ok());
+}
+
+#[test]
+fn the_number_that_stands_second_is_verified_where_the_first_identity_is_none() {
+    let mut house = house_with(verifying(Verification::Mark));
+    let asserted = "P-Asserted-Identity: <sip:anna@carrier.example>, <tel:+4989778>\r\n";
+    let invite = received(&mut house, CALLER, &format!("{IDENTITY}{asserted}")).unwrap();
+    let shown: Vec<_> = invite.values(HeaderName::PAssertedIdentity).map(String::from_utf8_lossy).collect();
+    assert_eq!(shown, ["<sip:anna@carrier.example>", "<tel:+4989778;verstat=TN-Validation-Passed>"]);
+    let Question::Verify { orig, .. } = house.asked.remove(0) else { panic!() };
+    assert_eq!(orig[0], number("4989778"));
+}
+
+#[test]
+fn the_signature_of_a_caller_who_withholds_his_number_is_looked_at_and_kept_back() {
+    let mut house = house_with(verifying(Verification::Require));
+    let more = format!("{IDENTITY}P-Asserted-Identity: <tel:+4989778>\r\nPrivacy: id\r\n");
+    let invite = received(&mut house, "\"Anonymous\" <sip:anonymous@anonymous.invalid>", &more).unwrap();
+    assert_eq!(house.asked.len(), 1);
+    assert!(invite.header(HeaderName::PAssertedIdentity).is_none());
+    assert!(invite.header(HeaderName::Identity).is_none());
+}
+
+#[test]
+fn a_call_that_is_cancelled_while_it_is_verified_is_ended() {
+    let mut house = house_with(verifying(Verification::Mark));
+    let (bob, carrier) = (page("bob", 2), carrier());
+    house.register(&bob);
+    house.proxy.receive(house.now, &carrier.flow, incoming(CALLER, IDENTITY).as_bytes());
+    let cancel = carrier.request("CANCEL", "sip:bob@example.com", "<tel:+49-30-5550>", "in", 1, "");
+    let cancel = cancel.replace("z9hG4bKcarrierCANCELin1", "z9hG4bKcarrierINVITEin1");
+    house.proxy.receive(house.now, &carrier.flow, cancel.as_bytes());
+    house.drain();
+    house.nothing(&bob.flow);
+    assert!(house.take(&carrier.flow).iter().any(|answer| answer.status() == Some(487)));
 }
 
 #[test]
@@ -422,9 +530,10 @@ fn what_goes_on_in_a_call_is_not_verified_and_its_signature_passes_untouched() {
         let to = header(&answer, HeaderName::To);
         let more = format!("{}{more}", routes(&answer, true));
         let again = carrier.request("INVITE", &bob.contact, &to, "in", number, &more);
-        house.receive(&carrier.flow, &again.replace("<sip:carrier@example.com>", CALLER));
+        let forged = CALLER.replace("777@", "777;verstat=TN-Validation-Passed@");
+        house.receive(&carrier.flow, &again.replace("<sip:carrier@example.com>", &forged));
         let again = house.take(&bob.flow).pop().unwrap();
-        assert_eq!((method(&again).as_str(), from_of(&again).as_str()), ("INVITE", CALLER));
+        assert_eq!((method(&again).as_str(), from_of(&again).as_str()), ("INVITE", CALLER), "and no verstat");
         assert_eq!(again.headers(HeaderName::Identity).count(), usize::from(number == 3));
         house.receive(&bob.flow, &bob.respond(&again, 200, ""));
         house.take(&carrier.flow);

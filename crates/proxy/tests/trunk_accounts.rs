@@ -6,54 +6,22 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proxy::stir::Verification;
-use proxy::trunk_settings::{
-    Account, Action, Caller, Group, Incoming, Password, Route, Server, Source, Trunks,
-};
+use proxy::trunk_settings::{Account, Action, Group, Route, Source, Trunks};
 use proxy::{Config, Event};
-use sip::{HeaderName, Message, Transport};
+use sip::{HeaderName, Message};
 use support::*;
 
 const FIRST: &str = "203.0.113.1:5060";
 const SECOND: &str = "203.0.113.2:5060";
 const CALLED: &str = "sip:+49301234@example.com";
 
-fn server(host: &str, priority: u16) -> Server {
-    Server { host: host.to_owned(), port: Some(5060), transport: Some(Transport::Udp), priority, weight: 1 }
-}
-
 /// A provider with one server.
 fn provider() -> Group {
-    Group {
-        name: "provider".to_owned(),
-        servers: vec![server("203.0.113.1", 1)],
-        domain: Some("provider.example".to_owned()),
-        addresses: Vec::new(),
-        certificates: Vec::new(),
-        trusted: false,
-        incoming: Incoming::Users,
-        incoming_to: None,
-        probe: None,
-        account: None,
-        signing: None,
-        verification: Verification::Off,
-    }
-}
-
-fn account() -> Account {
-    Account {
-        user: "4930555".to_owned(),
-        domain: "provider.example".to_owned(),
-        login: None,
-        password: Password("sesame".to_owned()),
-        register: true,
-        expires: Duration::from_secs(600),
-        caller: Caller::Own,
-    }
+    Group { domain: Some("provider.example".to_owned()), ..group("provider") }
 }
 
 fn with_account() -> Group {
-    Group { account: Some(account()), ..provider() }
+    Group { account: Some(Account { register: true, ..account("4930555") }), ..provider() }
 }
 
 /// Two servers that are asked every thirty seconds.
@@ -483,7 +451,7 @@ fn an_account_that_leaves_the_configuration_is_signed_off_and_one_that_stays_sta
 #[test]
 fn of_several_loops_one_registers_and_one_asks() {
     let common = proxy::Common::new(4, &mut sip::SeededEntropy::new(9));
-    let group = Group { account: Some(account()), ..probed() };
+    let group = Group { account: with_account().account, ..probed() };
     let (mut registering, mut asking) = (Vec::new(), Vec::new());
     for place in 0..4 {
         let entropy = Box::new(sip::SeededEntropy::new(place as u64 + 1));

@@ -5,7 +5,6 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proxy::stir::Verification;
 use proxy::trunk_settings::{
     Action, Domain, Group, Incoming, Numbers, Pattern, Route, Server, Source, Trunks,
 };
@@ -16,25 +15,8 @@ use support::*;
 const FIRST: &str = "203.0.113.1:5060";
 const SECOND: &str = "203.0.113.2:5060";
 
-fn server(host: &str, priority: u16) -> Server {
-    Server { host: host.to_owned(), port: Some(5060), transport: Some(Transport::Udp), priority, weight: 1 }
-}
-
 fn pstn() -> Group {
-    Group {
-        name: "pstn".to_owned(),
-        servers: vec![server("203.0.113.1", 1), server("203.0.113.2", 2)],
-        domain: None,
-        addresses: Vec::new(),
-        certificates: Vec::new(),
-        trusted: false,
-        incoming: Incoming::Users,
-        incoming_to: None,
-        probe: None,
-        account: None,
-        signing: None,
-        verification: Verification::Off,
-    }
+    Group { servers: vec![server("203.0.113.1", 1), server("203.0.113.2", 2)], ..group("pstn") }
 }
 
 fn to_pstn() -> Action {

@@ -1,11 +1,14 @@
 //! A call that comes from a group is verified (RFC 8224 §6.2), and the callee told what it is worth.
 //!
 //! What is compared is what the callee sees: the asserted identity if it is believed, else From; and To. A caller who is no
-//! number has nothing to be verified, as one who wants to be anonymous.
+//! number has nothing to be verified, as one who wants to be anonymous. One whose name only looks like a number, to us or to
+//! whoever sees it, claims one that nobody can have signed.
 
 use std::sync::Arc;
 
 use sip::header::{HeaderName, NameAddress};
+use sip::uri::escape::unescape;
+use sip::uri::{Scheme, Uri};
 use sip::{Instant, Message, Method};
 
 use crate::authorization::Sender;
@@ -26,12 +29,17 @@ impl Proxy {
     /// Goes on with a request whose caller is not to be verified; keeps it otherwise, until that is done. What only who has
     /// verified may write is taken off.
     pub(crate) fn verify_caller(&mut self, now: Instant, mut job: Job) {
-        if !self.trunks.verifies() || is_within_dialog(&job) {
+        if !self.trunks.verifies() {
+            return self.decide(now, job);
+        }
+        if is_within_dialog(&job) {
+            if !self.may_write_verstat(&job) {
+                self.write_verstat(&mut job, None, None);
+            }
             return self.decide(now, job);
         }
         let Some(group) = self.group_of(&job.flow).cloned() else {
-            // Of peers everything is believed.
-            if !matches!(job.sender, Sender::Peer | Sender::Upstream) {
+            if !self.may_write_verstat(&job) {
                 self.write_verstat(&mut job, None, None);
             }
             return self.decide(now, job);
@@ -51,21 +59,30 @@ impl Proxy {
         }
     }
 
+    /// Whether what the sender says of a caller is believed: peers are, and groups that are trusted and not verified.
+    fn may_write_verstat(&self, job: &Job) -> bool {
+        match self.group_of(&job.flow) {
+            Some(group) => group.trusted && group.verification == Verification::Off,
+            None => matches!(job.sender, Sender::Peer | Sender::Upstream),
+        }
+    }
+
     fn ask_for_verification(&mut self, now: Instant, mut job: Job, group: &Arc<Group>) {
         let request = &job.received;
         let numbers = &self.config.trunks.numbers;
-        let all = |address: Option<NameAddress<'_>>| {
-            let uri = address.and_then(|address| address.uri().ok());
-            uri.map(|uri| Party::all_of(&uri, numbers)).unwrap_or_default()
-        };
-        // A number is vouched for as a number (RFC 8224 §8): what is signed of the URI around it says nothing of who may
-        // use it.
-        let mut orig = all(shown(request, group));
-        orig.retain(|party| matches!(party, Party::Number(_)));
-        if orig.is_empty() {
+        let all = |uri: &Uri<'_>| Party::all_of(uri, numbers);
+        let Some((_, shown)) = shown(request, group) else {
             // Nobody claims a number, so none can have been validated.
             self.write_verstat(&mut job, Some(group), None);
             return self.decide(now, job);
+        };
+        // A number is vouched for as a number (RFC 8224 §8): what is signed of the URI around it says nothing of who may
+        // use it.
+        let mut orig = shown.uri().map(|uri| all(&uri)).unwrap_or_default();
+        orig.retain(|party| matches!(party, Party::Number(_)));
+        if orig.is_empty() {
+            // It looks like one and is none: so nobody can have signed it.
+            return self.unsigned(now, job, group);
         }
         let identities: Vec<Vec<u8>> = request
             .headers(HeaderName::Identity)
@@ -80,7 +97,7 @@ impl Proxy {
             identities,
             date: request.header(HeaderName::Date).map(<[u8]>::to_vec),
             orig,
-            dest: all(request.to().ok()),
+            dest: request.to().ok().and_then(|to| to.uri().ok()).map(|uri| all(&uri)).unwrap_or_default(),
         };
         let id = self.outbox.ask(question);
         self.waiting.insert(id, Waiting::Verification { job: Box::new(job), group: Arc::clone(group) });
@@ -116,6 +133,9 @@ impl Proxy {
     /// A response with the From that its request came with (RFC 3261 §8.2.6.2): who called wrote no `verstat` there, and not
     /// what a provider wants.
     pub(crate) fn with_from_as_it_came(&self, response: Message, sent: Sent) -> Message {
+        if !self.trunks.changes_from() {
+            return response;
+        }
         let Sent::Branch(id, branch) = sent else { return response };
         let from =
             self.contexts.get(id.0).filter(|_| self.trunks.verifies() || self.writes_caller(id, branch));
@@ -136,12 +156,14 @@ impl Proxy {
         let is_asserted = asserted.is_some() && group.is_some_and(|group| group.trusted);
         let from = request.header(HeaderName::From);
         let from = from.and_then(|from| rewritten(from, verstat.filter(|_| !is_asserted), numbers));
-        // The first one counts; there may be a second, a tel URI (RFC 3325 §9.1).
+        // There may be two (RFC 3325 §9.1); only one was compared with a signature.
         let values: Vec<_> = request.values(HeaderName::PAssertedIdentity).collect();
-        // Only the first one was compared with a signature.
-        let marks = core::iter::once(verstat).chain(core::iter::repeat(None));
-        let written: Vec<_> =
-            values.iter().zip(marks).map(|(value, verstat)| rewritten(value, verstat, numbers)).collect();
+        let compared = group.and_then(|group| shown(request, group)).map(|(place, _)| place);
+        let written: Vec<_> = values
+            .iter()
+            .enumerate()
+            .map(|(place, value)| rewritten(value, verstat.filter(|_| compared == Some(place)), numbers))
+            .collect();
         if from.is_none() && written.iter().all(Option::is_none) {
             return;
         }
@@ -165,13 +187,24 @@ fn is_within_dialog(job: &Job) -> bool {
     job.is_in_dialog() && (job.onward.sealed || job.onward.destination.is_some())
 }
 
-/// The identity that the callee is shown.
-fn shown<'m>(request: &'m Message, group: &Group) -> Option<NameAddress<'m>> {
-    let asserted = request.first_value(HeaderName::PAssertedIdentity).filter(|_| group.trusted);
-    match asserted.map(NameAddress::parse) {
-        Some(Ok(asserted)) => Some(asserted),
-        _ => request.from().ok(),
+/// The number that the callee is shown, and where it stands among the asserted identities: the first of those that claims
+/// one, if they are believed, else From. `None`: nobody claims one.
+fn shown<'m>(request: &'m Message, group: &Group) -> Option<(usize, NameAddress<'m>)> {
+    let mut asserted = request.values(HeaderName::PAssertedIdentity).filter(|_| group.trusted).peekable();
+    if asserted.peek().is_none() {
+        return request.from().ok().filter(claims_number).map(|from| (0, from));
     }
+    let asserted = asserted.map(NameAddress::parse).enumerate();
+    asserted.filter_map(|(place, address)| Some((place, address.ok()?))).find(|(_, it)| claims_number(it))
+}
+
+/// Whether who is named so is a number to whoever sees it: in no letter, but in a digit at the least.
+fn claims_number(address: &NameAddress<'_>) -> bool {
+    let Ok(uri) = address.uri() else { return true };
+    let user = unescape(uri.user().unwrap_or_default());
+    let name = user.split(|octet| *octet == b';').next().unwrap_or_default();
+    uri.scheme() == Scheme::Tel
+        || (name.iter().any(u8::is_ascii_digit) && !name.iter().any(u8::is_ascii_alphabetic))
 }
 
 /// Whether an `Identity` speaks of the caller. One of another kind, as `div` (RFC 8946) or `rph` (RFC 8443), passes.

@@ -9,7 +9,7 @@ use sip::text::write_quoted;
 use sip::uri::{Host, Uri};
 
 use super::number::Number;
-use super::settings::{Account, Caller, Numbers};
+use super::settings::{Account, Caller, Group, Numbers};
 use crate::authorization::Sender;
 use crate::proxy::Proxy;
 use crate::response_context::{Branch, ContextId};
@@ -48,8 +48,15 @@ pub(crate) fn from_for(
 
 /// The account in whose way a branch's From is written.
 fn rewriting(branch: &Branch) -> Option<&Account> {
-    let account = branch.target.member.as_ref()?.group.account.as_ref()?;
-    (account.caller != Caller::Own).then_some(account)
+    let group = &branch.target.member.as_ref()?.group;
+    group.account.as_ref().filter(|_| group.writes_caller())
+}
+
+impl Group {
+    /// Whether its calls have another From than their callers write.
+    pub(super) fn writes_caller(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.caller != Caller::Own)
+    }
 }
 
 fn user(account: &Account, from: &Uri<'_>, numbers: &Numbers) -> String {

@@ -47,6 +47,8 @@ pub(crate) struct Trunks {
     groups: Vec<Known>,
     /// Whether callers of any group are verified.
     verifies: bool,
+    /// Whether any group wants another From than the caller's.
+    writes_callers: bool,
     /// Which of the server's event loops this is.
     place: usize,
     /// Counts the configurations: an answer that was meant for another one finds nothing.
@@ -60,7 +62,15 @@ pub(crate) struct Trunks {
 impl Default for Trunks {
     fn default() -> Self {
         let never = Instant::NEVER;
-        Self { groups: Vec::new(), verifies: false, place: 0, generation: 0, due: never, look_again: never }
+        Self {
+            groups: Vec::new(),
+            verifies: false,
+            writes_callers: false,
+            place: 0,
+            generation: 0,
+            due: never,
+            look_again: never,
+        }
     }
 }
 
@@ -94,6 +104,11 @@ impl Trunks {
         self.verifies
     }
 
+    /// Whether a request may leave with another From than it came with.
+    pub(crate) const fn changes_from(&self) -> bool {
+        self.verifies || self.writes_callers
+    }
+
     /// When something is to be done for the groups.
     pub(crate) const fn due(&self) -> Instant {
         self.due
@@ -119,6 +134,7 @@ impl Trunks {
         }
         self.generation = self.generation.wrapping_add(1);
         self.verifies = settings.groups.iter().any(|group| group.verification != Verification::Off);
+        self.writes_callers = settings.groups.iter().any(|group| group.writes_caller());
         (self.due, self.look_again) = if self.groups.is_empty() {
             (Instant::NEVER, Instant::NEVER)
         } else {

@@ -1,5 +1,12 @@
 //! A house with a proxy in it and phones around it, under virtual time: the phones are flows and raw messages.
-#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test file is a crate of its own and uses a part of it"
+)]
+
+mod trunks;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,6 +18,8 @@ use proxy::{
 };
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
+
+pub use trunks::{account, group, server};
 
 pub const SECRET: [u8; 32] = [42; 32];
 pub const START: Instant = Instant::from_secs(1_700_000_000);
