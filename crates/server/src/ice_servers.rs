@@ -39,8 +39,8 @@ impl fmt::Debug for Secret {
 }
 
 impl IceServers {
-    /// A registration that is granted to a page, with the servers; `None` for everything else.
-    pub(crate) fn told(&self, hop: &Hop, bytes: &[u8], now: SystemTime) -> Option<Vec<u8>> {
+    /// A registration that is granted to a page, with the servers; `None` for everything else, for which `now` is not asked.
+    pub(crate) fn told(&self, hop: &Hop, bytes: &[u8], now: impl FnOnce() -> SystemTime) -> Option<Vec<u8>> {
         if !matches!(hop, Hop::Flow(flow) if flow.transport.is_websocket())
             || !bytes.starts_with(b"SIP/2.0 200 ")
         {
@@ -52,7 +52,7 @@ impl IceServers {
         }
         let to = message.to().ok()?;
         let uri = to.uri().ok()?;
-        let name = self.name(uri.user()?, &uri.host(), now);
+        let name = self.name(uri.user()?, &uri.host(), now());
         let password = self.password(&name);
         let mut edit = message.edit();
         for url in &self.urls {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn told(hop: &Hop, bytes: &[u8]) -> Option<Vec<String>> {
-        let told = servers().told(hop, bytes, UNIX_EPOCH + Duration::from_secs(1_700_000_000))?;
+        let told = servers().told(hop, bytes, || UNIX_EPOCH + Duration::from_secs(1_700_000_000))?;
         let message = Message::parse(&told).unwrap();
         assert!(message.check().is_ok());
         let fields = message.fields().filter(|field| field.text == HEADER.as_bytes());

@@ -297,7 +297,7 @@ impl Server {
     fn send_onward(&self, hop: &Hop, bytes: &[u8]) {
         let onward = self.media.as_ref().map_or(Onward::AsItIs, |media| media.outgoing(hop, bytes));
         if let (Onward::AsItIs, Some(ice)) = (&onward, &*self.ice.borrow())
-            && let Some(with_servers) = ice.told(hop, bytes, SystemTime::now())
+            && let Some(with_servers) = ice.told(hop, bytes, SystemTime::now)
         {
             return self.send_renumbered(hop, &with_servers);
         }

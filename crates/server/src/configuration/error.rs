@@ -54,3 +54,16 @@ impl fmt::Display for ConfigurationError {
 }
 
 impl std::error::Error for ConfigurationError {}
+
+/// What is wrong with a text, as a person sees it: the files of `folder` under their names alone.
+#[cfg(test)]
+pub(super) fn problems_in(text: &str, folder: &std::path::Path) -> Vec<String> {
+    let Err(problems) = super::Configuration::parse(text, folder) else { return Vec::new() };
+    let place = format!("{}/", folder.display());
+    problems
+        .into_iter()
+        .map(|problem| {
+            format!("{}:{}: {}", problem.line, problem.column, problem.message).replace(&place, "")
+        })
+        .collect()
+}

@@ -117,7 +117,8 @@ pub(super) fn signing(file: &mut File<'_>, section: &str) -> Option<Signing> {
     if file.text(section, "caller").is_some_and(|caller| caller.value == "account")
         && let Some(place) = file.place(section, "sign")
     {
-        let message = "From names the account (caller), and the signature whoever calls: write caller = \"number\" or \"own\"";
+        let message =
+            "From names the account (caller), and the signature whoever calls: write caller = \"own\"";
         file.report(place, message.to_owned());
     }
     Some(Signing {
@@ -169,7 +170,7 @@ fn url_and_path(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Configuration;
+    use super::super::error::problems_in;
 
     const UPSTREAM: &str = "[upstreams.pstn]\nservers = \"sip:10.0.0.5\"\n";
 
@@ -178,14 +179,7 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         std::fs::write(folder.path().join("key"), key.serialize_pem()).unwrap();
         std::fs::write(folder.path().join("anchor"), include_str!("../stir/vector/anchor.pem")).unwrap();
-        match Configuration::parse(text, folder.path()) {
-            Ok(_) => Vec::new(),
-            Err(problems) => problems
-                .into_iter()
-                .map(|problem| format!("{}:{}: {}", problem.line, problem.column, problem.message))
-                .map(|line| line.replace(&format!("{}/", folder.path().display()), ""))
-                .collect(),
-        }
+        problems_in(text, folder.path())
     }
 
     #[test]

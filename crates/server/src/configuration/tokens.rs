@@ -109,21 +109,14 @@ fn address_of_a_page(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Configuration;
+    use super::super::error::problems_in;
 
     fn problems(text: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret"), "a secret of thirty-two octets, or of some more\n")
             .unwrap();
         std::fs::write(folder.path().join("short"), "secret\n").unwrap();
-        match Configuration::parse(text, folder.path()) {
-            Ok(_) => Vec::new(),
-            Err(problems) => problems
-                .into_iter()
-                .map(|problem| format!("{}:{}: {}", problem.line, problem.column, problem.message))
-                .map(|line| line.replace(&format!("{}/", folder.path().display()), ""))
-                .collect(),
-        }
+        problems_in(text, folder.path())
     }
 
     #[test]
