@@ -28,11 +28,8 @@ impl Page {
 
     /// One that is registered over both.
     fn registered() -> Self {
-        let mut page = Self::new();
-        page.agent.connected_over(T0, 0, WS);
-        page.agent.connected_over(T0, 1, WS);
-        page.agent.register(T0);
-        for (flow, request) in page.sent() {
+        let (mut page, requests) = Self::registering();
+        for (flow, request) in requests {
             page.grant(T0, flow, &request);
         }
         assert_eq!(page.told(), ["Registered", "Registered"]);
@@ -80,6 +77,25 @@ impl Page {
             builder = builder.body(b"application/sdp", ANSWER.as_bytes());
         }
         self.agent.receive_over(now, flow, &builder.finish().unwrap());
+    }
+
+    /// A flow is lost and open again: the REGISTER that goes out over it.
+    fn comes_back(&mut self, flow: u8) -> Message {
+        self.agent.disconnected_over(T0, flow);
+        self.agent.connected_over(T0, flow, WS);
+        let (over, request) = self.only_sent();
+        assert_eq!((over, request.method()), (flow, Some(sip::Method::Register)));
+        request
+    }
+
+    /// Both flows are open, and their REGISTERs on their way.
+    fn registering() -> (Self, Vec<(u8, Message)>) {
+        let mut page = Self::new();
+        page.agent.connected_over(T0, 0, WS);
+        page.agent.connected_over(T0, 1, WS);
+        page.agent.register(T0);
+        let requests = page.sent();
+        (page, requests)
     }
 
     /// The 200 of a registrar behind the edge of that flow.
@@ -166,9 +182,7 @@ fn a_flow_that_is_back_is_registered_again_while_the_other_one_stands() {
 #[test]
 fn a_flow_that_is_refused_beside_a_registered_one_waits_longer_and_troubles_nobody() {
     let mut page = Page::registered();
-    page.agent.disconnected_over(T0, 1);
-    page.agent.connected_over(T0, 1, WS);
-    let (_, request) = page.only_sent();
+    let request = page.comes_back(1);
     page.answer(T0, 1, &request, 430, &[]);
     assert!(page.told().is_empty());
     // RFC 5626 §4.5: half to all of twice 90 s, where one that is alone waits half to all of twice 30 s.
@@ -182,9 +196,7 @@ fn a_flow_that_is_refused_beside_a_registered_one_waits_longer_and_troubles_nobo
 #[test]
 fn a_flow_that_is_refused_for_good_beside_a_registered_one_is_tried_again() {
     let mut page = Page::registered();
-    page.agent.disconnected_over(T0, 1);
-    page.agent.connected_over(T0, 1, WS);
-    let (_, request) = page.only_sent();
+    let request = page.comes_back(1);
     page.answer(T0, 1, &request, 403, &[]);
     assert!(page.told().is_empty());
     page.agent.timeout(page.deadline);
@@ -194,9 +206,7 @@ fn a_flow_that_is_refused_for_good_beside_a_registered_one_is_tried_again() {
 #[test]
 fn when_the_last_registered_flow_goes_the_one_that_waits_registers_at_once() {
     let mut page = Page::registered();
-    page.agent.disconnected_over(T0, 1);
-    page.agent.connected_over(T0, 1, WS);
-    let (_, request) = page.only_sent();
+    let request = page.comes_back(1);
     page.answer(T0, 1, &request, 430, &[]);
     assert!(page.told().is_empty());
     page.agent.disconnected_over(T0, 0);
@@ -206,17 +216,13 @@ fn when_the_last_registered_flow_goes_the_one_that_waits_registers_at_once() {
 
 #[test]
 fn at_a_registrar_that_does_not_keep_flows_apart_one_is_registered_and_the_other_takes_its_place() {
-    let mut page = Page::new();
-    page.agent.connected_over(T0, 0, WS);
-    page.agent.connected_over(T0, 1, WS);
-    page.agent.register(T0);
-    let mut requests = page.sent();
+    let (mut page, requests) = Page::registering();
     let grant = |page: &mut Page, flow: u8, request: &Message| {
         let contact = header(request, HeaderName::Contact);
         page.answer(T0, flow, request, 200, &[(HeaderName::Contact, &contact)]);
     };
     // The second one replaces the binding of the first.
-    for (flow, request) in requests.drain(..) {
+    for (flow, request) in requests {
         grant(&mut page, flow, &request);
     }
     assert_eq!(page.told(), ["Registered", "Registered"]);
@@ -234,9 +240,7 @@ fn at_a_registrar_that_does_not_keep_flows_apart_one_is_registered_and_the_other
 #[test]
 fn a_request_outside_dialogs_takes_a_registered_flow() {
     let mut page = Page::registered();
-    page.agent.disconnected_over(T0, 0);
-    page.agent.connected_over(T0, 0, WS);
-    assert_eq!(page.only_sent().0, 0, "its REGISTER");
+    page.comes_back(0);
     page.agent
         .request(T0, "MESSAGE", "sip:bob@example.org", &Default::default(), &Payload::default())
         .unwrap();
@@ -348,11 +352,8 @@ fn a_flow_that_comes_back_through_another_edge_leaves_the_dead_one_out() {
 
 #[test]
 fn an_edge_that_both_flows_pass_stays_in_the_route_set() {
-    let mut page = Page::new();
-    page.agent.connected_over(T0, 0, WS);
-    page.agent.connected_over(T0, 1, WS);
-    page.agent.register(T0);
-    for (flow, request) in page.sent() {
+    let (mut page, requests) = Page::registering();
+    for (flow, request) in requests {
         let contact = header(&request, HeaderName::Contact);
         let path = "<sip:edge0.example;lr>, <sip:token@edge0.example:8080;lr;ob>";
         let fields = [
@@ -388,9 +389,7 @@ fn who_takes_the_registration_back_takes_every_flow_back() {
 fn who_takes_the_registration_back_while_a_flow_comes_up_is_told_of_the_end_once() {
     for refused in [false, true] {
         let mut page = Page::registered();
-        page.agent.disconnected_over(T0, 1);
-        page.agent.connected_over(T0, 1, WS);
-        let (_, coming) = page.only_sent();
+        let coming = page.comes_back(1);
         page.agent.unregister(T0, false);
         let (_, leaving) = page.only_sent();
         page.answer(T0, 0, &leaving, 200, &[]);
