@@ -64,10 +64,11 @@ pub extern "C" fn receive(_length: usize, flow: u8, now: f64) {
     with(|state| state.receive(flow, instant(now)));
 }
 
-/// Whether the input is a message that may be processed: 1 or 0. No agent is needed, and none learns of it.
+/// The length of the message in the input, without line ends before it and octets behind it; 0 if there is none that may be
+/// processed. No agent is needed, and none learns of it.
 #[unsafe(no_mangle)]
-pub extern "C" fn check(_length: usize) -> u32 {
-    with(|state| u32::from(state.is_message()))
+pub extern "C" fn check(_length: usize) -> usize {
+    with(|state| state.message_length())
 }
 
 /// Tells the agent the time.

@@ -56,9 +56,12 @@ impl State {
         }
     }
 
-    /// Whether the input is a message, and one that may be processed.
-    pub(crate) fn is_message(&self) -> bool {
-        Message::parse(&self.input).is_ok_and(|message| message.check().is_ok())
+    /// The length of the message that the input is; 0 if it is none that may be processed.
+    pub(crate) fn message_length(&self) -> usize {
+        match Message::parse(&self.input) {
+            Ok(message) if message.check().is_ok() => message.as_bytes().len(),
+            _ => 0,
+        }
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
@@ -180,7 +183,7 @@ mod tests {
                 }
                 state.input = bytes;
                 state.command(Instant::ZERO);
-                state.is_message();
+                state.message_length();
                 state.receive(0, Instant::ZERO);
                 while state.poll() > 0 {}
             }

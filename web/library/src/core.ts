@@ -31,10 +31,12 @@ let parser: Exports | undefined;
 export function parseMessage(data: string | Uint8Array): SipMessage | undefined {
   parser ??= instantiate();
   const bytes = put(parser, data);
-  const { length } = bytes;
   // As many octets as characters: it is all ASCII, and need not be copied and decoded again.
-  const source = typeof data === 'string' && length === data.length ? data : bytes.slice();
-  return parser.check(length) === 1 ? new SipMessage(source) : undefined;
+  const source = typeof data === 'string' && bytes.length === data.length ? data : bytes.slice();
+  const length = parser.check(bytes.length);
+  // Line ends before it (RFC 3261 §7.5) and octets behind its body (§18.3) are no part of the message.
+  const begin = typeof source === 'string' ? source.search(/[^\r\n]/) : source.findIndex((octet) => octet !== 13 && octet !== 10);
+  return length > 0 ? new SipMessage(source.slice(begin, begin + length)) : undefined;
 }
 
 /**

@@ -5,8 +5,9 @@
  */
 
 import { unquote } from './escape.js';
-import { NameAddrHeader, splitOutsideQuotes } from './name_address.js';
-import { URI, halves } from './uri.js';
+import { NameAddrHeader } from './name_address.js';
+import { halves, splitOutsideQuotes } from './split.js';
+import { URI } from './uri.js';
 
 /** One element of a header that is a list. */
 export interface ListElement<Value> {

@@ -1,8 +1,7 @@
 /** STUN and TURN servers that the server tells who has registered: `Ice-Server: <turn:host>;username="..";credential=".."`. */
 
 import { unquote } from './escape.js';
-import { splitOutsideQuotes } from './name_address.js';
-import { halves } from './uri.js';
+import { halves, splitOutsideQuotes } from './split.js';
 
 const SERVER = /^<((?:stun|turn)s?:[^<>\s]+)>(.*)$/is;
 

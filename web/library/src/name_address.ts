@@ -1,7 +1,7 @@
 /** Name-addresses: the value of From, To, Contact and similar headers (RFC 3261 §20.10). */
 
 import { quote, unquote } from './escape.js';
-import { type Parameters, Parameterized, URI, halves } from './uri.js';
+import { type Parameters, Parameterized, URI } from './uri.js';
 
 /** A display name, a URI and parameters: the value of From, To, Contact. */
 export class NameAddrHeader extends Parameterized {
@@ -50,70 +50,30 @@ export class NameAddrHeader extends Parameterized {
   }
 }
 
-const BRACKETED = /^((?:"(?:[^"\\]|\\.)*"|[^"<]*)\s*)<([^>]*)>(.*)$/s;
-
 function parseNameAddress(text: string): NameAddrHeader | undefined {
-  const match = BRACKETED.exec(text);
+  const open = openingBracket(text);
+  const close = text.indexOf('>', open);
+  if (open >= 0 && close >= 0) {
+    return nameAddress(text.slice(0, open), text.slice(open + 1, close), text.slice(close + 1));
+  }
   // RFC 3261 §20.10: without brackets every parameter is the header's, not the URI's.
-  const [bare, bareParameters] = match === null ? splitAtSemicolon(text) : ['', ''];
-  const uri = URI.parse(match === null ? bare : (match[2] ?? ''));
-  if (uri === undefined) {
-    return undefined;
-  }
-  const header = new NameAddrHeader(uri, displayName(match?.[1]));
-  for (const parameter of splitOutsideQuotes(match === null ? bareParameters : (match[3] ?? ''), ';')) {
-    const [key, value] = halves(parameter, '=');
-    header.setParam(key, value);
-  }
-  return header;
+  const semicolon = text.indexOf(';', text.indexOf('@') + 1);
+  return semicolon < 0 ? nameAddress('', text, '') : nameAddress('', text.slice(0, semicolon), text.slice(semicolon));
 }
 
-function displayName(text: string | undefined): string | undefined {
-  const name = text ? unquote(text.trim()) : '';
-  return name === '' ? undefined : name;
+function nameAddress(name: string, address: string, parameters: string): NameAddrHeader | undefined {
+  const uri = URI.parse(address);
+  return uri && new NameAddrHeader(uri, unquote(name.trim()) || undefined).read(parameters);
 }
 
-function splitAtSemicolon(text: string): [string, string] {
-  const index = text.indexOf(';', text.indexOf('@') + 1);
-  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index)];
-}
-
-/** Splits at `separator` where it stands outside quoted strings and angle brackets; empty parts are left out. */
-export function splitOutsideQuotes(text: string, separator: string): string[] {
-  if (!text.includes(separator)) {
-    const whole = text.trim();
-    return whole === '' ? [] : [whole];
+/** Where the bracket opens behind the display name, which may be quoted; -1 if there is none. */
+function openingBracket(text: string): number {
+  if (text[0] !== '"') {
+    const open = text.indexOf('<');
+    return text.slice(0, Math.max(open, 0)).includes('"') ? -1 : open;
   }
-  const parts: string[] = [];
-  if (!text.includes('"') && !text.includes('<')) {
-    for (const part of text.split(separator)) {
-      const trimmed = part.trim();
-      if (trimmed !== '') parts.push(trimmed);
-    }
-    return parts;
-  }
-  let quoted = false;
-  let depth = 0;
-  let start = 0;
-  for (let index = 0; index < text.length; index += 1) {
-    const character = text[index];
-    if (quoted) {
-      if (character === '\\') {
-        index += 1;
-      } else if (character === '"') {
-        quoted = false;
-      }
-    } else if (character === '"') {
-      quoted = true;
-    } else if (character === '<') {
-      depth += 1;
-    } else if (character === '>') {
-      depth = Math.max(0, depth - 1);
-    } else if (character === separator && depth === 0) {
-      parts.push(text.slice(start, index));
-      start = index + 1;
-    }
-  }
-  parts.push(text.slice(start));
-  return parts.map((part) => part.trim()).filter((part) => part !== '');
+  let end = 1;
+  while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+  const open = text.indexOf('<', end);
+  return text.slice(end + 1, Math.max(open, 0)).trim() === '' ? open : -1;
 }

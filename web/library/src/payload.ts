@@ -1,7 +1,7 @@
 /** Bodies and their types, as pages give them: the type may hide among the extra headers. */
 
 import type { Payload } from './core.js';
-import { halves } from './uri.js';
+import { halves } from './split.js';
 
 /** Headers and body for the core. A Content-Type among the headers wins over `defaultType`. */
 export function payloadOf(

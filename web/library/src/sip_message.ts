@@ -1,11 +1,12 @@
 /** SIP messages as pages see them: readers over what the core received, and requests that are about to be sent. */
 
 import { type SipMessage, parseMessage as readMessage } from './core.js';
-import { longName } from './core_message.js';
 import { type GrammarRule, type ParsedReplaces, type ParsedVia, parse, ruleOf } from './grammar.js';
-import { NameAddrHeader, splitOutsideQuotes } from './name_address.js';
+import { longName } from './message_head.js';
+import { NameAddrHeader } from './name_address.js';
 import { type SessionDescription, parseSessionDescription } from './session_description.js';
-import { URI, halves } from './uri.js';
+import { halves, splitOutsideQuotes } from './split.js';
+import { URI } from './uri.js';
 
 /** Headers whose fields may be lists: `getHeaders` gives their elements one by one. */
 const LISTS = new Set(['contact', 'route', 'record-route', 'path', 'service-route', 'via', 'p-asserted-identity']);
@@ -105,7 +106,7 @@ export abstract class ReceivedMessage {
   /** The first value of a header. */
   getHeader(name: string): string | undefined {
     const key = longName(name);
-    const first = this.#overlay?.get(key)?.[0] ?? this.message.header(key);
+    const first = this.#overlay?.get(key)?.[0] ?? this.message.header(name);
     return first !== undefined && LISTS.has(key) && first.includes(',') ? splitOutsideQuotes(first, ',')[0] : first;
   }
 

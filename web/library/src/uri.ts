@@ -1,6 +1,7 @@
 /** SIP URIs (RFC 3261 §19.1), with the interface of JsSIP's `URI`. */
 
 import { escapeUser } from './escape.js';
+import { halves, splitOutsideQuotes } from './split.js';
 
 /** A parameter value: `null` for a parameter without one (`;lr`). */
 export type ParameterValue = string | null;
@@ -13,11 +14,25 @@ export type UriHeaders = Record<string, string | number | readonly string[]>;
 
 /** Parameters that keep their order; names are compared without regard to case. */
 export class Parameterized {
+  /** As they were received. Most addresses that are read have none, or nobody asks: they are taken apart when it is needed. */
+  #received = '';
   #parameters: Map<string, ParameterValue> | undefined;
 
-  /** Most addresses that are read have none, or nobody asks: made when it is needed. */
   protected get parameters(): Map<string, ParameterValue> {
-    return (this.#parameters ??= new Map());
+    if (this.#parameters === undefined) {
+      this.#parameters = new Map();
+      for (const parameter of splitOutsideQuotes(this.#received, ';')) {
+        const [key, value] = halves(parameter, '=');
+        this.setParam(key, value);
+      }
+    }
+    return this.#parameters;
+  }
+
+  /** @internal Takes the parameters of a text that was received. */
+  read(parameters: string): this {
+    this.#received = parameters;
+    return this;
   }
 
   /** Sets a parameter; `null` or nothing makes one without a value. */
@@ -29,7 +44,7 @@ export class Parameterized {
 
   /** The value of a parameter, `null` if it has none, `undefined` if it is absent. */
   getParam(key: string): ParameterValue | undefined {
-    return key ? this.#parameters?.get(key.toLowerCase()) : undefined;
+    return key ? this.parameters.get(key.toLowerCase()) : undefined;
   }
 
   /** Whether there is such a parameter. */
@@ -57,7 +72,10 @@ export class Parameterized {
 
   protected writeParameters(): string {
     let text = '';
-    for (const [key, value] of this.#parameters ?? []) {
+    if (this.#parameters === undefined && this.#received === '') {
+      return text;
+    }
+    for (const [key, value] of this.parameters) {
       text += value === null ? `;${key}` : `;${key}=${value}`;
     }
     return text;
@@ -209,29 +227,26 @@ function portOf(value: number | string | null | undefined): number | null {
   return Number.isInteger(port) && port >= 0 && port <= 65535 ? port : null;
 }
 
-// RFC 3261 §25.1 SIP-URI. Tolerant where real peers need it: any visible character but the delimiters in the user part
-// (a raw `#`), and host labels that start with a digit.
-const SIP_URI = /^(sips?):(?:([^@\s<>"]*)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?)(?::(\d{1,5}))?((?:;[^;?\s<>"]*)*)(?:\?([^\s<>"]*))?$/i;
-
 function parseUri(text: string): URI | undefined {
-  const match = SIP_URI.exec(text);
-  if (match === null) {
+  const colon = text.indexOf(':');
+  const scheme = text.slice(0, Math.max(colon, 0)).toLowerCase();
+  if ((scheme !== 'sip' && scheme !== 'sips') || /[\s<>"]/.test(text)) {
     return undefined;
   }
-  const [, scheme = '', userinfo, host = '', port, parameters = '', query] = match;
-  if (port !== undefined && Number(port) > 65535) {
+  const at = text.indexOf('@', colon);
+  // An `@` may stand in a parameter, too.
+  let place = at < 0 ? undefined : placeAt(text, at + 1);
+  const user = place && decode(text.slice(colon + 1, at));
+  place ??= placeAt(text, colon + 1);
+  if (place === undefined || user === '' || user === null || Number(place.port) > 65535) {
     return undefined;
   }
-  const user = userinfo === undefined ? undefined : decode(userinfo);
-  if (user === null || userinfo === '') {
-    return undefined;
+  const uri = new URI(scheme, user, place.host, place.port);
+  const query = text.indexOf('?', place.end);
+  if (query < 0) {
+    return uri.read(text.slice(place.end));
   }
-  const uri = new URI(scheme, user, host, port);
-  for (const parameter of parameters === '' ? [] : parameters.split(';')) {
-    const [key, value] = halves(parameter, '=');
-    uri.setParam(key, value);
-  }
-  for (const header of query?.split('&') ?? []) {
+  for (const header of text.slice(query + 1).split('&')) {
     const [key, value] = halves(header, '=');
     const name = decode(key);
     const content = decode(value ?? '');
@@ -239,13 +254,25 @@ function parseUri(text: string): URI | undefined {
       uri.setHeader(name, [...(uri.getHeader(name) ?? []), content]);
     }
   }
-  return uri;
+  return uri.read(text.slice(place.end, query));
 }
 
-/** Text before and after the first `separator`; the second is `null` if there is no separator. */
-export function halves(text: string, separator: string): [string, string | null] {
-  const index = text.indexOf(separator);
-  return index < 0 ? [text.trim(), null] : [text.slice(0, index).trim(), text.slice(index + separator.length).trim()];
+// RFC 3261 §25.1 SIP-URI. Tolerant where real peers need it: any visible character but the delimiters in the user part
+// (a raw `#`), and host labels that start with a digit.
+const HOST = /^(?:\[[\da-f:.]+\]|[\da-z](?:[\w.-]*\w)?\.?)$/i;
+
+/** Host, port and where they end, from `begin` on; `undefined` if there is no host. */
+function placeAt(text: string, begin: number): { host: string; port: string; end: number } | undefined {
+  let end = begin;
+  let colon = -1;
+  for (; end < text.length && text[end] !== ';' && text[end] !== '?'; end += 1) {
+    if (text[end] === ':') colon = end;
+  }
+  // Those of an IPv6 address stand in brackets.
+  if (text[end - 1] === ']') colon = -1;
+  const host = text.slice(begin, colon < 0 ? end : colon);
+  const port = colon < 0 ? '' : text.slice(colon + 1, end);
+  return HOST.test(host) && (colon < 0 || /^\d{1,5}$/.test(port)) ? { host, port, end } : undefined;
 }
 
 /** `null` if the escapes are not well formed. */

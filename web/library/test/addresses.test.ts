@@ -30,6 +30,26 @@ test('What is no SIP URI is undefined', () => {
   }
 });
 
+test('An @ may stand in a parameter of a URI without user, or in a user', () => {
+  assert.equal(URI.parse('sip:example.com;x=a@')?.host, 'example.com');
+  assert.equal(URI.parse('sip:a;x=1@b')?.user, 'a;x=1');
+  assert.equal(URI.parse('sip:a?b@c')?.user, 'a?b');
+});
+
+test('Hosts end with a letter, a digit, or one dot', () => {
+  for (const host of ['a', 'a.', 'a_', 'a-b.c', '1.2.3.4', '[::1]']) assert.equal(URI.parse(`sip:u@${host}:5060;lr`)?.host, host);
+  for (const host of ['a-', 'a..', '.a', '-a', '[::1', '[g]', 'ä']) assert.equal(URI.parse(`sip:u@${host}:5060;lr`), undefined, host);
+  for (const port of ['', 'x', '123456', '65536']) assert.equal(URI.parse(`sip:u@h:${port}`), undefined, port);
+});
+
+test('A name that is not closed, or stands where none may stand, makes no name-address', () => {
+  for (const text of ['"Bob <sip:a@b>', '"Bob" x <sip:a@b>', 'Bob "x" <sip:a@b>', '<sip:a@b', '"\\" <sip:a@b>', '']) {
+    assert.equal(NameAddrHeader.parse(text), undefined, text);
+  }
+  assert.equal(NameAddrHeader.parse('"\\\\"<sip:a@b>')?.display_name, '\\');
+  assert.equal(NameAddrHeader.parse('Bob Builder  <sip:a@b>')?.display_name, 'Bob Builder');
+});
+
 test('A URI is built, changed and cloned', () => {
   const uri = new URI(null, 'bob smith', 'Example.com', 0, { lr: null, q: 5 });
   assert.equal(uri.toString(), 'sip:bob%20smith@example.com:0;lr;q=5');

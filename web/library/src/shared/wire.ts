@@ -1,8 +1,8 @@
 /** What the switchboard of a shared connection writes by itself. Everything else it passes on as it is. */
 
 import { SipMessage } from '../core_message.js';
-import { splitOutsideQuotes } from '../name_address.js';
 import { createRandomToken } from '../random.js';
+import { splitOutsideQuotes } from '../split.js';
 
 /** The branches of requests that the switchboard makes for a tab begin so: their responses go nowhere. */
 const OWN_BRANCH = 'z9hG4bK-switchboard-';

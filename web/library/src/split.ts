@@ -1,0 +1,47 @@
+/** Taking header values apart. */
+
+/** Text before and after the first `separator`; the second is `null` if there is no separator. */
+export function halves(text: string, separator: string): [string, string | null] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text.trim(), null] : [text.slice(0, index).trim(), text.slice(index + separator.length).trim()];
+}
+
+/** Splits at `separator` where it stands outside quoted strings and angle brackets; empty parts are left out. */
+export function splitOutsideQuotes(text: string, separator: string): string[] {
+  if (!text.includes(separator)) {
+    const whole = text.trim();
+    return whole === '' ? [] : [whole];
+  }
+  const parts: string[] = [];
+  if (!text.includes('"') && !text.includes('<')) {
+    for (const part of text.split(separator)) {
+      const trimmed = part.trim();
+      if (trimmed !== '') parts.push(trimmed);
+    }
+    return parts;
+  }
+  let quoted = false;
+  let depth = 0;
+  let start = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (quoted) {
+      if (character === '\\') {
+        index += 1;
+      } else if (character === '"') {
+        quoted = false;
+      }
+    } else if (character === '"') {
+      quoted = true;
+    } else if (character === '<') {
+      depth += 1;
+    } else if (character === '>') {
+      depth = Math.max(0, depth - 1);
+    } else if (character === separator && depth === 0) {
+      parts.push(text.slice(start, index));
+      start = index + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
