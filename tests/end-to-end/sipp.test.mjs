@@ -19,15 +19,18 @@ async function serverFor(t, more = '') {
 
 const TALK = pause(50);
 
+/** How a call begins at the caller, and how it ends at once when it is answered; and the same at the callee. */
+const INVITES = [invite(), response(100, { optional: true })];
+const HANGS_UP = [within('ACK', 1), within('BYE', 2), response(200)];
+const HUNG_UP = [request('ACK'), request('BYE'), answer(200, 'OK')];
+
 /** A callee that rings and answers after a while, and is hung up. */
 const ANSWERS = [
   request('INVITE', { actions: KEEP_INVITE }),
   answerInvite(180, 'Ringing'),
   pause(50),
   answerInvite(200, 'OK', { retransmit: true }),
-  request('ACK'),
-  request('BYE'),
-  answer(200, 'OK'),
+  ...HUNG_UP,
 ];
 
 /** A caller that is rung (where no datagram is lost), answered, and hangs up. */
@@ -54,13 +57,10 @@ test('a CANCEL that comes after the 200: the call stands, and is hung up', async
     request('INVITE', { actions: KEEP_INVITE }),
     answerInvite(180, 'Ringing'),
     answerInvite(200, 'OK', { retransmit: true }),
-    request('ACK'),
-    request('BYE'),
-    answer(200, 'OK'),
+    ...HUNG_UP,
   ]);
   const caller = await Sipp.start(t, [
-    invite(),
-    response(100, { optional: true }),
+    ...INVITES,
     response(180),
     response(200, { routes: true, actions: [keep('to', 'To', { must: true })] }),
     hopByHop('CANCEL', 4),
@@ -80,20 +80,15 @@ test('a CANCEL that meets the 200 on its way: the 200 reaches the caller', async
     request('CANCEL'),
     answer(200, 'OK', { tag: 'callee' }),
     answerInvite(200, 'OK', { retransmit: true }),
-    request('ACK'),
-    request('BYE'),
-    answer(200, 'OK'),
+    ...HUNG_UP,
   ]);
   const caller = await Sipp.start(t, [
-    invite(),
-    response(100, { optional: true }),
+    ...INVITES,
     response(180),
     hopByHop('CANCEL', 3),
     response(200, { actions: [keep('cancelled', 'CSeq', { pattern: 'CANCEL', must: true })] }),
     response(200, { routes: true, actions: [keep('answered', 'CSeq', { pattern: 'INVITE', must: true })] }),
-    within('ACK', 1),
-    within('BYE', 2),
-    response(200),
+    ...HANGS_UP,
   ], { server: server.ports.sip });
   await bothPass(caller, alice);
 });
@@ -108,9 +103,7 @@ test('two phones answer at once: both 200s reach the caller, who hangs one up', 
     request('INVITE', { actions: KEEP_INVITE }),
     pause(300),
     answerInvite(200, 'OK', { tag: 'quick', retransmit: true }),
-    request('ACK'),
-    request('BYE'),
-    answer(200, 'OK'),
+    ...HUNG_UP,
   ]);
   const slow = await callee(t, server, 'alice', [
     request('INVITE', { actions: KEEP_INVITE }),
@@ -118,13 +111,10 @@ test('two phones answer at once: both 200s reach the caller, who hangs one up', 
     request('CANCEL'),
     answer(200, 'OK', { tag: 'slow' }),
     answerInvite(200, 'OK', { tag: 'slow', retransmit: true }),
-    request('ACK'),
-    request('BYE'),
-    answer(200, 'OK'),
+    ...HUNG_UP,
   ]);
   const caller = await Sipp.start(t, [
-    invite(),
-    response(100, { optional: true }),
+    ...INVITES,
     response(180, { actions: [keep('ringing', 'To', { pattern: 'tag=slow', must: true })] }),
     response(200, { routes: true, actions: remember('quick') }),
     within('ACK', 1, toward('quick')),
@@ -146,9 +136,7 @@ test('two phones ring: the caller has two early dialogs, and who did not answer 
     answerInvite(180, 'Ringing', { tag: 'answers' }),
     pause(300),
     answerInvite(200, 'OK', { tag: 'answers', retransmit: true }),
-    request('ACK'),
-    request('BYE'),
-    answer(200, 'OK'),
+    ...HUNG_UP,
   ]);
   const rings = await callee(t, server, 'alice', [
     request('INVITE', { actions: KEEP_INVITE }),
@@ -159,14 +147,11 @@ test('two phones ring: the caller has two early dialogs, and who did not answer 
     request('ACK'),
   ]);
   const caller = await Sipp.start(t, [
-    invite(),
-    response(100, { optional: true }),
+    ...INVITES,
     response(180, { actions: [keep('one', 'To', { pattern: 'tag=rings', must: true })] }),
     response(180, { actions: [keep('other', 'To', { pattern: 'tag=answers', must: true })] }),
     response(200, { routes: true, actions: [keep('answered', 'To', { pattern: 'tag=answers', must: true })] }),
-    within('ACK', 1),
-    within('BYE', 2),
-    response(200),
+    ...HANGS_UP,
   ], { server: server.ports.sip });
   await bothPass(caller, answers, rings);
 });

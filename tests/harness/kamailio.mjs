@@ -10,6 +10,21 @@ const MODULES = ['/usr/lib/x86_64-linux-gnu/kamailio/modules', '/usr/lib/aarch64
 /** Where its modules are. */
 export const modules = () => MODULES.find((folder) => existsSync(folder));
 
+const LOADED = ['kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops', 'siputils', 'xlog'];
+
+/** How a configuration of a test begins: where it listens (`udp:127.0.0.1:5060`), the modules that it needs beside the usual ones, and
+ *  settings that must stand before them. */
+export const beginning = (listen, needed, settings = '') => `#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=1
+auto_aliases=no
+tcp_accept_no_cl=yes
+${settings}${listen.map((address) => `listen=${address}\n`).join('')}mpath="${modules()}/"
+${[...LOADED, ...needed].map((name) => `loadmodule "${name}.so"\n`).join('')}`;
+
 /** The configuration that docs/recipes tells people to begin with, for loopback, and talkative. */
 function configurationFor(port) {
   const recipe = readFileSync(new URL('../../docs/recipes/behind-your-server.md', import.meta.url), 'utf8');

@@ -2,36 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { freePort } from './ports.mjs';
-import { Kamailio, modules } from './kamailio.mjs';
+import { Kamailio, beginning } from './kamailio.mjs';
 import { temporaryFolder } from './folder.mjs';
 
-const configurationFor = (secure, certificate, key) => (port) => `#!KAMAILIO
-debug=2
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-auto_aliases=no
-tcp_accept_no_cl=yes
-enable_tls=yes
-alias="127.0.0.1"
-listen=udp:127.0.0.1:${port}
-listen=tls:127.0.0.1:${secure}
-mpath="${modules()}/"
-loadmodule "tls.so"
-loadmodule "kex.so"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "nathelper.so"
-loadmodule "xhttp.so"
-loadmodule "websocket.so"
+const configurationFor = (secure, certificate, key) => (port) => `${beginning([`udp:127.0.0.1:${port}`, `tls:127.0.0.1:${secure}`], ['tls', 'usrloc', 'registrar', 'nathelper', 'xhttp', 'websocket'], 'enable_tls=yes\nalias="127.0.0.1"\n')}
 modparam("tls", "tls_method", "TLSv1.2+")
 modparam("tls", "certificate", "${certificate}")
 modparam("tls", "private_key", "${key}")

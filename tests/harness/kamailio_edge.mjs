@@ -1,33 +1,7 @@
 // A real Kamailio as edge: browsers connect to it over WebSocket, and it sends everything on to a registrar, with Path.
-import { Kamailio, modules } from './kamailio.mjs';
+import { Kamailio, beginning } from './kamailio.mjs';
 
-const configurationFor = (registrar) => (port) => `#!KAMAILIO
-debug=2
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-auto_aliases=no
-tcp_accept_no_cl=yes
-listen=udp:127.0.0.1:${port}
-listen=tcp:127.0.0.1:${port}
-mpath="${modules()}/"
-loadmodule "kex.so"
-loadmodule "corex.so"
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "stun.so"
-loadmodule "outbound.so"
-loadmodule "path.so"
-loadmodule "xhttp.so"
-loadmodule "websocket.so"
+const configurationFor = (registrar) => (port) => `${beginning([`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`], ['stun', 'outbound', 'path', 'xhttp', 'websocket'])}
 modparam("path", "use_received", 1)
 modparam("outbound", "force_outbound_flag", 1)
 modparam("outbound", "flow_token_secret", "a secret of this test")

@@ -1,5 +1,5 @@
 // What a Kamailio is told that is the provider of our trunk: it asks whoever registers or calls for a password.
-import { modules } from './kamailio.mjs';
+import { beginning } from './kamailio.mjs';
 
 /** Who registers and who calls is asked for the password that all have. */
 const asking = (kind, password) => `
@@ -8,32 +8,10 @@ const asking = (kind, password) => `
   consume_credentials();`;
 
 /** The configuration of a provider whose customers all have this password. */
-export const provider = (password) => (port) => `#!KAMAILIO
-debug=2
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-auto_aliases=no
+export const provider = (password) => (port) => `${beginning([`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`], ['usrloc', 'registrar', 'auth'])}
 alias="127.0.0.1:${port}"
 alias="pbx.test"
 alias="provider.test"
-listen=udp:127.0.0.1:${port}
-listen=tcp:127.0.0.1:${port}
-mpath="${modules()}/"
-loadmodule "kex.so"
-loadmodule "corex.so"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "use_path", 1)
 modparam("registrar", "path_mode", 2)
