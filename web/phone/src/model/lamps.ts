@@ -15,6 +15,12 @@ const LASTING = 10_000;
 /** More contacts than these would be more subscriptions than a server likes. */
 const WATCHED = 60;
 
+/** A subscription, and how what it told is forgotten. */
+interface Watch {
+  readonly subscription: Subscription;
+  readonly forget: () => void;
+}
+
 export class Lamps {
   /** New voice messages, by mailbox: there is one at the most. */
   readonly #voicemails = new Map<string, number>();
@@ -23,7 +29,7 @@ export class Lamps {
   /** There or not, by address. */
   readonly #there = new Map<string, boolean>();
   /** By event package and address. */
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, Watch>();
   /** Who refused: not asked again before the next sign-in. */
   readonly #refused = new Set<string>();
   readonly #changed: () => void;
@@ -73,7 +79,7 @@ export class Lamps {
 
   #renew(): void {
     this.#away = false;
-    for (const subscription of this.#subscriptions.values()) {
+    for (const { subscription } of this.#subscriptions.values()) {
       try {
         subscription.subscribe();
       } catch {
@@ -90,17 +96,18 @@ export class Lamps {
       const subscription = agent.subscribe(uri, event, accept);
       const begun = Date.now();
       let told = false;
-      this.#subscriptions.set(key, subscription);
+      const watch = { subscription, forget: () => void known.delete(uri) };
+      this.#subscriptions.set(key, watch);
       subscription.on('notify', (_final: boolean, _request: unknown, body: string) => {
-        if (this.#subscriptions.get(key) !== subscription) return;
+        if (this.#subscriptions.get(key) !== watch) return;
         told = true;
         if (body) known.set(uri, read(body));
         this.#changed();
       });
       subscription.on('terminated', () => {
-        if (this.#subscriptions.get(key) !== subscription) return;
+        if (this.#subscriptions.get(key) !== watch) return;
         this.#subscriptions.delete(key);
-        known.delete(uri);
+        watch.forget();
         if (told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, known, read);
         else this.#refused.add(key);
         this.#changed();
@@ -112,14 +119,11 @@ export class Lamps {
   }
 
   #end(key: string): void {
-    const subscription = this.#subscriptions.get(key);
+    const watch = this.#subscriptions.get(key);
     this.#subscriptions.delete(key);
-    const [event, uri] = key.split(' ') as [string, string];
-    for (const [name, known] of [['dialog', this.#calls], ['presence', this.#there], ['message-summary', this.#voicemails]] as const) {
-      if (name === event) known.delete(uri);
-    }
+    watch?.forget();
     try {
-      subscription?.terminate();
+      watch?.subscription.terminate();
     } catch {
       // It has ended by itself.
     }
