@@ -34,6 +34,8 @@ export interface RecoveryOptions {
   max_interval: number;
   /** Seconds of silence after which the server is asked for a sign of life; 0 or nothing: never. */
   keep_alive_interval?: number;
+  /** Where it is one of several flows: whether another one stands. */
+  beside?: () => boolean;
 }
 
 /** A connection that ended or did not come about. */
@@ -256,11 +258,15 @@ export class Transport {
     return wait;
   }
 
-  /** Seconds until the next attempt. */
+  /** Seconds until the next attempt: JsSIP's where it is the only connection, those of RFC 5626 §4.5 where it is one of several flows. */
   #delay(): number {
-    const { min_interval: minimum, max_interval: maximum } = this.#recovery;
+    const { min_interval: minimum, max_interval: maximum, beside } = this.#recovery;
     const ceiling = 2 ** Math.min(this.#attempts, 30);
-    return Math.min(Math.max(1 + Math.random() * (ceiling - 1), minimum), maximum);
+    if (!beside) {
+      return Math.min(Math.max(1 + Math.random() * (ceiling - 1), minimum), maximum);
+    }
+    const least = beside() ? 3 * minimum : minimum;
+    return Math.min(least * ceiling, maximum) * (0.5 + Math.random() / 2);
   }
 
   #retryNow(): void {

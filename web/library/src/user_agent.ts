@@ -135,6 +135,7 @@ export class UA extends EventEmitter<UAEvents> {
       min_interval: settings.connection_recovery_min_interval,
       max_interval: settings.connection_recovery_max_interval,
       keep_alive_interval: settings.keep_alive_interval,
+      ...(settings.flows > 1 && { beside: () => this.isConnected() }),
     };
     this.#transports = shared(sockets, settings.flows).map((own) => new Transport(own, recovery, this.#environment));
     const core = new Core(coreConfig(settings, this.transport.sip_uri), {

@@ -6,12 +6,12 @@ import { environmentOf } from '../src/environment.ts';
 import { WebSocketInterface } from '../src/websocket_interface.ts';
 import { Clock, FakeSocket } from './support/page.ts';
 
-function connection(sockets: FakeSocket[], weights: number[] = []) {
+function connection(sockets: FakeSocket[], weights: number[] = [], beside?: () => boolean) {
   const clock = new Clock();
   const events = new EventTarget();
   const list = sockets.map((socket, index) => ({ socket, weight: weights[index] ?? 0 }));
   const environment = environmentOf({ setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout, events });
-  const transport = new Transport(list as unknown as WeightedSocket[], { min_interval: 2, max_interval: 30 }, environment);
+  const transport = new Transport(list as unknown as WeightedSocket[], { min_interval: 2, max_interval: 30, ...(beside && { beside }) }, environment);
   const diary: string[] = [];
   transport.onconnecting = ({ attempts }) => diary.push(`connecting ${attempts}`);
   transport.onconnect = () => diary.push('connected');
@@ -38,13 +38,10 @@ test('A socket that fails is passed over until all have failed', async () => {
   assert.equal(high.attempts, 2);
 });
 
-test('The wait grows from the least to the greatest interval, and starts anew after success', async () => {
-  const socket = new FakeSocket();
-  const { transport, clock, diary } = connection([socket]);
-  const random = Math.random;
-  Math.random = () => 0.999;
+/** The seconds until each further attempt of a connection that fails again and again. */
+async function waits({ clock, transport }: ReturnType<typeof connection>, socket: FakeSocket): Promise<number[]> {
   transport.connect();
-  const waits: number[] = [];
+  const found: number[] = [];
   for (let attempt = 0; attempt < 6; attempt += 1) {
     const attempts = socket.attempts;
     const start = clock.now;
@@ -52,14 +49,35 @@ test('The wait grows from the least to the greatest interval, and starts anew af
     while (socket.attempts === attempts) {
       await clock.advance(100);
     }
-    waits.push(Math.round((clock.now - start) / 1000));
+    found.push(Math.round((clock.now - start) / 1000));
   }
-  assert.deepEqual(waits, [2, 4, 8, 16, 30, 30]);
+  return found;
+}
+
+test('The wait grows from the least to the greatest interval, and starts anew after success', async (context) => {
+  context.mock.method(Math, 'random', () => 0.999);
+  const socket = new FakeSocket();
+  const connected = connection([socket]);
+  const { clock, diary } = connected;
+  assert.deepEqual(await waits(connected, socket), [2, 4, 8, 16, 30, 30]);
   socket.onconnect?.();
   socket.ondisconnect?.(false, 1001);
   await clock.advance(2_100);
   assert.equal(diary.at(-1), 'connecting 1');
-  Math.random = random;
+});
+
+test('One of several flows waits between the half and the whole of a time that doubles, longer while another flow stands (RFC 5626 4.5)', async (context) => {
+  let random = 0;
+  context.mock.method(Math, 'random', () => random);
+  const seconds = (beside: boolean) => {
+    const socket = new FakeSocket();
+    return waits(connection([socket], [], () => beside), socket);
+  };
+  assert.deepEqual(await seconds(false), [2, 4, 8, 15, 15, 15]);
+  assert.deepEqual(await seconds(true), [6, 12, 15, 15, 15, 15]);
+  random = 0.999;
+  assert.deepEqual(await seconds(false), [4, 8, 16, 30, 30, 30]);
+  assert.deepEqual(await seconds(true), [12, 24, 30, 30, 30, 30]);
 });
 
 test('The network is back: the wait is cut short', () => {
