@@ -323,7 +323,8 @@ impl Proxy {
 
     /// Items 5 and 10: a 2xx goes to the caller, whatever came before it; the other branches are cancelled.
     fn success(&mut self, now: Instant, id: ContextId, branch: usize, response: &Arc<Message>) {
-        let translated = self.with_own_contacts(id, response).or_else(|| self.with_refresher(id, response));
+        let translated =
+            self.with_own_contacts(now, id, response).or_else(|| self.with_refresher(id, response));
         let response = translated.as_ref().unwrap_or(response);
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let Some(place) = context.branches.get_mut(branch) else { return };

@@ -17,7 +17,7 @@ use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::{host_text, key};
 use crate::registrar::binding::Binding;
-use crate::registrar::register::{Arrival, plan};
+use crate::registrar::register::{Arrival, Plan, plan};
 use crate::reply::Refusal;
 use crate::response_context::ContextId;
 use crate::target::{Target, Way, route_uri};
@@ -102,14 +102,17 @@ impl Proxy {
         // The upstream would send it back here, as a call of its own.
         if self.writes_stand_ins()
             && self.own.is_own(&uri)
-            && uri.user().is_some_and(|user| self.stood_in_for(user).is_some())
+            && uri.user().is_some_and(|user| self.stand_in(user).is_some())
         {
             return Wish::Nowhere(
                 Refusal::new(403, "only the upstream server may use that contact"),
                 Reach::World,
             );
         }
-        self.to_upstream()
+        match self.stand_in_refusal(now, &job.received, &job.flow) {
+            Some(refusal) => Wish::Nowhere(refusal, Reach::World),
+            None => self.to_upstream(),
+        }
     }
 
     /// Towards a client that the upstream names by its contact, or along a dialog's Routes.
@@ -184,9 +187,29 @@ impl Proxy {
             })
     }
 
+    /// What a REGISTER does to what the edge knows of its user.
+    pub(crate) fn edge_plan(
+        &self,
+        now: Instant,
+        request: &Message,
+        flow: &Flow,
+        aor: &[u8],
+    ) -> Result<Plan, Refusal> {
+        // The upstream decides on expiries; we only take over what it granted.
+        let limits = crate::config::Registrar {
+            minimum_expiry: Duration::ZERO,
+            maximum_expiry: Duration::from_secs(u64::from(u32::MAX)),
+            ..self.config.registrar.clone()
+        };
+        let trusted = self.is_trusted_peer(flow);
+        let arrival = Arrival { request, flow: *flow, now, until: Instant::NEVER, trusted };
+        plan(&arrival, &self.location.get(aor), &limits)
+    }
+
     /// A 2xx went through. The one to a REGISTER says who is behind its flow.
     pub(crate) fn learn_from_success(&mut self, now: Instant, id: ContextId, response: &Message) {
-        if self.upstream().is_none() {
+        if self.upstream().is_none() || !response.status().is_some_and(|status| (200..300).contains(&status))
+        {
             return;
         }
         let Some(context) = self.contexts.get(id.0) else { return };
@@ -195,14 +218,7 @@ impl Proxy {
             return;
         }
         let Some(aor) = address_of_record(&request, HeaderName::To) else { return };
-        // The upstream decides on expiries; we only take over what it granted.
-        let limits = crate::config::Registrar {
-            minimum_expiry: Duration::ZERO,
-            maximum_expiry: Duration::from_secs(u64::from(u32::MAX)),
-            ..self.config.registrar.clone()
-        };
-        let arrival = Arrival { request: &request, flow, now, until: Instant::NEVER, trusted: false };
-        let Ok(mut plan) = plan(&arrival, &self.location.get(&aor), &limits) else { return };
+        let Ok(mut plan) = self.edge_plan(now, &request, &flow, &aor) else { return };
         for binding in &mut plan.bindings {
             if plan.kept.iter().any(|(kept, _)| kept.contact == binding.contact) {
                 granted(binding, now, response);

@@ -183,10 +183,10 @@ fn what_a_client_takes_back_is_taken_back_at_the_registrar_one_or_all() {
     let (_, answer) = pbx.registers(&mut house, &gone, &gone.register(2, ""));
     assert_eq!(pbx.contacts, stand_ins[1..]);
     assert_eq!(values(&answer, HeaderName::Contact).len(), 1);
-    assert_eq!(pbx.hears(&mut house, &stand_ins[0]), Some(404));
+    assert_eq!(pbx.hears(&mut house, &stand_ins[0]), Some(480));
     pbx.registers(&mut house, &other, &other.register_contact(2, "Contact: *\r\nExpires: 0\r\n"));
     assert!(pbx.contacts.is_empty());
-    assert_eq!(pbx.hears(&mut house, &stand_ins[1]), Some(404));
+    assert_eq!(pbx.hears(&mut house, &stand_ins[1]), Some(480));
 }
 
 #[test]
@@ -196,7 +196,24 @@ fn a_stand_in_ends_with_what_the_registrar_granted() {
     pbx.registers(&mut house, &alice, &alice.register(1, ""));
     let stand_in = pbx.contacts[0].clone();
     house.wait(Duration::from_secs(121));
-    assert_eq!(pbx.hears(&mut house, &stand_in), Some(404));
+    assert_eq!(pbx.hears(&mut house, &stand_in), Some(480));
+}
+
+#[test]
+fn a_page_that_went_away_for_good_is_not_there_and_not_unknown() {
+    let (mut house, mut pbx) = (house(edge_config()), Pbx::new());
+    let alice = instance("alice", 1);
+    pbx.registers(&mut house, &alice, &alice.register(1, ""));
+    let stand_in = pbx.contacts[0].clone();
+    house.close(&alice.flow);
+    house.wait(Duration::from_secs(60));
+    assert_eq!(house.proxy.bindings(), 0, "nobody waits for it any more");
+    assert_eq!(pbx.hears(&mut house, &stand_in), Some(480));
+    // It is nobody else's to use for that.
+    let eve = page("eve", 6);
+    pbx.registers(&mut house, &eve, &eve.register(1, ""));
+    house.receive(&eve.flow, &eve.invite(&stand_in, "c1"));
+    assert_eq!(house.one(&eve.flow).status(), Some(403));
 }
 
 #[test]
@@ -238,6 +255,99 @@ fn a_stand_in_outlives_a_restart_of_the_edge() {
     pbx.registers(&mut house, &back, &back.register(1, ""));
     pbx.calls(&mut house, &stand_ins[0]);
     assert_eq!(house.one(&back.flow).request_uri(), back.contact.as_bytes());
+}
+
+/// What the client hears to a REGISTER that never gets to the registrar.
+fn refusal(house: &mut House, pbx: &Pbx, client: &Phone, text: &str) -> Message {
+    house.receive(&client.flow, text);
+    house.nothing(&pbx.phone.flow);
+    house.one(&client.flow)
+}
+
+#[test]
+fn who_has_as_many_contacts_as_one_may_have_does_not_get_another_one_to_the_registrar() {
+    let mut config = edge_config();
+    config.registrar.maximum_contacts = 1;
+    let (mut house, mut pbx) = (house(config), Pbx::new());
+    let (one, other) = (page("alice", 1), page("alice", 2));
+    pbx.registers(&mut house, &one, &one.register(1, ""));
+    assert_eq!(refusal(&mut house, &pbx, &other, &other.register(1, "")).status(), Some(403));
+    // What is there is refreshed, and its place is free when it is gone.
+    pbx.registers(&mut house, &one, &one.register(2, ""));
+    pbx.registers(&mut house, &one, &one.register(3, "Expires: 0\r\n"));
+    pbx.contacts.clear();
+    pbx.registers(&mut house, &other, &other.register(2, ""));
+    let stand_in = pbx.contacts[0].clone();
+    pbx.calls(&mut house, &stand_in);
+    assert_eq!(method(&house.one(&other.flow)), "INVITE");
+}
+
+#[test]
+fn an_edge_that_is_full_says_when_to_come_back() {
+    let mut config = edge_config();
+    config.limits.bindings = 1;
+    let (mut house, mut pbx) = (house(config), Pbx::new());
+    let (alice, bob) = (page("alice", 1), page("bob", 2));
+    pbx.registers(&mut house, &alice, &alice.register(1, ""));
+    let answer = refusal(&mut house, &pbx, &bob, &bob.register(1, ""));
+    assert_eq!(answer.status(), Some(503));
+    assert!(answer.header(HeaderName::RetryAfter).is_some());
+}
+
+#[test]
+fn a_way_that_the_edge_does_not_keep_is_refused_before_the_registrar_hears_of_it() {
+    let (mut house, pbx) = (house(edge_config()), Pbx::new());
+    let alice = page("alice", 1);
+    let path = alice.register(1, "Path: <sip:elsewhere.example.net;lr>\r\n");
+    assert_eq!(refusal(&mut house, &pbx, &alice, &path).status(), Some(403), "of a stranger");
+    // RFC 5626 §6: the first hop is another one, and does nothing of the kind.
+    let behind = instance("alice", 1).register(2, "");
+    let behind =
+        behind.replacen("Max-Forwards", "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKx\r\nMax-Forwards", 1);
+    assert_eq!(refusal(&mut house, &pbx, &alice, &behind).status(), Some(439));
+    let number = alice.register_contact(3, "Contact: <tel:+4930123>\r\n");
+    assert_eq!(refusal(&mut house, &pbx, &alice, &number).status(), Some(400));
+}
+
+#[test]
+fn whom_no_stand_in_can_name_cannot_register() {
+    let (mut house, pbx) = (house(edge_config()), Pbx::new());
+    let alice = page("alice", 1);
+    let to = "To: <sip:alice@example.com>";
+    let nobody = alice.register(1, "").replace(to, "To: <sip:example.com>");
+    assert_eq!(refusal(&mut house, &pbx, &alice, &nobody).status(), Some(404));
+    let long = alice.register(2, "").replace(to, &format!("To: <sip:{}@example.com>", "a".repeat(400)));
+    assert_eq!(refusal(&mut house, &pbx, &alice, &long).status(), Some(403));
+}
+
+#[test]
+fn of_two_who_register_at_once_where_there_is_one_place_only_one_is_told_200() {
+    let mut config = edge_config();
+    config.registrar.maximum_contacts = 1;
+    let (mut house, pbx) = (house(config), Pbx::new());
+    let (one, other) = (page("alice", 1), page("alice", 2));
+    house.receive(&one.flow, &one.register(1, ""));
+    house.receive(&other.flow, &other.register(1, ""));
+    let requests = house.take(&pbx.phone.flow);
+    for request in &requests {
+        house.receive(&pbx.phone.flow, &pbx.phone.respond(request, 200, ""));
+    }
+    assert_eq!([&one, &other].map(|page| house.one(&page.flow).status()), [Some(200), Some(403)]);
+    assert_eq!(house.proxy.bindings(), 1);
+}
+
+#[test]
+fn a_proxy_that_we_trust_may_stand_before_the_edge() {
+    let mut config = edge_config();
+    let before = desk_phone("alice", "198.51.100.77:5060");
+    config.trusted_peers = vec![sip::AddressRange::single(before.flow.remote.ip())];
+    let (mut house, mut pbx) = (house(config), Pbx::new());
+    pbx.registers(&mut house, &before, &before.register(1, "Path: <sip:198.51.100.77;lr>\r\n"));
+    let stand_in = pbx.contacts[0].clone();
+    pbx.calls(&mut house, &stand_in);
+    let invite = house.one(&before.flow);
+    assert_eq!(invite.request_uri(), before.contact.as_bytes());
+    assert_eq!(values(&invite, HeaderName::Route), ["<sip:198.51.100.77;lr>"]);
 }
 
 #[test]
