@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use proxy::{Event, Unregistration};
+use proxy::{AskId, Event, Output, Question, StoreError, Unregistration};
 use sip::HeaderName;
 use support::*;
 
@@ -283,6 +283,40 @@ fn a_removal_that_cannot_be_stored_is_tried_again() {
     assert!(house.stored.values().all(Option::is_none));
     assert!(house.proxy.is_idle());
     assert_eq!(house.next_timeout, sip::Instant::NEVER);
+}
+
+/// What a REGISTER asks the store, which takes its time to answer.
+fn asks_the_store(house: &mut House, phone: &Phone, text: &str) -> AskId {
+    house.proxy.receive(house.now, &phone.flow, text.as_bytes());
+    loop {
+        match house.proxy.poll() {
+            Output::Ask { id, question: Question::Store { .. } } => return id,
+            Output::Timeout(_) => panic!("the store is not asked"),
+            _ => {}
+        }
+    }
+}
+
+/// A binding runs out while a REGISTER of the same user is with the store: the record that the REGISTER brings has the last
+/// word on it, but only if it gets there.
+#[test]
+fn what_runs_out_while_the_store_is_at_work_is_taken_out_of_it_if_that_work_fails() {
+    for more in ["Expires: 600\r\n", "Expires: 0\r\n"] {
+        let mut house = house(open_config());
+        let bob = desk_phone("bob", "198.51.100.7:5062");
+        house.receive(&bob.flow, &bob.register(1, "Expires: 60\r\n"));
+        house.take(&bob.flow);
+        house.wait(Duration::from_secs(59));
+        let asked = asks_the_store(&mut house, &bob, &bob.register(2, more));
+        house.wait(Duration::from_secs(1));
+        assert_eq!(house.proxy.bindings(), 0);
+        house.proxy.stored(house.now, asked, Err(StoreError));
+        house.drain();
+        assert_eq!(house.one(&bob.flow).status(), Some(500));
+        house.wait(Duration::from_secs(60));
+        assert!(house.stored.values().all(Option::is_none), "nothing is left of it");
+        assert!(house.proxy.is_idle());
+    }
 }
 
 #[test]

@@ -109,6 +109,7 @@ impl Proxy {
         result: Result<(), StoreError>,
     ) {
         if result.is_ok() {
+            self.unstored.remove(&aor);
             self.mark_lost(now, &mut plan.bindings);
             self.tell(now, job, &aor, &plan);
             self.registered(now, job, &aor, &plan);
@@ -332,9 +333,14 @@ impl Proxy {
                 });
             }
             self.bindings_changed(now, &aor);
-            // A REGISTER in progress writes the record itself, with what is left.
             let keeps = matches!(self.config.role, crate::config::Role::AllInOne) || self.writes_stand_ins();
-            if keeps && !self.registering.contains_key(&aor) {
+            if !keeps {
+                continue;
+            }
+            if self.registering.contains_key(&aor) {
+                // Its REGISTER in progress writes the record itself, with what is left; if the store takes it.
+                self.store_later(now, aor);
+            } else {
                 self.store_remainder(aor);
             }
         }
@@ -353,10 +359,15 @@ impl Proxy {
     pub(crate) fn remainder_stored(&mut self, now: Instant, aor: Vec<u8>, result: Result<(), StoreError>) {
         if result.is_err() {
             self.outbox.event(Event::StoreFailed { aor: aor.clone() });
-            self.unstored.insert(aor);
-            let wait = Duration::from_secs(u64::from(self.config.limits.retry_after.max(1)));
-            self.store_again = self.store_again.min(now + wait);
+            self.store_later(now, aor);
         }
+    }
+
+    /// The record of `aor` may not say what is so.
+    fn store_later(&mut self, now: Instant, aor: Vec<u8>) {
+        self.unstored.insert(aor);
+        let wait = Duration::from_secs(u64::from(self.config.limits.retry_after.max(1)));
+        self.store_again = self.store_again.min(now + wait);
     }
 
     /// Offers the store again what it refused.
@@ -368,7 +379,7 @@ impl Proxy {
         for aor in core::mem::take(&mut self.unstored) {
             if self.registering.contains_key(&aor) {
                 // Its answer may be a refusal too: look again later.
-                self.remainder_stored(now, aor, Err(StoreError));
+                self.store_later(now, aor);
             } else {
                 self.store_remainder(aor);
             }
