@@ -10,13 +10,12 @@ use sip::digest::Algorithm;
 use super::error::Problem;
 use super::file::{File, Placed};
 use super::{
-    Configuration, Media, Origins, Protocols, Web, acme, bad_ports, events, ice, loopback_listeners, routing,
-    stir, tls, tokens, trunks, values,
+    Configuration, Media, Origins, Protocols, Web, acme, bad_ports, events, ice, loopback_listeners,
+    registrar, routing, stir, tls, tokens, trunks, values,
 };
 use crate::log::Level;
 use crate::media_joining::Anchor;
 
-const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Checks the whole text. Relative paths are relative to `folder`.
@@ -190,25 +189,6 @@ fn media(file: &mut File<'_>) -> Media {
     media
 }
 
-/// The keys of flow tokens.
-fn flow_tokens(file: &mut File<'_>) -> proxy::config::FlowTokenKeys {
-    let mut keys = proxy::config::FlowTokenKeys::default();
-    let every = file.parsed("registrar", "flow_key_every", values::duration_within(60 * MINUTE, 30 * DAY));
-    let kept = file.parsed("registrar", "flow_keys_kept", values::duration_within(60 * MINUTE, 366 * DAY));
-    keys.every = every.map_or(keys.every, |every| every.value);
-    keys.kept = kept.as_ref().map_or(keys.kept, |kept| kept.value);
-    let place = file.place("registrar", "flow_keys_kept");
-    let place = place.or_else(|| file.place("registrar", "flow_key_every")).unwrap_or_default();
-    if keys.kept < keys.every {
-        let message = "a key is known for as long as it is in use at the least: flow_keys_kept is longer than flow_key_every";
-        file.report(place, message.to_owned());
-    } else if keys.kept > keys.every * 250 {
-        let message = "these would be too many keys: flow_keys_kept is at the most 250 times flow_key_every";
-        file.report(place, message.to_owned());
-    }
-    keys
-}
-
 fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
     let domains = file.all_parsed("", "domain", values::host);
     if let (Some([]), Some(place)) = (domains.as_deref(), file.place("", "domain"))
@@ -217,10 +197,12 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         file.report(place, "there must be a domain; leave the line out for \"localhost\"".to_owned());
     }
     let domains = domains.unwrap_or_default().into_iter().map(|domain| domain.value).collect::<Vec<_>>();
+    let registrar = registrar::registrar(file);
+    let flow_tokens = registrar::flow_tokens(file, registrar.maximum_expiry);
     let mut config = proxy::Config {
         domains: if domains.is_empty() { vec!["localhost".to_owned()] } else { domains },
         authentication: authentication(file),
-        registrar: registrar(file),
+        registrar,
         forking: routing::forking(file),
         next_hop: routing::next_hop(file),
         strangers: routing::strangers(file),
@@ -230,7 +212,7 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         trunks: trunks::trunks(file, folder),
         events: events::events(file),
         messages: events::messages(file),
-        flow_tokens: flow_tokens(file),
+        flow_tokens,
         ..proxy::Config::default()
     };
     let upstream = file.parsed("edge", "upstream", values::upstream);
@@ -282,40 +264,6 @@ fn proxy_part(file: &mut File<'_>, folder: &Path) -> proxy::Config {
         limits.calls_elsewhere = calls;
     }
     config
-}
-
-fn registrar(file: &mut File<'_>) -> proxy::config::Registrar {
-    let mut registrar = proxy::config::Registrar::default();
-    let time = values::duration_within(Duration::from_secs(1), 365 * DAY);
-    for (key, value) in [
-        ("minimum_expires", &mut registrar.minimum_expiry),
-        ("default_expires", &mut registrar.default_expiry),
-        ("maximum_expires", &mut registrar.maximum_expiry),
-    ] {
-        *value = file.parsed("registrar", key, &time).map_or(*value, |found| found.value);
-    }
-    let grace = file.parsed("registrar", "flow_grace", values::duration_within(Duration::ZERO, 60 * MINUTE));
-    registrar.flow_grace = grace.map_or(registrar.flow_grace, |grace| grace.value);
-    let timer = file.parsed("registrar", "flow_timer", values::duration_within(Duration::ZERO, 60 * MINUTE));
-    registrar.flow_timer = timer.map_or(registrar.flow_timer, |timer| timer.value);
-    let routes = file.all_parsed("registrar", "service_route", values::route).unwrap_or_default();
-    registrar.service_route = routes.into_iter().map(|route| route.value).collect();
-    registrar.maximum_contacts =
-        file.number("registrar", "max_contacts", 1..1001).unwrap_or(registrar.maximum_contacts);
-    let (least, usual, most) = (registrar.minimum_expiry, registrar.default_expiry, registrar.maximum_expiry);
-    let rise = least <= usual && usual <= most;
-    if !rise && !file.is_wrong() {
-        let keys = ["default_expires", "maximum_expires", "minimum_expires"];
-        let place = keys.into_iter().find_map(|key| file.place("registrar", key)).unwrap_or_default();
-        let message = format!(
-            "the times must rise from minimum_expires ({} s) over default_expires ({} s) to maximum_expires ({} s)",
-            least.as_secs(),
-            usual.as_secs(),
-            most.as_secs()
-        );
-        file.report(place, message);
-    }
-    registrar
 }
 
 fn authentication(file: &mut File<'_>) -> proxy::config::Authentication {
@@ -509,18 +457,6 @@ mod tests {
         let found = problems("[tls]\ncertificate = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"");
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("/nowhere/a."), "{found:?}");
-    }
-
-    #[test]
-    fn expiry_times_must_rise() {
-        assert!(
-            problems("[registrar]\nminimum_expires = \"1h\"\n")[0].starts_with("2:19: the times must rise")
-        );
-        assert!(problems("[registrar]\nminimum_expires = \"1h\"\ndefault_expires = \"1h\"").is_empty());
-        let short = problems("[registrar]\nflow_key_every = \"2d\"\nflow_keys_kept = \"1d\"");
-        assert!(short[0].starts_with("3:18: a key is known for as long as it is in use"), "{short:?}");
-        let many = problems("[registrar]\nflow_key_every = \"1h\"");
-        assert!(many[0].starts_with("2:18: these would be too many keys"), "{many:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod events;
 mod file;
 mod ice;
 mod keys;
+mod registrar;
 mod routing;
 mod stir;
 mod tls;

@@ -24,8 +24,8 @@ pub(super) const REGISTRAR: Section = Section {
         key(
             "flow_keys_kept",
             Default("\"30d\""),
-            "How long an old key is known: longer than any call and any registration lasts. At the most 250 times as long as\n\
-             it is in use.",
+            "How long an old key is known: longer than any call lasts, and no shorter than maximum_expires. At the most 250\n\
+             times as long as it is in use.",
         ),
         key(
             "flow_timer",
