@@ -28,8 +28,16 @@ impl Uses {
 /// Keys and certificates. Relative paths are relative to `folder`.
 pub(super) fn stir(file: &mut File<'_>, folder: &Path, uses: &Uses) -> Arc<Stir> {
     let mut stir = Stir { signer: signer(file, folder), ..Stir::default() };
-    for entry in file.all_parsed("caller_ids", "certificates", url_and_path).unwrap_or_default() {
+    let entries = file.all_parsed("caller_ids", "certificates", url_and_path).unwrap_or_default();
+    for (place, entry) in entries.iter().enumerate() {
         let (url, path) = &entry.value;
+        if entries.iter().take(place).any(|other| other.value.0 == *url) {
+            file.report(
+                entry.span.clone(),
+                format!("{url} is there twice: one certificate is published at one URL"),
+            );
+            continue;
+        }
         add(file, folder, &entry.span, path, |pem| stir.certificates.add(url, pem));
     }
     let anchors = file.texts("caller_ids", "trust_anchors").unwrap_or_default();
@@ -188,6 +196,14 @@ mod tests {
                     trust_anchors = \"anchor\"\ncertificates = \"https://c.example/d.pem anchor\"\n";
         let text = format!("{keys}{UPSTREAM}sign = true\nattest_others = \"C\"\nverify = \"require\"\n");
         assert_eq!(problems(&text), [""; 0]);
+    }
+
+    #[test]
+    fn two_certificates_are_not_published_at_one_url() {
+        let twice = "[caller_ids]\ncertificates = [\"https://c.example/d.pem anchor\", \"https://c.example/e.pem anchor\", \
+                     \"https://c.example/d.pem other\"]\n";
+        let message = "2:85: https://c.example/d.pem is there twice: one certificate is published at one URL";
+        assert_eq!(problems(twice), [message]);
     }
 
     #[test]
