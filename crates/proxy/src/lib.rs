@@ -78,6 +78,7 @@ mod output;
 mod ownership;
 mod proxy;
 mod reconfigure;
+mod refused;
 mod registrar;
 mod reply;
 mod response_context;

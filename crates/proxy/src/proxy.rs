@@ -19,6 +19,7 @@ use crate::listeners::Listeners;
 use crate::messages::Deliveries;
 use crate::notifier::Notifier;
 use crate::output::{AskId, ByQuestion, Outbox, Output, ResolveError, StoreError, TokenHolder, UserSecret};
+use crate::refused::{Places, Refusals};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::registrar::location::Location;
 use crate::registrar::register::Plan;
@@ -53,6 +54,8 @@ pub struct Proxy {
     pub(crate) by_server: SlotMap<ContextId>,
     /// What each client transaction was made for.
     pub(crate) by_client: SlotMap<Sent>,
+    /// The hops that cannot be reached and that nobody has looked into.
+    refusals: Refusals,
     /// Timer C of each context.
     pub(crate) timers: Deadlines,
     pub(crate) waiting: ByQuestion<Waiting>,
@@ -162,6 +165,7 @@ impl Proxy {
             contexts: Slots::new(),
             by_server: SlotMap::new(),
             by_client: SlotMap::new(),
+            refusals: Refusals::default(),
             timers: Deadlines::new(),
             waiting: ByQuestion::default(),
             notifier: Notifier::default(),
@@ -328,8 +332,15 @@ impl Proxy {
     /// Nothing gets to `hop`: refused, no route, TLS failed, or the connection could not be opened.
     pub fn unreachable(&mut self, now: Instant, hop: &Hop) {
         self.now = now;
-        self.transactions.unreachable(now, hop);
-        self.respond_to_sent_by(now, hop);
+        let places = self.refusals.enter(now, hop, self.transactions.len());
+        self.look_into(now, places);
+    }
+
+    /// Takes nothing to have come to these places.
+    fn look_into(&mut self, now: Instant, places: Option<Places>) {
+        let Some(places) = places else { return };
+        self.transactions.unreachable_among(now, |hop| places.has(hop));
+        self.respond_to_sent_by(now, &places);
     }
 
     /// The answer to [`Question::Resolve`](crate::Question::Resolve): hops in the order in which to try them.
@@ -419,6 +430,8 @@ impl Proxy {
     /// The time has come that [`Output::Timeout`] named.
     pub fn timeout(&mut self, now: Instant) {
         self.now = now;
+        let places = self.refusals.take_due(now, self.transactions.len());
+        self.look_into(now, places);
         self.transactions.timeout(now);
         self.expire_bindings(now);
         self.events_due(now);
@@ -464,6 +477,7 @@ impl Proxy {
             .min()
             .unwrap_or(Instant::NEVER)
             .min(self.store_again)
+            .min(self.refusals.due())
             .min(self.trunks.due())
     }
 

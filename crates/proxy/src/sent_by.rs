@@ -19,6 +19,7 @@ use crate::authorization::Sender;
 use crate::listeners::is_sendable;
 use crate::output::{Question, ResolveError};
 use crate::proxy::{Proxy, Waiting};
+use crate::refused::Places;
 use crate::registrar::address_of_record::host_text;
 use crate::response_context::{ContextId, ResponseContext};
 
@@ -49,17 +50,13 @@ impl Proxy {
         }
     }
 
-    /// Nothing gets to `hop`: responses that were meant for it take another way.
-    pub(crate) fn respond_to_sent_by(&mut self, now: Instant, hop: &Hop) {
-        if hop.transport().is_websocket() {
-            return;
-        }
+    /// Nothing gets to `places`: responses that were meant for them take another way.
+    pub(crate) fn respond_to_sent_by(&mut self, now: Instant, places: &Places) {
+        let is_lost = |hop: &Hop| !hop.transport().is_websocket() && places.has_peer(hop);
         let concerned: Vec<ContextId> = self
             .contexts
             .iter()
-            .filter(|(_, context)| {
-                self.transactions.hop_of(context.server).is_some_and(|way| is_same(way, hop))
-            })
+            .filter(|(_, context)| self.transactions.hop_of(context.server).is_some_and(is_lost))
             .map(|(id, _)| ContextId(id))
             .collect();
         for id in concerned {
@@ -131,12 +128,4 @@ impl Proxy {
             && matches!(context.sent_by, SentBy::NotAsked)
             && self.sent_by_question(context).is_some()
     }
-}
-
-/// Whether two hops are one. For a datagram the peer's address says it.
-fn is_same(one: &Hop, other: &Hop) -> bool {
-    one == other
-        || (!one.transport().is_reliable()
-            && one.transport() == other.transport()
-            && one.address() == other.address())
 }

@@ -133,3 +133,25 @@ fn nobody_points_our_answers_at_others_by_a_name_in_via() {
     house.wait(Duration::from_secs(40));
     assert!(answered(&mut house, 486).iter().all(|at| *at == stranger.flow.remote));
 }
+
+/// Each refusal asks for a look at every request in progress.
+#[test]
+fn of_a_flood_of_refusals_the_last_are_looked_into_together_a_moment_later() {
+    let (mut house, bob) = house_with_bob(Transport::Udp, true);
+    let peer = peer(Transport::Udp);
+    let invite = call(&mut house, &peer, &bob);
+    house.receive(&bob.flow, &bob.respond(&invite, 180, ""));
+    house.take(&peer.flow);
+    for number in 0..12_000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        unreachable(&mut house, &hop(Transport::Udp, &format!("203.0.{high}.{low}:5060")));
+    }
+    unreachable(&mut house, &Hop::Flow(peer.flow));
+    assert!(answered(&mut house, 180).is_empty(), "it waits");
+    house.wait(Duration::from_millis(16));
+    assert_eq!(answered(&mut house, 180), [address("198.51.100.20:5080")]);
+    // When it rains no more, nothing waits.
+    house.wait(Duration::from_millis(16));
+    unreachable(&mut house, &hop(Transport::Udp, "198.51.100.20:5080"));
+    assert_eq!(answered(&mut house, 180), [address("198.51.100.21:5080")]);
+}

@@ -308,10 +308,15 @@ impl<H: NextHop> Transactions<H> {
     ///
     /// Looks at every transaction: O(n).
     pub fn unreachable(&mut self, now: Instant, to: &H) {
+        self.unreachable_among(now, |hop| hop == to);
+    }
+
+    /// [`Transactions::unreachable`] for all hops that `is_one` says yes to, in one look at every transaction.
+    pub fn unreachable_among(&mut self, now: Instant, is_one: impl Fn(&H) -> bool) {
         let concerned: Vec<Slot> = self
             .slots
             .iter()
-            .filter(|(_, entry)| !entry.is_server() && entry.hop == *to)
+            .filter(|(_, entry)| !entry.is_server() && is_one(&entry.hop))
             .map(|(slot, _)| slot)
             .collect();
         for slot in concerned {
