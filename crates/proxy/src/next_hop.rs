@@ -12,12 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sip::header::HeaderName;
 use sip::transaction::ClientKey;
-use sip::{Hop, Instant, Message, Transport};
+use sip::{Flow, Hop, Instant, Message, Transport};
 
 use crate::branches::{COMPLETED_ELSEWHERE, Next};
 use crate::listeners::is_sendable;
 use crate::proxy::Proxy;
-use crate::response_context::{BranchState, ContextId};
+use crate::response_context::{BranchState, ContextId, ResponseContext};
 use crate::target::{Target, Way};
 
 /// The longest that a `Retry-After` is obeyed.
@@ -154,6 +154,28 @@ impl Proxy {
             // Should it wake up after all, it is told at once that nobody waits.
             self.transactions.cancel(now, key, None);
             self.try_next_server(now, id, branch);
+        }
+    }
+
+    /// A connection is closed over which servers were asked that have said nothing yet: if another one can be asked, that is
+    /// done at once. One that has said something may say more over a connection that it opens itself (RFC 3261 §18.2.2).
+    pub(crate) fn pass_closed_hops(&mut self, now: Instant, flow: &Flow) {
+        let went_there = |hop: &Hop| matches!(hop, Hop::Address { transport, address, .. } if *transport == flow.transport && *address == flow.remote);
+        let waits = |context: &ResponseContext| {
+            let mut branches = context.branches.iter();
+            branches.any(|place| place.patience.is_some() && place.hop.as_ref().is_some_and(went_there))
+        };
+        let concerned: Vec<ContextId> =
+            self.contexts.iter().filter(|(_, context)| waits(context)).map(|(id, _)| ContextId(id)).collect();
+        for id in concerned {
+            let Some(context) = self.contexts.get_mut(id.0) else { continue };
+            for place in &mut context.branches {
+                if place.hop.as_ref().is_some_and(went_there) {
+                    place.patience = place.patience.map(|_| now);
+                }
+            }
+            self.pass_silent_hops(now, id);
+            self.watch(id);
         }
     }
 

@@ -304,6 +304,7 @@ impl Proxy {
         self.location.flow_closed(now, flow);
         self.subscribers_lost(now, flow);
         self.transactions.unreachable(now, &Hop::Flow(*flow));
+        self.pass_closed_hops(now, flow);
         self.respond_elsewhere(flow);
         self.await_caller(now, flow);
     }
