@@ -6,6 +6,7 @@
     reason = "each test file is a crate of its own and uses a part of it"
 )]
 
+mod call;
 mod trunks;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use proxy::{
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 
+pub use call::{Call, bob, call, established};
 pub use trunks::{account, group, server};
 
 pub const SECRET: [u8; 32] = [42; 32];

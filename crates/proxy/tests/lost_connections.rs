@@ -1,0 +1,168 @@
+//! Connections that are lost while somebody calls or is in a call (RFC 5626 §5.3.1, §7), and servers that start again.
+
+mod support;
+
+use std::time::Duration;
+
+use sip::Transport;
+use support::*;
+
+#[test]
+fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {
+    let mut call = established(bob(), page("alice", 1));
+    call.house.close(&call.callee.flow);
+    call.caller_sends("BYE", 3);
+    let refused = call.house.one(&call.caller.flow);
+    assert_eq!(refused.status(), Some(430), "the flow is gone");
+
+    // The same page, the same contact, another connection.
+    let mut call = established(bob(), page("alice", 1));
+    call.house.close(&call.callee.flow.clone());
+    call.callee.flow = page("alice", 9).flow;
+    call.callee.call_id = "again".to_owned();
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_caller();
+}
+
+/// The caller's own server came over a connection that it has closed since: it is reached by its name.
+#[test]
+fn a_call_outlives_the_connection_to_the_other_server() {
+    let mut house = house(config());
+    let bob = page("bob", 1);
+    house.register(&bob);
+    let other = flow(Transport::Tcp, 7, "198.51.100.80:40001", 5060);
+    let carol = desk_phone("carol", "203.0.113.5:5060");
+    let by_proxy = "Via: SIP/2.0/TCP 198.51.100.80;branch=z9hG4bKproxy\r\n\
+                    Record-Route: <sip:198.51.100.80;transport=tcp;lr>\r\nVia: ";
+    let invite = carol.invite("sip:bob@example.com", "c1").replace("carol@example.com", "carol@far.example");
+    house.receive(&other, &invite.replacen("Via: ", by_proxy, 1));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    house.take(&other);
+    house.close(&other);
+    let routes = routes(&invite, false);
+    let bye = |from: &Phone, call: &str| {
+        from.request(
+            "BYE",
+            "sip:carol@203.0.113.5",
+            "<sip:carol@far.example>;tag=from-carol",
+            call,
+            1,
+            &routes,
+        )
+    };
+    house.receive(&bob.flow, &bye(&bob, "c1"));
+    let there = flow(Transport::Tcp, 0, "198.51.100.80:5060", 5060);
+    assert_eq!(method(&house.one(&there)), "BYE");
+
+    // It is no way for those who have no business there.
+    let eve = desk_phone("eve", "198.51.100.66:5060");
+    house.receive(&eve.flow, &bye(&eve, "c1"));
+    assert_eq!(house.one(&eve.flow).status(), Some(407));
+    house.nothing(&there);
+}
+
+#[test]
+fn a_page_that_was_loaded_anew_is_found_by_its_instance() {
+    let mut alice = page("alice", 1);
+    alice.parameters = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"".to_owned();
+    alice.contact = "sip:alice@example.com;gr=urn:uuid:0001".to_owned();
+    let mut house = house(config());
+    let registered = Phone { contact: "sip:x@old.invalid;transport=ws".to_owned(), ..alice.clone() };
+    house.register(&registered);
+    house.register(&bob());
+    // A GRUU reaches the instance, whatever its contact.
+    let mut call = call(house, bob(), alice.clone());
+    call.house.close(&alice.flow);
+    let again = Phone {
+        flow: page("alice", 9).flow,
+        contact: "sip:y@new.invalid;transport=ws".to_owned(),
+        call_id: "again".to_owned(),
+        ..alice
+    };
+    call.house.register(&again);
+    call.caller_sends("BYE", 3);
+    let bye = call.house.one(&again.flow);
+    assert_eq!(method(&bye), "BYE");
+}
+
+#[test]
+fn a_call_of_before_the_restart_can_still_be_hung_up() {
+    let mut call = established(page("carol", 2), page("alice", 1));
+    call.house.restart(config());
+    for (phone, connection) in [(&mut call.caller, 12), (&mut call.callee, 11)] {
+        phone.flow = page(phone.user, connection).flow;
+        phone.call_id += "-again";
+    }
+    call.house.register(&call.caller.clone());
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_caller();
+
+    let mut call = established(bob(), page("alice", 1));
+    call.house.restart(config());
+    call.callee.flow = page("alice", 11).flow;
+    call.callee.call_id += "-again";
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_callee();
+}
+
+#[test]
+fn the_answer_to_a_page_that_lost_its_connection_while_calling_reaches_it_on_the_new_one() {
+    let mut house = house(open_config());
+    let (mut alice, bob) = (page("alice", 1), bob());
+    for phone in [&alice, &bob] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.close(&alice.flow);
+    alice.flow = page("alice", 9).flow;
+    house.receive(&alice.flow, &alice.register(2, ""));
+    house.take(&alice.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    assert_eq!(house.one(&alice.flow).status(), Some(200));
+}
+
+#[test]
+fn a_page_that_is_closed_while_calling_stops_the_ringing() {
+    let mut house = house(open_config());
+    let (alice, bob) = (page("alice", 1), bob());
+    for phone in [&alice, &bob] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 180, ""));
+    house.close(&alice.flow);
+    house.wait(Duration::from_secs(29));
+    house.nothing(&bob.flow);
+    house.wait(Duration::from_secs(1));
+    let cancel = house.one(&bob.flow);
+    assert_eq!(method(&cancel), "CANCEL");
+    assert!(text(&cancel).contains("The caller is gone"));
+}
+
+#[test]
+fn another_flow_of_the_same_instance_is_tried_when_the_first_fails() {
+    let mut house = house(open_config());
+    let flows = [1, 2].map(|number| {
+        let mut phone = tcp_phone("alice", number, &format!("198.51.100.9:5100{number}"), "10.0.0.9:5060");
+        phone.parameters = format!(";reg-id={number};+sip.instance=\"<urn:uuid:0001>\"");
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+        house.wait(Duration::from_secs(1));
+        phone
+    });
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.invite("sip:alice@example.com", "c1"));
+    assert_eq!(
+        method(&house.one(&flows[1].flow)),
+        "INVITE",
+        "the newest flow, and one branch for one instance"
+    );
+    house.nothing(&flows[0].flow);
+    house.close(&flows[1].flow);
+    assert_eq!(method(&house.one(&flows[0].flow)), "INVITE");
+}
