@@ -1,7 +1,8 @@
 //! Session timers (RFC 4028): a call whose peer has vanished without BYE ends by itself.
 //!
 //! The habits are those of JsSIP, so that both sides of a mixed call agree: 90 s, refreshed at half of the time,
-//! given up at 110 %. Other than there, a peer whose Allow lacks UPDATE is refreshed by re-INVITE.
+//! given up at 110 %. Other than there, a peer whose Allow lacks UPDATE is refreshed by re-INVITE, and a machine that slept
+//! over the end of a session asks whether the call is still there before it gives it up.
 
 use crate::agent::Agent;
 use crate::call::{Outgoing, SessionTimer};
@@ -20,6 +21,8 @@ use std::sync::Arc;
 pub(crate) const DEFAULT_INTERVAL: u32 = 90;
 /// JsSIP takes what peers grant from here on.
 const SHORTEST_INTERVAL: u32 = 60;
+/// A timer that rings so much too late rings on a machine that slept.
+const SLEPT: Duration = Duration::from_secs(5);
 
 type Fields = Vec<(HeaderName, Vec<u8>)>;
 
@@ -96,20 +99,27 @@ impl Agent {
     pub(crate) fn session_timeout(&mut self, number: CallNumber) {
         let Some(call) = self.call(number) else { return };
         let Some(timer) = call.session_timer.filter(|timer| timer.at <= self.now) else { return };
-        // RFC 4028 §10: whoever refreshes in vain ends the call too, when the session is over for the peer.
-        if timer.lapses <= self.now {
+        let share = |percent: u64| Duration::from_millis(u64::from(timer.seconds) * percent * 10);
+        if timer.lapses <= self.now && timer.at + SLEPT < self.now {
+            let lapses = self.now + share(50);
+            if let Some(timer) = self.call_mut(number).and_then(|call| call.session_timer.as_mut()) {
+                timer.lapses = lapses;
+            }
+        } else if timer.lapses <= self.now {
+            // RFC 4028 §10: whoever refreshes in vain ends the call too, when the session is over for the peer.
             self.end_by_itself(number, 408, "Session Timer Expired", None, Cause::RequestTimeout);
             return;
         }
+        let Some(call) = self.call(number) else { return };
         let by_update = self.config.refresh_method == RefreshMethod::Update && call.peer_allows_update;
         let busy = call.reoffer_in.is_some() || call.reoffer_out.is_some() || self.links.is_empty();
         // If this refresh fails, or cannot be sent now, there is time for another.
-        self.refresh_in(number, Duration::from_millis(u64::from(timer.seconds) * 100));
+        self.refresh_in(number, share(10));
         if busy {
         } else if by_update {
             self.send_refresh(number);
         } else {
-            self.refresh_in(number, Duration::from_millis(u64::from(timer.seconds) * 500));
+            self.refresh_in(number, share(50));
             self.emit(Event::SessionRefresh { call: number });
         }
     }
