@@ -4,11 +4,12 @@ use crate::step::{self, Failure};
 use std::path::{Path, PathBuf};
 
 /// What mostly waits, and so may run beside the others.
-const WAITING: [&str; 15] = [
+const WAITING: [&str; 16] = [
     "a_minute.test.mjs",
     "acme.test.mjs",
     "balancer.test.mjs",
     "edge.test.mjs",
+    "edge_without_path.test.mjs",
     "guests.test.mjs",
     "kamailio_edge.test.mjs",
     "kept_messages.test.mjs",
