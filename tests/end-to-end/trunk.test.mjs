@@ -5,7 +5,7 @@ import { Baresip } from '../harness/baresip.mjs';
 import { Kamailio } from '../harness/kamailio.mjs';
 import { PhonePage } from '../harness/phone_page.mjs';
 import { freePort } from '../harness/ports.mjs';
-import { provider } from '../harness/provider.mjs';
+import { certificateFor, provider } from '../harness/provider.mjs';
 import { PASSWORD, Server } from '../harness/server.mjs';
 
 const routes = `
@@ -79,5 +79,49 @@ describe('a trunk to a provider', () => {
     await alice.hangUp();
     await carol.event('CALL_CLOSED');
     assert.equal(server.log.match(/does not answer/g).length, 1);
+  });
+});
+
+/** A provider that is reached over TLS only, with a certificate that we trust: for `host`. */
+async function trunkOverTls(t, host) {
+  const secure = { ...certificateFor(host), port: await freePort() };
+  const kamailio = await Kamailio.start(t, provider(PASSWORD, secure));
+  const trust = `[tls]\ntrust = "${secure.certificate}"\n\n`;
+  const more = trust + upstream([`sip:127.0.0.1:${secure.port};transport=tls`]);
+  return { kamailio, server: await Server.start(t, { users: ['alice'], more }) };
+}
+
+describe('a trunk to a provider over TLS', () => {
+  test('is registered, calls and is called', async (t) => {
+    const { kamailio, server } = await trunkOverTls(t, 'IP:127.0.0.1');
+    await kamailio.says(/ARRIVED REGISTER from 49305550 over tls/);
+    await server.says(/upstream provider: registered as sip:49305550@provider\.test for \d+ s/);
+    const alice = await PhonePage.open(t, server, 'alice');
+    const carol = await Baresip.start(t, { user: '+49301234', port: kamailio.port });
+    await alice.call('0301234');
+    await carol.event('CALL_INCOMING');
+    carol.accept();
+    await alice.phase('talking');
+    await kamailio.says(/ARRIVED INVITE from \S+ over tls/);
+    await alice.hears(660);
+    await carol.hears(440);
+    await alice.hangUp();
+    await carol.event('CALL_CLOSED');
+
+    await alice.press('call-close');
+    const seen = carol.events.length;
+    carol.dial('sip:49305550@127.0.0.1');
+    await alice.phase('incoming');
+    await alice.answer();
+    await carol.event('CALL_ESTABLISHED', { from: seen });
+    await alice.phase('talking');
+    carol.hangUp();
+    await alice.phase('ended');
+  });
+
+  test('gets nothing from us if its certificate is for another host', async (t) => {
+    const { kamailio, server } = await trunkOverTls(t, 'IP:127.0.0.9');
+    await server.says(/upstream provider: cannot register as sip:49305550@provider\.test: 503/);
+    assert.doesNotMatch(kamailio.program.output, /ARRIVED/);
   });
 });
