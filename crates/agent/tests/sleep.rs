@@ -39,7 +39,8 @@ fn a_call_whose_session_ended_meanwhile_goes_on_if_the_other_side_still_has_it()
     wake(&mut alice, now);
     let update = alice.only_sent();
     assert_eq!(line(&update), "UPDATE");
-    alice.answer(now, &update, 200, |builder| builder.header(HeaderName::SessionExpires, b"90;refresher=uac"));
+    alice
+        .answer(now, &update, 200, |builder| builder.header(HeaderName::SessionExpires, b"90;refresher=uac"));
     // And from then on as ever.
     alice.wait(now + Duration::from_secs(44));
     assert_eq!((lines(&alice.take_sent()), alice.told()), (Vec::new(), Vec::new()));
