@@ -1,31 +1,10 @@
 // A shop's page with a "call us" button, and the account of its visitors, whose password everybody can read.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { chromium, openPage } from '../harness/browser.mjs';
 import { PhonePage } from '../harness/phone_page.mjs';
-import { PASSWORD, Server } from '../harness/server.mjs';
-
-/** The shop's own web server, with a button for each of these targets. */
-async function shop(t, server, targets) {
-  const buttons = targets.map((target) =>
-    `<sipweb-phone server="${server.webSocket}" user="guest" password="${PASSWORD}" target="${target}" label="Call ${target}" id="${target}"></sipweb-phone>`);
-  const script = new URL('/library/sipweb-phone.js', server.page);
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title><script type="module" src="${script}"></script><h1>Shop</h1>${buttons.join('')}`;
-  const http = createServer((request, response) => response.setHeader('content-type', 'text/html').end(page));
-  await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    http.closeAllConnections();
-    http.close();
-  });
-  return `http://127.0.0.1:${http.address().port}/`;
-}
-
-const press = async (page, target, part) => (await page.waitForSelector(`#${target} >>> [part=${part}]`, { visible: true })).click();
-const sees = (page, target, words) => page.waitForFunction((id, wanted) => {
-  const state = document.getElementById(id).shadowRoot.querySelector('[part=state]');
-  return state?.checkVisibility() && state.textContent.includes(wanted);
-}, { timeout: 15_000 }, target, words);
+import { Server } from '../harness/server.mjs';
+import { press, sees, shop } from '../harness/shop.mjs';
 
 test('a visitor calls the shop, which answers; and nobody else', async (t) => {
   const server = await Server.start(t, { users: ['bob', 'carol', 'guest'], more: '[guests]\naccounts = ["guest"]\nmay_call = ["bob"]\n' });

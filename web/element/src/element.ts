@@ -6,9 +6,8 @@
  *
  *     sipweb-state  detail {state, peer}             connecting, calling, ringing, incoming, talking, ended
  *     sipweb-ended  detail {peer, seconds, code, cause}
- *     sipweb-error  detail {reason}                  server, microphone, target, insecure, texts
+ *     sipweb-error  detail {reason}                  server, microphone, camera, target, insecure, texts
  */
-import { Devices } from '../../phone/src/media/devices.ts';
 import { Sounds } from '../../phone/src/media/sounds.ts';
 import { h } from '../../phone/src/dom.ts';
 import { Call, type CallEvents } from '../../phone/src/model/call.ts';
@@ -16,6 +15,7 @@ import { Change } from '../../phone/src/model/change.ts';
 import { webSocketAddress } from '../../phone/src/model/account.ts';
 import type { Agent, Library, Payload } from '../../phone/src/model/library.ts';
 import { dial, escapeUser, type Peer } from '../../phone/src/model/peer.ts';
+import { MicrophoneFirst, videoWish, type VideoWish } from './camera.ts';
 import { panel, type Panel, type PanelHost } from './panel.ts';
 import { STYLE } from './style.ts';
 import { loadTexts, textsFor, type Texts } from './texts.ts';
@@ -23,7 +23,7 @@ import { loadTexts, textsFor, type Texts } from './texts.ts';
 /** Milliseconds for the server to answer before the visitor is told. */
 const CONNECT_LIMIT = 10_000;
 
-const SHOWN = ['target', 'label', 'language', 'texts', 'theme'] as const;
+const SHOWN = ['target', 'label', 'video', 'language', 'texts', 'theme'] as const;
 const CONNECTED = ['server', 'user', 'password', 'token', 'domain', 'display-name'] as const;
 
 /** The element over a library; the product hands in ours, the tests a double. */
@@ -44,9 +44,10 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   connecting = false;
   registered = false;
   opened = false;
+  cameraFailed = false;
 
   readonly #change = new Change();
-  readonly #devices = new Devices(this.#change.signal);
+  readonly #devices = new MicrophoneFirst(this.#change.signal, () => this.#noCamera());
   readonly #sounds = new Sounds();
   readonly #audio = h('audio', { autoplay: true });
   readonly #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
@@ -80,6 +81,10 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     return this.getAttribute('label') ?? undefined;
   }
 
+  get video(): VideoWish {
+    return videoWish(this.getAttribute('video'));
+  }
+
   connectedCallback(): void {
     this.#takeSecrets();
     this.#applyTheme();
@@ -101,6 +106,8 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   attributeChangedCallback(name: string, old: string | null, value: string | null): void {
     // Before `connectedCallback` each attribute that the document has written is told here, too: that is no change.
     if (this.#timer === undefined || old === value) return;
+    // No camera runs on without its button.
+    if (name === 'video' && value === null && this.call?.picture.source) this.toggleCamera();
     if (name === 'theme') this.#applyTheme();
     else if ((SHOWN as readonly string[]).includes(name)) void this.#speak();
     else if (value !== null || (name !== 'password' && name !== 'token')) {
@@ -117,6 +124,12 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   hangUp(): void {
     this.call?.hangUp();
+  }
+
+  /** Turns the camera of the call on or off; it is asked for here, and not before. */
+  toggleCamera(): void {
+    this.cameraFailed = false;
+    void this.call?.toggleVideo('camera');
   }
 
   /** Closes the panel of a call that is over. */
@@ -136,12 +149,13 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.opened = true;
     this.call = undefined;
     this.problem = undefined;
+    this.cameraFailed = false;
     try {
       const agent = await this.#ready(typed);
       if (!agent) return;
       const found = dial(typed, this.#domain);
       if ('error' in found) this.#fail('badTarget', 'target');
-      else this.call = Call.outgoing(agent, this.#named(found.peer), this.hasAttribute('video'), this.#devices, this.#callEvents);
+      else this.call = Call.outgoing(this.#caller(agent), this.#named(found.peer), this.video === 'offered', this.#devices, this.#callEvents);
     } finally {
       this.#starting = false;
       this.#change.signal();
@@ -158,6 +172,12 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     const connected = await this.#connect();
     this.connecting = false;
     return connected ? this.#agent : this.#fail('noServer', 'server');
+  }
+
+  /** Who asks for the other side's picture without showing his own says so in the offer. */
+  #caller(agent: Agent): Pick<Agent, 'call'> {
+    if (this.video === 'none') return agent;
+    return { call: (target, options) => agent.call(target, { ...options, rtcOfferConstraints: { offerToReceiveVideo: true } }) };
   }
 
   #named(peer: Peer): Peer {
@@ -252,14 +272,22 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
       return;
     }
     this.problem = undefined;
+    this.cameraFailed = false;
     this.opened = true;
     this.call = call;
     this.#change.signal();
   }
 
+  #noCamera(): void {
+    this.cameraFailed = true;
+    this.#tell('sipweb-error', { reason: 'camera' });
+    this.#change.signal();
+  }
+
   readonly #callEvents: CallEvents = {
     changed: this.#change.signal,
-    media: () => this.#tell('sipweb-error', { reason: 'microphone' }),
+    // A call that is talking has its microphone.
+    media: () => (this.call?.phase === 'talking' ? this.#noCamera() : this.#tell('sipweb-error', { reason: 'microphone' })),
     ended: (call) => this.#ended(call),
     referred: (_call, _follow, refuse) => refuse(),
     replaced: (_call, event) => event.reject(),

@@ -3,6 +3,8 @@ import { h, setAttribute, setText, show } from '../../phone/src/dom.ts';
 import { icon, type IconName } from '../../phone/src/icons.ts';
 import type { Call } from '../../phone/src/model/call.ts';
 import { nameOf } from '../../phone/src/model/peer.ts';
+import type { VideoWish } from './camera.ts';
+import { pictures } from './pictures.ts';
 import { filled, outcomeKey, type Texts } from './texts.ts';
 
 /** What can be done, and what is to be shown. */
@@ -17,6 +19,10 @@ export interface PanelHost {
   readonly target: string | undefined;
   readonly label: string | undefined;
   readonly opened: boolean;
+  readonly video: VideoWish;
+  /** The camera was wanted in this call and could not be had. */
+  readonly cameraFailed: boolean;
+  toggleCamera(): void;
   start(target: string): void;
   close(): void;
 }
@@ -38,16 +44,19 @@ export function panel(host: PanelHost): Panel {
   const state = h('p', { class: 'state', part: 'state', role: 'status' });
   const dial = dialForm(host);
   const answer = button('answer', 'call', () => void host.call?.answer(false));
+  const answerVideo = button('answer-video', 'video', () => void host.call?.answer(true));
   const decline = button('decline', 'hangUp', () => host.call?.reject());
   const mute = button('mute', 'microphone', () => host.call?.toggleMute());
+  const camera = button('camera', 'video', () => host.toggleCamera());
   const keypad = button('keypad', 'keypad', () => { keysShown = !keysShown; update(); });
   const hangUp = button('hang-up', 'hangUp', () => host.call?.hangUp());
   const again = button('again', 'call', () => host.start(host.call?.peer.uri ?? host.target ?? ''));
   const keys = h('div', { class: 'keys', part: 'keys', role: 'group' },
     ...[...'123456789*0#'].map((key) => h('button', { type: 'button', part: 'key', on: { click: () => host.call?.sendDigit(key) } }, key)));
-  const controls = [answer, decline, mute, keypad, again, hangUp];
+  const controls = [answer, answerVideo, decline, mute, camera, keypad, again, hangUp];
+  const seen = pictures();
   const box = h('section', { class: 'panel', part: 'panel' },
-    h('div', { class: 'head' }, name, timer, close), state, dial.element, keys,
+    h('div', { class: 'head' }, name, timer, close), seen.element, state, dial.element, keys,
     h('div', { class: 'controls', part: 'controls' }, ...controls.map(({ element }) => element)));
   let keysShown = false;
 
@@ -59,6 +68,7 @@ export function panel(host: PanelHost): Panel {
     const muted = call?.muted ?? false;
     word(muted);
     show(launch.element, host.target !== undefined);
+    launch.draw(host.video === 'offered' ? 'video' : 'call');
     launch.element.disabled = running || host.connecting;
     launch.element.setAttribute('aria-expanded', String(host.opened));
     show(box, host.target === undefined || host.opened);
@@ -70,22 +80,29 @@ export function panel(host: PanelHost): Panel {
     show(dial.element, host.target === undefined && !running);
     show(keys, keysShown);
     show(answer.element, call?.phase === 'incoming');
+    show(answerVideo.element, call?.phase === 'incoming' && call.video && host.video !== 'none');
     show(decline.element, call?.phase === 'incoming');
     show(mute.element, talking);
+    show(camera.element, talking && host.video !== 'none');
     show(keypad.element, talking);
     show(hangUp.element, running && call.phase !== 'incoming');
     show(again.element, host.target !== undefined && !running && !host.connecting && (call !== undefined || host.problem !== undefined));
     mute.element.setAttribute('aria-pressed', String(muted));
     mute.draw(muted ? 'microphoneOff' : 'microphone');
+    camera.element.setAttribute('aria-pressed', String(call?.picture.source === 'camera'));
     keypad.element.setAttribute('aria-expanded', String(keysShown));
+    seen.update(host.video === 'none' ? undefined : call, texts);
+    box.toggleAttribute('data-picture', seen.remoteShown);
   }
 
   function word(muted: boolean): void {
     const { texts } = host;
     launch.word(host.label ?? texts.callUs);
     answer.word(texts.answer);
+    answerVideo.word(texts.answerVideo);
     decline.word(texts.decline);
     mute.word(muted ? texts.unmute : texts.mute);
+    camera.word(texts.camera);
     keypad.word(texts.keypad);
     hangUp.word(texts.hangUp);
     again.word(texts.again);
@@ -113,7 +130,10 @@ export function panel(host: PanelHost): Panel {
         return filled(texts.incoming, { peer: nameOf(call.peer) });
       case 'early':
         return texts.ringing;
+      case 'microphone':
+        return texts[call.video ? 'microphoneAndCamera' : 'microphone'];
       case 'talking':
+        if (host.cameraFailed) return texts.noCamera;
         return call.muted ? texts.muted : texts.talking;
       default:
         return texts[call.phase];

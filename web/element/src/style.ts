@@ -10,6 +10,7 @@ export const STYLE = `
   --ink-2: var(--sipweb-ink-2, #556070);
   --line: var(--sipweb-line, #dfe4ec);
   --radius: var(--sipweb-radius, 18px);
+  --video-width: var(--sipweb-video-width, 28rem);
   display: inline-block;
   position: relative;
   color-scheme: light;
@@ -41,6 +42,12 @@ button:disabled { cursor: default; opacity: .5; }
 :host([target]) .panel { position: absolute; z-index: 2147483000; right: 0; bottom: calc(100% + .6rem); }
 :host([target]) .panel[data-below] { top: calc(100% + .6rem); bottom: auto; }
 :host([target]) .panel[data-right] { right: auto; left: 0; }
+.panel[data-picture] { width: min(var(--video-width), 92vw); }
+.pictures { position: relative; display: flex; justify-content: center; overflow: hidden; border-radius: calc(var(--radius) * .7); background: var(--surface-2); }
+.pictures[data-remote] { background: #000; }
+.remote { display: block; width: 100%; max-height: min(60vh, 24rem); aspect-ratio: 4 / 3; object-fit: contain; }
+.own { width: 45%; aspect-ratio: 4 / 3; object-fit: cover; transform: scaleX(-1); }
+.pictures[data-remote] .own { position: absolute; right: .5rem; bottom: .5rem; width: 26%; border: 1px solid rgb(255 255 255 / 60%); border-radius: calc(var(--radius) * .4); }
 .head { display: flex; align-items: center; gap: .5rem; }
 .name { flex: 1; min-width: 0; margin: 0; overflow: hidden; font-size: 1.06rem; font-weight: 650; text-overflow: ellipsis; white-space: nowrap; }
 .timer { color: var(--ink-2); font-variant-numeric: tabular-nums; }
@@ -50,7 +57,7 @@ button:disabled { cursor: default; opacity: .5; }
 .controls button { flex: 1 1 44px; padding: 0 .7rem; background: var(--surface-2); font-size: .9rem; font-weight: 600; }
 .controls button[aria-pressed='true'], .controls button[aria-expanded='true'] { background: var(--ink); color: var(--surface); }
 .controls .hang-up, .controls .decline { background: var(--danger); color: #fff; }
-.controls .answer, .controls .again { background: var(--accent); color: var(--on-accent); }
+.controls .answer, .controls .answer-video, .controls .again { background: var(--accent); color: var(--on-accent); }
 .keys { display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem; }
 .keys button { background: var(--surface-2); font-size: 1.2rem; font-weight: 550; }
 .dial { display: flex; gap: .5rem; }

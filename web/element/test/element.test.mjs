@@ -58,12 +58,28 @@ async function open(t, html) {
 }
 
 const BUTTON = '<sipweb-phone server="wss://sip.example.com/sip" user="guest" password="secret" target="shop" label="Call the shop"></sipweb-phone>';
+const VIDEO_BUTTON = BUTTON.replace('target', 'video target');
 const part = (page, name) => page.waitForSelector(`sipweb-phone >>> [part=${name}]`, { visible: true });
 const press = async (page, name) => (await part(page, name)).click();
 const see = (page, name, words) => page.waitForFunction((which, wanted) => {
   const found = document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${which}]`);
   return found?.checkVisibility() && found.textContent.includes(wanted);
 }, {}, name, words);
+const gone = (page, name) => page.waitForFunction((which) => !document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${which}]`).checkVisibility(), {}, name);
+const pressed = (page, name) => page.evaluate((which) => document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${which}]`).ariaPressed, name);
+const withoutCamera = (page) => page.evaluate(() => {
+  const media = navigator.mediaDevices;
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = (wanted) => (wanted.video ? Promise.reject(new DOMException('', 'NotFoundError')) : ask(wanted));
+});
+/** The other side's picture arrives. */
+const filmed = (page) => inSession(page, `(session) => {
+  session.connection = new RTCPeerConnection();
+  const canvas = document.createElement('canvas');
+  const brush = canvas.getContext('2d');
+  setInterval(() => { brush.fillStyle = 'hsl(' + (performance.now() / 20 % 360) + ' 60% 60%)'; brush.fillRect(0, 0, 300, 150); }, 50);
+  session.media(canvas.captureStream(20));
+}`);
 const inSession = (page, act) => page.evaluate(`(${act})(fake.agent.sessions.at(-1))`);
 const answered = (page) => inSession(page, '(session) => { session.emit("accepted", {}); session.emit("confirmed", {}); }');
 
@@ -195,6 +211,108 @@ test('taken out of the page, it hangs up and disconnects', async (t) => {
   assert.deepEqual(await page.evaluate(() => [fake.agent.sessions[0].ended, fake.agent.stopped]), [true, true]);
 });
 
+test('with `video` the call begins with the camera: the visitor sees himself small, and the shop when its picture comes', async (t) => {
+  const page = await open(t, VIDEO_BUTTON);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  assert.equal(await inSession(page, '(session) => session.options.mediaStream.getVideoTracks().length'), 1);
+  await part(page, 'own-picture');
+  await answered(page);
+  await gone(page, 'picture');
+  await filmed(page);
+  const [whole, own] = [await (await part(page, 'picture')).boundingBox(), await (await part(page, 'own-picture')).boundingBox()];
+  assert.ok(own.width < whole.width / 3 && own.x > whole.x && own.y > whole.y, 'small, in the corner');
+  assert.deepEqual(await page.evaluate(() => ['picture', 'own-picture'].map((name) => document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${name}]`).ariaLabel)),
+    ['Picture of Call the shop', 'Your own picture']);
+  await press(page, 'camera');
+  await gone(page, 'own-picture');
+  assert.equal(await pressed(page, 'camera'), 'false');
+  await press(page, 'hang-up');
+  await gone(page, 'picture');
+});
+
+test('with `video="later"` no camera is asked for before its button is pressed, but the picture of the shop is', async (t) => {
+  const page = await open(t, VIDEO_BUTTON.replace('video', 'video="later"'));
+  await page.evaluate(() => {
+    window.asked = [];
+    const media = navigator.mediaDevices;
+    const ask = media.getUserMedia.bind(media);
+    media.getUserMedia = (wanted) => {
+      window.asked.push(Object.keys(wanted).filter((kind) => wanted[kind]).join());
+      return ask(wanted);
+    };
+  });
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  assert.deepEqual(await inSession(page, '(session) => session.options.rtcOfferConstraints'), { offerToReceiveVideo: true });
+  await inSession(page, '(session) => { session.connection = new RTCPeerConnection(); }');
+  await answered(page);
+  assert.equal(await pressed(page, 'camera'), 'false');
+  assert.deepEqual(await page.evaluate(() => window.asked), ['audio']);
+  await (await part(page, 'camera')).focus();
+  await page.keyboard.press('Space');
+  await part(page, 'own-picture');
+  assert.equal(await pressed(page, 'camera'), 'true');
+  assert.deepEqual(await page.evaluate(() => window.asked), ['audio', 'video']);
+});
+
+test('a visitor without a camera is heard all the same, and told', async (t) => {
+  const page = await open(t, VIDEO_BUTTON);
+  await withoutCamera(page);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await answered(page);
+  await see(page, 'state', 'The camera cannot be used; you are heard all the same.');
+  assert.deepEqual((await page.evaluate(() => window.told)).filter(([kind]) => kind === 'error'), [['error', 'camera']]);
+});
+
+test('a camera that is refused in a call leaves the call as it is', async (t) => {
+  const page = await open(t, VIDEO_BUTTON.replace('video', 'video="later" language="es"'));
+  await withoutCamera(page);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await answered(page);
+  await see(page, 'state', 'En llamada');
+  await press(page, 'camera');
+  await see(page, 'state', 'No se puede usar la cámara');
+  await part(page, 'hang-up');
+  assert.deepEqual((await page.evaluate(() => window.told)).filter(([kind]) => kind === 'error'), [['error', 'camera']]);
+});
+
+test('a call that offers video can be answered with the camera or without; without `video` it is answered by voice', async (t) => {
+  const page = await open(t, '<sipweb-phone server="wss://sip.example.com/sip" user="alice" password="secret" video="later" language="es"></sipweb-phone>');
+  await see(page, 'state', 'Listo para llamadas');
+  const ring = () => page.evaluate(() => { fake.agent.ring('sip:bob@example.com', 'Bob', 'm=audio 9 X\r\nm=video 9 X'); });
+  const answeredWith = () => inSession(page, '(session) => session.options.mediaStream.getTracks().map(({ kind }) => kind).sort().join()');
+  await ring();
+  await see(page, 'answer', 'Contestar');
+  await see(page, 'answer-video', 'Con cámara');
+  await press(page, 'answer-video');
+  await see(page, 'state', 'En llamada');
+  assert.equal(await answeredWith(), 'audio,video');
+  await press(page, 'hang-up');
+  await ring();
+  await press(page, 'answer');
+  await see(page, 'state', 'En llamada');
+  assert.equal(await answeredWith(), 'audio');
+  await press(page, 'hang-up');
+  await page.evaluate(() => document.querySelector('sipweb-phone').removeAttribute('video'));
+  await ring();
+  await part(page, 'answer');
+  await gone(page, 'answer-video');
+});
+
+test('no camera runs on when `video` is taken away', async (t) => {
+  const page = await open(t, VIDEO_BUTTON);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await inSession(page, '(session) => { session.connection = new RTCPeerConnection(); window.camera = session.options.mediaStream.getVideoTracks()[0]; }');
+  await answered(page);
+  await page.evaluate(() => document.querySelector('sipweb-phone').removeAttribute('video'));
+  await page.waitForFunction(() => window.camera.readyState === 'ended');
+  await gone(page, 'camera');
+});
+
 test('axe finds nothing serious: closed, in a call, ringing, in light and dark', async (t) => {
   const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const page = await open(t, BUTTON);
@@ -213,4 +331,12 @@ test('axe finds nothing serious: closed, in a call, ringing, in light and dark',
   await see(page, 'state', 'In call');
   await press(page, 'keypad');
   await look('talking');
+  await press(page, 'hang-up');
+  await page.evaluate(() => document.querySelector('sipweb-phone').setAttribute('video', ''));
+  await press(page, 'again');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2 || fake.agents === 2);
+  await answered(page);
+  await filmed(page);
+  await part(page, 'picture');
+  await look('seen');
 });

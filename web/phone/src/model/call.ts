@@ -68,7 +68,7 @@ export class Call {
     this.picture = new CallVideo(devices, () => this.session, () => this.local, events.changed);
   }
 
-  static outgoing(agent: Agent, peer: Peer, video: boolean, devices: Devices, events: CallEvents, consultFor?: Call): Call {
+  static outgoing(agent: Pick<Agent, 'call'>, peer: Peer, video: boolean, devices: Devices, events: CallEvents, consultFor?: Call): Call {
     const call = new Call(peer, false, video, devices, events, consultFor);
     void call.#dial(agent);
     return call;
@@ -246,7 +246,7 @@ export class Call {
     return this.session?.connection?.getSenders().find((each) => each.track?.kind === 'audio');
   }
 
-  async #dial(agent: Agent): Promise<void> {
+  async #dial(agent: Pick<Agent, 'call'>): Promise<void> {
     await this.#open((options) => {
       const session = agent.call(this.peer.uri, options);
       this.session ??= session;
