@@ -132,12 +132,13 @@ export class Alerts {
     const [latest] = entries;
     const fresh = this.#known !== undefined && entries !== this.#known && latest?.kind === 'missed' && latest !== this.#known[0];
     this.#known = entries;
-    if (!fresh || !document.hidden) return;
+    if (!fresh || !document.hidden || this.#phone.presence.undisturbed) return;
     const note = notify(text('titleMissed', { peer: nameOf(latest.peer) }), '', `sipweb-missed-${latest.peer.uri}`, false);
     note?.addEventListener('click', () => this.#phone.show('recents'));
   }
 
   #message(conversation: Conversation, message: TextMessage): void {
+    if (this.#phone.presence.undisturbed) return;
     this.#sounds.message();
     if (!document.hidden) return;
     const note = notify(text('newMessageFrom', { peer: nameOf(conversation.peer) }), message.body, `sipweb-${conversation.peer.uri}`, false);

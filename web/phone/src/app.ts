@@ -95,6 +95,7 @@ function signInAsBefore(phone: Phone): void {
 
 function listenToWindow(phone: Phone): void {
   for (const event of ['online', 'offline']) window.addEventListener(event, phone.change.signal);
+  window.addEventListener('pagehide', () => phone.presence.leave());
   // Asks before a call is closed together with its page.
   window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
   // A page that the browser kept asleep and brings back has lost its call and its connection: it starts afresh.

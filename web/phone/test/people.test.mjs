@@ -74,7 +74,7 @@ test('a contact has a lamp: not there, free, being called, in a call; without a 
   const tell = (state) => page.evaluate((word) => {
     fake.agent.subscriptions[0].notify(`<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="1" state="full" entity="sip:bob@example.com">${word && `<dialog id="1"><state>${word}</state></dialog>`}</dialog-info>`);
   }, state);
-  assert.equal(await page.$('.lamp'), null);
+  assert.equal(await page.$('[data-testid=contact] .lamp'), null);
   for (const [state, words] of [['', 'Available'], ['early', 'Being called'], ['confirmed', 'In a call'], ['terminated', 'Available']]) {
     await tell(state);
     await see(page, 'contact', words);

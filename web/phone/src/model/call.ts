@@ -53,6 +53,8 @@ export class Call {
   trouble: Trouble | undefined;
 
   readonly picture: CallVideo;
+  /** The user was not asked. */
+  turnedAway = false;
 
   private constructor(
     readonly peer: Peer,
@@ -127,6 +129,12 @@ export class Call {
 
   reject(): void {
     this.#terminate({ status_code: 486, reason_phrase: 'Busy Here' });
+  }
+
+  /** Tells the caller that we are busy, and the user only afterwards. */
+  turnAway(): void {
+    this.turnedAway = true;
+    this.reject();
   }
 
   hangUp(): void {

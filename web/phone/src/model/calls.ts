@@ -19,6 +19,8 @@ export interface CallsEvents {
   media(problem: MediaProblem): void;
   /** What we know of somebody who calls, for instance the name in our contacts. */
   known(peer: Peer): Peer;
+  /** Nobody is to be let through. */
+  undisturbed(): boolean;
 }
 
 export class Calls {
@@ -96,7 +98,8 @@ export class Calls {
     }
     const busy = this.running && this.waiting !== undefined;
     this.#add(call);
-    if (busy) call.reject(); // One call to talk, one to choose about: a third is busy.
+    // One call to talk, one to choose about: a third is busy.
+    if (busy || this.#events.undisturbed()) call.turnAway();
     else if (!this.running) this.#show(call);
     this.#events.changed();
   }

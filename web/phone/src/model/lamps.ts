@@ -6,8 +6,12 @@
  */
 import type { Agent, Subscription } from './library.ts';
 import { plainUri, type Peer } from './peer.ts';
+import { readPresence, type Said, type There } from './pidf.ts';
 
-export type Lamp = 'away' | 'free' | 'ringing' | 'busy';
+/** `away` is not to be reached; the last three are what somebody says of himself. */
+export type Lamp = 'away' | 'free' | 'ringing' | 'busy' | 'absent' | 'occupied' | 'closed';
+
+export const SAID_LAMPS: Record<Said, Lamp> = { available: 'free', away: 'absent', busy: 'occupied', doNotDisturb: 'closed' };
 
 /** What ends sooner than this, in milliseconds, is not begun again. */
 const LASTING = 10_000;
@@ -26,8 +30,8 @@ export class Lamps {
   readonly #voicemails = new Map<string, number>();
   /** In a call or not, by address. */
   readonly #calls = new Map<string, Lamp>();
-  /** There or not, by address. */
-  readonly #there = new Map<string, boolean>();
+  /** There or not, and doing what, by address. */
+  readonly #there = new Map<string, There>();
   /** By event package and address. */
   readonly #subscriptions = new Map<string, Watch>();
   /** Who refused: not asked again before the next sign-in. */
@@ -52,7 +56,12 @@ export class Lamps {
     if (call === 'busy' || call === 'ringing') return call;
     const there = this.#there.get(uri);
     // Nobody is free where nobody is; a server that tells of calls only is taken at its word.
-    return there === undefined ? call : there ? 'free' : 'away';
+    return there === undefined ? call : there.gone ? 'away' : SAID_LAMPS[there.said];
+  }
+
+  /** What somebody has written beside his state. */
+  noteOf(peer: Peer): string {
+    return this.#there.get(plainUri(peer.uri))?.note ?? '';
   }
 
   /** Watches `contacts`, and the mailbox of `mailbox` (our own address), over `agent`; without one nothing is known. */
@@ -67,7 +76,7 @@ export class Lamps {
     for (const key of this.#subscriptions.keys()) if (!wanted.has(key)) this.#end(key);
     for (const uri of watched) {
       this.#begin(agent, uri, 'dialog', 'application/dialog-info+xml', this.#calls, lampOf);
-      this.#begin(agent, uri, 'presence', 'application/pidf+xml', this.#there, isThere);
+      this.#begin(agent, uri, 'presence', 'application/pidf+xml', this.#there, readPresence);
     }
     if (mailbox) this.#begin(agent, mailbox, 'message-summary', 'application/simple-message-summary', this.#voicemails, newMessages);
   }
@@ -138,11 +147,6 @@ export class Lamps {
 }
 
 const keyOf = (event: string, uri: string): string => `${event} ${uri}`;
-
-/** RFC 3863 §4.1.4: who has one address that is open is there. */
-export function isThere(body: string): boolean {
-  return /<(?:\w+:)?basic(?:\s[^>]*)?>\s*open\s*</.test(body);
-}
 
 /** RFC 4235 §4.1: any dialog that stands means busy, any that is on its way there means ringing. */
 export function lampOf(body: string): Lamp {

@@ -43,6 +43,14 @@ export interface Agent {
   sendMessage(target: string, body: string, options?: MessageOptions): unknown;
   /** Prepares a subscription; its `subscribe()` sends it. */
   subscribe(target: string, event: string, accept: string): Subscription;
+  /** Prepares a state for others to see, kept at `target`; its `publish(body)` sends it. */
+  publisher(target: string, event: string, options: { expires: number }): Publication;
+  on(event: string, listener: (event: any) => void): unknown;
+}
+
+export interface Publication {
+  publish(body: string): Promise<unknown>;
+  remove(): Promise<unknown>;
   on(event: string, listener: (event: any) => void): unknown;
 }
 

@@ -2,6 +2,7 @@
 import { Change } from './change.ts';
 import { Contacts } from './contacts.ts';
 import { Lamps } from './lamps.ts';
+import { Presence } from './presence.ts';
 import { Seat } from './seat.ts';
 import { read, write } from './storage.ts';
 import type { Call } from './call.ts';
@@ -27,6 +28,7 @@ export class Phone {
   readonly conversations: Conversations;
   readonly contacts: Contacts;
   readonly lamps: Lamps;
+  readonly presence: Presence;
   readonly seat: Seat;
   readonly quality: QualityWatch;
   defaults: Defaults;
@@ -61,11 +63,13 @@ export class Phone {
         signal();
       },
       known: (peer) => this.#named(peer),
+      undisturbed: () => this.presence.undisturbed,
     });
     this.history = new History(signal);
     this.conversations = new Conversations(signal);
     this.contacts = new Contacts(signal);
     this.lamps = new Lamps(signal);
+    this.presence = new Presence(signal);
     this.seat = new Seat({
       taken: () => this.#seated(),
       lost: () => this.#standUp(),
@@ -79,8 +83,11 @@ export class Phone {
     });
     this.change.listen(() => {
       const ready = this.line.state === 'registered';
-      if (!ready) this.lamps.lost();
-      if (ready || this.line.state === 'off') this.lamps.follow(ready ? this.line.agent : undefined, this.contacts.list, this.voicemail ? this.#self : undefined);
+      if (!ready) for (const each of [this.lamps, this.presence]) each.lost();
+      if (!ready && this.line.state !== 'off') return;
+      const agent = ready ? this.line.agent : undefined;
+      this.lamps.follow(agent, this.contacts.list, this.voicemail ? this.#self : undefined);
+      this.presence.follow(agent);
     });
     this.quality = new QualityWatch(library.quality, signal);
     this.change.listen(() => this.quality.follow(this.call));
@@ -263,6 +270,7 @@ export class Phone {
       this.history.open(this.#opened);
       this.conversations.load(this.#opened);
       this.contacts.open(this.#opened);
+      this.presence.open(this.#opened);
       remember(account, this.staySignedIn);
     }
     if (state === 'registered' && this.#lastState !== 'registered' && this.dialError === 'errorNotReady') this.dialError = undefined;
@@ -305,6 +313,7 @@ function recentKind(call: Call): RecentKind {
   const talked = call.talkingSince !== undefined;
   if (!call.incoming) return talked ? 'outgoing' : 'notReached';
   if (talked) return 'incoming';
+  if (call.turnedAway) return 'missed';
   const settled = call.outcome?.key === 'endedElsewhere' || call.outcome?.key === 'endedRejectedHere';
   return settled ? 'incoming' : 'missed';
 }

@@ -6,28 +6,35 @@ import type { Contact } from '../model/contacts.ts';
 import type { Lamp } from '../model/lamps.ts';
 import { addressLine, dial, nameOf, type Peer } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
+import { presenceView } from './presence.ts';
 import { avatar, empty, iconButton, type View } from './view.ts';
 
-const LAMPS: Record<Lamp, TextKey> = { away: 'presenceOffline', free: 'presenceOnline', ringing: 'presenceRinging', busy: 'presenceBusy' };
+const LAMPS: Record<Lamp, TextKey> = {
+  away: 'presenceOffline', free: 'presenceOnline', ringing: 'presenceRinging', busy: 'presenceBusy',
+  absent: 'presenceAway', occupied: 'presenceOccupied', closed: 'presenceClosed',
+};
 
 export function contactsView(phone: Phone): View {
   const find = h('input', { 'type': 'search', 'data-testid': 'contact-find', 'placeholder': text('findContact'), 'aria-label': text('findContact'), 'autocomplete': 'off', 'on': { input: () => update() } });
   const finder = h('div', { class: 'new-conversation' }, h('div', { class: 'field-box' }, find));
   const list = h('div', { 'class': 'list', 'data-testid': 'contacts' });
   const form = formView(phone);
+  const own = presenceView(phone);
   const begin = iconButton({ icon: 'plus', label: text('newContact'), id: 'contact-new', style: 'inline', press: () => phone.editContact({ uri: '' }) });
   let shown = '';
 
   function update(): void {
     const { editing } = phone;
     show(form.element, editing !== undefined);
+    show(own.element, editing === undefined);
     show(list, editing === undefined);
     show(finder, editing === undefined && phone.contacts.list.length > 0);
     show(begin, editing === undefined);
     form.update();
+    own.update();
     const typed = find.value.trim().toLowerCase();
     const found = phone.contacts.list.filter((each) => `${each.name} ${addressLine(each, phone.domain)}`.toLowerCase().includes(typed));
-    const key = JSON.stringify(found.map((each) => [each, phone.lamps.of(each)]));
+    const key = JSON.stringify(found.map((each) => [each, phone.lamps.of(each), phone.lamps.noteOf(each)]));
     if (key === shown) return;
     shown = key;
     if (phone.contacts.list.length === 0) fill(list, empty('people', text('noContacts'), text('noContactsHelp')));
@@ -37,7 +44,7 @@ export function contactsView(phone: Phone): View {
 
   return {
     element: h('section', { 'class': 'panel', 'aria-label': text('contacts') },
-      h('header', { class: 'panel-head' }, h('h2', {}, text('contacts')), begin), finder, form.element, list),
+      h('header', { class: 'panel-head' }, h('h2', {}, text('contacts')), begin), own.element, finder, form.element, list),
     update,
   };
 }
@@ -50,7 +57,7 @@ function row(phone: Phone, contact: Contact): HTMLElement {
     h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'contact-call', 'on': { click: () => phone.callPeer(contact) } },
       h('span', { class: 'spoken' }, text('call')),
       h('span', { class: 'with-lamp' }, avatar(contact), lamp && h('i', { 'class': 'lamp', 'data-lamp': lamp })),
-      h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, [words, address].filter(Boolean).join(' · ')))),
+      h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, [words, phone.lamps.noteOf(contact), address].filter(Boolean).join(' · ')))),
     iconButton({ icon: 'message', label: text('writeTo', { peer: contact.name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
     iconButton({ icon: 'pencil', label: text('editContact', { peer: contact.name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) }));
 }

@@ -12,6 +12,7 @@ import { dialView } from './dial.ts';
 import { elsewhereView } from './elsewhere.ts';
 import { messagesView } from './messages.ts';
 import { noticesView } from './notices.ts';
+import { SAID } from './presence.ts';
 import { recentsView } from './recents.ts';
 import { settingsView } from './settings.ts';
 import { signInView, type SignInDraft } from './sign_in.ts';
@@ -116,6 +117,7 @@ function headerView(phone: Phone, look: Look): View {
       setText(user, account ? account.displayName ?? account.user : '');
       user.title = account ? text('registeredAs', { uri: uriOf(account) }) : '';
       chip.dataset.state = line.state;
+      chip.dataset.said = phone.presence.said;
       setText(words, stateWords(phone, true));
       setText(spoken, stateWords(phone, false));
       relabel(theme, look.dark() ? 'sun' : 'moon', text('switchTheme'));
@@ -132,7 +134,9 @@ function stateWords(phone: Phone, countdown: boolean): string {
   if (state !== 'registered' && !navigator.onLine) return text('stateOffline');
   const seconds = retryAt === undefined ? 0 : Math.ceil((retryAt - Date.now()) / 1000);
   if (state === 'reconnecting' && countdown && seconds > 0) return text('stateReconnectingIn', { seconds });
-  return text(STATES[state]);
+  const { said } = phone.presence;
+  // Whoever is not to be disturbed should not wonder why nothing rings.
+  return text(state === 'registered' && said !== 'available' ? SAID[said] : STATES[state]);
 }
 
 function tabsView(phone: Phone): View {

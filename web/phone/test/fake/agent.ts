@@ -2,7 +2,7 @@
  * A double of the library: no network, no SIP. Tests and pictures steer it through `window.fake`.
  * Only bundled by the test server; never part of the product.
  */
-import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Quality, Session, Subscription } from '../../src/model/library.ts';
+import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Publication, Quality, Session, Subscription } from '../../src/model/library.ts';
 
 type Listener = (event: any) => void;
 
@@ -188,6 +188,20 @@ export class FakeAgent extends Emitter implements Agent {
     return subscription;
   }
 
+  /** What was published, document by document; '' where it was taken back. */
+  readonly published: string[] = [];
+
+  publisher(): Publication {
+    const publication = Object.assign(new Emitter(), {
+      publish: async (body: string): Promise<void> => {
+        this.published.push(body);
+        queueMicrotask(() => (fake.publishing === 200 ? publication.emit('published') : publication.emit('failed', { response: fake.publishing ? { status_code: fake.publishing } : null })));
+      },
+      remove: async (): Promise<void> => { this.published.push(''); },
+    });
+    return publication;
+  }
+
   accept(): void {
     this.emit('connected');
     this.emit('registered', {});
@@ -226,6 +240,8 @@ export const fake = {
   agents: 0,
   onstart: (agent: FakeAgent): void => queueMicrotask(() => agent.accept()),
   quality: undefined as Quality | undefined,
+  /** How the server answers a PUBLISH; 0: not at all. */
+  publishing: 200,
   onmessage: (handlers: Handlers): void => handlers.succeeded?.({}),
 };
 
