@@ -79,6 +79,7 @@ export function panel(host: PanelHost): Panel {
     setText(state, stateText());
     show(dial.element, host.target === undefined && !running);
     show(keys, keysShown);
+    box.toggleAttribute('data-keys', keysShown);
     show(answer.element, call?.phase === 'incoming');
     show(answerVideo.element, call?.phase === 'incoming' && call.video && host.video !== 'none');
     show(decline.element, call?.phase === 'incoming');

@@ -39,13 +39,14 @@ button:disabled { cursor: default; opacity: .5; }
 .launch, .go { padding: .4rem 1.2rem; background: var(--accent); color: var(--on-accent); font-weight: 650; }
 .launch { box-shadow: 0 6px 20px -8px rgb(0 0 0 / 45%); }
 .panel { display: grid; gap: .7rem; width: min(20rem, 86vw); padding: 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: var(--ink); box-shadow: 0 16px 44px -14px rgb(10 20 40 / 45%); }
-:host([target]) .panel { position: absolute; z-index: 2147483000; right: 0; bottom: calc(100% + .6rem); }
+:host([target]) .panel { position: absolute; max-height: calc(100dvh - 5rem); overflow-y: auto; z-index: 2147483000; right: 0; bottom: calc(100% + .6rem); }
 :host([target]) .panel[data-below] { top: calc(100% + .6rem); bottom: auto; }
 :host([target]) .panel[data-right] { right: auto; left: 0; }
 .panel[data-picture] { width: min(var(--video-width), 92vw); }
 .pictures { position: relative; display: flex; justify-content: center; overflow: hidden; border-radius: calc(var(--radius) * .7); background: var(--surface-2); }
 .pictures[data-remote] { background: #000; }
 .remote { display: block; width: 100%; max-height: min(60vh, 24rem); aspect-ratio: 4 / 3; object-fit: contain; }
+.panel[data-keys] .remote { max-height: 14vh; }
 .own { width: 45%; aspect-ratio: 4 / 3; object-fit: cover; transform: scaleX(-1); }
 .pictures[data-remote] .own { position: absolute; right: .5rem; bottom: .5rem; width: 26%; border: 1px solid rgb(255 255 255 / 60%); border-radius: calc(var(--radius) * .4); }
 .head { display: flex; align-items: center; gap: .5rem; }

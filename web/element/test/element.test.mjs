@@ -213,6 +213,8 @@ test('taken out of the page, it hangs up and disconnects', async (t) => {
 
 test('with `video` the call begins with the camera: the visitor sees himself small, and the shop when its picture comes', async (t) => {
   const page = await open(t, VIDEO_BUTTON);
+  await page.setViewport({ width: 360, height: 640 });
+  await page.evaluate(() => { document.querySelector('sipweb-phone').style.cssText = 'position: fixed; right: 1rem; bottom: 1rem'; });
   await press(page, 'launch');
   await page.waitForFunction(() => fake.agent?.sessions.length === 1);
   assert.equal(await inSession(page, '(session) => session.options.mediaStream.getVideoTracks().length'), 1);
@@ -224,6 +226,11 @@ test('with `video` the call begins with the camera: the visitor sees himself sma
   assert.ok(own.width < whole.width / 3 && own.x > whole.x && own.y > whole.y, 'small, in the corner');
   assert.deepEqual(await page.evaluate(() => ['picture', 'own-picture'].map((name) => document.querySelector('sipweb-phone').shadowRoot.querySelector(`[part=${name}]`).ariaLabel)),
     ['Picture of Call the shop', 'Your own picture']);
+  await press(page, 'keypad');
+  await part(page, 'keys');
+  const { y, height } = await (await part(page, 'panel')).boundingBox();
+  assert.ok(y >= 0 && y + height <= 640, `the keypad besides the picture: from ${y} to ${y + height} of 640`);
+  await press(page, 'keypad');
   await press(page, 'camera');
   await gone(page, 'own-picture');
   assert.equal(await pressed(page, 'camera'), 'false');
