@@ -27,7 +27,8 @@ async function watched(t, options = {}) {
 
 describe('bob says what he is doing, and alice sees it', () => {
   test('with his note, also after a reload of his page, until he takes it back and until he signs out', async (t) => {
-    const { alice, bob, choose, shows } = await watched(t);
+    // What a reload leaves behind is given up soon.
+    const { alice, bob, choose, shows } = await watched(t, { more: '[registrar]\nflow_grace = "2s"\n' });
     await shows('Available');
     await choose('away');
     await shows('Away');

@@ -57,7 +57,7 @@ function row(phone: Phone, contact: Contact): HTMLElement {
     h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'contact-call', 'on': { click: () => phone.callPeer(contact) } },
       h('span', { class: 'spoken' }, text('call')),
       h('span', { class: 'with-lamp' }, avatar(contact), lamp && h('i', { 'class': 'lamp', 'data-lamp': lamp })),
-      h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, [words, phone.lamps.noteOf(contact), address].filter(Boolean).join(' · ')))),
+      h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, h('span', { class: 'ellipsis' }, [words, phone.lamps.noteOf(contact), address].filter(Boolean).join(' · '))))),
     iconButton({ icon: 'message', label: text('writeTo', { peer: contact.name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
     iconButton({ icon: 'pencil', label: text('editContact', { peer: contact.name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) }));
 }
