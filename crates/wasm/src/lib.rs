@@ -17,3 +17,9 @@ mod event;
 pub mod exports;
 mod reader;
 mod state;
+
+/// The heap. It looks through a list of what is free, which is short: neighbours are joined, and a page holds few calls.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static HEAP: lol_alloc::LockedAllocator<lol_alloc::FreeListAllocator> =
+    lol_alloc::LockedAllocator::new(lol_alloc::FreeListAllocator::new());
