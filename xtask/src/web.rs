@@ -96,8 +96,14 @@ fn rustc() -> String {
     std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
 }
 
-/// Whether the compiler that runs us has the source of its standard library (`rustup component add rust-src`).
+/// Whether the compiler that runs us has the source of its standard library, or gets it now.
 fn has_std_source() -> bool {
+    std_source_exists()
+        || step::succeeds(step::program("rustup").args(["component", "add", "rust-src"]))
+            && std_source_exists()
+}
+
+fn std_source_exists() -> bool {
     step::output(step::program(rustc()).args(["--print", "sysroot"])).is_ok_and(|sysroot| {
         Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists()
     })
