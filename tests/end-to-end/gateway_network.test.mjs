@@ -5,7 +5,7 @@ import { Baresip } from '../harness/baresip.mjs';
 import { besideMovingNetworks, MovingNetwork, STANDS_AT } from '../harness/network.mjs';
 import { PhonePage } from '../harness/phone_page.mjs';
 import { Server } from '../harness/server.mjs';
-import { until } from '../harness/wait.mjs';
+import { timed, until } from '../harness/wait.mjs';
 
 besideMovingNetworks(import.meta.filename);
 
@@ -55,7 +55,7 @@ describe('a page and a phone talk through the gateway', () => {
     const from = bob.events.length;
     const before = await bob.path();
     network.move();
-    await talkOn(call);
+    await timed(t, 'alice and bob hear each other again', () => talkOn(call));
     assert.deepEqual(await bob.path(), before, 'the phone sends where it sent');
     assert.ok(!bob.events.slice(from).some(({ type }) => type === 'CALL_CLOSED'), 'the phone talks on');
     await alice.hangUp();

@@ -16,3 +16,10 @@ export async function until(what, probe, { within = 10_000, every = 50 } = {}) {
     await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
+
+/** Says how long something took. */
+export async function timed(test, what, action) {
+  const begun = Date.now();
+  await action();
+  test.diagnostic(`${what}: ${Date.now() - begun} ms`);
+}

@@ -18,6 +18,7 @@ const WAITING: [&str; 16] = [
     "shared_tabs.test.mjs",
     "sipp.test.mjs",
     "sipvicious.test.mjs",
+    "sleep.test.mjs",
     "tokens.test.mjs",
     "trunk.test.mjs",
     "two_edges.test.mjs",

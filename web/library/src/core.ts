@@ -10,9 +10,10 @@
 // and esbuild inlines it: `loader: { '.wasm': 'binary' }` makes the import in core_border.ts a Uint8Array. It is compiled
 // synchronously (`new WebAssembly.Module`), so that `new Core(..)` works at once, also in a worker.
 
+import { steadyClock } from './clock.js';
 import {
   CAUSES, ERRORS, ERROR_TEXTS, Ending, FIRST_ERROR, NONE, Op, PLAIN, SDP, VIA_TRANSPORTS, Writer, instantiate, readEvent,
-  steadyClock, textOrBytes, writeConfig, writeOrigin, writeSettings,
+  textOrBytes, writeConfig, writeOrigin, writeSettings,
 } from './core_border.js';
 import type { Exports } from './core_border.js';
 import { ENCODER, SipMessage, UTF8 } from './core_message.js';
@@ -21,6 +22,11 @@ import type {
   CallNumber, CallOptions, Cause, CoreConfig, CoreEvent, CoreHost, CoreSettings, Created, OriginOptions, Payload,
   RequestNumber, TransactionNumber, ViaTransport,
 } from './core_types.js';
+
+/** Milliseconds after which a timer rings at the latest: while the machine sleeps its timers stand still, and go on afterwards. */
+const STRETCH = 20_000;
+/** A timer that rings so much too late rings on a machine that slept. A hidden page may have to wait for a minute. */
+const SLEPT = 65_000;
 
 export { SipMessage } from './core_message.js';
 export * from './core_types.js';
@@ -301,12 +307,14 @@ export class Core {
   #setTimer(deadline: number): void {
     this.#clearTimer();
     if (deadline === Infinity) return;
-    // A browser's timer holds 31 bits of milliseconds.
-    const wait = Math.min(Math.max(Math.ceil(deadline / 1000 - this.#clock()), 0), 0x7fff_ffff);
+    const wait = Math.min(Math.max(Math.ceil(deadline / 1000 - this.#clock()), 0), STRETCH);
+    const due = this.#clock() + wait;
     const action = (): void => {
       this.#timer = undefined;
       if (!this.#wasm) return;
-      this.#wasm.timeout(this.#now());
+      const now = this.#clock();
+      this.#wasm.timeout(Math.floor(now * 1000));
+      if (now - due > SLEPT) this.#host.woke?.();
       this.#settle(false);
     };
     this.#timer = (this.#host.setTimeout ?? ((run, delay) => setTimeout(run, delay)))(action, wait);

@@ -57,24 +57,6 @@ export function instantiate(): Exports {
   return exports;
 }
 
-/**
- * Milliseconds that never run backwards and count the sleep of the machine: the page's own clock may stand still
- * while a laptop sleeps, the wall clock may be set back. Takes the larger step of the two.
- */
-export function steadyClock(): () => number {
-  let steady = performance.now();
-  let wall = Date.now();
-  let now = 0;
-  return () => {
-    const steadyNow = performance.now();
-    const wallNow = Date.now();
-    now += Math.max(steadyNow - steady, wallNow - wall, 0);
-    steady = steadyNow;
-    wall = wallNow;
-    return now;
-  };
-}
-
 export const NONE = 0xff;
 const ABSENT = 0xffff_ffff;
 export const FIRST_ERROR = 0xffff_fff0;

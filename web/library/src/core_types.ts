@@ -104,8 +104,10 @@ export interface CoreHost {
   send(data: string | Uint8Array, flow: number): void;
   /** One event. Called in order, never inside a command that returns a number (there: in a microtask). */
   event(event: CoreEvent): void;
-  /** Milliseconds, never running backwards. Default: made of Date.now and performance.now. */
+  /** Milliseconds that never run backwards and count the sleep of the machine. Default: made of Date.now and performance.now. */
   now?(): number;
+  /** The machine has slept for a minute or more: nobody knows whether the connection still stands. */
+  woke?(): void;
   setTimeout?(action: () => void, milliseconds: number): unknown;
   clearTimeout?(handle: unknown): void;
 }

@@ -3,6 +3,8 @@
  * Node or in a worker, and tests can hand in their own.
  */
 
+import { steadyClock } from './clock.js';
+
 /** The browser's interfaces that calls need. Each one may be absent. */
 export interface Environment {
   /** Makes peer connections. Without it incoming calls with media are refused with 488 (RFC 3261 §21.4.26). */
@@ -15,7 +17,7 @@ export interface Environment {
   setTimeout: (callback: () => void, milliseconds: number) => unknown;
   /** Takes a `setTimeout` back. */
   clearTimeout: (timer: unknown) => void;
-  /** Milliseconds that never run backwards. */
+  /** Milliseconds that never run backwards and count the sleep of the machine. */
   now: () => number;
 }
 
@@ -33,6 +35,6 @@ export function environmentOf(given: Partial<Environment> | undefined): Environm
     },
     setTimeout: given?.setTimeout ?? ((callback, milliseconds) => globalThis.setTimeout(callback, milliseconds)),
     clearTimeout: given?.clearTimeout ?? ((timer) => globalThis.clearTimeout(timer as number | undefined)),
-    now: given?.now ?? (() => globalThis.performance.now()),
+    now: given?.now ?? steadyClock(),
   };
 }

@@ -145,6 +145,7 @@ export class UA extends EventEmitter<UAEvents> {
         }
       },
       event: (event) => this.#receive(event),
+      woke: () => this.endpoint.verifyConnection(),
       now: this.#environment.now,
       setTimeout: this.#environment.setTimeout,
       clearTimeout: this.#environment.clearTimeout,

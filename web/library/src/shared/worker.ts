@@ -1,10 +1,11 @@
 /** `sipweb-worker.js`: a shared worker that holds the connection of all tabs with one account. */
 
+import { steadyClock } from '../clock.js';
 import { Exchange } from './exchange.js';
 import type { Port } from './ports.js';
 
 const exchange = new Exchange({
-  now: () => performance.now(),
+  now: steadyClock(),
   setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
   clearTimeout: (timer) => clearTimeout(timer as number | undefined),
   whenFree: (lock, gone) => void navigator.locks?.request(lock, gone),

@@ -17,6 +17,14 @@ export class Clock {
     return this.#timers.length;
   }
 
+  /** The machine sleeps: its clock goes on, its timers do not. */
+  sleep(milliseconds: number): void {
+    this.now += milliseconds;
+    for (const timer of this.#timers) {
+      timer.at += milliseconds;
+    }
+  }
+
   /** Lets time pass, and everything happen that was to happen meanwhile. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.now + milliseconds;
