@@ -1,8 +1,12 @@
 //! Status codes and their default reason phrases (RFC 3261 §21 and the RFCs that extend it).
+//!
+//! In a page the library has all of them for its users, and tells the core which one to write: the core itself has those only with
+//! which an agent answers of its own accord.
 
 /// The default reason phrase of `status`. A code without a phrase of its own gets that of its class's `x00`
 /// code (RFC 3261 §8.1.3.2).
 #[must_use]
+#[cfg(not(target_arch = "wasm32"))]
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status / 100 {
         4 => client_error(status),
@@ -11,7 +15,53 @@ pub const fn reason_phrase(status: u16) -> &'static str {
     }
 }
 
+/// The default reason phrase of `status`, if an agent answers so of its own accord; else that of its class's `x00` code
+/// (RFC 3261 §8.1.3.2).
+#[must_use]
+#[cfg(target_arch = "wasm32")]
+pub fn reason_phrase(status: u16) -> &'static str {
+    phrase_of_agent(status)
+}
+
+/// What an agent answers, and the codes of the classes.
+#[cfg(any(target_arch = "wasm32", test))]
+const OF_AGENT: [(u16, &str); 26] = [
+    (100, "Trying"),
+    (180, "Ringing"),
+    (183, "Session Progress"),
+    (200, "OK"),
+    (300, "Multiple Choices"),
+    (400, "Bad Request"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (408, "Request Timeout"),
+    (415, "Unsupported Media Type"),
+    (416, "Unsupported URI Scheme"),
+    (420, "Bad Extension"),
+    (421, "Extension Required"),
+    (422, "Session Interval Too Small"),
+    (480, "Temporarily Unavailable"),
+    (481, "Call/Transaction Does Not Exist"),
+    (482, "Loop Detected"),
+    (486, "Busy Here"),
+    (487, "Request Terminated"),
+    (488, "Not Acceptable Here"),
+    (491, "Request Pending"),
+    (500, "Server Internal Error"),
+    (503, "Service Unavailable"),
+    (504, "Server Time-out"),
+    (600, "Busy Everywhere"),
+    (603, "Decline"),
+];
+
+#[cfg(any(target_arch = "wasm32", test))]
+fn phrase_of_agent(status: u16) -> &'static str {
+    let of = |code: u16| OF_AGENT.iter().find(|(known, _)| *known == code).map(|(_, phrase)| *phrase);
+    of(status).or_else(|| of(status / 100 * 100)).unwrap_or("Session Progress")
+}
+
 /// Provisional responses, success and redirection.
+#[cfg(not(target_arch = "wasm32"))]
 const fn outcome(status: u16) -> &'static str {
     match status {
         100 => "Trying",
@@ -37,6 +87,7 @@ const fn outcome(status: u16) -> &'static str {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 const fn client_error(status: u16) -> &'static str {
     match status {
         401 => "Unauthorized",
@@ -86,6 +137,7 @@ const fn client_error(status: u16) -> &'static str {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 const fn server_or_global_error(status: u16) -> &'static str {
     match status {
         500 => "Server Internal Error",
@@ -117,5 +169,14 @@ mod tests {
         assert_eq!(reason_phrase(486), "Busy Here");
         assert_eq!(reason_phrase(599), "Server Internal Error");
         assert_eq!(reason_phrase(499), "Bad Request");
+    }
+
+    #[test]
+    fn an_agent_in_a_page_answers_with_the_same_phrases() {
+        for (status, phrase) in OF_AGENT {
+            assert_eq!(phrase, reason_phrase(status));
+            assert_eq!(phrase_of_agent(status), phrase);
+        }
+        assert_eq!(phrase_of_agent(499), "Bad Request");
     }
 }

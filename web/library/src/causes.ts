@@ -1,4 +1,7 @@
-/** Why a call, message or registration ended. The texts are an interface: pages compare with them. */
+/**
+ * Why a call, message or registration ended. The texts are an interface: pages compare with them. Their order is that of
+ * `Cause::ALL` in crates/agent.
+ */
 
 export const causes = {
   // Generic.

@@ -77,11 +77,14 @@ export const REASON_PHRASE: Readonly<Record<number, string>> = {
   504: 'Server Time-out',
   505: 'Version Not Supported',
   513: 'Message Too Large',
+  555: 'Push Notification Service Not Supported',
   580: 'Precondition Failure',
   600: 'Busy Everywhere',
   603: 'Decline',
   604: 'Does Not Exist Anywhere',
   606: 'Not Acceptable',
+  607: 'Unwanted',
+  608: 'Rejected',
 };
 
 /** Names, numbers and texts of SIP, and the causes with which calls and requests end (`C.causes`). */

@@ -11,6 +11,7 @@
 // synchronously (`new WebAssembly.Module`), so that `new Core(..)` works at once, also in a worker.
 
 import { steadyClock } from './clock.js';
+import { REASON_PHRASE } from './constants.js';
 import {
   CAUSES, ERRORS, ERROR_TEXTS, Ending, FIRST_ERROR, NONE, Op, PLAIN, SDP, VIA_TRANSPORTS, Writer, instantiate, readEvent,
   textOrBytes, writeConfig, writeOrigin, writeSettings,
@@ -146,7 +147,7 @@ export class Core {
   // Calls in.
   /** Provisional response: 180 by default, or any 101-199, with early SDP if `body`. */
   ring(call: CallNumber, options: Payload & { status?: number; reason?: string } = {}): void {
-    this.#command(new Writer().byte(Op.ring).number(call).number(options.status ?? 180).text(options.reason ?? '')
+    this.#command(new Writer().byte(Op.ring).number(call).number(options.status ?? 180).text(phrase(options.status, options.reason))
       .payload(options, SDP));
   }
   /** 200 with SDP, repeated until ACK (then `confirmed`; never: BYE and `ended` with 'No ACK'). */
@@ -214,7 +215,7 @@ export class Core {
   }
   /** Final response (or 1xx) to a received request. Contact is added where the method needs it. */
   respond(transaction: TransactionNumber, status: number, options: Payload & { reason?: string } = {}): void {
-    this.#command(new Writer().byte(Op.respond).number(transaction).number(status).text(options.reason ?? '')
+    this.#command(new Writer().byte(Op.respond).number(transaction).number(status).text(phrase(status, options.reason))
       .payload(options, SDP));
   }
 
@@ -222,7 +223,7 @@ export class Core {
 
   #end(kind: Ending, call: CallNumber, options: Payload & { status?: number; reason?: string; cause?: Cause; cancelReason?: string }): void {
     this.#command(new Writer().byte(Op.end).byte(kind).number(call).number(options.status ?? 0)
-      .text(options.reason ?? '').byte(options.cause ? CAUSES.indexOf(options.cause) : NONE)
+      .text(phrase(options.status, options.reason)).byte(options.cause ? CAUSES.indexOf(options.cause) : NONE)
       .optional(options.cancelReason).payload(options, PLAIN));
   }
 
@@ -341,6 +342,11 @@ export class Core {
     const code = ERRORS[value - FIRST_ERROR] ?? 'state';
     throw new CoreError(code, ERROR_TEXTS[code]);
   }
+}
+
+/** The reason phrase that is written: the core knows few. */
+function phrase(status = 0, reason = ''): string {
+  return reason || (REASON_PHRASE[status] ?? '');
 }
 
 /** Copies a message into the module and gives where it is. */

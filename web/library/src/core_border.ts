@@ -3,6 +3,7 @@
 // The other side is crates/wasm. Numbers are little-endian and have 32 bits; texts have their length before them.
 
 import embedded from '../generated/sipweb_wasm.wasm';
+import { causes } from './causes.js';
 import { ENCODER, SipMessage } from './core_message.js';
 import { CoreError, RELIABILITY } from './core_types.js';
 import { wholeModule } from './wasm_streams.js';
@@ -75,13 +76,8 @@ export const ERROR_TEXTS: Record<CoreError['code'], string> = {
 /** The order is that of `Transport::ALL` in crates/sip. */
 export const VIA_TRANSPORTS: readonly ViaTransport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 
-/** The order is that of `Cause::ALL` in crates/agent. */
-export const CAUSES: readonly Cause[] = [
-  'Connection Error', 'Request Timeout', 'SIP Failure Code', 'Internal Error', 'Busy', 'Rejected', 'Redirected',
-  'Unavailable', 'Not Found', 'Address Incomplete', 'Incompatible SDP', 'Missing SDP', 'Authentication Error',
-  'Terminated', 'WebRTC Error', 'Canceled', 'No Answer', 'Expires', 'No ACK', 'Dialog Error',
-  'User Denied Media Access', 'Bad Media Description', 'RTP Timeout',
-];
+/** The order of `causes` is that of `Cause::ALL` in crates/agent. */
+export const CAUSES: readonly Cause[] = Object.values(causes);
 const ORIGINATORS: readonly Originator[] = ['local', 'remote', 'system'];
 
 /** The numbers are those of crates/wasm/src/command.rs. */
