@@ -44,7 +44,7 @@ const COMMON = {
 /**
  * Inlines the module as text that compresses nearly as well as its bytes do: base64 would cost a quarter more after brotli,
  * since it spreads each byte over two letters. The most frequent bytes become one ASCII character each, in their order, the others
- * a character from U+0100 on. A module script is always read as UTF-8, so nothing is lost.
+ * the characters from U+0100 on, in theirs. A module script is always read as UTF-8, so nothing is lost.
  */
 const WASM_AS_TEXT = {
   name: 'wasm-as-text',
@@ -54,13 +54,16 @@ const WASM_AS_TEXT = {
       const times = new Uint32Array(256);
       for (const byte of packed) times[byte] += 1;
       const frequent = Array.from(times.keys()).sort((a, b) => times[b] - times[a]).slice(0, PLAIN.length).sort((a, b) => a - b);
-      const letters = Array.from(times.keys(), (byte) => PLAIN[frequent.indexOf(byte)] ?? String.fromCharCode(byte + 256));
+      let others = 256;
+      const letters = Array.from(times.keys(), (byte) => PLAIN[frequent.indexOf(byte)] ?? String.fromCharCode(others++));
       return {
         contents: `const plain = ${JSON.stringify(PLAIN)};
-          const byteOf = new Uint8Array(512).map((_, code) => code);
-          Array.from(${JSON.stringify(String.fromCharCode(...frequent.map((byte) => byte + 256)))}, (letter, at) => {
-            byteOf[plain.charCodeAt(at)] = letter.charCodeAt(0);
-          });
+          const frequent = ${JSON.stringify(String.fromCharCode(...frequent.map((byte) => byte + 256)))};
+          const byteOf = new Uint8Array(512);
+          for (let byte = 0, others = 256; byte < 256; byte += 1) {
+            const at = frequent.indexOf(String.fromCharCode(byte + 256));
+            byteOf[at < 0 ? others++ : plain.charCodeAt(at)] = byte;
+          }
           const text = ${JSON.stringify(Array.from(packed, (byte) => letters[byte]).join(''))};
           const bytes = new Uint8Array(text.length);
           for (let at = 0; at < bytes.length; at += 1) {
