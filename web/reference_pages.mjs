@@ -38,7 +38,7 @@ export const PAGES = [
     file: 'presence.md',
     title: 'Subscriptions and presence',
     text: 'Watching the state of others (RFC 6665), letting others watch ours, and publishing it (RFC 3903).',
-    names: ['Subscriber', 'SubscriberEvents', 'SubscribeOptions', 'Notifier', 'NotifierEvents', 'NotifyOptions', 'Publisher', 'PublisherEvents', 'PublishOptions'],
+    names: ['Subscriber', 'SubscriberEvents', 'SubscribeOptions', 'Notifier', 'NotifierEvents', 'NotifyOptions', 'Publisher', 'PublisherEvents', 'PublishOptions', 'PresenceState'],
   },
   {
     file: 'connection.md',

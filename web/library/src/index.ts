@@ -49,6 +49,7 @@ export type { CallQuality } from './quality.js';
 export type { ReferEvents, ReferOptions, ReferProgress, ReferSubscriber } from './refer.js';
 export type { NewReferEvent } from './refer_incoming.js';
 export type { OutOfDialogRefer } from './refer_outside.js';
+export type { PresenceState } from './presence.js';
 export type { Publisher, PublisherEvents, PublishOptions } from './publisher.js';
 export type { RemoteReoffer, RenegotiateOptions } from './renegotiation.js';
 export type { IncomingRequest, IncomingResponse, OutgoingRequest, ReceivedMessage } from './sip_message.js';

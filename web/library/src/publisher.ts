@@ -11,6 +11,7 @@ import { EventEmitter } from './events.js';
 import { FailedError } from './exceptions.js';
 import { Outcome } from './outcome.js';
 import { payloadOf } from './payload.js';
+import { type PresenceState, presenceDocument } from './presence.js';
 import { IncomingResponse } from './sip_message.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
@@ -79,8 +80,12 @@ export class Publisher extends EventEmitter<PublisherEvents> {
     return this.#etag ?? null;
   }
 
-  /** Publishes a state, or changes it. Resolves with the 2xx; rejects with a `FailedError`. @throws TypeError without a body. */
-  publish(body: string): Promise<IncomingResponse> {
+  /**
+   * Publishes a state, or changes it: what a person does, or a document of the page's own. Resolves with the 2xx; rejects with a
+   * `FailedError`. @throws TypeError without a state.
+   */
+  publish(state: string | PresenceState): Promise<IncomingResponse> {
+    const body = state && typeof state === 'object' ? presenceDocument(this.#target, state) : state;
     if (typeof body !== 'string' || body === '') {
       throw new TypeError('a state must be published');
     }

@@ -200,3 +200,21 @@ test('stop() says nothing of a state that the server does not have any more', op
   assert.deepEqual(scene.far.inbox, []);
   assert.equal(scene.ua.isConnected(), false, 'nothing is owed, so nothing is waited for');
 });
+
+test('What a person does is published as a document: there, away or busy, and a note', options, async () => {
+  const { publisher, take, granted } = await publishing();
+  void publisher.publish({ state: 'online' });
+  const online = take();
+  assert.match(online.body, /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<presence [^>]*entity="sip:alice@example\.com"/);
+  assert.match(online.body, /<basic>open<\/basic>/);
+  assert.doesNotMatch(online.body, /activities|note/);
+  granted(online, 'a');
+  void publisher.publish({ state: 'away', note: 'Café <"&">' });
+  const away = take();
+  assert.equal(one(away, 'SIP-If-Match'), 'a');
+  assert.match(away.body, /<basic>open<\/basic><\/status><note>Café &#60;&#34;&#38;&#34;&#62;<\/note>/);
+  assert.match(away.body, /<r:activities><r:away\/><\/r:activities>/);
+  granted(away, 'b');
+  void publisher.publish({ state: 'busy' });
+  assert.match(take().body, /<r:busy\/>/);
+});
