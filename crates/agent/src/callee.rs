@@ -2,7 +2,7 @@
 
 use crate::agent::Agent;
 use crate::call::{Answer, Call, Incoming, Stage};
-use crate::compose::{ACCEPTED, ALLOWED, add};
+use crate::compose::{ACCEPTED, ALLOWED, PACKAGES, add};
 use crate::event::{CallNumber, Cause, Event, Originator, TransactionNumber};
 use crate::options::{CommandError, Ending, Payload};
 use crate::reliable::TAG;
@@ -187,13 +187,17 @@ impl Agent {
                 builder = builder.header(HeaderName::RecordRoute, &text::unfold(route));
             }
             builder = builder.header(HeaderName::Contact, &self.identity.contact(false, false));
+            // RFC 6086 §5.2.2: only to one that has said so of itself.
+            if request.header(HeaderName::RecvInfo).is_some() {
+                builder = builder.header(HeaderName::RecvInfo, PACKAGES);
+            }
         }
         for (name, value) in fields {
             builder = builder.header(*name, value);
         }
         builder = builder.header(HeaderName::Allow, ALLOWED);
         if (200..300).contains(&status) {
-            builder = builder.header(HeaderName::Supported, b"timer,ice,replaces,outbound");
+            builder = builder.header(HeaderName::Supported, b"timer,ice,replaces,outbound,trickle-ice");
         }
         self.complete(builder, payload)
     }

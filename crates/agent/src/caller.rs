@@ -2,7 +2,7 @@
 
 use crate::agent::Agent;
 use crate::call::{Call, Outgoing, Stage};
-use crate::compose::{Draft, Rest};
+use crate::compose::{Draft, PACKAGES, Rest};
 use crate::config::ReliableProvisional;
 use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::{CallOptions, CommandError, Ending, Payload};
@@ -132,7 +132,8 @@ impl Agent {
                 ",100rel"
             }
         };
-        let supported = ["timer,", gruu, "ice,replaces,outbound", reliable].concat();
+        let supported = ["timer,", gruu, "ice,replaces,outbound,trickle-ice", reliable].concat();
+        fields.push((HeaderName::RecvInfo, PACKAGES.to_vec()));
         self.write(&Draft {
             method: b"INVITE",
             uri: &outgoing.target,

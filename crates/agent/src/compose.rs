@@ -15,6 +15,9 @@ pub(crate) const ALLOWED: &[u8] =
 /// The body types that calls understand, for Accept (RFC 3261 §20.1).
 pub(crate) const ACCEPTED: &[u8] = b"application/sdp, application/dtmf-relay";
 
+/// The Info packages that calls take, for Recv-Info (RFC 6086 §5.2): candidates that are found late (RFC 8840).
+pub(crate) const PACKAGES: &[u8] = b"trickle-ice";
+
 const MAX_FORWARDS: &[u8] = b"69";
 
 /// A request before it is written.

@@ -3,7 +3,7 @@
 use crate::agent::Agent;
 use crate::call::Stage;
 use crate::callee::is_sdp;
-use crate::compose::{ACCEPTED, ALLOWED};
+use crate::compose::{ACCEPTED, ALLOWED, PACKAGES};
 use crate::config::ReliableProvisional;
 use crate::event::{CallNumber, Event, TransactionNumber};
 use crate::options::{CommandError, Payload};
@@ -124,7 +124,7 @@ impl Agent {
                 let fields = [
                     (HeaderName::Allow, ALLOWED),
                     (HeaderName::Accept, ACCEPTED),
-                    (HeaderName::Supported, b"timer,ice,replaces,outbound"),
+                    (HeaderName::Supported, b"timer,ice,replaces,outbound,trickle-ice"),
                 ];
                 self.respond_plainly(key, request, 200, &fields);
             }
@@ -340,6 +340,9 @@ impl Agent {
         }
         if status == 405 || status < 300 && refreshes {
             builder = builder.header(HeaderName::Allow, ALLOWED);
+        }
+        if status < 300 && refreshes && request.header(HeaderName::RecvInfo).is_some() {
+            builder = builder.header(HeaderName::RecvInfo, PACKAGES);
         }
         self.complete(builder, payload)
     }

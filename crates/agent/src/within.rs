@@ -2,7 +2,7 @@
 
 use crate::agent::Agent;
 use crate::call::{Call, Stage};
-use crate::compose::{Draft, Rest};
+use crate::compose::{Draft, PACKAGES, Rest};
 use crate::event::{CallNumber, Cause, Event, Originator, RequestNumber, TransactionNumber};
 use crate::options::{CallOptions, CommandError, Origin, Payload};
 use crate::outgoing::Purpose;
@@ -36,8 +36,8 @@ impl Agent {
     ) -> Result<Arc<Message>, CommandError> {
         let method = Method::from_bytes(method);
         let supported: &[u8] = match method {
-            Method::Invite => b"timer,ice,replaces,outbound",
-            Method::Update => b"timer,ice,outbound",
+            Method::Invite => b"timer,ice,replaces,outbound,trickle-ice",
+            Method::Update => b"timer,ice,outbound,trickle-ice",
             _ => b"outbound",
         };
         // RFC 3261 §12.2, RFC 3311 §5.1, RFC 3515 §2.2, RFC 6665 §4.1.2: these may move the target.
@@ -48,6 +48,9 @@ impl Agent {
             let call = purpose.call().and_then(|number| self.call(number));
             let anonymous = call.is_some_and(|call| call.anonymous);
             fields.insert(0, (HeaderName::Contact, self.identity.contact(anonymous, false)));
+        }
+        if matches!(method, Method::Invite | Method::Update) {
+            fields.push((HeaderName::RecvInfo, PACKAGES.to_vec()));
         }
         let via = self.new_via(self.link_for(purpose));
         let builder = dialog.request(method, &via);
@@ -273,7 +276,8 @@ impl Agent {
             }
             return;
         }
-        if matches!(status, 408 | 481) {
+        // Before the answer it is the end of one early dialog: the other branches may ring on.
+        if matches!(status, 408 | 481) && call.stage != Stage::Calling {
             let message = Some(Arc::clone(response));
             self.end_silently(number, Originator::Remote, message, Cause::DialogError);
         }
@@ -284,7 +288,7 @@ impl Agent {
         if let (Purpose::Reoffer(..), Some(call)) = (purpose, self.call_mut(number)) {
             call.reoffer_out = None;
         }
-        if timed_out {
+        if timed_out && self.call(number).is_some_and(|call| call.stage != Stage::Calling) {
             self.end_silently(number, Originator::System, None, Cause::RequestTimeout);
         }
     }

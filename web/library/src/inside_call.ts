@@ -12,6 +12,7 @@ import { ReferNotifier, followTransfer, once, referTarget, takeRefer } from './r
 import type { RTCSession } from './session.js';
 import type { RequestOptions } from './session_events.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
+import { PACKAGE, type Trickle } from './trickle.js';
 import type { URI } from './uri.js';
 
 /** What is needed of the call around. */
@@ -25,11 +26,13 @@ export interface SurroundingCall {
 
 export class InsideCall {
   readonly #around: SurroundingCall;
+  readonly #trickle: Trickle;
   readonly #tones: ToneQueue;
   readonly #transfers = new ReferSubscribers();
 
-  constructor(around: SurroundingCall) {
+  constructor(around: SurroundingCall, trickle: Trickle) {
     this.#around = around;
+    this.#trickle = trickle;
     this.#tones = new ToneQueue(
       around.endpoint,
       () => around.call,
@@ -152,6 +155,16 @@ export class InsideCall {
   #informed(request: IncomingRequest): void {
     const { session } = this.#around;
     const type = request.message.contentType;
+    const name = request.getHeader('Info-Package')?.split(';')[0]?.trim();
+    if (name === PACKAGE) {
+      this.#trickle.receive(request);
+      return;
+    }
+    if (name !== undefined && session.listenerCount('newInfo') === 0) {
+      // RFC 6086 §4.2.2. A page that listens may have announced packages of its own.
+      request.reply(469, undefined, [`Recv-Info: ${PACKAGE}`]);
+      return;
+    }
     const dtmf = type === 'application/dtmf-relay' ? DTMF.received(request) : undefined;
     if (dtmf !== undefined) {
       request.reply(200);

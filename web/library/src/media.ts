@@ -1,16 +1,20 @@
 /**
  * The peer connection of one call: tracks, descriptions, gathering of candidates, direction changes for hold.
  *
- * It knows nothing of SIP. Descriptions go out whole, with their candidates (no trickle): phones know nothing else.
+ * It knows nothing of SIP. Descriptions go out whole, with their candidates: phones know nothing else. Only where the peer takes
+ * candidates later, too, they go out with the first.
  */
 
 import { log } from './debug.js';
 import type { Environment } from './environment.js';
+import { candidatesIn, fragmentOf } from './trickle.js';
 
 const debug = log('Media');
 
 /** Milliseconds after which a description goes out even if not one candidate was found. */
 const GATHERING_LIMIT = 10_000;
+/** The same, where the candidates may follow. */
+const TRICKLE_LIMIT = 100;
 
 /** A step of the negotiation that can fail, by the name of its event. */
 export type NegotiationStep =
@@ -26,6 +30,10 @@ export interface MediaListener {
   candidate(candidate: RTCIceCandidate, ready: () => void): void;
   stepFailed(step: NegotiationStep, error: unknown): void;
   iceState(state: RTCIceConnectionState): void;
+  /** Whether candidates may follow the description. */
+  trickles(): boolean;
+  /** A candidate was found, or the last one. */
+  gathered(): void;
 }
 
 /** What is silenced. */
@@ -61,8 +69,13 @@ export class Media {
   /** The answer to our first offer that was applied last. */
   #lastAnswer: string | undefined;
   #closed = false;
+  /** What the peer has said last of its late candidates, and those of them that the connection has. */
+  #late = '';
+  readonly #added = new Set<string>();
   /** Milliseconds to wait for further candidates after the first. */
   gatheringTimeout = 2000;
+  /** `candidates` when the last description was made. */
+  described = '';
 
   constructor(environment: Environment, listener: MediaListener) {
     this.#environment = environment;
@@ -106,7 +119,34 @@ export class Media {
         this.#listener.iceState(connection.iceConnectionState);
       }
     });
+    for (const event of ['icecandidate', 'icegatheringstatechange']) {
+      connection.addEventListener(event, () => !this.#closed && this.#listener.gathered());
+    }
     return connection;
+  }
+
+  /** Our candidates so far, as an INFO says them (RFC 8840 §9). */
+  get candidates(): string {
+    const sdp = this.#connection?.localDescription?.sdp;
+    return sdp ? fragmentOf(sdp, this.#connection?.iceGatheringState === 'complete') : '';
+  }
+
+  /** Takes candidates of the peer. Those of a description that is still to come wait for it. */
+  async addCandidates(fragment: string): Promise<void> {
+    this.#late = fragment;
+    for (const candidate of candidatesIn(fragment)) {
+      const key = JSON.stringify(candidate);
+      const connection = this.#connection;
+      if (this.#added.has(key) || !connection?.remoteDescription?.sdp.includes(`a=ice-ufrag:${candidate.usernameFragment}\r\n`)) {
+        continue;
+      }
+      this.#added.add(key);
+      try {
+        await connection.addIceCandidate(candidate);
+      } catch (error) {
+        debug('candidate refused', error);
+      }
+    }
   }
 
   /** Asks for microphone and camera. What it gets is stopped when the call ends. */
@@ -158,6 +198,7 @@ export class Media {
       gathered.stop();
     }
     this.#open();
+    this.described = this.candidates;
     const sdp = connection.localDescription?.sdp ?? description.sdp ?? '';
     return this.#listener.description('local', type, sdp);
   }
@@ -178,6 +219,7 @@ export class Media {
       }
       await connection.setRemoteDescription({ type, sdp: text });
     });
+    void this.addCandidates(this.#late);
   }
 
   /** Applies the answer of a callee. Early ones may be followed by others, from other branches too. */
@@ -326,7 +368,7 @@ export class Media {
         return; // Firefox's word for the end of one generation; null follows.
       }
       this.#listener.candidate(event.candidate, finish);
-      afterFirst ??= setTimeout(finish, this.gatheringTimeout);
+      afterFirst ??= setTimeout(finish, this.#listener.trickles() ? 0 : this.gatheringTimeout);
     };
     const onState = () => {
       if (connection.iceGatheringState === 'complete' || this.#closed) {
@@ -343,7 +385,7 @@ export class Media {
         if (stillComplete && connection.iceGatheringState === 'complete') {
           finish();
         } else {
-          limit = setTimeout(finish, GATHERING_LIMIT);
+          limit = setTimeout(finish, this.#listener.trickles() ? TRICKLE_LIMIT : GATHERING_LIMIT);
           if (!restarting) {
             onState();
           }

@@ -32,6 +32,7 @@ import type {
 import { IncomingRequest, IncomingResponse, OutgoingRequest, received } from './sip_message.js';
 import { STATUS } from './session_status.js';
 import { StandingMedia } from './standing_media.js';
+import { Trickle } from './trickle.js';
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
 
@@ -48,6 +49,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   readonly #media: Media;
   readonly #standing: StandingMedia;
   readonly #inside: InsideCall;
+  readonly #trickle: Trickle;
   /** Remote events whose descriptions take time to apply keep their order. */
   readonly #remote = new Sequence();
   #call: CallNumber = 0;
@@ -81,23 +83,22 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       candidate: (candidate, ready) => this.emit('icecandidate', { candidate, ready }),
       stepFailed: (step, error) => this.emit(step, error),
       iceState: (state) => this.#standing.iceState(state),
+      trickles: () => this.#trickle.taken,
+      gathered: () => this.#trickle.tell(),
     });
     const session: RTCSession = this;
     const around = {
       session,
       endpoint: this.#endpoint,
       media: this.#media,
-      get call() {
-        return session.#call;
-      },
-      get options() {
-        return session.#mediaOptions;
-      },
+      get call() { return session.#call; },
+      get options() { return session.#mediaOptions; },
       isConnected: () => ua.isConnected(),
       another: () => new RTCSession(ua),
     };
     this.#standing = new StandingMedia(around);
-    this.#inside = new InsideCall(around);
+    this.#trickle = new Trickle(around);
+    this.#inside = new InsideCall(around, this.#trickle);
   }
   /** The same as `RTCSession.C`. */
   get C(): typeof STATUS { return STATUS; }
@@ -194,6 +195,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     if (!this.#acceptable(event)) {
       return;
     }
+    this.#trickle.learn(request.message);
     this.#offerBody = event.body;
     this.#lateOffer = event.body === '';
     this.#status = STATUS.STATUS_WAITING_FOR_ANSWER;
@@ -334,6 +336,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
         this.#remote.run(() => this.#over(event));
         break;
       case 'reoffer':
+        this.#trickle.learn(event.request);
         this.#standing.renegotiation.receive(event);
         break;
       case 'reofferAcknowledged':
@@ -386,6 +389,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       }
     }
     if (!this.isEnded()) {
+      this.#trickle.open(response);
       this.emit('progress', { originator: 'remote', response });
     }
   }
@@ -406,6 +410,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#startTime = new Date();
     this.emit('accepted', { originator: 'remote', response });
     this.#acknowledge();
+    this.#trickle.open(response);
     this.#fate.accept(this);
   }
 
@@ -489,6 +494,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       }
     }
     this.#status = STATUS.STATUS_CONFIRMED;
+    this.#trickle.open();
     this.emit('confirmed', { originator, ack: message === null ? null : new IncomingRequest(message) });
   }
 

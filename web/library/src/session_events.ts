@@ -126,7 +126,7 @@ interface MediaOptions {
   sessionTimersExpires?: number;
   /** Anything that the page wants to find again in `session.data`. */
   data?: Record<string, unknown>;
-  /** Milliseconds to wait for further ICE candidates after the first. */
+  /** Milliseconds to wait for further ICE candidates after the first, unless the peer takes them later, too (RFC 8840). */
   iceGatheringTimeout?: number;
 }
 

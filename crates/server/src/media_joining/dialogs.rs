@@ -41,10 +41,13 @@ impl Party {
         sip::NameAddress::parse(&self.address).ok().and_then(|address| address.tag()).unwrap_or_default()
     }
 
-    /// What a message of its own says of what it takes. Info packages (RFC 6086) were not negotiated with us.
+    /// What a message of its own says of what it takes. Info packages (RFC 6086) were not negotiated with us; who takes
+    /// late candidates so (RFC 8840) has said nothing of keys.
     fn learn(&mut self, message: &Message) {
         if message.header(HeaderName::Allow).is_some() {
-            let negotiates = message.header(HeaderName::RecvInfo).is_some();
+            let mut packages = message.values(HeaderName::RecvInfo).peekable();
+            let negotiates = message.header(HeaderName::RecvInfo).is_some()
+                && (packages.peek().is_none() || packages.any(|package| package != b"trickle-ice"));
             self.takes_info = message.lists(HeaderName::Allow, "INFO") && !negotiates;
         }
     }

@@ -178,8 +178,18 @@ fn a_page_that_takes_no_info_is_told_nothing() {
     on_loop(async {
         assert!(Scene::answered(TAKES_NONE, "").presses(b'5').is_empty());
         assert!(Scene::answered("", "").presses(b'5').is_empty(), "nobody knows");
-        let packages = format!("{TAKES_INFO}Recv-Info: foo\r\n");
-        assert!(Scene::answered(&packages, "").presses(b'5').is_empty(), "it negotiates what it takes");
+        for packages in ["foo", "", "trickle-ice, foo"] {
+            let negotiates = format!("{TAKES_INFO}Recv-Info: {packages}\r\n");
+            assert!(Scene::answered(&negotiates, "").presses(b'5').is_empty(), "it says what it takes");
+        }
+    });
+}
+
+#[test]
+fn a_page_that_takes_late_candidates_is_told_keys_all_the_same() {
+    on_loop(async {
+        let trickles = format!("{TAKES_INFO}Recv-Info: trickle-ice\r\n");
+        assert!(!Scene::answered(&trickles, "").presses(b'5').is_empty());
     });
 }
 

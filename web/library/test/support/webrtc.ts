@@ -84,6 +84,9 @@ export class FakePeerConnection extends EventTarget {
   closed = false;
   #transceivers: FakeTransceiver[] = [];
   #offers = 0;
+  #restarts = 0;
+  /** What the peer's candidates were said to be. */
+  readonly added: RTCIceCandidateInit[] = [];
 
   constructor(configuration?: RTCConfiguration) {
     super();
@@ -117,6 +120,7 @@ export class FakePeerConnection extends EventTarget {
     if (options?.iceRestart) {
       this.done.push('iceRestart');
       this.iceGatheringState = 'new';
+      this.#restarts += 1;
     }
     this.#offers += 1;
     return { type: 'offer', sdp: this.#description('offer') };
@@ -173,6 +177,21 @@ export class FakePeerConnection extends EventTarget {
     this.dispatchEvent(new Event('connectionstatechange'));
   }
 
+  async addIceCandidate(candidate: RTCIceCandidateInit): Promise<void> {
+    this.#step('addIceCandidate');
+    this.added.push(candidate);
+  }
+
+  /** A candidate is found after the description, or the last one was. */
+  finds(candidate: string | null): void {
+    if (candidate === null) {
+      this.iceGatheringState = 'complete';
+    } else if (this.localDescription !== null) {
+      this.localDescription = { ...this.localDescription, sdp: `${this.localDescription.sdp}a=${candidate}\r\n` };
+    }
+    this.candidate(candidate === null ? null : { candidate });
+  }
+
   candidate(candidate: unknown): void {
     this.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate }));
   }
@@ -184,7 +203,7 @@ export class FakePeerConnection extends EventTarget {
       if (gathering === 'none') {
         return;
       }
-      this.candidate({ candidate: 'candidate:1' });
+      this.finds('candidate:1');
       if (gathering === 'complete') {
         this.iceGatheringState = 'complete';
         this.candidate(null);
@@ -221,7 +240,8 @@ export class FakePeerConnection extends EventTarget {
 
   #description(type: string): string {
     const sections = this.#transceivers.map(
-      (each) => `m=${each.sender.track?.kind} 9 UDP/TLS/RTP/SAVPF 111\r\na=${each.direction}\r\n`,
+      (each, mid) =>
+        `m=${each.sender.track?.kind} 9 UDP/TLS/RTP/SAVPF 111\r\na=${each.direction}\r\na=mid:${mid}\r\na=ice-ufrag:own${this.#restarts}\r\na=ice-pwd:secret\r\n`,
     );
     return `v=0\r\no=- 1 ${this.#offers} IN IP4 127.0.0.1\r\ns=${type}\r\nt=0 0\r\n${sections.join('')}`;
   }
