@@ -195,7 +195,7 @@ impl Network {
                 return waiting.push(bytes.into());
             }
             Some(Way::Open(id)) => net.connection(*id).filter(|connection| connection.is_open()),
-            None => None,
+            None => net.proven(&target),
         };
         match open {
             Some(connection) => {

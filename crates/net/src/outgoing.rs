@@ -24,6 +24,9 @@ pub(crate) async fn connect(net: Rc<Shared>, target: Target) {
             };
             net.connections.borrow_mut().insert(connection.id(), Rc::clone(&connection));
             if target.transport == Transport::Tls {
+                if target.server_name.is_some() {
+                    net.named.borrow_mut().insert(target.address, connection.id());
+                }
                 connection.deadlines.handshake.set(net.calendar.after(net.limits.handshake));
                 connection.enter(&net);
             } else {
@@ -104,6 +107,12 @@ impl Drop for Farewell<'_> {
                 server_name: None,
             },
         };
+        if target.server_name.is_some() {
+            let mut named = net.named.borrow_mut();
+            if named.get(&target.address) == Some(&connection.id()) {
+                named.remove(&target.address);
+            }
+        }
         {
             let mut ways = net.ways.borrow_mut();
             if matches!(ways.get(&target), Some(Way::Open(id)) if *id == connection.id()) {

@@ -82,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) calendar: Calendar,
     pub(crate) connections: RefCell<HashMap<ConnectionId, Rc<Connection>>>,
     pub(crate) ways: RefCell<HashMap<Target, Way>>,
+    /// The connections that we opened to a name: there the peer has shown whose it is.
+    pub(crate) named: RefCell<HashMap<SocketAddr, ConnectionId>>,
     pub(crate) counters: Cell<Counters>,
     pub(crate) life: Cell<Life>,
     pub(crate) turn: Turns,
@@ -118,6 +120,7 @@ impl Shared {
             calendar: Calendar::new(),
             connections: RefCell::default(),
             ways: RefCell::default(),
+            named: RefCell::default(),
             counters: Cell::default(),
             life: Cell::new(Life::Running),
             turn: Turns::default(),
@@ -218,6 +221,16 @@ impl Shared {
         let next = self.last_connection.get().wrapping_add(1);
         self.last_connection.set(next);
         joint::connection_id(self.place, next)
+    }
+
+    /// The connection to an address whose peer has shown a certificate, though for a name: what is said in a dialog often goes
+    /// to the peer's address, which stands in no certificate (RFC 5922 §7.1 asks for the domain, and that was shown).
+    pub(crate) fn proven(&self, target: &Target) -> Option<Rc<Connection>> {
+        if target.transport != Transport::Tls || target.server_name.is_some() {
+            return None;
+        }
+        let id = *self.named.borrow().get(&target.address)?;
+        self.connection(id).filter(|connection| connection.opened.get() && connection.is_open())
     }
 
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Rc<Connection>> {

@@ -143,6 +143,27 @@ fn a_server_is_believed_for_the_domain_of_its_sip_uri_and_not_for_the_name_of_it
     });
 }
 
+/// What is said in a dialog goes to Routes and Contacts, and many servers write their address there, which no certificate has.
+#[test]
+fn who_has_shown_a_certificate_for_a_name_is_believed_at_his_address_over_that_connection_and_no_other() {
+    run(async {
+        let authority = Authority::new("address");
+        let server = asks(&authority, &authority.file(), false);
+        let client = shows(&authority, None);
+        let address = server.address(Protocol::Tls);
+        let at_his_address = Hop::Address { transport: Transport::Tls, address, server_name: None };
+        send(&client, &server, "example.com");
+        let (first, _) = server.recorder.message().await;
+        client.network.send(&at_his_address, &message(600));
+        let (second, received) = server.recorder.message().await;
+        assert_eq!((first.connection, received), (second.connection, message(600)));
+        let stranger = shows(&authority, None);
+        stranger.network.send(&at_his_address, &message(600));
+        let reason = failure(&stranger).await;
+        assert!(reason.contains("certificate"), "{reason}");
+    });
+}
+
 /// RFC 5922 §7.2.
 #[test]
 fn a_star_in_a_servers_certificate_stands_for_no_domain() {
