@@ -89,6 +89,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.#takeSecrets();
     this.#applyTheme();
     this.#dark.addEventListener('change', this.#applyTheme);
+    addEventListener('resize', this.#place);
     this.#timer = setInterval(() => { if (this.call && !this.call.over) this.#panel.update(); }, 1000);
     void this.#speak();
     // Who is to be called has to be there; a button that only calls connects when it is pressed.
@@ -99,6 +100,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#dark.removeEventListener('change', this.#applyTheme);
+    removeEventListener('resize', this.#place);
     this.call?.hangUp();
     this.#stop();
   }
@@ -318,7 +320,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   }
 
   /** The panel opens where there is room: above the button and to the left, as at the corner of a page, or the other way. */
-  #place(): void {
+  readonly #place = (): void => {
     const box = this.#root.querySelector<HTMLElement>('.panel');
     if (!box || this.target === undefined || !this.opened) return;
     const button = this.getBoundingClientRect();
@@ -327,7 +329,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     const below = innerHeight - button.bottom;
     box.toggleAttribute('data-below', above < height + 12 && below > above);
     box.toggleAttribute('data-right', button.right < width + 8);
-  }
+  };
 
   #tell(event: string, detail: object): void {
     this.dispatchEvent(new CustomEvent(event, { detail, bubbles: true, composed: true }));

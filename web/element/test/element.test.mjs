@@ -211,6 +211,24 @@ test('taken out of the page, it hangs up and disconnects', async (t) => {
   assert.deepEqual(await page.evaluate(() => [fake.agent.sessions[0].ended, fake.agent.stopped]), [true, true]);
 });
 
+test('the panel opens where there is room, also when the window becomes another one', async (t) => {
+  const page = await open(t, VIDEO_BUTTON);
+  await page.setViewport({ width: 900, height: 700 });
+  await page.evaluate(() => { document.querySelector('sipweb-phone').style.cssText = 'position: fixed; left: 30rem; bottom: 1rem'; });
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  const sides = () => page.evaluate(() => {
+    const panel = document.querySelector('sipweb-phone').shadowRoot.querySelector('.panel');
+    const { left, right } = panel.getBoundingClientRect();
+    return [panel.hasAttribute('data-right'), left >= 0 && right <= innerWidth];
+  });
+  assert.deepEqual(await sides(), [false, true]);
+  await page.evaluate(() => { document.querySelector('sipweb-phone').style.left = '1rem'; });
+  await page.setViewport({ width: 700, height: 700 });
+  await page.waitForFunction(() => document.querySelector('sipweb-phone').shadowRoot.querySelector('.panel').hasAttribute('data-right'));
+  assert.deepEqual(await sides(), [true, true]);
+});
+
 test('with `video` the call begins with the camera: the visitor sees himself small, and the shop when its picture comes', async (t) => {
   const page = await open(t, VIDEO_BUTTON);
   await page.setViewport({ width: 360, height: 640 });
