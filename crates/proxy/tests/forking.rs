@@ -256,6 +256,11 @@ fn who_does_not_support_it_or_wants_reliable_answers_only_is_not() {
 }
 
 fn redirecting(redirections: Redirections) -> Home {
+    redirected(redirections, "").0
+}
+
+/// A call with these fields that bob's phone sends to dave and to somebody elsewhere, and the INVITE that it got.
+fn redirected(redirections: Redirections, more: &str) -> (Home, Message) {
     let mut home = Home::new(Forking { redirections, ..Forking::default() }, &["1.0"]);
     let dave = desk_phone("dave", "198.51.100.20:5060");
     home.house.receive(&dave.flow, &dave.register(1, ""));
@@ -263,11 +268,12 @@ fn redirecting(redirections: Redirections) -> Home {
     home.phones.push(dave);
     home.phones.push(desk_phone("erin", "203.0.113.1:5060"));
     home.house.any_host = true;
-    home.call("");
+    home.call(more);
     let first = home.ringing();
     home.phones[0].contact = "sip:dave@example.com>, <sip:erin@elsewhere.example".to_owned();
-    home.respond(0, &first[0].1, 302, "");
-    home
+    let (_, invite) = first.into_iter().next().unwrap();
+    home.respond(0, &invite, 302, "");
+    (home, invite)
 }
 
 #[test]
@@ -284,6 +290,27 @@ fn a_redirection_to_a_user_of_ours_is_followed_where_configured() {
     assert_eq!(places(&second), [1], "and nowhere else: that is how calls to costly numbers are made");
     home.respond(1, &second[0].1, 486, "");
     assert_eq!(home.statuses(), [100, 486], "the 302 is not heard of");
+}
+
+/// RFC 7044, RFC 5806: who was called before, and why the call came here, in the fields' own order and as they were written.
+#[test]
+fn the_history_of_a_call_and_its_diversions_are_kept_also_by_a_redirection() {
+    let told = [
+        "History-Info: <sip:office@example.net?Reason=SIP%3Bcause%3D302>;index=1, <sip:bob@example.com>;index=1.1;rc=1",
+        "History-Info: <sip:bob@example.com>;index=1.2",
+        "Diversion: <sip:office@example.net>;reason=unconditional;counter=1",
+    ];
+    let history = |invite: &Message| -> Vec<String> {
+        let lines = String::from_utf8(invite.as_bytes().to_vec()).unwrap();
+        let lines =
+            lines.lines().filter(|line| line.starts_with("History-Info") || line.starts_with("Diversion"));
+        lines.map(str::to_owned).collect()
+    };
+    let (mut home, first) = redirected(Redirections::ToUsers, &format!("{}\r\n", told.join("\r\n")));
+    assert_eq!(history(&first), told);
+    let second = home.ringing();
+    assert_eq!(places(&second), [1]);
+    assert_eq!(history(&second[0].1), told);
 }
 
 #[test]
