@@ -160,7 +160,15 @@ impl Proxy {
     /// A connection is closed over which servers were asked that have said nothing yet: if another one can be asked, that is
     /// done at once. One that has said something may say more over a connection that it opens itself (RFC 3261 §18.2.2).
     pub(crate) fn pass_closed_hops(&mut self, now: Instant, flow: &Flow) {
-        let went_there = |hop: &Hop| matches!(hop, Hop::Address { transport, address, .. } if *transport == flow.transport && *address == flow.remote);
+        // A page is no server, and thousands of them may be closed at once.
+        if flow.transport.is_websocket() {
+            return;
+        }
+        let went_there = |hop: &Hop| {
+            matches!(hop, Hop::Address { .. })
+                && hop.transport() == flow.transport
+                && hop.address() == flow.remote
+        };
         let waits = |context: &ResponseContext| {
             let mut branches = context.branches.iter();
             branches.any(|place| place.patience.is_some() && place.hop.as_ref().is_some_and(went_there))
