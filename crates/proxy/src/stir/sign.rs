@@ -126,9 +126,10 @@ impl Proxy {
             // The number of the provider's account may be anybody's here.
             Sender::Account(_) => {
                 let is_own = own.uri().is_ok_and(|own| Party::of(&own, numbers).as_ref() == Some(&orig));
-                let least =
-                    if is_own && is_global(&caller, numbers) { signing.users } else { Attestation::Partial };
-                signing.users.max(least)
+                match is_own && is_global(&caller, numbers) {
+                    true => signing.users,
+                    false => signing.users.max(Attestation::Partial),
+                }
             }
             // What somebody else has signed stays as it is.
             _ if request.header(HeaderName::Identity).is_some() => return None,
