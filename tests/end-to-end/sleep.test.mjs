@@ -1,25 +1,14 @@
 // A laptop that sleeps while its page is in a call: its programs stand still, and its clock goes on.
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Baresip } from '../harness/baresip.mjs';
-import { PhonePage } from '../harness/phone_page.mjs';
-import { Server } from '../harness/server.mjs';
+import { ALICE, BOB, hearEachOther, pageAndPhone, pageCalls } from '../harness/page_and_phone.mjs';
 import { timed } from '../harness/wait.mjs';
 
-const ALICE = 440;
-const BOB = 660;
-
 const talking = async (t) => {
-  const server = await Server.start(t, {});
-  const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE });
-  const bob = await Baresip.start(t, { user: 'bob', port: server.ports.sip, tone: BOB });
-  await alice.call('bob');
-  await bob.event('CALL_INCOMING');
-  bob.accept();
-  await alice.phase('talking');
-  await alice.hears(BOB);
-  await bob.hears(ALICE);
-  return { alice, bob };
+  const pair = await pageAndPhone(t);
+  await pageCalls(pair);
+  await hearEachOther(pair);
+  return pair;
 };
 
 /** All of the browser's processes stand still for so many seconds. */
