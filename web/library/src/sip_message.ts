@@ -105,9 +105,8 @@ export abstract class ReceivedMessage {
 
   /** The first value of a header. */
   getHeader(name: string): string | undefined {
-    const key = longName(name);
-    const first = this.#overlay?.get(key)?.[0] ?? this.message.header(name);
-    return first !== undefined && LISTS.has(key) && first.includes(',') ? splitOutsideQuotes(first, ',')[0] : first;
+    const first = this.#overlay?.get(longName(name))?.[0] ?? this.message.header(name);
+    return first?.includes(',') && LISTS.has(longName(name)) ? splitOutsideQuotes(first, ',')[0] : first;
   }
 
   /** All values of a header; list headers are taken apart. */

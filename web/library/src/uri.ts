@@ -229,7 +229,7 @@ function portOf(value: number | string | null | undefined): number | null {
 
 function parseUri(text: string): URI | undefined {
   const colon = text.indexOf(':');
-  const scheme = text.slice(0, Math.max(colon, 0)).toLowerCase();
+  const scheme = colon === 3 && text.startsWith('sip') ? 'sip' : text.slice(0, Math.max(colon, 0)).toLowerCase();
   if ((scheme !== 'sip' && scheme !== 'sips') || /[\s<>"]/.test(text)) {
     return undefined;
   }
@@ -259,14 +259,19 @@ function parseUri(text: string): URI | undefined {
 
 // RFC 3261 §25.1 SIP-URI. Tolerant where real peers need it: any visible character but the delimiters in the user part
 // (a raw `#`), and host labels that start with a digit.
+const COLON = 58;
+const SEMICOLON = 59;
+const QUESTION_MARK = 63;
 const HOST = /^(?:\[[\da-f:.]+\]|[\da-z](?:[\w.-]*\w)?\.?)$/i;
 
 /** Host, port and where they end, from `begin` on; `undefined` if there is no host. */
 function placeAt(text: string, begin: number): { host: string; port: string; end: number } | undefined {
   let end = begin;
   let colon = -1;
-  for (; end < text.length && text[end] !== ';' && text[end] !== '?'; end += 1) {
-    if (text[end] === ':') colon = end;
+  for (; end < text.length; end += 1) {
+    const code = text.charCodeAt(end);
+    if (code === SEMICOLON || code === QUESTION_MARK) break;
+    if (code === COLON) colon = end;
   }
   // Those of an IPv6 address stand in brackets.
   if (text[end - 1] === ']') colon = -1;
