@@ -216,7 +216,7 @@ pub struct FormatPair {
 pub struct EventPair {
     /// The payload type on the browser's side.
     pub browser: u8,
-    /// The clock rate there, in hertz: that of the codec it goes with.
+    /// The clock rate there, in hertz: that of the codec it goes with, or 8000 where the browser has no other.
     pub browser_clock: u32,
     /// The payload type to send to the phone.
     pub phone: u8,

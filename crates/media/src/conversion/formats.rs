@@ -240,8 +240,8 @@ pub(super) fn entries(
     }
     let events: Vec<&Format> = chosen.iter().filter(|format| format.codec == Codec::TelephoneEvent).collect();
     let mut wanted = clocks;
-    if to == Side::Phone && !wanted.contains(&8000) {
-        // Phones with Opus often have events at 8 kHz only.
+    if !wanted.contains(&8000) {
+        // Phones with Opus often have events at 8 kHz only, and Firefox never has others.
         wanted.push(8000);
     }
     for clock in wanted {
@@ -359,7 +359,8 @@ pub(super) fn pair(offerer: Side, taken: &Taken) -> FormatPair {
     }
 }
 
-/// The events to relay: one for each clock that the accepted codecs have on the browser's side.
+/// The events to relay: one for each clock that the accepted codecs have on the browser's side, or the only one that a
+/// side has for all of them.
 pub(super) fn events(
     offerer: Side,
     offer: &[Format],
@@ -375,7 +376,8 @@ pub(super) fn events(
     let media: Vec<Format> = taken.iter().map(on_browser).filter(|format| format.codec.is_media()).collect();
     let clocks = clocks(media.iter());
     let at = |formats: &[Format], clock: u32| {
-        formats.iter().filter(is_event).find(|event| event.clock == clock).cloned()
+        let mut events = formats.iter().filter(is_event);
+        events.clone().find(|event| event.clock == clock).or_else(|| events.next()).cloned()
     };
     let pair_at = |clock: u32| {
         let entry = |wanted: u32| {
@@ -385,29 +387,31 @@ pub(super) fn events(
         };
         match offerer {
             Side::Browser => {
-                let browser = at(offer, clock)?;
-                let phone = at(answer, clock).or_else(|| answer.iter().find(is_event).cloned())?;
+                let (browser, phone) = (at(offer, clock)?, at(answer, clock)?);
                 let phone_sends =
                     entry(phone.clock).map_or(phone.payload_type, |entry| entry.ours.payload_type);
                 Some((browser, phone, phone_sends))
             }
             Side::Phone => {
                 let browser = at(answer, clock)?;
-                let phone = entry(clock)?.theirs.clone();
+                let phone = entry(browser.clock)?.theirs.clone();
                 let phone_sends = phone.payload_type;
                 Some((browser, phone, phone_sends))
             }
         }
     };
-    clocks
-        .into_iter()
-        .filter_map(pair_at)
-        .map(|(browser, phone, phone_sends)| EventPair {
+    let mut pairs: Vec<EventPair> = Vec::new();
+    for (browser, phone, phone_sends) in clocks.into_iter().filter_map(pair_at) {
+        let pair = EventPair {
             browser: browser.payload_type,
             browser_clock: browser.clock,
             phone: phone.payload_type,
             phone_sends,
             phone_clock: phone.clock,
-        })
-        .collect()
+        };
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs
 }
