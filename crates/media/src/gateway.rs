@@ -401,7 +401,8 @@ impl Gateway {
             }
         }
         let mut restarted = None;
-        if from == Side::Browser && branch.conversation.restarts_ice(description) {
+        // Only an offer asks for new credentials of ours (RFC 8839 §4.4.1): who answers was told those that we have.
+        if offer && from == Side::Browser && branch.conversation.restarts_ice(description) {
             let credentials = self.shared.credentials();
             branch.conversation.restart_ice(credentials.fragment.clone(), credentials.password.clone());
             restarted = Some(credentials);

@@ -1,0 +1,32 @@
+//! The browser that a phone reached is not the one that answers in the end.
+
+mod peers;
+
+use media::Side;
+use peers::{BROWSER, PHONE, World, branch, call, phone_description, port_of, rtp};
+use std::time::Duration;
+
+const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";
+
+#[test]
+fn another_browser_behind_the_same_branch_that_answers_after_early_media_is_reached_as_it_was_told() {
+    let mut world = World::new();
+    world.browser("198.51.100.8:50000", false);
+    world.browser(BROWSER, false);
+    let (now, call, branch) = (world.now, call("call"), branch("branch"));
+    let offer = phone_description(PHONE, "0", PCMU);
+    let offer = world.gateway.offer(now, &call, &branch, Side::Phone, &offer).expect("an offer");
+    // A proxy beyond us asks both; what they say comes back on the one branch.
+    let mut port = 0;
+    for browser in 0..2 {
+        let answer = world.browsers[browser].answer(&offer);
+        let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
+        port = port_of(&answer);
+    }
+    world.gateway.confirm(now, &call, &branch);
+    world.pass(Duration::from_secs(2));
+    assert!(world.browsers[1].connected);
+    world.phone_sends(PHONE, port, &rtp(0, 1, 0, 7, b"hello"));
+    world.pass(Duration::from_millis(50));
+    assert_eq!(world.browsers[1].heard.len(), 1);
+}
