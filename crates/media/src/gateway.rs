@@ -160,6 +160,7 @@ impl Gateway {
         let others = call.confirm(now, branch);
         call.settle_video(branch, &mut self.shared);
         call.renew_picture(now, branch, &mut self.shared);
+        call.tell_failed(branch, &mut self.shared);
         for other in others {
             self.remove(now, id, other);
         }

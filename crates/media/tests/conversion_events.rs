@@ -81,8 +81,7 @@ fn a_browser_with_events_at_8_khz_only_keeps_them_with_an_opus_phone_that_calls(
         call.answer_from_browser(&firefox("active", &formats, &["rtpmap:96 opus/48000/2", taken])).unwrap();
         let browser = number.parse().unwrap();
         let phone_clock = at.parse().unwrap();
-        let expected =
-            EventPair { browser, browser_clock: 8000, phone: 101, phone_sends: 101, phone_clock };
+        let expected = EventPair { browser, browser_clock: 8000, phone: 101, phone_sends: 101, phone_clock };
         assert_eq!(events(&call), [expected], "{offer}");
     }
 }

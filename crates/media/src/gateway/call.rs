@@ -219,6 +219,15 @@ impl Call {
         }
     }
 
+    /// The browser of this branch failed before there was anything to hang up.
+    pub(super) fn tell_failed(&mut self, branch: u64, shared: &mut Shared) {
+        let won = self.branches.iter().find(|known| known.id == branch);
+        let end = won.and_then(|won| self.browsers.iter().find(|end| end.id == won.browser));
+        if let Some((end, cause)) = end.and_then(|end| Some((end.id, end.failed?))) {
+            self.failed(end, cause, shared);
+        }
+    }
+
     /// Sound of a browser goes to the branch that it talks to.
     fn browser_sounds(&mut self, now: Instant, end: u64, packet: &Packet<'_>, shared: &mut Shared) {
         let Some(end) = self.browsers.iter_mut().find(|known| known.id == end) else { return };
