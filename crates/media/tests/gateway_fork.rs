@@ -91,6 +91,35 @@ fn early_sound_of_one_branch_and_then_another_that_wins_is_one_stream() {
 }
 
 #[test]
+fn when_the_branch_that_was_heard_is_refused_another_that_speaks_is_heard() {
+    let (mut world, first, second) = forked();
+    let now = world.now;
+    let offer = world.browsers[0].offer_again();
+    let offer =
+        world.gateway.offer(now, &call("call"), &branch("third"), Side::Browser, &offer).expect("an offer");
+    let third = port_of(&offer);
+    let early = answered(&mut world, "second", SECOND);
+    answered(&mut world, "third", "203.0.113.7:9000");
+    world.browsers[0].accept(&early);
+    world.pass(Duration::from_secs(1));
+    for sequence in 0..10 {
+        world.phone_sends(SECOND, second, &rtp(0, sequence, 160 * u32::from(sequence), 1, b"second"));
+        world.phone_sends(
+            "203.0.113.7:9000",
+            third,
+            &rtp(0, sequence, 160 * u32::from(sequence), 2, b"third"),
+        );
+        world.pass(Duration::from_millis(20));
+        if sequence == 4 {
+            world.gateway.end_branch(world.now, &call("call"), &branch("second"));
+        }
+    }
+    let heard =
+        |payload: &[u8]| world.browsers[0].heard.iter().filter(|heard| heard.payload == payload).count();
+    assert_eq!((heard(b"second"), heard(b"third")), (5, 5), "the first, on {first}, is silent");
+}
+
+#[test]
 fn a_refused_branch_is_returned_and_a_late_refusal_harms_nobody() {
     let (mut world, first, second) = forked();
     world.gateway.end_branch(world.now, &call("call"), &branch("first"));

@@ -151,14 +151,16 @@ impl Call {
         if self.confirmed == Some(branch.id) {
             self.confirmed = None;
         }
-        let heir = self.branches.iter().find(|other| other.browser == branch.browser);
-        let heir = heir.map(|other| (other.id, other.plan.is_some()));
+        let heirs = || self.branches.iter().filter(|other| other.browser == branch.browser);
+        let agreed = || heirs().filter(|other| other.plan.is_some());
+        let heir = agreed().find(|other| other.heard_phone).or_else(|| agreed().next()).map(|other| other.id);
+        let is_shared = heirs().next().is_some();
         let Some(place) = self.browsers.iter().position(|end| end.id == branch.browser) else { return };
-        if heir.is_some() {
+        if is_shared {
             if let Some(end) = self.browsers.get_mut(place)
                 && end.active == Some(branch.id)
             {
-                end.active = heir.filter(|(_, agreed)| *agreed).map(|(id, _)| id);
+                end.active = heir;
             }
             return;
         }
