@@ -20,8 +20,11 @@ use super::anchor::Anchor;
 use super::negotiation::{Meaning, Negotiation, Request};
 use super::reading::{has_description, other, side_before, side_of, tag, transaction, writer};
 
-/// How long an INVITE may ring before its ports are given back: longer than Timer C (RFC 3261 §16.6 item 11).
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long an INVITE may ring without any news before its ports are given back: longer than the longest Timer C that can
+/// be configured (RFC 3261 §16.6 item 11). Who waits in a queue with early media rings for as long as it tells of itself.
+const PATIENCE: Duration = Duration::from_secs(3900);
+/// How long a call stays after its last branch was refused, if the caller hears neither of that nor of another branch.
+const BETWEEN_BRANCHES: Duration = Duration::from_secs(60);
 /// The most calls that are joined at a time.
 const LIMIT: usize = 20_000;
 /// How often one call may pass us.
@@ -79,9 +82,17 @@ struct Call {
     /// The branches that may still win.
     branches: HashMap<BranchKey, Branch>,
     won: Option<BranchKey>,
+    /// The only branch, and it was refused. It stays until another one is there or the call is over: its early media told
+    /// the caller of our end, which is to be the same whoever answers.
+    refused: Option<BranchKey>,
+    /// Somebody has answered whose media do not go through us.
+    answered_elsewhere: bool,
+    /// The first INVITE of its dialog began it, so the caller will be told how that ends.
+    outside: bool,
     /// What the last message brought about.
     consequences: Vec<Consequence>,
-    begun: Instant,
+    /// When there was a new branch or news of one.
+    heard: Instant,
 }
 
 /// The calls that are joined.
@@ -163,9 +174,12 @@ impl Calls {
                 return None;
             }
             let key = super::dialogs::key(&call_id, &caller_tag, place);
-            passages.push(Call::new(key, caller_tag, caller, before, now));
+            let mut call = Call::new(key, caller_tag, caller, before, now);
+            call.outside = tag(request.to()).is_empty();
+            passages.push(call);
         }
         let call = passages.get_mut(place)?;
+        call.heard = now;
         let branch = call.branches.entry(key.clone()).or_default();
         branch.joined |= described;
         branch.anchored |= alike;
@@ -182,8 +196,10 @@ impl Calls {
     pub(crate) fn response(&mut self, now: Instant, response: &Message) -> Option<Step> {
         let call_id = response.call_id().ok()?;
         let via = transaction(response)?;
-        let call = self.by_call_id.get_mut(call_id)?.iter_mut().find(|call| call.knows(&via))?;
-        let step = call.response(now, response, self.anchor);
+        let passages = self.by_call_id.get_mut(call_id)?;
+        let once = passages.len() == 1;
+        let call = passages.iter_mut().find(|call| call.knows(&via))?;
+        let step = call.response(now, response, self.anchor, once);
         if call.branches.is_empty() {
             call.consequences = vec![Consequence::CallOver(call.key.clone())];
         }
@@ -220,12 +236,14 @@ impl Calls {
 
     /// What follows from a request once it has left.
     pub(crate) fn after_request(&mut self, request: &Message) -> Option<Consequence> {
-        if request.method() != Some(Method::Bye) {
-            return None;
-        }
         let call_id = request.call_id().ok()?;
         let passages = self.by_call_id.get_mut(call_id)?;
-        let place = passages.iter().position(|call| call.ends_with(request))?;
+        let place = match request.method()? {
+            Method::Bye => passages.iter().position(|call| call.ends_with(request))?,
+            Method::Ack => passages.iter_mut().position(|call| call.is_over_by(request))?,
+            Method::Invite => return passages.iter_mut().find_map(|call| call.replace_refused(request)),
+            _ => return None,
+        };
         let over = Consequence::CallOver(passages.remove(place).key);
         if passages.is_empty() {
             self.by_call_id.remove(call_id);
@@ -255,7 +273,8 @@ impl Calls {
     pub(crate) fn stale(&mut self, now: Instant) -> Vec<Consequence> {
         let mut stale = Vec::new();
         self.keep(|call| {
-            let fresh = call.won.is_some() || now <= call.begun + PATIENCE;
+            let patience = if call.refused.is_some() { BETWEEN_BRANCHES } else { PATIENCE };
+            let fresh = call.won.is_some() || now <= call.heard + patience;
             if !fresh {
                 stale.push(Consequence::CallOver(call.key.clone()));
             }
@@ -285,8 +304,19 @@ fn read(request: &Message, from: Side) -> Option<Request<'_>> {
 
 impl Call {
     fn new(key: CallKey, caller_tag: Vec<u8>, caller: Side, before: Option<Side>, begun: Instant) -> Self {
-        let (branches, consequences) = (HashMap::new(), Vec::new());
-        Self { key, caller_tag, caller, before, branches, won: None, consequences, begun }
+        Self {
+            key,
+            caller_tag,
+            caller,
+            before,
+            branches: HashMap::new(),
+            won: None,
+            refused: None,
+            answered_elsewhere: false,
+            outside: false,
+            consequences: Vec::new(),
+            heard: begun,
+        }
     }
 
     fn knows(&self, via: &BranchKey) -> bool {
@@ -319,7 +349,8 @@ impl Call {
         }
     }
 
-    fn response(&mut self, now: Instant, response: &Message, anchor: Anchor) -> Option<Step> {
+    /// `once`: the call passes us once.
+    fn response(&mut self, now: Instant, response: &Message, anchor: Anchor, once: bool) -> Option<Step> {
         if response.cseq().ok()?.method == Method::Cancel {
             // It has the Via of the request that is cancelled (RFC 3261 §9.1), and answers nothing of it.
             return None;
@@ -331,8 +362,11 @@ impl Call {
             let meaning = branch.negotiation.response(now, &via, status, has_description(response));
             return self.step(key, meaning);
         }
+        if status > 100 {
+            self.heard = now;
+        }
         if status >= 300 {
-            return self.branch_refused(key);
+            return self.branch_refused(key, once);
         }
         if !branch.joined && has_description(response) {
             let alike = writer(response) != Some(other(self.caller));
@@ -361,11 +395,35 @@ impl Call {
         self.step(key, meaning)
     }
 
-    fn branch_refused(&mut self, key: BranchKey) -> Option<Step> {
-        if self.won.as_ref() != Some(&key) && self.branches.remove(&key).is_some() {
+    fn branch_refused(&mut self, key: BranchKey, once: bool) -> Option<Step> {
+        if self.won.as_ref() == Some(&key) {
+            return None;
+        }
+        // There may be more to try: that nothing is left is said by what the caller is told.
+        if self.branches.len() == 1 && once && self.outside && !self.answered_elsewhere {
+            self.refused = Some(key);
+        } else if self.branches.remove(&key).is_some() {
             self.consequences.push(Consequence::BranchOver(self.key.clone(), key));
         }
         None
+    }
+
+    /// Another branch has begun: what becomes of the one that was refused before.
+    fn replace_refused(&mut self, invite: &Message) -> Option<Consequence> {
+        let via = transaction(invite)?;
+        let refused = self.refused.take_if(|refused| *refused != via && self.branches.contains_key(&via))?;
+        self.branches.remove(&refused);
+        Some(Consequence::BranchOver(self.key.clone(), refused))
+    }
+
+    /// Whether nothing is to come of this call any more, since this is the caller's ACK to somebody whose media do not go
+    /// through us. The ACK to a refusal is the proxy's own, and has no Via but ours.
+    fn is_over_by(&mut self, ack: &Message) -> bool {
+        let callee = tag(ack.to());
+        let joined = self.branches.values().any(|branch| branch.tags.contains(&callee));
+        let elsewhere = self.won.is_none() && !joined && tag(ack.from()) == self.caller_tag;
+        self.answered_elsewhere |= elsewhere && ack.values(HeaderName::Via).nth(1).is_some();
+        self.answered_elsewhere && self.refused.is_some()
     }
 
     fn branch_won(&mut self, key: BranchKey) {
@@ -383,6 +441,7 @@ impl Call {
         });
         self.consequences.push(Consequence::BranchWon(self.key.clone(), key.clone()));
         self.won = Some(key);
+        self.refused = None;
     }
 
     /// Who sends a request inside this call, and in which branch's dialog. `None` as well for what comes from another

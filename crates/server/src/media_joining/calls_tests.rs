@@ -71,14 +71,70 @@ fn each_branch_to_the_other_kind_is_an_offer_and_the_one_that_answers_wins() {
     assert_eq!(calls.after_response(&ok("z2", PHONE)), expected);
 }
 
+fn busy(branch: &str) -> Message {
+    message("SIP/2.0 486 Busy Here", branch, "a", "b", "1 INVITE", "")
+}
+
+/// What follows from a response.
+fn follows(calls: &mut Calls, now: Instant, response: &Message) -> Vec<Consequence> {
+    calls.response(now, response);
+    calls.after_response(response)
+}
+
 #[test]
-fn a_call_that_every_branch_refuses_is_over() {
+fn the_branch_that_was_refused_last_stays_until_the_next_one_has_begun() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    assert_eq!(follows(&mut calls, Instant::ZERO, &busy("z1")), [], "there may be more to try");
+    let next = invite("z2", BROWSER);
+    assert_eq!(calls.request(Instant::ZERO, &next, Transport::Udp), Some(offer("z2", Side::Browser)));
+    assert_eq!(calls.after_request(&next), Some(Consequence::BranchOver(call(), key("z1"))));
+    assert_eq!(
+        follows(&mut calls, Instant::ZERO, &ok("z2", PHONE)),
+        [Consequence::BranchWon(call(), key("z2"))]
+    );
+}
+
+#[test]
+fn a_call_that_every_branch_refused_is_forgotten_if_nobody_says_so() {
     let mut calls = Calls::default();
     calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Ws).unwrap();
-    let busy = message("SIP/2.0 486 Busy Here", "z1", "a", "b", "1 INVITE", "");
-    assert_eq!(calls.response(Instant::ZERO, &busy), None);
-    assert_eq!(calls.after_response(&busy), [Consequence::CallOver(call())]);
+    follows(&mut calls, Instant::ZERO, &busy("z1"));
+    assert_eq!(calls.stale(Instant::ZERO + BETWEEN_BRANCHES), []);
+    let later = Instant::ZERO + BETWEEN_BRANCHES + Duration::from_secs(1);
+    assert_eq!(calls.stale(later), [Consequence::CallOver(call())]);
     assert!(calls.is_empty());
+}
+
+#[test]
+fn a_call_that_somebody_else_answers_is_over_with_his_ack_and_the_refusal_of_its_branch() {
+    let ack = from_hop(&message("ACK sip:c@192.0.2.9 SIP/2.0", "z3", "a", "c", "1 ACK", ""), "WSS");
+    for ack_comes_first in [true, false] {
+        let mut calls = Calls::default();
+        calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+        let mut consequences = Vec::new();
+        if ack_comes_first {
+            consequences.extend(calls.after_request(&ack));
+        }
+        let cancelled = message("SIP/2.0 487 Request Terminated", "z1", "a", "b", "1 INVITE", "");
+        let over = follows(&mut calls, Instant::ZERO, &cancelled);
+        consequences.extend(over);
+        // The ACK to the refusal, which is ours.
+        consequences.extend(calls.after_request(&message(
+            "ACK sip:b@192.0.2.9 SIP/2.0",
+            "z1",
+            "a",
+            "b",
+            "1 ACK",
+            "",
+        )));
+        assert_eq!(consequences.len(), usize::from(ack_comes_first), "{consequences:?}");
+        if !ack_comes_first {
+            consequences.extend(calls.after_request(&ack));
+        }
+        assert_eq!(consequences, [Consequence::CallOver(call())]);
+        assert!(calls.is_empty());
+    }
 }
 
 #[test]
@@ -150,8 +206,8 @@ fn the_answer_to_a_cancel_answers_no_invite_and_the_ack_of_a_refusal_offers_noth
     assert_eq!(calls.response(Instant::ZERO, &cancelled), None);
     assert!(calls.after_response(&cancelled).is_empty());
     let terminated = message("SIP/2.0 487 Request Terminated", "z1", "a", "b", "1 INVITE", "");
-    calls.response(Instant::ZERO, &terminated);
-    assert_eq!(calls.after_response(&terminated), [Consequence::CallOver(call())]);
+    assert_eq!(follows(&mut calls, Instant::ZERO, &terminated), []);
+    assert_eq!(calls.stale(Instant::from_secs(61)), [Consequence::CallOver(call())]);
 
     let mut calls = answered();
     let reinvite = message("INVITE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "2 INVITE", BROWSER);
@@ -172,11 +228,25 @@ fn only_those_who_are_in_the_call_can_end_it() {
 }
 
 #[test]
-fn what_rings_for_ever_is_given_up() {
+fn what_rings_without_a_word_for_longer_than_any_timer_c_is_given_up() {
     let mut calls = Calls::default();
     calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
-    assert!(calls.stale(Instant::from_secs(180)).is_empty());
-    assert_eq!(calls.stale(Instant::from_secs(301)), [Consequence::CallOver(call())]);
+    assert!(calls.stale(Instant::from_secs(3600)).is_empty(), "the longest that can be configured");
+    assert_eq!(calls.stale(Instant::from_secs(3901)), [Consequence::CallOver(call())]);
+}
+
+#[test]
+fn who_waits_in_a_queue_with_early_media_keeps_it_for_as_long_as_the_queue_tells_of_itself() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    let progress = message("SIP/2.0 183 Session Progress", "z1", "a", "b", "1 INVITE", PHONE);
+    for minute in 1..120 {
+        let now = Instant::from_secs(60 * minute);
+        assert_eq!(follows(&mut calls, now, &progress), []);
+        assert_eq!(calls.stale(now), [], "after {minute} minutes");
+    }
+    let answered = follows(&mut calls, Instant::from_secs(7200), &ok("z1", PHONE));
+    assert_eq!(answered, [Consequence::BranchWon(call(), key("z1"))]);
 }
 
 /// A request of the caller (to its page or phone) without a description, which came to us over this transport.

@@ -28,6 +28,8 @@ mod place;
 mod reading;
 mod record;
 mod refusal;
+#[cfg(test)]
+mod serial_tests;
 mod sockets;
 mod streams;
 mod telling;
