@@ -29,6 +29,8 @@ mod reading;
 mod record;
 mod refusal;
 #[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
 mod serial_tests;
 mod sockets;
 mod streams;
@@ -311,7 +313,10 @@ impl MediaJoining {
         let onward = match step {
             None => self.farewell(&request, branch),
             Some(Step::Overtaken) => without_description(&request).map_or(Onward::AsItIs, Onward::Instead),
-            Some(Step::Crossing { own }) => refusal::crossing(&request, own),
+            Some(Step::Crossing { own }) => {
+                self.await_ack(&request);
+                refusal::crossing(&request, own)
+            }
             Some(step) => {
                 let phone = self.phone_of(&request, hop, anchored);
                 match self.joiner.translate(self, &step, &request, &phone) {
@@ -334,11 +339,7 @@ impl MediaJoining {
             Ok(bytes) => Onward::Instead(bytes),
             Err(refusal) => {
                 self.not_joined(request, &refusal);
-                if request.method() == Some(Method::Invite) {
-                    let branch = request.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec));
-                    self.refused.borrow_mut().extend(branch);
-                }
-                refusal::unusable(request, &refusal)
+                self.refuse(request, &refusal)
             }
         };
         self.left(request);

@@ -1,10 +1,11 @@
-//! The refusals that come from here: of an offer that cannot be translated, and of one that crosses another.
+//! The refusals that come from here: of an offer that cannot be translated, and of one that crosses another. An answer in
+//! an ACK cannot be refused: its call is hung up.
 
 use media::Cause;
-use sip::{Builder, Entropy, HeaderName, Message};
+use sip::{Builder, Entropy, HeaderName, Message, Method};
 
-use super::Onward;
-use super::hanging_up::{quoted, told};
+use super::hanging_up::{Reason, quoted, told};
+use super::{MediaJoining, Onward, without_description};
 use crate::randomness::SystemEntropy;
 
 /// The longest that a side is asked to wait after offers have crossed, in seconds (RFC 3261 §14.2).
@@ -40,6 +41,30 @@ impl From<Cause> for Refusal {
 impl From<rtpengine::Failure> for Refusal {
     fn from(failure: rtpengine::Failure) -> Self {
         Self::new(failure.status(), failure.code(), &failure)
+    }
+}
+
+impl MediaJoining {
+    /// What becomes of a request whose description cannot be translated. An ACK goes on without it, for the other side
+    /// repeats its 2xx until it has one (RFC 3261 §13.3.1.4).
+    pub(super) fn refuse(&self, request: &Message, refusal: &Refusal) -> Onward {
+        if request.method() == Some(Method::Ack) {
+            let call = self.dialogs.borrow().call_of(request);
+            if let Some(call) = call {
+                self.hang_up(&call, &Reason { status: refusal.status, text: refusal.text() });
+            }
+            return without_description(request).map_or(Onward::AsItIs, Onward::Instead);
+        }
+        self.await_ack(request);
+        unusable(request, refusal)
+    }
+
+    /// The refusal of an INVITE from here will be acknowledged, and nobody else has seen that INVITE.
+    pub(super) fn await_ack(&self, request: &Message) {
+        if request.method() == Some(Method::Invite) {
+            let branch = request.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec));
+            self.refused.borrow_mut().extend(branch);
+        }
     }
 }
 

@@ -1,0 +1,100 @@
+//! Descriptions that cannot be translated, or cross another, in a call between a page and a phone.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+use sip::{ConnectionId, Flow, Hop, Message, Method, Transport};
+
+use super::{Inward, MediaJoining, MediaPlace, Onward};
+use crate::clock::Clock;
+use crate::configuration::Media;
+
+const PAGE: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
+    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=mid:0\r\n\
+    a=rtcp-mux\r\na=fingerprint:sha-256 \
+    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
+const PHONE: &str =
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5062);
+
+/// The call of a phone (tag a) to a page (tag b).
+struct Scene(Rc<MediaJoining>);
+
+impl Scene {
+    /// The phone leaves it to the page to offer.
+    fn offered_late() -> Self {
+        let place = MediaPlace::of(&Media::default(), &[]);
+        let joining =
+            MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"));
+        let scene = Self(joining);
+        assert!(matches!(scene.leaves("INVITE", "one", "a", "", "1 INVITE", ""), Onward::AsItIs));
+        assert!(matches!(scene.answers("one", "1 INVITE", PAGE), Inward::Instead(_)));
+        scene
+    }
+
+    fn text(start: &str, branch: &str, tags: [&str; 2], cseq: &str, body: &str) -> String {
+        let below = if tags[0] == "a" { "UDP 127.0.0.1:5062" } else { "WS page.invalid" };
+        let tags = tags.map(|tag| if tag.is_empty() { String::new() } else { format!(";tag={tag}") });
+        format!(
+            "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch}\r\n\
+             Via: SIP/2.0/{below};received=127.0.0.1;branch=z9hG4bKbelow\r\nFrom: <sip:x@example.com>{}\r\n\
+             To: <sip:y@example.com>{}\r\nCall-ID: one\r\nCSeq: {cseq}\r\nContact: <sip:z@127.0.0.1>\r\n\
+             Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            tags[0],
+            tags[1],
+            body.len()
+        )
+    }
+
+    /// A request of `from` leaves for the other side.
+    fn leaves(&self, method: &str, branch: &str, from: &str, to: &str, cseq: &str, body: &str) -> Onward {
+        let transport = if from == "a" { Transport::Ws } else { Transport::Udp };
+        let hop = Hop::Address { transport, address: ADDRESS, server_name: None };
+        let start = format!("{method} sip:y@example.com SIP/2.0");
+        self.0.outgoing(&hop, Self::text(&start, branch, [from, to], cseq, body).as_bytes())
+    }
+
+    /// The page answers a request of the phone with 200.
+    fn answers(&self, branch: &str, cseq: &str, body: &str) -> Inward {
+        let (transport, connection) = (Transport::Ws, ConnectionId(1));
+        let flow = Flow { transport, connection, local: ADDRESS, remote: ADDRESS };
+        self.0.incoming(&flow, Self::text("SIP/2.0 200 OK", branch, ["a", "b"], cseq, body).as_bytes())
+    }
+}
+
+/// Runs on an event loop, as sockets demand.
+fn on_loop(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a loop");
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+#[test]
+fn an_ack_whose_answer_cannot_be_translated_goes_on_without_it_and_the_call_is_hung_up() {
+    on_loop(async {
+        let scene = Scene::offered_late();
+        let other_codec = PHONE.replace("RTP/AVP 0", "RTP/AVP 18");
+        let Onward::Instead(ack) = scene.leaves("ACK", "two", "a", "b", "1 ACK", &other_codec) else {
+            panic!("the page repeats its 200 until it has an ACK");
+        };
+        let ack = Message::parse(&ack).expect("an ACK");
+        assert!(ack.method() == Some(Method::Ack) && ack.body().is_empty());
+        let byes = scene.0.take_requests();
+        assert_eq!(byes.len(), 2, "one to either side");
+        for bye in &byes {
+            let text = String::from_utf8_lossy(bye);
+            assert!(text.starts_with("BYE ") && text.contains("SDP-NO-COMMON-CODEC"), "{text}");
+        }
+    });
+}
+
+#[test]
+fn nobody_is_sent_the_ack_to_a_refusal_from_here() {
+    on_loop(async {
+        let scene = Scene::offered_late();
+        scene.leaves("ACK", "two", "a", "b", "1 ACK", PHONE);
+        assert!(matches!(scene.leaves("INVITE", "three", "a", "b", "2 INVITE", PHONE), Onward::Instead(_)));
+        let crossing = scene.leaves("INVITE", "four", "b", "a", "1 INVITE", PAGE);
+        assert!(matches!(crossing, Onward::Refused(_)));
+        assert!(matches!(scene.leaves("ACK", "four", "b", "a", "1 ACK", ""), Onward::Nowhere));
+    });
+}
