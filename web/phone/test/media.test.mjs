@@ -52,6 +52,55 @@ test('who changes his mind about the screen shares nothing', async (t) => {
   assert.deepEqual(await sends(page), [['audio'], 0]);
 });
 
+/** Runs in the page before it loads: from `hesitate()` on the user thinks about the microphone until `allow()`. */
+function thinkAboutIt() {
+  const { mediaDevices } = navigator;
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  window.opened = [];
+  window.hesitate = () => { window.thinking = new Promise((done) => { window.allow = done; }); };
+  mediaDevices.getUserMedia = async (wanted) => {
+    await window.thinking;
+    window.opened.push(await open(wanted));
+    return window.opened.at(-1);
+  };
+}
+
+const released = (page) => page.waitForFunction(() => opened.length > 0 && opened.flatMap((stream) => stream.getTracks()).every((track) => track.readyState === 'ended'));
+
+test('the caller gives up while the browser asks for the microphone: it is not kept open', async (t) => {
+  const page = await signIn(t, { prepare: thinkAboutIt });
+  await page.evaluate(() => { hesitate(); fake.agent.ring('sip:carmen@example.com'); });
+  await page.waitForSelector(`${id('call')}[data-phase=incoming]`);
+  await page.click(id('call-answer'));
+  await inSession(page, '(session) => session.emit("failed", { originator: "remote", cause: "Canceled" })');
+  await see(page, 'call-state', 'stopped calling');
+  await page.evaluate(() => allow());
+  await released(page);
+});
+
+test('the call ends while another microphone is opened: that one is released, too', async (t) => {
+  const page = await signIn(t, { prepare: thinkAboutIt });
+  await talk(page);
+  await connect(page);
+  await page.evaluate(() => { hesitate(); window.changed = phone.calls.changeMicrophone(); });
+  await inSession(page, '(session) => session.bye()');
+  await page.evaluate(() => { allow(); return window.changed; });
+  assert.equal(await page.evaluate(() => opened.length), 2);
+  await released(page);
+});
+
+test('a test of the microphone that is asked for twice is one test, and is released', async (t) => {
+  const page = await signIn(t, { prepare: thinkAboutIt });
+  await page.click(id('tab-settings'));
+  await page.evaluate(() => hesitate());
+  await page.click(id('settings-test-microphone'));
+  await page.click(id('settings-test-microphone'));
+  await page.evaluate(() => allow());
+  await page.waitForSelector(`${id('settings-level')}:not([hidden])`);
+  await page.click(id('settings-test-microphone'));
+  await released(page);
+});
+
 test('devices are tried out in the settings: a level, a picture, and both are released', async (t) => {
   const page = await signIn(t);
   await page.click(id('tab-settings'));

@@ -223,16 +223,20 @@ export class Call {
 
   /** Changes the microphone while talking. */
   async changeMicrophone(): Promise<void> {
-    const old = this.local?.getAudioTracks()[0];
+    const { local } = this;
     const sender = this.#soundSender;
-    if (!old || !sender || !this.local) return;
+    if (!local || !sender) return;
     try {
       const fresh = (await this.devices.open(false)).getAudioTracks()[0];
-      if (!fresh) return;
+      const old = local.getAudioTracks()[0];
+      if (!fresh || !old || this.local !== local) {
+        fresh?.stop(); // The call ended meanwhile.
+        return;
+      }
       fresh.enabled = old.enabled;
-      if (sender.track === old) await sender.replaceTrack(fresh);
-      this.local.removeTrack(old);
-      this.local.addTrack(fresh);
+      local.removeTrack(old);
+      local.addTrack(fresh);
+      if (sender.track === old) await sender.replaceTrack(fresh).catch(() => undefined); // It ended just now.
       old.stop();
     } catch (error) {
       if (error instanceof MediaError) this.events.media(error.problem);
@@ -283,11 +287,12 @@ export class Call {
     try {
       this.local = await this.devices.open(video);
       this.picture.adopt(this.local.getVideoTracks()[0]);
+      if (this.over) this.#releaseMedia(); // The other side hung up while the browser asked the user.
     } catch (error) {
       this.events.media(error instanceof MediaError ? error.problem : 'busy');
       return undefined;
     }
-    return { mediaStream: this.local, mediaConstraints: { audio: true, video } };
+    return this.local && { mediaStream: this.local, mediaConstraints: { audio: true, video } };
   }
 
   #handlers(): Record<string, (event: Payload) => void> {

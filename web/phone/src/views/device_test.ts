@@ -19,7 +19,11 @@ export function deviceTest(phone: Phone, sounds: Sounds): View {
   // A call has the devices for itself, and who looks at another part of the page is not to be listened to any more.
   let watchdog: ReturnType<typeof setInterval> | undefined;
 
+  let beginning = false;
+
   async function begin(kind: 'microphone' | 'camera'): Promise<void> {
+    if (beginning) return;
+    beginning = true;
     try {
       if (kind === 'microphone') listen(await phone.devices.open(false));
       else watch(await phone.devices.openCamera());
@@ -28,6 +32,8 @@ export function deviceTest(phone: Phone, sounds: Sounds): View {
     } catch (error) {
       phone.mediaProblem = error instanceof MediaError ? error.problem : 'busy';
       phone.change.signal();
+    } finally {
+      beginning = false;
     }
   }
 
