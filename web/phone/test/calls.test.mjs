@@ -144,8 +144,102 @@ test('two calls become a conference, one mutes for both, and a member leaves', a
   await see(page, 'call-state', 'Your microphone is off');
   assert.equal(await page.evaluate(() => phone.calls.muted && !phone.call.muted), true);
   await page.click(id('member-hangup'));
-  await see(page, 'call-state', 'In call');
   await gone(page, 'conference-member');
+  await see(page, 'call-state', 'Your microphone is off');
+  assert.equal(await page.evaluate(() => fake.agent.sessions.find((session) => !session.ended).muted), true);
+});
+
+test('who is muted stays so when the calls are joined', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('call-mute'));
+  await page.click(id('others-merge'));
+  await see(page, 'call-peer', 'Conference');
+  await see(page, 'call-state', 'Your microphone is off');
+});
+
+/** Bob and Carmen are in a conference; Dora calls, and is talked to meanwhile. */
+async function awayFromConference(t) {
+  const page = await signIn(t, { prepare: () => {
+    window.microphones = [];
+    window.GainNode = class extends GainNode {
+      constructor(context, options) {
+        super(context, options);
+        if (!options) window.microphones.push(this.gain);
+      }
+    };
+  } });
+  await twoCalls(page);
+  await page.click(id('others-merge'));
+  await see(page, 'call-peer', 'Conference');
+  await ring(page, 'dora', 'Dora');
+  await page.waitForSelector(id('waiting-answer'));
+  await page.click(id('waiting-answer'));
+  await see(page, 'call-peer', 'Dora');
+  return page;
+}
+
+const heardByConference = (page) => page.evaluate(() => microphones.at(-1).value);
+
+test('a conference does not hear what is said to somebody else, and hears us again after that', async (t) => {
+  const page = await awayFromConference(t);
+  assert.equal(await heardByConference(page), 0);
+  await inSessionOf(page, 2, '(session) => session.bye()');
+  await see(page, 'call-peer', 'Conference');
+  assert.equal(await heardByConference(page), 1);
+});
+
+test('who stays alone in a conference while we talk to somebody else waits on hold', async (t) => {
+  const page = await awayFromConference(t);
+  await inSessionOf(page, 0, '(session) => session.bye()');
+  await see(page, 'other-call', 'On hold');
+  await see(page, 'call-peer', 'Dora');
+  assert.deepEqual((await held(page)).slice(1), [true, false]);
+});
+
+test('a conference is ended as a whole for a further caller', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('others-merge'));
+  await see(page, 'call-peer', 'Conference');
+  await ring(page, 'dora', 'Dora');
+  await page.waitForSelector(id('waiting-end'));
+  await page.click(id('waiting-end'));
+  await see(page, 'call-peer', 'Dora');
+  assert.deepEqual([await ended(page), await held(page)], [[true, true, false], [false, false, false]]);
+});
+
+test('a conference of which one leaves goes on as a call, also while somebody else is on hold', async (t) => {
+  const page = await awayFromConference(t);
+  await page.$$eval(id('other-switch'), ([, carmen]) => carmen.click());
+  await see(page, 'call-peer', 'Conference');
+  await inSessionOf(page, 1, '(session) => session.bye()');
+  await see(page, 'call-peer', 'bob');
+  await see(page, 'call-state', 'In call');
+  await see(page, 'other-call', 'Dora');
+});
+
+test('who answers after we went back to the other call waits on hold', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  await answered(page);
+  await see(page, 'other-call', 'On hold');
+  assert.deepEqual(await held(page), [false, true]);
+});
+
+test('somebody takes the place of one who is on hold: he is, too', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.evaluate(() => { fake.agent.replace(fake.agent.sessions[0], 'sip:dora@example.com', 'Dora'); });
+  await see(page, 'other-call', 'Dora');
+  await see(page, 'call-peer', 'carmen');
+  assert.deepEqual((await held(page)).slice(1), [false, true]);
 });
 
 test('hanging up a conference ends all its calls; splitting it holds all but one', async (t) => {

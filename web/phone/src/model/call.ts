@@ -322,6 +322,8 @@ export class Call {
     this.talkingSince ??= Date.now();
     this.#watch(this.session?.connection);
     this.#enter('talking');
+    // The user went to another call before this one was answered.
+    if (this.#wantsHold) this.#tryHold(HOLD_ATTEMPTS);
   }
 
   #hold(event: Payload, on: boolean): void {

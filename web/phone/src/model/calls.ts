@@ -5,7 +5,7 @@
  *     switchTo:     the two change places
  *     merge:        all calls that stand hear each other (conference); split: they are single calls again
  */
-import type { Devices, MediaProblem } from '../media/devices.ts';
+import { MediaError, type Devices, type MediaProblem } from '../media/devices.ts';
 import { Call, type CallEvents } from './call.ts';
 import { Conference } from './conference.ts';
 import type { Agent, Payload, Session } from './library.ts';
@@ -109,8 +109,11 @@ export class Calls {
     const { waiting: next, current: old } = this;
     if (!next) return;
     if (end || old?.phase !== 'talking') {
+      const conference = this.inConference ? this.conference : undefined;
+      if (conference) this.conference = undefined;
       this.current = next;
-      old?.hangUp();
+      for (const call of conference?.members ?? [old]) call?.hangUp();
+      conference?.close();
     } else {
       this.#leave();
     }
@@ -132,18 +135,25 @@ export class Calls {
 
   /** Everybody who is in a call with us hears everybody else. */
   async merge(): Promise<void> {
-    const calls = [this.current, ...this.others].filter((call) => call?.phase === 'talking') as Call[];
-    if (calls.length < 2) return;
-    try {
-      this.conference ??= new Conference(await this.#devices.open(false), this.#events.changed);
-    } catch {
-      this.#events.media('busy');
-      return;
+    const standing = (): Call[] => [this.current, ...this.others].filter((call) => call?.phase === 'talking') as Call[];
+    if (standing().length < 2) return;
+    const { muted } = this;
+    if (!this.conference) {
+      const microphone = await this.#openMicrophone();
+      if (!microphone) return;
+      // Meanwhile somebody may have hung up, or the button was pressed twice.
+      if (this.conference || standing().length < 2) {
+        stop(microphone);
+        return;
+      }
+      this.conference = new Conference(microphone, this.#events.changed);
     }
-    this.conference.setAway(false);
-    for (const call of calls) {
+    const { conference } = this;
+    conference.setAway(false);
+    conference.setMuted(muted);
+    for (const call of standing()) {
       call.setHold(false);
-      this.conference.add(call);
+      conference.add(call);
     }
     this.#events.changed();
   }
@@ -165,7 +175,20 @@ export class Calls {
   /** Uses the chosen microphone from now on. */
   async changeMicrophone(): Promise<void> {
     await Promise.all(this.#list.map((call) => call.changeMicrophone()));
-    if (this.conference) this.conference.changeMicrophone(await this.#devices.open(false));
+    const { conference } = this;
+    const microphone = conference && await this.#openMicrophone();
+    if (!microphone) return;
+    if (this.conference === conference) conference.changeMicrophone(microphone);
+    else stop(microphone);
+  }
+
+  async #openMicrophone(): Promise<MediaStream | undefined> {
+    try {
+      return await this.#devices.open(false);
+    } catch (error) {
+      this.#events.media(error instanceof MediaError ? error.problem : 'busy');
+      return undefined;
+    }
   }
 
   /** Leaves the call on the screen; of a conference, all of it. */
@@ -224,8 +247,13 @@ export class Calls {
 
   #replace(old: Call, call: Call): void {
     this.#add(call);
-    if (this.current === old) this.#show(call);
-    else if (this.#left === old) this.#left = undefined;
+    if (this.#left === old) this.#left = undefined;
+    if (this.current === old) {
+      if (this.inConference) this.conference?.setAway(true);
+      this.#show(call);
+    } else {
+      call.setHold(true); // Who talks to somebody else is not to be heard by him.
+    }
     void call.answer(false);
   }
 
@@ -252,15 +280,25 @@ export class Calls {
   #ended(call: Call): void {
     this.#list = this.#list.filter((each) => each !== call);
     this.#events.ended(call);
-    this.conference?.remove(call);
-    if (this.conference && this.conference.members.length < 2) {
-      this.conference.close();
-      this.conference = undefined;
-    }
+    const alone = this.#leaveConference(call);
     const left = this.#left;
     if (call === left) this.#left = undefined;
-    if (call === this.current) this.#next(call, left);
+    if (call === this.current) this.#next(call, left ?? alone);
     this.#events.changed();
+  }
+
+  /** Takes `call` out of the conference. Returns who is left of it alone. */
+  #leaveConference(call: Call): Call | undefined {
+    const { conference } = this;
+    if (!conference?.members.includes(call)) return undefined;
+    conference.remove(call);
+    if (conference.members.length > 1) return undefined;
+    const [alone] = conference.members;
+    // Who talks to somebody else meanwhile is not to be heard there.
+    if (alone !== this.current && call !== this.current) alone?.setHold(true);
+    conference.close();
+    this.conference = undefined;
+    return alone;
   }
 
   /** What comes to the screen after a call has ended, if there is anything. */
@@ -272,5 +310,10 @@ export class Calls {
     this.news = call.outcome?.key === 'endedByYou' ? undefined : call;
     // Whom we only asked is gone: back to the one who waits for the answer.
     if (next === call.consultFor && next.transfer?.state !== 'asked') next.setHold(false);
+    if (this.inConference) this.conference?.setAway(false);
   }
+}
+
+function stop(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }

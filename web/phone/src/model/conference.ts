@@ -16,10 +16,15 @@ export class Conference {
 
   add(call: Call): void {
     if (this.members.includes(call)) return;
-    if (call.muted) call.toggleMute(); // Here the microphone is silenced before the mix.
     this.members = [...this.members, call];
-    void call.sendSound(this.#mix.add(call, call.remote));
+    void this.#send(call, this.#mix.add(call, call.remote));
     this.#changed();
+  }
+
+  async #send(call: Call, track: MediaStreamTrack | undefined): Promise<void> {
+    await call.sendSound(track);
+    // Here the microphone is silenced before the mix.
+    if (call.muted && this.members.includes(call)) call.toggleMute();
   }
 
   /** Something changed with a call: its sound may have come. */
@@ -31,7 +36,10 @@ export class Conference {
     if (!this.members.includes(call)) return;
     this.members = this.members.filter((each) => each !== call);
     this.#mix.remove(call);
-    if (!call.over) void call.sendSound(undefined);
+    if (!call.over) {
+      if (this.muted && !call.muted) call.toggleMute();
+      void call.sendSound(undefined);
+    }
     this.#changed();
   }
 

@@ -89,8 +89,15 @@ export class FakeSession extends Emitter implements Session {
     return true;
   }
 
-  mute(): void {}
-  unmute(): void {}
+  muted = false;
+
+  mute(): void {
+    this.muted = true;
+  }
+
+  unmute(): void {
+    this.muted = false;
+  }
 
   isEnded(): boolean {
     return this.ended;
