@@ -100,10 +100,7 @@ function listenToWindow(phone: Phone): void {
   window.addEventListener('beforeunload', (event) => { if (phone.inCall) event.preventDefault(); });
   // A page that the browser kept asleep and brings back has lost its call and its connection: it starts afresh.
   window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
-  document.addEventListener('visibilitychange', () => {
-    const { conversations } = phone;
-    if (!document.hidden && conversations.open) conversations.show(conversations.open); // Now it has been read.
-  });
+  document.addEventListener('visibilitychange', () => phone.readOpen());
 }
 
 /** Takes the credentials of a sign-in link out of the address bar. */

@@ -262,6 +262,47 @@ test('messages go out, come in, are counted, and failed ones can be sent again',
   assert.deepEqual(await page.evaluate(() => fake.agent.sent.map(({ target, body }) => [target, body])), [['sip:bob@example.com', 'Hi Bob'], ['sip:bob@example.com', 'Hi Bob']]);
 });
 
+test('a message that comes while its conversation is behind another tab is counted until it is looked at', async (t) => {
+  const page = await signIn(t);
+  const write = (words) => page.evaluate((body) => { fake.agent.message('sip:bob@example.com', 'Bob', body); }, words);
+  await write('Hello');
+  await page.click(id('tab-messages'));
+  await page.click(id('conversation-row'));
+  await page.click(id('tab-settings'));
+  await write('Are you there?');
+  await see(page, 'badge-messages', '1');
+  await page.click(id('tab-messages'));
+  await gone(page, 'badge-messages');
+  await see(page, 'conversation', 'Are you there?');
+});
+
+test('what is written to one is not sent to another, and is still there when one comes back', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.message('sip:bob@example.com', 'Bob', 'Hello'); fake.agent.message('sip:carmen@example.com', 'Carmen', 'Hola'); });
+  const written = () => page.$eval(id('message-field'), (field) => field.value);
+  const openThat = (name) => page.evaluate((wanted) => phone.writeTo(phone.conversations.list.find(({ peer }) => peer.name === wanted).peer), name);
+  await page.click(id('tab-messages'));
+  await openThat('Bob');
+  await page.type(id('message-field'), 'For Bob alone');
+  await openThat('Carmen');
+  assert.equal(await written(), '');
+  await openThat('Bob');
+  assert.equal(await written(), 'For Bob alone');
+  await page.click(id('language'));
+  assert.equal(await written(), 'For Bob alone');
+});
+
+test('long messages do not keep later ones from being kept', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => {
+    for (let sent = 0; sent < 120; sent += 1) fake.agent.message('sip:eve@example.com', 'Eve', 'x'.repeat(60_000));
+    fake.agent.message('sip:bob@example.com', 'Bob', 'Hello');
+  });
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  assert.deepEqual(await page.evaluate(() => phone.conversations.list.map(({ peer, messages }) => [peer.name, messages.length > 10])), [['Bob', false], ['Eve', true]]);
+});
+
 test('what comes from the network is text, never markup', async (t) => {
   const page = await signIn(t);
   const evil = '<img src=x onerror="document.title=1"><b>bold</b>';

@@ -23,12 +23,18 @@ export interface Conversation {
 
 const KEPT_MESSAGES = 300;
 const KEPT_CONVERSATIONS = 60;
+/** The browser gives a page room for a few millions; a list that is too long for it would not be kept at all. */
+const KEPT_LETTERS = 1_000_000;
 
 export class Conversations {
   /** Latest first. */
   list: Conversation[] = [];
-  /** The one on the screen, whose messages count as read. */
+  /** The one that is opened: its messages count as read while it is on the screen. */
   open: Conversation | undefined;
+  /** What the user is writing, by address: for nobody else. */
+  readonly drafts = new Map<string, string>();
+  /** Whether the user sees `open`. */
+  watched = (): boolean => !document.hidden;
   /** Told of each message that comes in. */
   onincoming: ((conversation: Conversation, message: TextMessage) => void) | undefined;
 
@@ -43,6 +49,7 @@ export class Conversations {
   load(account: string): void {
     this.#account = account;
     this.open = undefined;
+    this.drafts.clear();
     this.list = read<Conversation[]>(`conversations.${account}`) ?? [];
     for (const message of this.list.flatMap((each) => each.messages)) {
       // The page was closed before the answer came: nobody knows whether it arrived.
@@ -76,6 +83,7 @@ export class Conversations {
   }
 
   remove(conversation: Conversation): void {
+    this.drafts.delete(conversation.peer.uri);
     this.list = this.list.filter((each) => each !== conversation);
     this.open = undefined;
     this.#keep();
@@ -100,7 +108,7 @@ export class Conversations {
     const peer = { uri: plainUri(from?.uri), ...(typeof name === 'string' && name ? { name } : {}) };
     const conversation = this.with(peer);
     const message = this.#add(conversation, { own: false, body: bodyOf(event.request), state: 'done' });
-    if (conversation !== this.open || document.hidden) conversation.unread += 1;
+    if (conversation !== this.open || !this.watched()) conversation.unread += 1;
     this.onincoming?.(conversation, message);
     this.#keep();
   }
@@ -136,8 +144,21 @@ export class Conversations {
   }
 
   #keep(): void {
-    write(`conversations.${this.#account}`, this.list.filter((each) => each.messages.length > 0));
+    write(`conversations.${this.#account}`, this.#latest());
     this.#changed();
+  }
+
+  /** As much of the conversations as there is room for, the latest messages first. */
+  #latest(): Conversation[] {
+    let room = KEPT_LETTERS;
+    const fits = ({ body }: TextMessage): boolean => {
+      if (body.length > room) return false;
+      room -= body.length;
+      return true;
+    };
+    return this.list
+      .map((each) => ({ ...each, messages: [...each.messages].reverse().filter(fits).reverse() }))
+      .filter((each) => each.messages.length > 0);
   }
 }
 

@@ -67,6 +67,7 @@ export class Phone {
     });
     this.history = new History(signal);
     this.conversations = new Conversations(signal);
+    this.conversations.watched = () => this.tab === 'messages' && !document.hidden;
     this.contacts = new Contacts(signal);
     this.lamps = new Lamps(signal);
     this.presence = new Presence(signal);
@@ -161,8 +162,15 @@ export class Phone {
     this.tab = tab;
     if (tab !== 'contacts') this.editing = undefined;
     if (tab === 'recents') this.history.seen();
+    this.readOpen();
     if (tab === 'settings') void this.devices.refresh();
     this.change.signal();
+  }
+
+  /** A conversation that comes back to the screen has been read. */
+  readOpen(): void {
+    const { conversations } = this;
+    if (conversations.open && conversations.watched()) conversations.show(conversations.open);
   }
 
   /** Calls what stands in the dial field, or brings back the last number when it is empty. */

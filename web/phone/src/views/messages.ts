@@ -67,18 +67,23 @@ function conversationView(phone: Phone): View {
   const lines = h('ol', { 'class': 'bubbles', 'data-testid': 'conversation', 'tabindex': '0', 'aria-label': text('messages') });
   const field = h('textarea', {
     'data-testid': 'message-field', 'rows': 1, 'placeholder': text('messageHint'), 'aria-label': text('messageHint'), 'enterkeyhint': 'send',
-    'on': { keydown: (event: KeyboardEvent) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } } },
+    'on': { input: () => write(field.value), keydown: (event: KeyboardEvent) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } } },
   });
   const form = h('form', { class: 'compose', on: { submit: (event: Event) => { event.preventDefault(); send(); } } },
     field, h('button', { 'type': 'submit', 'class': 'button round small accent', 'aria-label': text('send'), 'title': text('send'), 'data-testid': 'message-send' }, h('span', { class: 'button-face' }, icon('send'))));
   let shown: Conversation | undefined;
   let count = '';
 
+  function write(draft: string): void {
+    if (shown) phone.conversations.drafts.set(shown.peer.uri, draft);
+  }
+
   function send(): void {
     const { open } = phone.conversations;
     const body = field.value.trim();
     if (!open || !body) return;
     field.value = '';
+    write('');
     phone.conversations.send(phone.line.state === 'registered' ? phone.line.agent : undefined, open, body);
   }
 
@@ -86,6 +91,7 @@ function conversationView(phone: Phone): View {
     const open = phone.conversations.open!;
     if (open !== shown) {
       shown = open;
+      field.value = phone.conversations.drafts.get(open.peer.uri) ?? '';
       fill(who, avatar(open.peer), h('span', { class: 'two-lines' }, h('strong', {}, nameOf(open.peer)), h('small', {}, addressLine(open.peer, phone.domain))));
     }
     const key = `${open.peer.uri} ${open.messages.map((each) => each.id + each.state).join()}`;
