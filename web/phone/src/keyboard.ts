@@ -20,10 +20,10 @@ export function listenToKeys(phone: Phone, sounds: Sounds, call: () => CallView)
 }
 
 function escape(phone: Phone, event: KeyboardEvent, call: CallView): void {
-  const inField = event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLSelectElement;
+  const { target } = event;
   if (call.closeSheet()) return;
-  if (inField && phone.inCall) {
-    event.target.blur(); // The first Escape leaves what one is writing; only the next one hangs up.
+  if (target instanceof HTMLElement && target.matches(FIELDS) && phone.inCall) {
+    target.blur(); // The first Escape leaves what one is writing; only the next one hangs up.
   } else if (phone.inCall) {
     phone.calls.hangUp();
   } else if (phone.call) {

@@ -193,6 +193,18 @@ test('by keyboard alone: Enter answers, Escape hangs up, and neither does so out
   await see(page, 'call-state', 'You hung up.');
 });
 
+test('Escape leaves the field that one types in, and only the next one hangs up', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => phone.contacts.keep({ uri: 'sip:carmen@example.com', name: 'Carmen' }));
+  await talk(page);
+  await page.click(id('tab-contacts'));
+  await page.type(id('contact-find'), 'carm');
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'In call');
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'You hung up.');
+});
+
 test('a missed call is counted until the list is looked at', async (t) => {
   const page = await signIn(t, { viewport: { width: 360, height: 740 } });
   await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
