@@ -84,6 +84,8 @@ export class Alerts {
     if (call?.phase === 'incoming') this.#sounds.ring(devices.choice.ringer, devices.choice.ringerVolume);
     else if (waiting) this.#sounds.knock(devices.choice.speaker);
     else if (call?.phase === 'ringing') this.#sounds.ringback(devices.choice.speaker);
+    const rings = waiting !== undefined || call?.phase === 'incoming' || call?.phase === 'ringing';
+    if (rings) this.#rang = true;
     else if (this.#lastCall !== undefined) this.#quiet(call);
     this.#lastCall = call;
     this.#callNotification(call?.phase === 'incoming' ? call : waiting);
@@ -106,13 +108,15 @@ export class Alerts {
   }
 
   #wasOver = true;
+  #rang = false;
 
   #quiet(call: Call | undefined): void {
     const over = call?.over ?? true;
-    const justEnded = over && !this.#wasOver;
+    const turned = over !== this.#wasOver;
     this.#wasOver = over;
-    if (justEnded && call?.outcome?.key === 'endedBusy') this.#sounds.busy();
-    else if (justEnded || !over) this.#sounds.stop();
+    if (turned && over && call?.outcome?.key === 'endedBusy') this.#sounds.busy();
+    else if (turned || this.#rang) this.#sounds.stop(); // The tone of a key is left to end by itself.
+    this.#rang = false;
   }
 
   #callNotification(caller: Call | undefined): void {

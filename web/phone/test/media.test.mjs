@@ -115,6 +115,42 @@ test('devices are tried out in the settings: a level, a picture, and both are re
   await page.waitForFunction((selector) => document.querySelector(selector).srcObject === null, {}, id('settings-picture'));
 });
 
+/** Runs in the page before it loads: keeps what is played on the loudspeaker, and whether it was cut off. */
+function listenToLoudspeaker() {
+  window.outputs = [];
+  window.GainNode = class extends GainNode {
+    constructor(context, options) {
+      super(context, options);
+      if (options?.gain) window.outputs.push(this);
+    }
+
+    disconnect(...from) {
+      super.disconnect(...from);
+      this.cut = true;
+    }
+  };
+}
+
+const cut = (page) => page.evaluate(() => outputs.map((output) => output.cut === true));
+
+test('the tone of a key pressed in a call is heard to its end', async (t) => {
+  const page = await signIn(t, { prepare: listenToLoudspeaker });
+  await talk(page);
+  await page.click(id('call-keypad'));
+  await page.click(id('call-key-4'));
+  await see(page, 'call-digits', '4');
+  assert.deepEqual(await cut(page), [false]);
+});
+
+test('the ringtone ends with the caller who gives up', async (t) => {
+  const page = await signIn(t, { prepare: listenToLoudspeaker });
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com'); });
+  await see(page, 'call-state', 'Incoming call');
+  await inSession(page, '(session) => session.emit("failed", { originator: "remote", cause: "Canceled" })');
+  await see(page, 'call-state', 'stopped calling');
+  assert.deepEqual(await cut(page), [true]);
+});
+
 test('the volume of the ringtone is kept', async (t) => {
   const page = await signIn(t);
   await page.click(id('tab-settings'));
