@@ -362,12 +362,31 @@ test('wrong input in the dial field is explained and nothing is called', async (
   assert.equal(await page.$eval(id('dial-field'), (field) => field.value), '');
 });
 
+const SMALL = { width: 320, height: 568 };
+
 test('on the smallest screens nothing is wider than the screen', async (t) => {
-  const page = await signIn(t, { viewport: { width: 320, height: 568 } });
+  const page = await signIn(t, { viewport: SMALL });
   for (const tab of ['keypad', 'recents', 'messages', 'settings']) {
     await page.click(id(`tab-${tab}`));
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320, tab);
   }
+});
+
+test('on the smallest screens the number of an unknown caller is there to the last digit', async (t) => {
+  const page = await signIn(t, { viewport: SMALL });
+  await page.evaluate(() => { fake.agent.ring('sip:+34911234567@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+  await page.click(id('tab-recents'));
+  await see(page, 'recent', '+34911234567');
+  assert.equal(await page.$eval(`${id('recent')} strong`, (number) => number.scrollWidth <= number.clientWidth), true);
+});
+
+test('on the smallest screens a notice is closed at its corner, not on a line of its own', async (t) => {
+  const page = await signIn(t, { viewport: SMALL, prepare: () => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); } });
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(id('notice'));
+  const bottom = (name) => page.$eval(id(`notice-microphone-refused-${name}`), (button) => button.getBoundingClientRect().bottom);
+  assert.equal(await bottom('close') < await bottom('action'), true);
 });
 
 test('every control has a name for screen readers', async (t) => {
