@@ -11,6 +11,10 @@ const DIALLED: [string, string][] = [
   ['200', 'sip:200@example.com'],
   ['+34 911-23 (45) 67', 'sip:+34911234567@example.com'],
   ['tel:+34 911 234 567', 'sip:+34911234567@example.com'],
+  ['tel:+34-911-234;phone-context=example.org', 'sip:+34911234@example.com'],
+  ['TEL:%2B34911', 'sip:+34911@example.com'],
+  ['sip:bob@example.com;transport=tcp?Replaces=a&Subject=b', 'sip:bob@example.com;transport=tcp'],
+  ['sip:bob@example.com?Route=%3Csip:evil.example%3E', 'sip:bob@example.com'],
   ['*97#', 'sip:*97%23@example.com'],
   ['bob@other.example', 'sip:bob@other.example'],
   ['sip:bob@192.0.2.7:5080', 'sip:bob@192.0.2.7:5080'],
@@ -27,7 +31,7 @@ for (const [typed, uri] of DIALLED) {
   });
 }
 
-for (const typed of ['', '   ', 'two words', 'bob@', 'sip:', 'sip:bob@exa mple', '<bob>@example.com', 'bob@example.com\r\nEvil: 1']) {
+for (const typed of ['', 'tel:bob', 'tel:', '   ', 'two words', 'bob@', 'sip:', 'sip:bob@exa mple', '<bob>@example.com', 'bob@example.com\r\nEvil: 1']) {
   test(`dialling ${JSON.stringify(typed)} is refused before anything is sent`, () => {
     assert.deepEqual(dial(typed, 'example.com'), { error: 'errorTarget' });
   });

@@ -21,16 +21,26 @@ const ADDRESS = /^(sips?):(?:([^@\s<>"]+)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(
 export function dial(typed: string, domain: string, known: readonly Peer[] = [], self?: string): Dialled {
   const input = typed.trim();
   if (!input) return { error: 'errorTarget' };
-  const uri = addressOf(input, domain, known);
-  if (!uri || !ADDRESS.test(uri)) return { error: 'errorTarget' };
+  const uri = withoutHeaders(addressOf(input, domain, known));
+  if (!uri) return { error: 'errorTarget' };
   if (self && sameUri(uri, self)) return { error: 'errorSelf' };
   const name = known.find((peer) => sameUri(peer.uri, uri))?.name;
   return { peer: name ? { uri, name } : { uri } };
 }
 
+/** RFC 3261 §19.1.5: what a link wants to have written into the request is nothing that the user asked for. */
+function withoutHeaders(uri = ''): string | undefined {
+  const found = ADDRESS.exec(uri);
+  const more = found?.[5] ?? '';
+  return found ? uri.slice(0, uri.length - more.length) + more.replace(/\?.*$/, '') : undefined;
+}
+
 function addressOf(input: string, domain: string, known: readonly Peer[]): string | undefined {
   if (/^sips?:/i.test(input)) return input.replace(/^sips?/i, (scheme) => scheme.toLowerCase());
-  const number = input.replace(/^tel:/i, '');
+  // RFC 3966 §3: escaped, and followed by parameters that say where the number is from.
+  const linked = /^tel:([^;?]*)/i.exec(input)?.[1];
+  const number = linked === undefined ? input : unescape(linked);
+  if (linked !== undefined && !NUMBER.test(number)) return undefined;
   if (NUMBER.test(number)) return `sip:${escapeUser(number.replace(/[\s().\-/]/g, ''))}@${domain}`;
   if (input.includes('@')) return `sip:${input}`;
   const named = known.find((peer) => peer.name?.toLowerCase() === input.toLowerCase());
