@@ -9,13 +9,14 @@
  *     sipweb-error  detail {reason}                  server, microphone, camera, target, insecure, texts
  */
 import { Sounds } from '../../phone/src/media/sounds.ts';
+import { MicrophoneFirst } from '../../phone/src/media/microphone_first.ts';
 import { h } from '../../phone/src/dom.ts';
 import { Call, type CallEvents } from '../../phone/src/model/call.ts';
 import { Change } from '../../phone/src/model/change.ts';
 import { webSocketAddress } from '../../phone/src/model/account.ts';
 import type { Agent, Library, Payload } from '../../phone/src/model/library.ts';
 import { dial, escapeUser, type Peer } from '../../phone/src/model/peer.ts';
-import { MicrophoneFirst, videoWish, type VideoWish } from './camera.ts';
+import { videoWish, type VideoWish } from './camera.ts';
 import { panel, type Panel, type PanelHost } from './panel.ts';
 import { STYLE } from './style.ts';
 import { loadTexts, textsFor, type Texts } from './texts.ts';

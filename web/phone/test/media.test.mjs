@@ -41,6 +41,29 @@ test('the screen takes the place of the camera, and the browser\'s own bar ends 
   assert.deepEqual(await sends(page), [['audio', 'nothing'], 2]);
 });
 
+const noCamera = () => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = (wanted) => (wanted.video ? Promise.reject(new DOMException('', 'NotFoundError')) : open(wanted));
+};
+
+test('a call with video is made without a camera, too, and the page says what is missing', async (t) => {
+  const page = await signIn(t, { prepare: noCamera });
+  await page.type(id('dial-field'), 'bob');
+  await page.click(id('dial-video'));
+  await page.waitForFunction(() => fake.agent.sessions.length === 1);
+  await see(page, 'notice', 'The camera cannot be used');
+  await see(page, 'call-state', 'Calling');
+});
+
+test('a camera that cannot be had in a call is not taken for the microphone', async (t) => {
+  const page = await signIn(t, { prepare: noCamera });
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-video'));
+  await see(page, 'notice', 'The camera cannot be used');
+  await see(page, 'call-state', 'In call');
+});
+
 test('who changes his mind about the screen shares nothing', async (t) => {
   const page = await signIn(t, { prepare: () => { navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); } });
   await talk(page);

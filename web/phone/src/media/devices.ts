@@ -1,7 +1,7 @@
 /** Microphones, speakers and cameras: which ones to use, and why one cannot be had. */
 import { read, write } from '../model/storage.ts';
 
-export type MediaProblem = 'insecure' | 'refused' | 'missing' | 'busy';
+export type MediaProblem = 'insecure' | 'refused' | 'missing' | 'busy' | 'camera';
 export type DeviceKind = 'microphone' | 'speaker' | 'ringer' | 'camera';
 
 export interface DeviceChoice {
@@ -98,8 +98,8 @@ export class Devices {
     try {
       const stream = await this.#media!.getUserMedia({ video: this.#camera });
       return stream.getVideoTracks()[0];
-    } catch (error) {
-      throw new MediaError(problemOf(error));
+    } catch {
+      throw new MediaError('camera');
     } finally {
       void this.refresh();
     }

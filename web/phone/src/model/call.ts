@@ -213,9 +213,17 @@ export class Call {
 
   /** Begins or ends sending the camera or the screen. */
   async toggleVideo(source: VideoSource): Promise<void> {
-    if (this.phase !== 'talking') return;
+    if (this.phase === 'talking') await this.#picture(() => this.picture.toggle(source));
+  }
+
+  /** Changes the camera while it is on. */
+  async changeCamera(): Promise<void> {
+    await this.#picture(() => this.picture.changeCamera());
+  }
+
+  async #picture(change: () => Promise<void>): Promise<void> {
     try {
-      await this.picture.toggle(source);
+      await change();
     } catch (error) {
       this.events.media(error instanceof MediaError ? error.problem : 'busy');
     }

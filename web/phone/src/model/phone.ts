@@ -14,7 +14,8 @@ import { addressLine, dial, nameOf, plainUri, sameUri, type Peer } from './peer.
 import type { Agent, Library, Payload } from './library.ts';
 import { QualityWatch } from './quality.ts';
 import { forgetAccount, remember, uriOf, type Account, type Defaults } from './account.ts';
-import { Devices, type MediaProblem } from '../media/devices.ts';
+import type { Devices, MediaProblem } from '../media/devices.ts';
+import { MicrophoneFirst } from '../media/microphone_first.ts';
 import type { TextKey } from '../text/index.ts';
 
 export type Tab = 'keypad' | 'recents' | 'contacts' | 'messages' | 'settings';
@@ -53,15 +54,16 @@ export class Phone {
     const { signal } = this.change;
     this.defaults = defaults;
     this.line = new Line(library, () => this.#lineChanged(), (agent) => this.#attach(agent));
-    this.devices = new Devices(signal);
+    const media = (problem: MediaProblem): void => {
+      this.mediaProblem = problem;
+      signal();
+    };
+    this.devices = new MicrophoneFirst(signal, () => media('camera'));
     this.calls = new Calls(this.devices, {
       changed: signal,
       shown: () => this.#bringForward(),
       ended: (call) => this.#record(call),
-      media: (problem) => {
-        this.mediaProblem = problem;
-        signal();
-      },
+      media,
       known: (peer) => this.#named(peer),
       undisturbed: () => this.presence.undisturbed,
     });

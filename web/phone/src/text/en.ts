@@ -58,6 +58,7 @@ export const en = {
   noticeNoMicrophone: 'No microphone was found.',
   noticeNoMicrophoneHelp: 'Plug one in or switch it on, then try again.',
   noticeBusyMicrophone: 'The microphone cannot be used now. Another program may hold it.',
+  noticeNoCamera: 'The camera cannot be used: there is none, it is blocked for this page, or another program holds it.',
   noticeLost: 'Connection to the server lost. Running calls go on; new ones have to wait.',
   noticeOffline: 'This device is offline.',
   noticeFailed: 'Registration failed: {detail} Nobody can call you.',

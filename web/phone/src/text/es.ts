@@ -57,6 +57,7 @@ export const es: Record<TextKey, string> = {
   noticeNoMicrophone: 'No se encontró ningún micrófono.',
   noticeNoMicrophoneHelp: 'Conecta uno o enciéndelo e inténtalo de nuevo.',
   noticeBusyMicrophone: 'El micrófono no se puede usar ahora. Quizá lo tiene otro programa.',
+  noticeNoCamera: 'No se puede usar la cámara: no hay ninguna, está bloqueada para esta página o la tiene otro programa.',
   noticeLost: 'Se perdió la conexión con el servidor. Las llamadas en curso siguen; las nuevas tienen que esperar.',
   noticeOffline: 'Este dispositivo no tiene red.',
   noticeFailed: 'El registro falló: {detail} Nadie puede llamarte.',

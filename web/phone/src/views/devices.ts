@@ -17,7 +17,7 @@ export function deviceView(phone: Phone, kinds: readonly DeviceKind[], place: st
   function choose(kind: DeviceKind, id: string): void {
     phone.devices.choose(kind, id);
     if (kind === 'microphone') void phone.calls.changeMicrophone();
-    if (kind === 'camera') void phone.call?.picture.changeCamera();
+    if (kind === 'camera') void phone.call?.changeCamera();
   }
 
   return {

@@ -17,10 +17,11 @@ interface Notice {
   readonly dismiss?: () => void;
 }
 
-const MICROPHONE: Record<'refused' | 'missing' | 'busy', readonly [TextKey, TextKey | undefined]> = {
+const MEDIA: Record<'refused' | 'missing' | 'busy' | 'camera', readonly [TextKey, TextKey | undefined]> = {
   refused: ['noticeRefused', 'noticeRefusedHelp'],
   missing: ['noticeNoMicrophone', 'noticeNoMicrophoneHelp'],
   busy: ['noticeBusyMicrophone', undefined],
+  camera: ['noticeNoCamera', undefined],
 };
 
 export function noticesView(phone: Phone, playSound: () => void): View {
@@ -94,10 +95,11 @@ function voicemail(phone: Phone): Notice | undefined {
 function microphone(phone: Phone): Notice | undefined {
   const problem = phone.mediaProblem;
   if (!problem || problem === 'insecure') return undefined;
-  const [words, help] = MICROPHONE[problem];
+  const [words, help] = MEDIA[problem];
+  // The button for the camera is at hand.
+  const again = problem === 'camera' ? {} : { action: { label: text('tryAgain'), press: () => void allowMicrophone(phone) } };
   return {
-    kind: `microphone-${problem}`, severe: true, words: text(words), ...(help ? { help: text(help) } : {}),
-    action: { label: text('tryAgain'), press: () => void allowMicrophone(phone) },
+    kind: problem === 'camera' ? problem : `microphone-${problem}`, severe: true, words: text(words), ...(help ? { help: text(help) } : {}), ...again,
     dismiss: () => {
       phone.mediaProblem = undefined;
       phone.change.signal();
