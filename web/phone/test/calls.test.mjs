@@ -109,6 +109,38 @@ test('asking first: the other side waits, and is then connected with whom we ask
   assert.deepEqual(await ended(page), [true, true]);
 });
 
+test('the two cannot be connected: that is told, and both calls are as they were', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('others-connect'));
+  await inSessionOf(page, 0, '(session) => session.referred.handlers.failed({})');
+  await see(page, 'other-call', 'carmen was not reached. bob is still here.');
+  assert.deepEqual([await ended(page), await held(page)], [[false, false], [true, false]]);
+});
+
+test('after a transfer that failed one still sees that the microphone is off', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('carmen');
+  await page.click(id('transfer-go'));
+  await inSessionOf(page, 0, '(session) => session.referred.handlers.failed({})');
+  await see(page, 'call-state', 'carmen was not reached.');
+  await page.click(id('call-mute'));
+  await see(page, 'call-state', 'Your microphone is off');
+});
+
+test('without the line nobody can be asked or called besides, and the field says so', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); });
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await see(page, 'add-error', 'Not connected to the server yet.');
+  assert.deepEqual(await held(page), [false]);
+});
+
 test('whom we asked says no: the other side is back at once', async (t) => {
   const page = await signIn(t);
   await talk(page);

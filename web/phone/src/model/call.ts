@@ -143,6 +143,7 @@ export class Call {
   }
 
   toggleMute(): void {
+    this.#acknowledge();
     this.muted = !this.muted;
     if (this.muted) this.session?.mute({ audio: true });
     else this.session?.unmute({ audio: true });
@@ -150,7 +151,13 @@ export class Call {
   }
 
   toggleHold(): void {
+    this.#acknowledge();
     this.setHold(!this.held.local);
+  }
+
+  /** Who goes on with the call knows that the transfer failed, and wants to see what he does now. */
+  #acknowledge(): void {
+    if (this.transfer?.state === 'failed') this.transfer = undefined;
   }
 
   /** Holds the other side or takes it back, as soon as the call can. */

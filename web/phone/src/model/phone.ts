@@ -232,17 +232,23 @@ export class Phone {
 
   /** Calls whom `typed` means besides the running call. Returns what is wrong with that. */
   add(typed: string): TextKey | undefined {
-    return this.#whom(typed, (peer) => this.callPeer(peer));
+    return this.#whom(typed, (peer) => this.#besides(peer));
   }
 
   /** Asks whom `typed` means, before the other side of the call is passed on. Returns what is wrong with that. */
   consult(typed: string): TextKey | undefined {
-    return this.#whom(typed, (peer) => this.callPeer(peer, false, this.call));
+    return this.#whom(typed, (peer) => this.#besides(peer, this.call));
+  }
+
+  #besides(peer: Peer, consultFor?: Call): TextKey | undefined {
+    if (this.line.state !== 'registered') return 'errorNotReady';
+    this.callPeer(peer, false, consultFor);
+    return undefined;
   }
 
   /** Asks the other side of the call to call whom `typed` means. Returns what is wrong with that. */
   transfer(typed: string): TextKey | undefined {
-    return this.#whom(typed, (peer) => this.call?.transferTo(peer));
+    return this.#whom(typed, (peer) => void this.call?.transferTo(peer));
   }
 
   closeCall(): void {
@@ -259,11 +265,9 @@ export class Phone {
     this.show('messages');
   }
 
-  #whom(typed: string, found: (peer: Peer) => void): TextKey | undefined {
+  #whom(typed: string, found: (peer: Peer) => TextKey | undefined): TextKey | undefined {
     const whom = dial(typed, this.domain, this.known, this.#self);
-    if ('error' in whom) return whom.error;
-    found(whom.peer);
-    return undefined;
+    return 'error' in whom ? whom.error : found(whom.peer);
   }
 
   get #self(): string | undefined {

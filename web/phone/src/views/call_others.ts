@@ -92,7 +92,10 @@ export function othersView(phone: Phone): View & { tick(): void } {
 
 function stateOf(phone: Phone, call: Call): string {
   const time = clock(call.seconds);
-  if (call.transfer?.state === 'asked') return text('transferring', { peer: nameOf(call.peer), target: nameOf(call.transfer.peer) });
+  const { transfer } = call;
+  const names = { peer: nameOf(call.peer), target: transfer ? nameOf(transfer.peer) : '' };
+  if (transfer?.state === 'asked') return text('transferring', names);
+  if (transfer?.state === 'failed') return text('transferFailed', names);
   if (call.phase !== 'talking') return text('phaseRinging');
   if (phone.calls.inConference) return time;
   return call.held.local ? text('onHoldFor', { time }) : time;
