@@ -90,7 +90,8 @@ export class Alerts {
     this.#lastCall = call;
     this.#callNotification(call?.phase === 'incoming' ? call : waiting);
     this.#missed();
-    showBadge(this.#phone.history.missed + this.#phone.conversations.unread);
+    // The icon has one number, and the tab that is the phone knows it.
+    if (this.#phone.seat.state === 'here') showBadge(this.#phone.history.missed + this.#phone.conversations.unread);
     this.title();
   }
 
@@ -99,7 +100,7 @@ export class Alerts {
     const { call, calls: { waiting }, conversations } = this.#phone;
     const caller = call?.phase === 'incoming' ? call : waiting;
     this.#flash = !this.#flash;
-    const count = conversations.unread + this.#phone.history.missed;
+    const count = this.#phone.seat.state === 'elsewhere' ? 0 : conversations.unread + this.#phone.history.missed;
     const plain = count > 0 ? `(${count}) ${TITLE}` : TITLE;
     const wanted = caller
       ? (this.#flash ? `📞 ${text('titleRinging', { peer: nameOf(caller.peer) })}` : TITLE)

@@ -1,7 +1,7 @@
 // Contacts with their lamps, voicemail, the list of calls, links that call.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anotherTab, gone, id, see, signIn, talk } from './support/page.mjs';
+import { anotherTab, gone, id, open, see, signIn, talk } from './support/page.mjs';
 
 async function keep(page, name, address) {
   await page.click(id('tab-contacts'));
@@ -185,6 +185,34 @@ test('a second tab does not ring: it says where the phone is, takes it over on r
   assert.equal(await page.evaluate(() => fake.agent.stopped), true);
   await other.close();
   await see(page, 'registration', 'Ready');
+});
+
+test('a tab whose sign-in was refused is not taken for the phone', async (t) => {
+  const page = await open(t);
+  await page.evaluate(() => { fake.onstart = (agent) => queueMicrotask(() => agent.emit('registrationFailed', { cause: 'Authentication Error', response: { status_code: 401 } })); });
+  const enter = async (tab, password) => {
+    await tab.type(id('sign-in-user'), 'alice');
+    await tab.type(id('sign-in-password'), password);
+    await tab.keyboard.press('Enter');
+  };
+  await enter(page, 'wrong');
+  await see(page, 'sign-in-error', 'User name or password is wrong.');
+  const other = await anotherTab(page);
+  await enter(other, 'secret');
+  await see(other, 'registration', 'Ready');
+});
+
+test('the number on the icon is that of the tab that is the phone', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => localStorage.setItem('sipweb.account', sessionStorage.getItem('sipweb.account')));
+  const other = await anotherTab(page);
+  await see(other, 'other-tab', 'open in another tab');
+  await other.evaluate(() => {
+    window.badges = 0;
+    navigator.clearAppBadge = async () => { window.badges += 1; };
+    phone.change.signal();
+  });
+  assert.equal(await other.evaluate(() => badges), 0);
 });
 
 test('a tab with a call does not give the phone away', async (t) => {

@@ -148,6 +148,12 @@ export class Phone {
     this.change.signal();
   }
 
+  /** The user does not want to wait for the sign-in any more. */
+  cancelSignIn(): void {
+    this.seat.leave();
+    this.line.stop();
+  }
+
   signOut(): void {
     this.calls.hangUpAll();
     this.seat.signOut();
@@ -287,6 +293,8 @@ export class Phone {
       this.presence.open(this.#opened);
       remember(account, this.staySignedIn);
     }
+    // Who was not let in is no phone: another tab may be.
+    if (state === 'failed' && !this.line.established) this.seat.leave();
     if (state === 'registered' && this.#lastState !== 'registered' && this.dialError === 'errorNotReady') this.dialError = undefined;
     this.#lastState = state;
     this.change.signal();

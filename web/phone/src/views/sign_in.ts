@@ -34,7 +34,7 @@ export function signInView(phone: Phone, draft: SignInDraft): View {
   const stay = stayBox(draft);
   const error = errorBox();
   const submit = h('button', { 'type': 'submit', 'class': 'primary', 'data-testid': 'sign-in-submit' }, h('span', { class: 'spinner', hidden: true }), h('span', {}, text('signIn')));
-  const cancel = h('button', { type: 'button', class: 'quiet', on: { click: () => phone.line.stop() } }, text('cancel'));
+  const cancel = h('button', { type: 'button', class: 'quiet', on: { click: () => phone.cancelSignIn() } }, text('cancel'));
   const advanced = advancedFields(fields, draft);
   const form = h('form', { 'class': 'sign-in-form', 'data-testid': 'sign-in-form', 'novalidate': true, 'on': { submit: (event: SubmitEvent) => { event.preventDefault(); enter(); } } },
     error.element,
