@@ -110,6 +110,25 @@ test('a call is passed on: asked for, refused, asked for again, and over when th
   await see(page, 'call-state', 'You transferred bob.');
 });
 
+test('the keyboard goes into what is opened over a call, and back to its button', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  const focus = () => page.evaluate(() => document.activeElement.dataset.testid);
+  for (const [button, inside] of [['call-transfer', 'transfer-field'], ['call-add', 'add-field'], ['call-audio', 'call-microphone'], ['call-more', 'call-screen']]) {
+    await page.focus(id(button));
+    await page.keyboard.press('Enter');
+    await page.waitForFunction((name) => document.activeElement.dataset.testid === name, {}, inside);
+    await page.keyboard.press('Escape');
+    await gone(page, inside);
+    assert.equal(await focus(), button);
+  }
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('car');
+  await inSession(page, '(session) => session.bye()');
+  await see(page, 'call-state', 'bob hung up.');
+  assert.equal(await focus(), 'call');
+});
+
 /** The other side of the call asks for a call to Dora. Returns nothing; `window.referral` tells what became of it. */
 const refer = (page) => inSession(page, `(session) => {
   window.referral = [];

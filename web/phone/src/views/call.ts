@@ -34,9 +34,13 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   let sheet: Sheet = 'none';
   let shown: Call | undefined;
   const toggle = (wanted: Sheet): void => {
+    if (hasFocus()) element.querySelector<HTMLElement>(`[data-testid="call-${openerOf(sheet)}"]`)?.focus();
     sheet = sheet === wanted ? 'none' : wanted;
     phone.change.signal();
   };
+  const hasFocus = (): boolean => sheet !== 'none' && sheets[sheet].element.contains(document.activeElement);
+  /** The button where the keyboard goes on after a sheet is closed. */
+  const openerOf = (closed: Sheet): string => (closed !== 'diagnosis' ? closed : phone.call?.over ? 'end-diagnosis' : 'more');
   const done = (): void => toggle('none');
   const who = whoView(phone);
   const others = othersView(phone);
@@ -48,7 +52,7 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   const devices = deviceView(phone, ['microphone', 'speaker', 'camera'], 'call');
   const sheets: Sheets = {
     keypad: digitsView(phone, sounds),
-    audio: { element: h('div', { class: 'sheet' }, devices.element), update: devices.update },
+    audio: { element: h('div', { class: 'sheet' }, devices.element), update: devices.update, open: () => devices.element.querySelector('select')?.focus() },
     transfer: transferView(phone, done),
     add: addView(phone, done),
     more: moreView(phone, toggle),
@@ -66,7 +70,10 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     if (!call) return;
     if (call !== shown) sheet = 'none';
     shown = call;
-    if (!mayOpen(call, sheet)) sheet = 'none';
+    if (!mayOpen(call, sheet)) {
+      if (hasFocus()) element.focus({ preventScroll: true });
+      sheet = 'none';
+    }
     element.dataset.phase = call.phase;
     element.dataset.sheet = sheet;
     setAttribute(element, 'data-ringing', ['incoming', 'ringing', 'calling'].includes(call.phase));

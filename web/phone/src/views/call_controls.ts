@@ -74,14 +74,15 @@ export function endControls(phone: Phone, toggle: (sheet: Sheet) => void): View 
 }
 
 /** What is needed more rarely. */
-export function moreView(phone: Phone, toggle: (sheet: Sheet) => void): View {
-  const row = (control: Control): HTMLButtonElement => iconButton({ ...control, style: 'menu-row', caption: true, attributes: { role: 'menuitem' } });
+export function moreView(phone: Phone, toggle: (sheet: Sheet) => void): View & { open(): void } {
+  const row = (control: Control): HTMLButtonElement => iconButton({ ...control, style: 'menu-row', caption: true });
   const screen = row({ icon: 'screen', label: text('shareScreen'), id: 'call-screen', press: () => { toggle('none'); void phone.call?.toggleVideo('screen'); } });
   const join = row({ icon: 'people', label: text('joinCalls'), id: 'call-merge', press: () => { toggle('none'); void phone.calls.merge(); } });
   const write = row({ icon: 'message', label: text('message'), id: 'call-message', press: () => { toggle('none'); if (phone.call) phone.writeTo(phone.call.peer); } });
   const diagnosis = row({ icon: 'pulse', label: text('diagnosis'), id: 'call-diagnosis', press: () => toggle('diagnosis') });
   return {
-    element: h('div', { 'class': 'sheet menu', 'role': 'menu', 'aria-label': text('more') }, screen, join, write, diagnosis),
+    element: h('div', { 'class': 'sheet menu', 'role': 'group', 'aria-label': text('more') }, screen, join, write, diagnosis),
+    open: () => [screen, join, write].find((each) => !each.hidden)?.focus(),
     update() {
       const sharing = phone.call?.picture.source === 'screen';
       show(screen, canShareScreen() && phone.call?.phase === 'talking' && !phone.calls.inConference);
