@@ -31,7 +31,7 @@ export async function start(library: Library): Promise<Phone> {
   if (proposed) history.replaceState(history.state, '', withoutLink(page));
   const phone = new Phone(library, { domain: page.hostname, server: '' });
   phone.linkTarget = proposed;
-  const look = applyLook(() => rebuild());
+  const look = applyLook(phone.change.signal, () => rebuild());
   const sounds = new Sounds();
   const sound = new RemoteSound(phone);
   const alerts = new Alerts(phone, sounds);
@@ -110,13 +110,14 @@ function takeFragment(): { user: string; password: string } | undefined {
   return credentials;
 }
 
-function applyLook(rebuild: () => void): Look {
+/** Colours change in place; `rebuild` speaks another language. */
+function applyLook(changed: () => void, rebuild: () => void): Look {
   let theme = read<ThemeChoice>('theme') ?? 'system';
   const system = matchMedia('(prefers-color-scheme: dark)');
   const dark = (): boolean => (theme === 'system' ? system.matches : theme === 'dark');
   const apply = (): void => { document.documentElement.dataset.theme = dark() ? 'dark' : 'light'; };
   apply();
-  system.addEventListener('change', () => { apply(); rebuild(); });
+  system.addEventListener('change', () => { apply(); changed(); });
   return {
     theme: () => theme,
     dark,
@@ -124,7 +125,7 @@ function applyLook(rebuild: () => void): Look {
       theme = choice;
       write('theme', choice);
       apply();
-      rebuild();
+      changed();
     },
     setLanguage(wanted) {
       setLanguage(wanted);

@@ -425,6 +425,22 @@ const heard = (page, quality, looks = 1) => page.evaluate(async (found, times) =
   for (let look = 0; look < times; look += 1) await phone.quality.look();
 }, quality, looks);
 
+test('when the system turns dark, the page does, and what is begun on it stays', async (t) => {
+  const page = await signIn(t);
+  const scheme = (value) => page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
+  await scheme('light');
+  await page.click(id('tab-contacts'));
+  await page.click(id('contact-new'));
+  await page.type(id('contact-name'), 'Carmen');
+  await scheme('dark');
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
+  assert.equal(await page.$eval(id('contact-name'), (field) => field.value), 'Carmen');
+  await page.click(id('theme'));
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+  await page.click(id('tab-settings'));
+  assert.equal(await page.$eval(id('settings-theme'), (select) => select.value), 'light');
+});
+
 test('the quality of the sound is a word, and figures for those who open them', async (t) => {
   const page = await signIn(t);
   await talk(page);

@@ -62,7 +62,6 @@ async function views(name, state, language, viewport) {
   page.on('console', (message) => { if (message.type() === 'error') fault(message.text()); });
   await page.setViewport(viewport);
   await page.evaluateOnNewDocument(prepare, { language, kept: state.empty ? undefined : stored(), refused: state.refused, insecure: state.insecure });
-  await page.evaluateOnNewDocument(keepWhenDarkComes);
   await page.goto(server.url + (state.query ?? '') + (state.signedIn ? '#alice:secret' : ''));
   await page.evaluate(() => window.ready);
   if (state.signedIn) await page.waitForFunction(() => phone.line.state === 'registered');
@@ -71,23 +70,11 @@ async function views(name, state, language, viewport) {
   const pictures = [];
   for (const look of LOOKS) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
-    await page.evaluate((theme) => {
-      document.documentElement.dataset.theme = theme;
-      phone.change.signal();
-      return new Promise((resolve) => { setTimeout(resolve, 250); });
-    }, look);
+    await new Promise((resolve) => setTimeout(resolve, 250));
     pictures.push(await page.screenshot({ encoding: 'base64' }));
   }
   await context.close();
   return pictures;
-}
-
-/** The page is built anew when the system turns dark, and what was open in it closes: here it only changes its colours. */
-function keepWhenDarkComes() {
-  const listen = MediaQueryList.prototype.addEventListener;
-  MediaQueryList.prototype.addEventListener = function (...words) {
-    if (!this.media.includes('prefers-color-scheme')) listen.apply(this, words);
-  };
 }
 
 /** Runs in a page: puts rows of pictures on one sheet. */

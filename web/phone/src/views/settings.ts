@@ -35,6 +35,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
     else phone.change.signal();
   });
   const ring = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'settings-test-ringer', 'on': { click: () => { sounds.ring(phone.devices.choice.ringer, phone.devices.choice.ringerVolume); setTimeout(() => phone.call?.phase === 'incoming' || sounds.stop(), 2600); } } }, text('testRinger'));
+  const theme = choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice));
   const uri = h('small', {});
   const name = h('strong', {});
   const account = phone.line.account;
@@ -55,8 +56,8 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
           h('div', { class: 'field' }, h('label', { for: 'settings-volume' }, text('ringerVolume')), volume), ring, test.element),
         h('h3', {}, text('appearance')),
         h('div', { class: 'card' },
-          choice('settings-language', text('languageLabel'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)),
-          choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice)),
+          choice('settings-language', text('languageLabel'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)).element,
+          theme.element,
           notifications.element, blocked,
           canTakeLinks() && pill('settings-links', text('phoneLinks'), takeLinks), installs))),
     update() {
@@ -66,6 +67,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
         setText(uri, uriOf(account).replace('sip:', ''));
       }
       show(allow, phone.devices.available && phone.devices.list.every((device) => !device.label));
+      theme.select.value = look.theme();
       processing.input.checked = phone.devices.choice.processing;
       const state = 'Notification' in window ? Notification.permission : 'denied';
       notifications.input.checked = state === 'granted';
@@ -101,8 +103,8 @@ function check(id: string, label: string, changed: (on: boolean) => void): { ele
   return { element: h('label', { class: 'check' }, input, h('span', {}, label)), input };
 }
 
-function choice(id: string, label: string, options: readonly (readonly [string, string])[], value: string, changed: (value: string) => void): HTMLElement {
+function choice(id: string, label: string, options: readonly (readonly [string, string])[], value: string, changed: (value: string) => void): { element: HTMLElement; select: HTMLSelectElement } {
   const select = h('select', { 'id': id, 'data-testid': id, 'on': { change: () => changed(select.value) } }, ...options.map(([key, words]) => h('option', { value: key }, words)));
   select.value = value;
-  return h('div', { class: 'field' }, h('label', { for: id }, label), h('div', { class: 'field-box select-box' }, select));
+  return { select, element: h('div', { class: 'field' }, h('label', { for: id }, label), h('div', { class: 'field-box select-box' }, select)) };
 }
