@@ -144,6 +144,15 @@ test('new voice messages are told of once a mailbox is set, with the way to hear
   await see(page, 'call-peer', '*97');
 });
 
+test('the time of a call is written as in the country of the user', async (t) => {
+  for (const [languages, written] of [[['en-GB', 'en'], /^\d\d:\d\d$/], [['de-DE', 'en-US'], / [AP]M$/]]) {
+    const page = await signIn(t, { prepare: `Object.defineProperty(navigator, 'languages', { value: ${JSON.stringify(languages)} })` });
+    await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+    await see(page, 'recents', 'carmen');
+    assert.match(await page.$eval(`${id('recent')} time`, (time) => time.textContent), written);
+  }
+});
+
 test('the number of missed calls outlives the page', async (t) => {
   const page = await signIn(t, { viewport: { width: 360, height: 740 } });
   await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });

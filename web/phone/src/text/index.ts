@@ -19,6 +19,11 @@ export function language(): Language {
   return current;
 }
 
+/** The language as the browser wants it, with its country: clocks and dates are written in many ways. */
+export function locale(): string {
+  return navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === current) ?? current;
+}
+
 /** The first of the browser's languages that we speak, else English. */
 export function preferredLanguage(wanted: readonly string[]): Language {
   for (const tag of wanted) {

@@ -1,7 +1,7 @@
 /** What all views share: small pieces of the page that occur more than once. */
 import { h, setAttribute, setText, type Attributes, type Child } from '../dom.ts';
 import { icon, type IconName } from '../icons.ts';
-import { language, text } from '../text/index.ts';
+import { locale, text } from '../text/index.ts';
 import { hueOf, initials, type Peer } from '../model/peer.ts';
 
 export interface View {
@@ -92,7 +92,7 @@ export function clock(seconds: number): string {
 }
 
 export function timeOfDay(at: number): string {
-  return new Intl.DateTimeFormat(language(), { hour: 'numeric', minute: '2-digit' }).format(at);
+  return new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
 /** "Today", "Yesterday" or the date. */
@@ -101,7 +101,7 @@ export function dayOf(at: number, now = Date.now()): string {
   if (days === 0) return text('today');
   if (days === 1) return text('yesterday');
   const options: Intl.DateTimeFormatOptions = days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'long', year: 'numeric' };
-  const name = new Intl.DateTimeFormat(language(), options).format(at);
+  const name = new Intl.DateTimeFormat(locale(), options).format(at);
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
