@@ -391,6 +391,36 @@ test('on the smallest screens nothing is wider than the screen', async (t) => {
   }
 });
 
+test('on the lowest screens everything can be scrolled to', async (t) => {
+  const page = await signIn(t, { viewport: { width: 320, height: 400 } });
+  /** Whether `name` can be brought wholly into what is seen of `frame`. */
+  const reached = (name, frame) => page.evaluate((inner, outer) => {
+    const element = document.querySelector(inner);
+    element.scrollIntoView({ block: 'nearest' });
+    const [its, seen] = [element, document.querySelector(outer)].map((each) => each.getBoundingClientRect());
+    return its.top >= seen.top - 1 && its.bottom <= Math.min(seen.bottom, document.querySelector('.tabs').getBoundingClientRect().top) + 1;
+  }, id(name), frame);
+  await page.evaluate(() => { phone.contacts.keep({ uri: 'sip:bob@example.com', name: 'Bob' }); fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); });
+  await see(page, 'notice', 'Connection to the server lost');
+  assert.equal(await reached('dial-field', '.dial'), true, 'the dial field');
+  assert.equal(await reached('dial-call', '.dial'), true, 'the button that calls');
+  await page.click(id('tab-contacts'));
+  assert.equal(await reached('contact', '.panels'), true, 'the contact');
+  await page.click(id('contact-edit'));
+  assert.equal(await reached('contact-delete', '.panels'), true, 'the button that deletes the contact');
+});
+
+test('on the smallest screens the state of the line stands beside the logo, in both languages', async (t) => {
+  const page = await signIn(t, { viewport: SMALL });
+  await page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 29_000 }); });
+  await see(page, 'registration', 'Reconnecting in');
+  for (const language of ['en', 'es']) {
+    await page.evaluate((wanted) => { if (document.documentElement.lang !== wanted) document.querySelector('[data-testid=language]').click(); }, language);
+    const [logo, state, tools] = await page.evaluate(() => ['.brand img', '.chip', '.top-tools'].map((each) => document.querySelector(each).getBoundingClientRect()).map(({ left, right }) => ({ left, right })));
+    assert.equal(logo.right <= state.left && state.right <= tools.left && tools.right <= SMALL.width, true, `${language}: ${JSON.stringify([logo, state, tools])}`);
+  }
+});
+
 test('on the smallest screens the number of an unknown caller is there to the last digit', async (t) => {
   const page = await signIn(t, { viewport: SMALL });
   await page.evaluate(() => { fake.agent.ring('sip:+34911234567@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
