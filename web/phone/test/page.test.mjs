@@ -46,6 +46,18 @@ test('"stay signed in" keeps the account for other tabs, and signing out forgets
   assert.equal(await other.evaluate(() => JSON.stringify(localStorage).includes('secret')), false);
 });
 
+test('a browser that keeps nothing for pages has a phone all the same', async (t) => {
+  const page = await open(t, { prepare: () => {
+    const forbidden = () => { throw new DOMException('', 'SecurityError'); };
+    for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { get: forbidden });
+    navigator.locks.request = async () => forbidden();
+  } });
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.keyboard.press('Enter');
+  await see(page, 'registration', 'Ready');
+});
+
 test('a wrong password is told at the form, and the agent is stopped', async (t) => {
   const page = await open(t);
   await page.evaluate(() => { fake.onstart = (agent) => agent.emit('registrationFailed', { cause: 'Authentication Error', response: { status_code: 401 } }); });

@@ -4,7 +4,7 @@
  *     free --take--> here <--handed over, or the other tab closed-- elsewhere
  *                     '------------------ another tab asks -------------^
  *
- * Built on the Web Locks API; where a browser or an insecure page has none, every tab is a phone of its own.
+ * Built on the Web Locks API; where a browser or an insecure page has none, or forbids it, every tab is a phone of its own.
  */
 
 export type SeatState = 'free' | 'here' | 'elsewhere';
@@ -107,9 +107,13 @@ export class Seat {
         this.#take();
         resolve(true);
         return new Promise<void>((release) => { this.#release = release; });
-      }).catch(() => {
-        resolve(false);
-        if (had && this.#name === name) this.#lost(); // Stolen.
+      }).catch((error: unknown) => {
+        const ours = this.#name === name;
+        // A browser that keeps nothing for pages forbids locks, too.
+        const forbidden = !had && !(error instanceof DOMException && error.name === 'AbortError');
+        if (ours && forbidden) this.#take();
+        resolve(forbidden);
+        if (ours && had) this.#lost(); // Stolen.
       });
     });
   }
