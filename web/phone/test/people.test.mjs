@@ -48,6 +48,16 @@ test('a contact without a name or with an address that is none is not kept, and 
   assert.equal(await page.evaluate(() => document.activeElement.id), 'contact-address');
 });
 
+test('a contact that gets another name keeps his address as it was', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Carmen', 'sips:carmen@example.org;transport=tcp');
+  await page.click(id('contact-edit'));
+  await page.type(id('contact-name'), ' Ruiz');
+  await page.click(id('contact-save'));
+  await see(page, 'contacts', 'Carmen Ruiz');
+  assert.equal(await page.evaluate(() => phone.contacts.list[0].uri), 'sips:carmen@example.org;transport=tcp');
+});
+
 test('who calls is shown by the name under which we keep him', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Grandmother', '+34911234567');

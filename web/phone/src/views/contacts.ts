@@ -93,7 +93,9 @@ function formView(phone: Phone): View {
       complain('errorContactName', name.field);
       return;
     }
-    const found = dial(address.field.value, phone.domain);
+    // What the field does not show, as sips: or a parameter, is kept with an address that nobody changed.
+    const same = shown?.uri && address.field.value === addressLine(shown, phone.domain);
+    const found = same && shown ? { peer: shown } : dial(address.field.value, phone.domain);
     if ('error' in found) {
       complain(found.error, address.field);
       return;
