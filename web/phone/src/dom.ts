@@ -42,6 +42,34 @@ export function fill(element: Element, ...children: Child[]): void {
   element.replaceChildren(...children.filter(isNode));
 }
 
+/** Makes `children` those of `element`, and leaves alone what stays: it keeps the focus, and a live region does not say it again. */
+export function arrange(element: Element, children: readonly Element[]): void {
+  for (const old of [...element.children]) if (!children.includes(old)) old.remove();
+  children.forEach((child, at) => {
+    const there = element.children[at];
+    if (there !== child) element.insertBefore(child, there ?? null);
+  });
+}
+
+/** Remembers what was built for a key as long as it is in use: `of` for each thing that is shown, then `sweep`. */
+export class Built<Thing> {
+  #old = new Map<string, readonly [unknown, Thing]>();
+  #used = new Map<string, readonly [unknown, Thing]>();
+
+  /** What was built for `key`, unless it was built over something else than `subject`. */
+  of(key: string, subject: unknown, build: () => Thing): Thing {
+    const known = this.#old.get(key);
+    const thing = known && known[0] === subject ? known[1] : build();
+    this.#used.set(key, [subject, thing]);
+    return thing;
+  }
+
+  sweep(): void {
+    this.#old = this.#used;
+    this.#used = new Map();
+  }
+}
+
 function listen(element: Element, listeners: Listeners): void {
   for (const [event, listener] of Object.entries(listeners)) {
     element.addEventListener(event, listener as (event: Event) => void);

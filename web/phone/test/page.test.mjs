@@ -319,6 +319,39 @@ test('a message that comes while its conversation is behind another tab is count
   await see(page, 'conversation', 'Are you there?');
 });
 
+test('a conversation is not said again at each message, nor are the notices', async (t) => {
+  const page = await signIn(t);
+  const write = (words) => page.evaluate((body) => { fake.agent.message('sip:bob@example.com', 'Bob', body); }, words);
+  await write('Hello');
+  await page.click(id('tab-messages'));
+  await page.click(id('conversation-row'));
+  await page.evaluate(() => { phone.mediaProblem = 'missing'; phone.change.signal(); });
+  await see(page, 'notice', 'No microphone was found');
+  await page.evaluate((selectors) => {
+    window.said = [];
+    new MutationObserver((changes) => said.push(...changes.flatMap(({ addedNodes }) => [...addedNodes].map((node) => node.textContent))))
+      .observe(document.body, { childList: true, subtree: true });
+    document.querySelector(selectors).focus();
+  }, id('notice-microphone-missing-action'));
+  await write('Are you there?');
+  await page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); });
+  await see(page, 'conversation', 'Are you there?');
+  await page.waitForSelector('[data-notice=connection]');
+  const said = await page.evaluate(() => window.said.join('|'));
+  assert.deepEqual(['Hello', 'Are you there?', 'No microphone', 'Connection to the server lost'].map((words) => said.includes(words)), [false, true, false, true]);
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'notice-microphone-missing-action');
+});
+
+test('the list of conversations stays as it is while a call changes', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => { fake.agent.message('sip:carmen@example.com', 'Carmen', 'Hello'); });
+  await talk(page);
+  await page.click(id('tab-messages'));
+  await page.focus(id('conversation-row'));
+  await page.evaluate(() => phone.change.signal());
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'conversation-row');
+});
+
 test('what is written to one is not sent to another, and is still there when one comes back', async (t) => {
   const page = await signIn(t);
   await page.evaluate(() => { fake.agent.message('sip:bob@example.com', 'Bob', 'Hello'); fake.agent.message('sip:carmen@example.com', 'Carmen', 'Hola'); });

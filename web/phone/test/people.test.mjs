@@ -102,6 +102,16 @@ test('a contact has a lamp: not there, free, being called, in a call; without a 
   await see(page, 'contact', 'Available');
 });
 
+test('a lamp changes under the keyboard without taking the focus away', async (t) => {
+  const page = await signIn(t);
+  await keep(page, 'Bob', 'bob');
+  await page.waitForFunction(() => fake.agent.subscriptions.length > 0);
+  await page.focus(id('contact-call'));
+  await page.evaluate(() => fake.agent.subscriptions[0].notify('<state>confirmed</state>'));
+  await see(page, 'contact', 'In a call');
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'contact-call');
+});
+
 test('who refuses to tell his state is not asked again', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Bob', 'bob');

@@ -1,5 +1,5 @@
 /** The people whom the user keeps: find, call, write, change; a lamp where it is known what they do. */
-import { h, fill, setAttribute, setText, show } from '../dom.ts';
+import { Built, arrange, h, fill, setAttribute, setText, show } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { text, type TextKey } from '../text/index.ts';
 import type { Contact } from '../model/contacts.ts';
@@ -21,6 +21,8 @@ export function contactsView(phone: Phone): View {
   const form = formView(phone);
   const own = presenceView(phone);
   const begin = iconButton({ icon: 'plus', label: text('newContact'), id: 'contact-new', style: 'inline', press: () => phone.editContact({ uri: '' }) });
+  const rows = h('ul', {});
+  const built = new Built<View>();
   let shown = '';
 
   function update(): void {
@@ -34,12 +36,16 @@ export function contactsView(phone: Phone): View {
     own.update();
     const typed = find.value.trim().toLowerCase();
     const found = phone.contacts.list.filter((each) => `${each.name} ${addressLine(each, phone.domain)}`.toLowerCase().includes(typed));
-    const key = JSON.stringify(found.map((each) => [each, phone.lamps.of(each), phone.lamps.noteOf(each)]));
+    const views = found.map((each) => built.of(each.uri, each, () => row(phone, each)));
+    built.sweep();
+    for (const view of views) view.update();
+    arrange(rows, views.map((view) => view.element));
+    const key = found.length > 0 ? 'found' : phone.contacts.list.length > 0 ? 'none' : 'empty';
     if (key === shown) return;
     shown = key;
-    if (phone.contacts.list.length === 0) fill(list, empty('people', text('noContacts'), text('noContactsHelp')));
-    else if (found.length === 0) fill(list, empty('people', text('contactFound'), ''));
-    else fill(list, h('ul', {}, ...found.map((each) => row(phone, each))));
+    if (key === 'empty') fill(list, empty('people', text('noContacts'), text('noContactsHelp')));
+    else if (key === 'none') fill(list, empty('people', text('contactFound'), ''));
+    else fill(list, rows);
   }
 
   return {
@@ -49,17 +55,28 @@ export function contactsView(phone: Phone): View {
   };
 }
 
-function row(phone: Phone, contact: Contact): HTMLElement {
-  const lamp = phone.lamps.of(contact);
-  const address = addressLine(contact, phone.domain);
-  const words = lamp ? text(LAMPS[lamp]) : '';
-  return h('li', { 'class': 'row', 'data-testid': 'contact' },
-    h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'contact-call', 'on': { click: () => phone.callPeer(contact) } },
-      h('span', { class: 'spoken' }, text('call')),
-      h('span', { class: 'with-lamp' }, avatar(contact), lamp && h('i', { 'class': 'lamp', 'data-lamp': lamp })),
-      h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, h('span', { class: 'ellipsis' }, [words, phone.lamps.noteOf(contact), address].filter(Boolean).join(' · '))))),
-    iconButton({ icon: 'message', label: text('writeTo', { peer: contact.name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
-    iconButton({ icon: 'pencil', label: text('editContact', { peer: contact.name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) }));
+function row(phone: Phone, contact: Contact): View {
+  const lamp = h('i', { class: 'lamp' });
+  const face = h('span', { class: 'with-lamp' }, avatar(contact));
+  const words = h('span', { class: 'ellipsis' });
+  return {
+    element: h('li', { 'class': 'row', 'data-testid': 'contact' },
+      h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'contact-call', 'on': { click: () => phone.callPeer(contact) } },
+        h('span', { class: 'spoken' }, text('call')), face,
+        h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, words))),
+      iconButton({ icon: 'message', label: text('writeTo', { peer: contact.name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
+      iconButton({ icon: 'pencil', label: text('editContact', { peer: contact.name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) })),
+    update() {
+      const state = phone.lamps.of(contact);
+      setText(words, [state && text(LAMPS[state]), phone.lamps.noteOf(contact), addressLine(contact, phone.domain)].filter(Boolean).join(' · '));
+      if (state) {
+        lamp.dataset.lamp = state;
+        face.append(lamp);
+      } else {
+        lamp.remove();
+      }
+    },
+  };
 }
 
 /** A new contact, or one that is changed. */

@@ -1,5 +1,5 @@
 /** Conversations: the list, and one of them. */
-import { h, fill, setText, show } from '../dom.ts';
+import { Built, arrange, h, fill, setText, show } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { text } from '../text/index.ts';
 import { preview, type Conversation, type TextMessage } from '../model/conversations.ts';
@@ -27,7 +27,10 @@ function listView(phone: Phone): View {
   const problem = h('p', { 'class': 'dial-error', 'role': 'alert', 'data-testid': 'conversation-error', 'hidden': true });
   const begin = h('form', { class: 'new-conversation', on: { submit: (event: Event) => { event.preventDefault(); start(); } } },
     h('div', { class: 'field-box' }, target, h('button', { 'type': 'submit', 'class': 'button inline', 'aria-label': text('startConversation'), 'title': text('newMessage'), 'data-testid': 'conversation-start' }, h('span', { class: 'button-face' }, icon('plus')))), problem);
-  const rows = h('div', { 'class': 'list', 'data-testid': 'conversation-list' });
+  const list = h('ul', {});
+  const nothing = empty('message', text('noConversations'), text('noConversationsHelp'));
+  const rows = h('div', { 'class': 'list', 'data-testid': 'conversation-list' }, list, nothing);
+  const built = new Built<HTMLElement>();
 
   function start(): void {
     const found = dial(target.value, phone.domain, phone.known);
@@ -44,8 +47,12 @@ function listView(phone: Phone): View {
     element: h('div', { class: 'panel-page' }, h('header', { class: 'panel-head' }, h('h2', {}, text('messages'))), begin, rows),
     update() {
       const written = phone.conversations.list.filter((each) => each.messages.length > 0);
-      if (written.length === 0) fill(rows, empty('message', text('noConversations'), text('noConversationsHelp')));
-      else fill(rows, h('ul', {}, ...written.map((each) => conversationRow(phone, each))));
+      show(nothing, written.length === 0);
+      arrange(list, written.map((each) => {
+        const key = JSON.stringify([each.peer, each.unread, each.messages.at(-1)]);
+        return built.of(key, each, () => conversationRow(phone, each));
+      }));
+      built.sweep();
     },
   };
 }
@@ -71,6 +78,7 @@ function conversationView(phone: Phone): View {
   });
   const form = h('form', { class: 'compose', on: { submit: (event: Event) => { event.preventDefault(); send(); } } },
     field, h('button', { 'type': 'submit', 'class': 'button round small accent', 'aria-label': text('send'), 'title': text('send'), 'data-testid': 'message-send' }, h('span', { class: 'button-face' }, icon('send'))));
+  const built = new Built<HTMLElement>();
   let shown: Conversation | undefined;
   let count = '';
 
@@ -97,7 +105,8 @@ function conversationView(phone: Phone): View {
     const key = `${open.peer.uri} ${open.messages.map((each) => each.id + each.state).join()}`;
     if (key === count) return;
     count = key;
-    fill(lines, ...bubbles(phone, open));
+    arrange(lines, bubbles(phone, open, built));
+    built.sweep();
     lines.scrollTop = lines.scrollHeight;
   }
 
@@ -113,13 +122,13 @@ function conversationView(phone: Phone): View {
   };
 }
 
-function bubbles(phone: Phone, conversation: Conversation): HTMLElement[] {
+function bubbles(phone: Phone, conversation: Conversation, built: Built<HTMLElement>): HTMLElement[] {
   let day = '';
   return conversation.messages.flatMap((message) => {
     const its = dayOf(message.at);
-    const head = its === day ? [] : [h('li', { class: 'day' }, its)];
+    const head = its === day ? [] : [built.of(its, undefined, () => h('li', { class: 'day' }, its))];
     day = its;
-    return [...head, bubble(phone, conversation, message)];
+    return [...head, built.of(`${message.id} ${message.state}`, message, () => bubble(phone, conversation, message))];
   });
 }
 

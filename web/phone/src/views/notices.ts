@@ -1,5 +1,5 @@
 /** Full-width notices: what is wrong, and what to do about it. */
-import { h } from '../dom.ts';
+import { Built, arrange, h } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { text, type TextKey } from '../text/index.ts';
 import type { Phone } from '../model/phone.ts';
@@ -26,6 +26,7 @@ const MEDIA: Record<'refused' | 'missing' | 'busy' | 'camera', readonly [TextKey
 
 export function noticesView(phone: Phone, playSound: () => void): View {
   const element = h('div', { class: 'notices', role: 'region', 'aria-live': 'assertive' });
+  const built = new Built<HTMLElement>();
   let shown = '';
   return {
     element,
@@ -34,7 +35,8 @@ export function noticesView(phone: Phone, playSound: () => void): View {
       const key = JSON.stringify(notices);
       if (key === shown) return;
       shown = key;
-      element.replaceChildren(...notices.map(noticeElement));
+      arrange(element, notices.map((notice) => built.of(JSON.stringify(notice), undefined, () => noticeElement(notice))));
+      built.sweep();
     },
   };
 }
@@ -89,7 +91,7 @@ function voicemail(phone: Phone): Notice | undefined {
   const count = phone.lamps.voicemail ?? 0;
   const number = phone.voicemail;
   if (count === 0 || !number || !phone.signedIn) return undefined;
-  return { kind: 'voicemail', severe: false, words: text('voicemailCount', { count }), action: { label: text('call'), press: () => phone.callTyped(number) } };
+  return { kind: 'voicemail', severe: false, words: text('voicemailCount', { count }), action: { label: text('call'), press: () => phone.callTyped(phone.voicemail ?? number) } };
 }
 
 function microphone(phone: Phone): Notice | undefined {
