@@ -73,6 +73,7 @@ export const STATES = {
   'failed-not-found': { says: 'There is nobody under this address.', ...signedIn, run: async (page) => { await out(page); await page.evaluate(() => { fake.agent.sessions.at(-1).fail(404, 'Not Found', 'Not Found'); }); } },
   'notice-lost': { says: 'The connection to the server is lost.', ...signedIn, run: (page) => page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 7_400 }); }) },
   'notice-microphone': { says: 'The microphone was refused.', ...signedIn, refused: true, run: (page) => out(page) },
+  'notice-camera': { says: 'A call with video goes on without the camera, which cannot be had.', ...signedIn, run: async (page) => { await page.evaluate(() => { const { mediaDevices } = navigator; const open = mediaDevices.getUserMedia.bind(mediaDevices); mediaDevices.getUserMedia = (wanted) => (wanted.video ? Promise.reject(new DOMException('', 'NotFoundError')) : open(wanted)); }); await page.type('[data-testid=dial-field]', 'bob'); await page.click('[data-testid=dial-video]'); await page.waitForSelector('[data-notice=camera]'); } },
   'notice-insecure': { says: 'The page was opened without https: no microphone.', ...signedIn, insecure: true },
   'notice-failed': { says: 'The registration is refused by now.', ...signedIn, run: (page) => page.evaluate(() => { fake.agent.emit('registrationFailed', { cause: 'Rejected', response: { status_code: 403 } }); }) },
 };
