@@ -205,15 +205,21 @@ impl Bindings {
     /// Takes what the worker has finished.
     fn attend(&mut self) {
         while let Ok(done) = self.done.try_recv() {
-            let result = match done {
+            let rewritten = match done {
+                Done::Unsynced(error) => {
+                    self.trouble = Some(error);
+                    continue;
+                }
                 Done::Compacted { file, end, length } => self.move_to(file, end, length),
-                Done::Failed(error) => Err(error),
+                Done::NotCompacted(error) => Err(error),
             };
+            if let Err(error) = rewritten {
+                self.trouble = Some(error);
+                // What is left of it takes room that the log may need.
+                let _ = fs::remove_file(compaction::path_of_new(&self.path));
+            }
             self.compacting = false;
             self.compact_at = self.smallest_compaction.max(self.log.length().saturating_mul(2));
-            if let Err(error) = result {
-                self.trouble = Some(error);
-            }
         }
     }
 
@@ -228,10 +234,11 @@ impl Bindings {
             .and_then(|()| file.sync_data())
             .map_err(StoreError::file("write", &new))?;
         let copy = file.try_clone().map_err(StoreError::file("open", &new))?;
-        replace::put_in_place(&new, &self.path)?;
+        replace::rename(&new, &self.path)?;
+        // The log is the new file from here on, whatever else fails: nobody would find what is written to the old one.
         self.ask(Work::Moved(copy));
         self.log = Log::new(file, length + missing as u64);
-        Ok(())
+        replace::keep_name(&self.path)
     }
 }
 

@@ -35,8 +35,10 @@ pub(crate) enum Work {
 pub(crate) enum Done {
     /// The first `end` bytes of the log, rewritten: a file beside it, on the disk, of `length` bytes.
     Compacted { file: File, end: u64, length: u64 },
-    /// Something failed; the log goes on as it is.
-    Failed(StoreError),
+    /// That failed; the log goes on as it is.
+    NotCompacted(StoreError),
+    /// The log could not be brought to the disk.
+    Unsynced(StoreError),
 }
 
 /// The worker's loop. It ends when the owner of the log is gone. `awaited` is true from [`Work::Written`] until the log
@@ -58,10 +60,11 @@ pub(crate) fn run(
             Ok(Work::Written) => sync_at = sync_at.or_else(|| Some(Instant::now() + SYNC_WITHIN)),
             Ok(Work::Flush(reply)) => {
                 sync_at = None;
+                awaited.store(false, Ordering::SeqCst);
                 let _ = reply.send(file.sync_data());
             }
             Ok(Work::Compact { end }) => {
-                let _ = done.send(compact(path, end).unwrap_or_else(Done::Failed));
+                let _ = done.send(compact(path, end).unwrap_or_else(Done::NotCompacted));
             }
             Ok(Work::Moved(moved)) => file = moved,
             Err(RecvTimeoutError::Timeout) => {
@@ -69,7 +72,7 @@ pub(crate) fn run(
                 // Before the disk is asked: what is written meanwhile needs another time.
                 awaited.store(false, Ordering::SeqCst);
                 if let Err(error) = file.sync_data() {
-                    let _ = done.send(Done::Failed(StoreError::file("write", path)(error)));
+                    let _ = done.send(Done::Unsynced(StoreError::file("write", path)(error)));
                 }
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -99,4 +102,29 @@ fn compact(path: &Path, end: u64) -> Result<Done, StoreError> {
     let mut file = replace::create(&new)?;
     file.write_all(&rewritten).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &new))?;
     Ok(Done::Compacted { file, end, length: rewritten.len() as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_behind_a_flush_is_brought_to_the_disk_too() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("log");
+        let file = File::create(&path).unwrap();
+        let (work, work_in) = mpsc::channel();
+        let (done, _failures) = mpsc::channel();
+        let awaited = AtomicBool::new(true);
+        let (reply, replied) = mpsc::channel();
+        work.send(Work::Written).unwrap();
+        work.send(Work::Flush(reply)).unwrap();
+        drop(work);
+        run(&path, file, &work_in, &done, &awaited);
+        replied.recv().unwrap().unwrap();
+        // Nothing is awaited any more: the next record wakes the worker.
+        assert!(!awaited.load(Ordering::SeqCst));
+    }
 }

@@ -13,7 +13,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let fresh = beside(path, "new");
     let mut file = create(&fresh)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &fresh))?;
-    put_in_place(&fresh, path)
+    rename(&fresh, path)?;
+    keep_name(path)
 }
 
 /// An empty file for the owner only, in the place of whatever an earlier crash left there.
@@ -30,9 +31,13 @@ pub(crate) fn create(path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-/// Renames `fresh`, whose bytes are on the disk, to `path`, and brings the new name to the disk too.
-pub(crate) fn put_in_place(fresh: &Path, path: &Path) -> Result<(), StoreError> {
-    fs::rename(fresh, path).map_err(StoreError::file("replace", path))?;
+/// Renames `fresh`, whose bytes are on the disk, to `path`: from now on whoever opens `path` gets it.
+pub(crate) fn rename(fresh: &Path, path: &Path) -> Result<(), StoreError> {
+    fs::rename(fresh, path).map_err(StoreError::file("replace", path))
+}
+
+/// Brings the name of `path` to the disk too. If it fails, a power cut may bring back the file that was there before.
+pub(crate) fn keep_name(path: &Path) -> Result<(), StoreError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
