@@ -250,9 +250,20 @@ impl Users {
 
     fn load(&mut self) -> Result<(), UsersError> {
         // Taken before the reading: a change that falls between the two is seen at the next look.
-        self.stamp = fs::metadata(&self.path).ok().as_ref().map(Stamp::of);
+        let stamp = fs::metadata(&self.path).ok().as_ref().map(Stamp::of);
         let mut users: HashMap<String, Vec<User>> = HashMap::new();
-        read(&self.path, |_, user| users.entry(user.name.clone()).or_default().push(user))?;
+        let outcome = read(&self.path, |_, user| users.entry(user.name.clone()).or_default().push(user));
+        let may_be_good = match &outcome {
+            Err(UsersError::Store(StoreError::File { source, .. })) => {
+                source.kind() != ErrorKind::InvalidData
+            }
+            _ => false,
+        };
+        if !may_be_good {
+            self.stamp = stamp;
+        }
+        // Else it is read again at the next look: the system may only have been out of descriptors.
+        outcome?;
         self.users = users;
         Ok(())
     }

@@ -6,8 +6,9 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use store::{Bindings, Directory};
+use store::{Bindings, Directory, Refreshed, User, UserFile, Users};
 
 /// The folder that a test's second run works on.
 const PLACE: &str = "SIPWEB_TEST_FEW_DESCRIPTORS";
@@ -81,4 +82,28 @@ fn a_rewriting_that_failed_leaves_nothing_that_takes_room_on_the_disk() {
     });
     assert!(!place.path().join("bindings.log.new").exists());
     assert_eq!(value_of(place.path(), b"bob").as_deref(), Some(&b"acknowledged"[..]));
+}
+
+#[test]
+fn a_changed_file_of_users_that_could_not_be_read_is_read_when_it_can_be() {
+    let place = tempfile::tempdir().unwrap();
+    let test = "a_changed_file_of_users_that_could_not_be_read_is_read_when_it_can_be";
+    with_few_descriptors(test, place.path(), |place| {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let file = UserFile::of(place).unwrap();
+        let mut users = Users::open(place, start).unwrap();
+        let alice = User {
+            name: "alice".into(),
+            realm: "home".into(),
+            md5: Some([1; 16]),
+            sha256: None,
+            sha512_256: None,
+        };
+        file.set(&alice).unwrap();
+        let taken = leave(0);
+        assert!(matches!(users.refresh(after(2)), Refreshed::Failed(_)));
+        drop(taken);
+        assert!(matches!(users.refresh(after(4)), Refreshed::Reloaded(1)));
+    });
 }
