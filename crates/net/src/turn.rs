@@ -2,6 +2,8 @@
 //! system call for each UDP socket and each connection.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::task::{Context, Poll};
 
 use sip::ConnectionId;
 
@@ -31,6 +33,16 @@ impl Turns {
     pub(crate) fn hold(&self, connection: ConnectionId) {
         self.connections.borrow_mut().push(connection);
     }
+}
+
+/// For a task that could go on: it is woken when the others have had their turn, and the sockets have been asked for news.
+pub(crate) fn after_the_others<T>(cx: &mut Context<'_>) -> Poll<T> {
+    // Not `wake_by_ref`: a task that is woken at once may run many times before the sockets are asked.
+    match pin!(tokio::task::yield_now()).poll(cx) {
+        Poll::Ready(()) => cx.waker().wake_by_ref(),
+        Poll::Pending => {}
+    }
+    Poll::Pending
 }
 
 /// A turn that goes on. However it ends, what was held back is sent.

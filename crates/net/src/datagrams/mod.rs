@@ -19,7 +19,7 @@ use sip::{ConnectionId, Flow, KeepAlive, Transport};
 use self::held::Held;
 use self::port::Port;
 use crate::shared::Shared;
-use crate::stun;
+use crate::{stun, turn};
 
 /// Datagrams taken in a row, before other tasks have their turn.
 const MANY: usize = 64;
@@ -221,9 +221,8 @@ impl Datagrams {
             drop(turn);
             net.give_inlet(inlet);
         }
-        // There may be more. The others have their turn first.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        // There may be more.
+        turn::after_the_others(cx)
     }
 
     fn take_in(&self, net: &Shared, remote: SocketAddr, bytes: &[u8]) {
