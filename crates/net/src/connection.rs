@@ -325,6 +325,9 @@ impl Connection {
     }
 
     fn handshake_over(&self, net: &Rc<Shared>) {
+        if let Some(session) = &self.session {
+            session.borrow_mut().nothing_waits();
+        }
         if matches!(self.protocol, Protocol::Https) {
             self.stage.set(Stage::Head);
         } else {

@@ -124,3 +124,21 @@ fn messages_that_come_in_one_read_are_answered_in_their_order() {
         }
     });
 }
+
+#[test]
+fn much_that_is_sent_together_over_tls_arrives() {
+    run(async {
+        let server = House::open(&[Protocol::Tls], Limits::default());
+        let client = House::open(&[], Limits::default());
+        let address = server.address(Protocol::Tls);
+        let hop = Hop::Address { transport: Transport::Tls, address, server_name: None };
+        client.network.send(&hop, &message(300));
+        assert_eq!(server.recorder.message().await.1, message(300));
+        // More than may wait for a peer that does not read; this one reads.
+        let sizes: Vec<usize> = (0..400).map(|number| 900 + number).collect();
+        client.network.together(|| sizes.iter().for_each(|size| client.network.send(&hop, &message(*size))));
+        for size in &sizes {
+            assert_eq!(server.recorder.message().await.1, message(*size));
+        }
+    });
+}

@@ -47,6 +47,11 @@ impl Session {
         self.0.set_buffer_limit(Some(bytes));
     }
 
+    /// The handshake is over: from now on what waits is what the socket does not take, and that is bounded there.
+    pub(crate) fn nothing_waits(&mut self) {
+        self.0.set_buffer_limit(None);
+    }
+
     /// The SIP domains of the certificate that a client has shown and that counts (RFC 5922 §7.1).
     pub(crate) fn client_domains(&self) -> Vec<String> {
         match (&self.0, self.0.peer_certificates()) {
