@@ -25,6 +25,10 @@ const DATAGRAM_BUFFER: usize = 4 << 20;
 /// After how much silence the kernel asks a peer, and how soon again.
 const KERNEL_PING: Duration = Duration::from_secs(60);
 const KERNEL_PING_AGAIN: Duration = Duration::from_secs(15);
+/// How long what was sent may stay unconfirmed, and how long a silent peer may leave the questions of the kernel unanswered (three of
+/// them), until the kernel gives the connection up. By itself it would send for a quarter of an hour to a peer that is gone.
+#[cfg(target_os = "linux")]
+const UNCONFIRMED: Duration = Duration::from_secs(100);
 /// How long we wait when the system has no descriptor for a new connection (R20).
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -120,10 +124,14 @@ fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 }
 
 /// No waiting for more bytes to send; and the kernel asks silent peers whether they are there, which also keeps
-/// the ways through NATs open. Without either we only serve worse.
+/// the ways through NATs open, and gives up who confirms nothing. Without these we only serve worse.
 pub(crate) fn tune(stream: &TcpStream) {
     let keep_alive = TcpKeepalive::new().with_time(KERNEL_PING).with_interval(KERNEL_PING_AGAIN);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_keepalive(&keep_alive);
+    // The kernel asks no questions while something is unconfirmed: a call to a peer that is gone would keep its connection.
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(UNCONFIRMED));
     let _ = stream.set_nodelay(true);
 }
 
@@ -206,5 +214,22 @@ impl Port {
             connection.enter(net);
         }
         tokio::task::spawn_local(outgoing::drive(Rc::clone(net), connection));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_gives_up_a_peer_that_is_gone_in_less_than_two_minutes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        tune(&stream);
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNCONFIRMED));
+        assert!(UNCONFIRMED < Duration::from_secs(120));
+        // One question that is lost is no reason.
+        assert!(UNCONFIRMED > KERNEL_PING + 2 * KERNEL_PING_AGAIN);
     }
 }
