@@ -61,8 +61,8 @@ fn records(question: &str, kind: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// The answer to one query (RFC 1035 §4.1).
-fn answer(query: &[u8]) -> Vec<u8> {
+/// The kind of one query, and the answer to it (RFC 1035 §4.1).
+fn answer(query: &[u8]) -> (u16, Vec<u8>) {
     let mut labels = Vec::new();
     let mut at = 12;
     while query[at] != 0 {
@@ -84,11 +84,16 @@ fn answer(query: &[u8]) -> Vec<u8> {
         bytes.extend((data.len() as u16).to_be_bytes());
         bytes.extend(data);
     }
-    bytes
+    (kind, bytes)
 }
 
 /// A name server, and how many queries it has seen.
 async fn name_server() -> (SocketAddr, Rc<Cell<usize>>) {
+    name_server_that_answers(|_| true).await
+}
+
+/// The same; it answers only to those kinds of query.
+async fn name_server_that_answers(kinds: fn(u16) -> bool) -> (SocketAddr, Rc<Cell<usize>>) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let seen = Rc::new(Cell::new(0));
@@ -98,7 +103,10 @@ async fn name_server() -> (SocketAddr, Rc<Cell<usize>>) {
         loop {
             let (length, peer) = socket.recv_from(&mut query).await.unwrap();
             count.set(count.get() + 1);
-            socket.send_to(&answer(&query[..length]), peer).await.unwrap();
+            let (kind, answer) = answer(&query[..length]);
+            if kinds(kind) {
+                socket.send_to(&answer, peer).await.unwrap();
+            }
         }
     });
     (address, seen)
@@ -138,6 +146,17 @@ fn a_name_that_does_not_exist_is_asked_for_once() {
             assert_eq!(outcome, Err(ResolveError::NotFound));
         }
         assert!(seen.get() <= 2, "{} queries for one A and one AAAA", seen.get());
+    });
+}
+
+/// It has no IPv6 address, and the answer about IPv4 is lost.
+#[test]
+fn a_host_of_which_only_half_is_known_is_not_said_to_be_none() {
+    run(async {
+        let (server, _) = name_server_that_answers(|kind| kind == 28).await;
+        let resolver = Resolver::with_servers(&[server]);
+        let outcome = resolver.resolve("one.example.com", Some(5060), None, false).await;
+        assert_eq!(outcome, Err(ResolveError::Unanswered));
     });
 }
 

@@ -84,6 +84,8 @@ impl Records for Dns {
         let (four, six) = tokio::join!(self.lookup(name, RecordType::A), self.lookup(name, RecordType::AAAA));
         match (four, six) {
             (Err(error), Err(_)) => Err(error),
+            // One answer that did not come may be the one with the address: that is not known to be none.
+            (Err(error), Ok(none)) | (Ok(none), Err(error)) if none.is_empty() => Err(error),
             (four, six) => Ok(four
                 .unwrap_or_default()
                 .into_iter()
