@@ -265,6 +265,37 @@ test('who answers after we went back to the other call waits on hold', async (t)
   assert.deepEqual(await held(page), [false, true]);
 });
 
+test('who still rings when the other call ends is talked to once he answers', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  await inSessionOf(page, 0, '(session) => session.bye()');
+  await see(page, 'call-peer', 'carmen');
+  await answered(page);
+  await see(page, 'call-state', 'In call');
+  assert.equal((await held(page))[1], false);
+});
+
+test('a caller whom we let ring for a while, to go back to a call on hold, is talked to once we answer', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await ring(page, 'dora', 'Dora');
+  await see(page, 'waiting', 'Dora');
+  await inSessionOf(page, 1, '(session) => session.bye()');
+  await page.waitForSelector(`${id('call')}[data-phase=incoming]`);
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  await page.click(id('waiting-answer'));
+  await see(page, 'call-peer', 'Dora');
+  await see(page, 'call-state', 'In call');
+  assert.deepEqual(await held(page), [true, false, false]);
+});
+
 test('somebody takes the place of one who is on hold: he is, too', async (t) => {
   const page = await signIn(t);
   await twoCalls(page);

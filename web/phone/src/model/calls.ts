@@ -234,7 +234,7 @@ export class Calls {
   /** The call on the screen makes room. */
   #leave(): void {
     if (this.inConference) this.conference?.setAway(true);
-    else this.current?.setHold(true);
+    else if (this.current?.phase !== 'incoming') this.current?.setHold(true);
   }
 
   /** A call comes back to the screen, and is heard again. */
@@ -310,6 +310,8 @@ export class Calls {
     this.news = call.outcome?.key === 'endedByYou' ? undefined : call;
     // Whom we only asked is gone: back to the one who waits for the answer.
     if (next === call.consultFor && next.transfer?.state !== 'asked') next.setHold(false);
+    // Who answers now is talked to.
+    if (next.phase !== 'talking') next.setHold(false);
     if (this.inConference) this.conference?.setAway(false);
   }
 }
