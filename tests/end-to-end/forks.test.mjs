@@ -87,6 +87,26 @@ describe('bob has a page and a plain phone', () => {
   }
 });
 
+test('bob is sought on one phone after the other; the first one announces that he is not there, and both hear each other on the second', async (t) => {
+  const server = await Server.start(t);
+  const alice = await PhonePage.open(t, server, 'alice', { tone: ALICE });
+  const away = await SipPhone.start(t, { user: 'bob', port: server.ports.sip, q: 0.9, tone: CAROL });
+  const phone = await SipPhone.start(t, { user: 'bob', port: server.ports.sip, q: 0.5, tone: BOB });
+  await alice.call('bob');
+  const announcement = await away.incoming();
+  announcement.progress();
+  await alice.hears(CAROL);
+  announcement.refuse(480);
+  const call = await phone.incoming();
+  await call.answer();
+  await alice.phase('talking');
+  await alice.hears(BOB);
+  await call.hears(ALICE);
+  await alice.hangUp();
+  await call.receives('BYE');
+  alice.unharmed();
+});
+
 test('two phones talk without the gateway', async (t) => {
   const server = await Server.start(t);
   const alice = await Baresip.start(t, { user: 'alice', port: server.ports.sip, tone: ALICE });

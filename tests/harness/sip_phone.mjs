@@ -18,9 +18,9 @@ export class SipPhone {
    * A phone of `user`, registered with the server on UDP `port` of loopback. `tone` is what it plays; `codecs` and
    * `events` (a payload type, or null) are what its own descriptions say.
    */
-  static async start(test, { user, port, password = PASSWORD, register = true, tone = 660, codecs = ['PCMU', 'PCMA'], events = 101 }) {
+  static async start(test, { user, port, password = PASSWORD, register = true, q, tone = 660, codecs = ['PCMU', 'PCMA'], events = 101 }) {
     const phone = new SipPhone();
-    Object.assign(phone, { test, user, password, tone, codecs, events, server: { address: '127.0.0.1', port } });
+    Object.assign(phone, { test, user, password, q, tone, codecs, events, server: { address: '127.0.0.1', port } });
     phone.port = await freePort();
     phone.socket = createSocket('udp4');
     phone.socket.on('message', (bytes) => void phone.#receive(bytes));
@@ -58,7 +58,7 @@ export class SipPhone {
       ['to', this.address],
       ['call-id', callId],
       ['cseq', `${++number} REGISTER`],
-      ['contact', this.contact],
+      ['contact', this.q === undefined ? this.contact : `${this.contact};q=${this.q}`],
       ['expires', '600'],
       ['max-forwards', '70'],
     ]);
