@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 
 use super::calls::{Consequence, Step};
 use super::joiner::Translation;
-use super::reading::{other, tag};
+use super::reading::{description, other, tag};
 use super::refusal::Refusal;
 use super::sockets;
 use super::{Anchored, MediaJoining, Phone};
@@ -295,7 +295,12 @@ fn asked(message: &Message, call: &CallKey, branch: &BranchKey, from: Side, is_a
         via_branch: (top == Some(branch.as_bytes())).then(|| branch.as_bytes().to_vec()),
     };
     let peer = |side| if side == Side::Browser { Peer::Browser } else { Peer::Phone };
-    Description { leg, writer: peer(from), reader: peer(other(from)), sdp: message.body().to_vec() }
+    Description {
+        leg,
+        writer: peer(from),
+        reader: peer(other(from)),
+        sdp: description(message).unwrap_or_default().to_vec(),
+    }
 }
 
 /// The Call-ID by which rtpengine knows a call, and the caller's tag. A call that passes us again is another one there.

@@ -9,6 +9,7 @@ use sip::{Instant, Message};
 use super::built_in::BuiltIn;
 use super::calls::{Consequence, Step};
 use super::fleet::FleetJoiner;
+use super::reading::description;
 use super::refusal::Refusal;
 use super::{MediaJoining, Phone};
 
@@ -37,7 +38,8 @@ impl Joiner {
     ) -> Translation {
         match self {
             Self::BuiltIn(gateway) => {
-                Translation::Now(gateway.translate(hub, step, message.body(), phone).map_err(Refusal::from))
+                let description = description(message).unwrap_or_default();
+                Translation::Now(gateway.translate(hub, step, description, phone).map_err(Refusal::from))
             }
             Self::Fleet(fleet) => fleet.translate(hub, step, message, phone),
         }

@@ -12,6 +12,8 @@ use media::{MediaClass, PhoneKeying, SdesSuite};
 use sdp::{Description, Profile};
 use sip::{HeaderName, Instant, Message, Method, NameAddress, Transport, Via};
 
+use super::reading::description;
+
 /// The most contacts that are remembered.
 const MOST_CONTACTS: usize = 10_000;
 /// The most INVITEs that are remembered until they are answered.
@@ -206,7 +208,7 @@ impl Keying {
     fn learn_from_offer(&mut self, request: &Message) {
         let contact = request.header(HeaderName::Contact).and_then(|value| NameAddress::parse(value).ok());
         let Some(contact) = contact.map(|contact| contact.uri_bytes().to_vec()) else { return };
-        let Ok(description) = Description::parse(request.body()) else { return };
+        let Some(Ok(description)) = description(request).map(Description::parse) else { return };
         let secured = description.media().any(|section| section.profile() == Profile::Sdes);
         let taste = match MediaClass::of(&description) {
             Some(MediaClass::Sdes) if secured => Taste::Srtp,

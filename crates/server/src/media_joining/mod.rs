@@ -23,6 +23,7 @@ mod inserted;
 mod joiner;
 mod keying;
 mod negotiation;
+mod parts;
 mod pictures;
 mod place;
 mod reading;
@@ -66,6 +67,7 @@ use joiner::{Joiner, Translation};
 use keying::Keying;
 pub(crate) use keying::Sdes;
 pub(crate) use place::MediaPlace;
+use reading::description;
 pub(crate) use record::CallRecords;
 use record::Record;
 use refusal::Refusal;
@@ -307,7 +309,7 @@ impl MediaJoining {
         if let Some(Step::Offer { call, from, .. }) = step.as_ref().filter(|_| anchored.is_none())
             && let Some(dialog) = self.dialogs.borrow_mut().get_mut(call)
         {
-            dialog.offered = codecs(request.body());
+            dialog.offered = description(&request).map(codecs).unwrap_or_default();
             dialog.offered_to = if *from == Side::Phone { Side::Browser } else { Side::Phone };
         }
         let onward = match step {
@@ -467,9 +469,7 @@ impl MediaJoining {
 }
 
 fn with_description(message: &Message, description: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut edit = message.edit();
-    edit.body(message.header(HeaderName::ContentType).unwrap_or(b"application/sdp"), description);
-    edit.finish().map_err(|_| Refusal::from(Cause::SdpNothingToRelay))
+    reading::with_description(message, description).ok_or_else(|| Refusal::from(Cause::SdpNothingToRelay))
 }
 
 /// Where a request came from before it came to us: what we wrote into its Via (RFC 3261 §18.2.1).
