@@ -28,8 +28,8 @@ export class RemoteSound {
     const audible = calls.audible.filter((call) => call.remote.getAudioTracks().length > 0);
     for (const [call, player] of this.#players) if (!audible.includes(call)) this.#end(call, player);
     for (const call of audible) if (!this.#players.has(call)) this.#begin(call);
-    if (this.#sink !== devices.choice.speaker) {
-      this.#sink = devices.choice.speaker;
+    if (this.#sink !== devices.speaker) {
+      this.#sink = devices.speaker;
       for (const player of this.#players.values()) void sendTo(player, this.#sink);
     }
     if (audible.length === 0) this.#blocked(false);

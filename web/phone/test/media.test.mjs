@@ -1,7 +1,7 @@
 // Camera, screen, devices and their tests; the page without its server; what is wrong with a call.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gone, id, inSession, see, server, signIn, talk } from './support/page.mjs';
+import { answered, gone, id, inSession, see, server, signIn, talk } from './support/page.mjs';
 
 /** The running call has a real peer connection with our sound on it. */
 const connect = (page) => inSession(page, `(session) => {
@@ -110,6 +110,60 @@ test('the call ends while another microphone is opened: that one is released, to
   await page.evaluate(() => { allow(); return window.changed; });
   assert.equal(await page.evaluate(() => opened.length), 2);
   await released(page);
+});
+
+test('the microphone is unplugged in a call: it goes on with another one, still muted', async (t) => {
+  const page = await signIn(t, { prepare: thinkAboutIt });
+  await talk(page);
+  await connect(page);
+  await page.evaluate(() => {
+    const [track] = opened[0].getAudioTracks();
+    track.enabled = false;
+    track.stop();
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await inSession(page, '(session) => { window.sender = session.connection.getSenders()[0]; }');
+  await page.waitForFunction(() => sender.track.readyState === 'live' && sender.track === phone.call.local.getAudioTracks()[0]);
+  assert.equal(await page.evaluate(() => sender.track.enabled), false);
+});
+
+test('while the chosen speaker is unplugged a call is heard on that of the system', async (t) => {
+  const page = await signIn(t, { prepare: () => {
+    const speaker = (deviceId) => ({ kind: 'audiooutput', deviceId, label: deviceId });
+    localStorage.setItem('sipweb.devices', '{"speaker":"headset"}');
+    window.sinks = [];
+    HTMLMediaElement.prototype.setSinkId = async (id) => { window.sinks.push(id); };
+    window.plug = (...ids) => {
+      navigator.mediaDevices.enumerateDevices = async () => ids.map(speaker);
+      navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+    };
+  } });
+  await page.evaluate(() => plug('default', 'headset'));
+  await talk(page);
+  await inSession(page, '(session) => session.media(phone.call.local)');
+  await page.waitForFunction(() => sinks.at(-1) === 'headset');
+  await page.evaluate(() => plug('default'));
+  await page.waitForFunction(() => sinks.at(-1) === '');
+  await page.evaluate(() => plug('default', 'headset'));
+  await page.waitForFunction(() => sinks.at(-1) === 'headset');
+});
+
+test('a call with a picture is joined with another one: the camera is switched off', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-video'));
+  await page.waitForFunction(() => phone.call.picture.source === 'camera');
+  await page.evaluate(() => { window.camera = phone.call.local.getVideoTracks()[0]; });
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await answered(page);
+  await page.waitForSelector(`${id('others-merge')}:not([hidden])`);
+  await page.click(id('others-merge'));
+  await see(page, 'call-peer', 'Conference');
+  await page.waitForFunction(() => window.camera.readyState === 'ended');
 });
 
 test('a test of the microphone that is asked for twice is one test, and is released', async (t) => {

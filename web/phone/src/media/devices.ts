@@ -26,11 +26,13 @@ export class MediaError extends Error {
 export class Devices {
   readonly choice: DeviceChoice = { processing: true, ...read<Partial<DeviceChoice>>('devices') };
   list: readonly MediaDeviceInfo[] = [];
+  /** Told when a device was plugged in or taken away. */
+  onplugged = (): void => undefined;
   readonly #changed: () => void;
 
   constructor(changed: () => void) {
     this.#changed = changed;
-    this.#media?.addEventListener?.('devicechange', () => void this.refresh());
+    this.#media?.addEventListener?.('devicechange', () => void this.refresh().then(() => this.onplugged()));
   }
 
   /** Whether the browser lets this page have a microphone at all: not in an insecure context. */
@@ -58,6 +60,14 @@ export class Devices {
   of(kind: DeviceKind): readonly MediaDeviceInfo[] {
     const wanted = kind === 'microphone' ? 'audioinput' : kind === 'camera' ? 'videoinput' : 'audiooutput';
     return this.list.filter((device) => device.kind === wanted && device.deviceId && device.deviceId !== 'default');
+  }
+
+  /** The chosen speaker; while it is unplugged, that of the system. */
+  get speaker(): string | undefined {
+    const { speaker } = this.choice;
+    // Before a microphone was allowed no device has an id.
+    const known = this.list.filter((device) => device.kind === 'audiooutput' && device.deviceId);
+    return known.length === 0 || known.some((device) => device.deviceId === speaker) ? speaker : undefined;
   }
 
   choose(kind: DeviceKind, id: string): void {

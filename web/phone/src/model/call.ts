@@ -236,6 +236,11 @@ export class Call {
     }
   }
 
+  /** Whether the microphone was unplugged. */
+  get lostMicrophone(): boolean {
+    return this.local?.getAudioTracks()[0]?.readyState === 'ended';
+  }
+
   /** Changes the microphone while talking. */
   async changeMicrophone(): Promise<void> {
     const { local } = this;

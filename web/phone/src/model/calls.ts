@@ -152,6 +152,8 @@ export class Calls {
     conference.setAway(false);
     conference.setMuted(muted);
     for (const call of standing()) {
+      const { source } = call.picture;
+      if (source) void call.toggleVideo(source); // A conference has no pictures, and no buttons to end them.
       call.setHold(false);
       conference.add(call);
     }
@@ -180,6 +182,11 @@ export class Calls {
     if (!microphone) return;
     if (this.conference === conference) conference.changeMicrophone(microphone);
     else stop(microphone);
+  }
+
+  /** A device came or went: calls whose microphone was unplugged go on with another one. */
+  async recoverMicrophone(): Promise<void> {
+    if (this.#list.some((call) => call.lostMicrophone)) await this.changeMicrophone();
   }
 
   async #openMicrophone(): Promise<MediaStream | undefined> {

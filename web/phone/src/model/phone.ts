@@ -59,6 +59,11 @@ export class Phone {
       signal();
     };
     this.devices = new MicrophoneFirst(signal, () => media('camera'));
+    this.devices.onplugged = () => {
+      if (this.mediaProblem === 'missing') this.mediaProblem = undefined;
+      signal();
+      void this.calls.recoverMicrophone();
+    };
     this.calls = new Calls(this.devices, {
       changed: signal,
       shown: () => this.#bringForward(),
