@@ -63,4 +63,17 @@ describe('alice has bob on hold and asks carol', () => {
     await alice.hears(BOB);
     for (const page of [alice, bob, carol]) page.unharmed();
   });
+
+  test('muted, she joins them and carol leaves: bob hears nothing of her until she speaks again', async (t) => {
+    const { alice, bob, carol } = await twoCalls(t);
+    await alice.press('call-mute');
+    await alice.press('others-merge');
+    await bob.hears(CAROL);
+    await carol.hears(BOB);
+    await carol.hangUp();
+    await bob.hearsNothing();
+    await alice.press('call-mute');
+    await bob.hears(ALICE);
+    for (const page of [alice, bob, carol]) page.unharmed();
+  });
 });
