@@ -4,7 +4,8 @@
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much a line matters.
@@ -75,8 +76,67 @@ fn write(level: Level, sentence: &dyn fmt::Display) {
         return;
     }
     let line = line(level, sentence, style(), SystemTime::now());
+    match WRITER.get() {
+        None => print(&line),
+        Some(writer) if writer.try_send(Task::Write(line)).is_ok() => {}
+        Some(_) => {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn print(line: &str) {
     // A log that cannot be written stops nothing.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Lines that wait for a reader of the log who is slow.
+const WAITING: usize = 8192;
+/// How long the end of the server waits for one.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What the thread that writes is told.
+enum Task {
+    Write(String),
+    /// To answer when all before is written.
+    Flush(Sender<()>),
+}
+
+static WRITER: OnceLock<SyncSender<Task>> = OnceLock::new();
+/// Lines that found no place any more.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// From now on a thread of its own writes the lines: a service manager that is stuck, a pager, or a terminal that was told to wait
+/// takes none, and calls are to go on all the same.
+pub(crate) fn write_aside() {
+    let (writer, tasks) = mpsc::sync_channel(WAITING);
+    if std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&tasks)).is_ok() {
+        let _ = WRITER.set(writer);
+    }
+}
+
+fn write_all(tasks: &Receiver<Task>) {
+    for task in tasks {
+        match task {
+            Task::Write(text) => print(&text),
+            Task::Flush(done) => {
+                let _ = done.send(());
+            }
+        }
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let sentence = format!("nobody took the lines of this log for a while: {lost} of them are lost");
+            print(&line(Level::Warning, &sentence, style(), SystemTime::now()));
+        }
+    }
+}
+
+/// Waits until the lines are written; not for ever. For whoever is about to end the process.
+pub(crate) fn flush() {
+    let (done, is_done) = mpsc::channel();
+    if WRITER.get().is_some_and(|writer| writer.try_send(Task::Flush(done)).is_ok()) {
+        let _ = is_done.recv_timeout(FAREWELL);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

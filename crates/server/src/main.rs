@@ -53,7 +53,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match execute(command_line.command) {
+    let outcome = execute(command_line.command);
+    log::flush();
+    match outcome {
         Ok(code) => code,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "{failure}");

@@ -45,6 +45,7 @@ fn fetch(bytes: &mut [u8]) {
     // booted.
     if let Err(error) = getrandom::fill(bytes) {
         log::error(format!("the operating system gave no random bytes: {error}"));
+        log::flush();
         std::process::exit(1);
     }
 }

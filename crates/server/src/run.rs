@@ -50,6 +50,7 @@ pub(crate) fn serve_configured(configuration: Configuration) -> Result<(), Failu
 /// Runs a server until it is told to stop.
 pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Result<(), Failure> {
     log::set_level(configuration.level);
+    log::write_aside();
     raise_file_limit();
     Certificate::of(&configuration).tell_trouble();
     let caretaker = configuration.acme.clone().map(Caretaker::open).transpose()?;

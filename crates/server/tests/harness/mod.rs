@@ -67,6 +67,17 @@ impl Server {
         Self::start_configured(&format!("loops = {loops}\n"), more, &[])
     }
 
+    /// The same; nobody ever reads its log.
+    pub(crate) fn start_unread(more: &str) -> Self {
+        let mut server = Self::start_with(more);
+        server.kill();
+        let arguments = ["serve", "--config", &server.folder.join("sipweb.toml").display().to_string()];
+        let mut fresh = Self::try_spawn_with(&server.folder, &arguments, Stdio::piped()).unwrap();
+        std::mem::swap(&mut server.child, &mut fresh.child);
+        std::mem::swap(&mut server.ready, &mut fresh.ready);
+        server
+    }
+
     fn start_configured(top: &str, more: &str, files: &[(&str, &str)]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().to_owned();
@@ -101,6 +112,11 @@ impl Server {
     /// The same; or what a server said that ended before it was ready.
     fn try_spawn(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        Self::try_spawn_with(folder, arguments, log.into())
+    }
+
+    /// The same, with its log there.
+    fn try_spawn_with(folder: &Path, arguments: &[&str], log: Stdio) -> Result<Self, String> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sipweb"))
             .args(arguments)
             .stdin(Stdio::null())
