@@ -120,6 +120,9 @@ impl Keys {
                 Ok(token) => return Ok(token.claims),
                 Err(other) => error = other.into(),
             }
+            if error.is_of_claims() {
+                break;
+            }
         }
         Err(error)
     }
@@ -161,7 +164,7 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::json;
 
-    use super::super::tests::in_seconds;
+    use super::super::tests::{SECRET, in_seconds, signed};
     use super::*;
 
     /// A pair of keys made for this test, and a token signed with it.
@@ -181,6 +184,20 @@ mod tests {
         assert_eq!(keys.claims(&token).unwrap()["sub"], "alice");
         let (_, foreign) = self::pair(None);
         assert!(matches!(keys.claims(&foreign), Err(TokenError::OtherKey)));
+    }
+
+    /// While keys are changed there are two, and pages come with old tokens. That is no guess, whichever key signed them.
+    #[test]
+    fn of_two_keys_the_one_that_signed_says_what_is_wrong() {
+        let (old, new) = (SECRET, b"the secret that follows it, and just as long".as_slice());
+        for keys in [[old, new], [new, old]] {
+            let mut known = Keys::default();
+            keys.into_iter().for_each(|key| known.add_secret(key).unwrap());
+            let ended = signed(&json!({ "sub": "alice", "exp": in_seconds(-60) }));
+            assert!(matches!(known.claims(&ended), Err(TokenError::Expired)));
+            let good = signed(&json!({ "sub": "alice", "exp": in_seconds(60) }));
+            assert_eq!(known.claims(&good).unwrap()["sub"], "alice");
+        }
     }
 
     #[test]

@@ -62,6 +62,19 @@ pub(crate) enum TokenError {
     OtherDomain,
 }
 
+impl TokenError {
+    /// Whether one of our keys has signed the token, and time alone stands against it: who shows it does not guess. The clocks
+    /// may be wrong, too.
+    pub(crate) const fn is_of_time(&self) -> bool {
+        matches!(self, Self::Expired | Self::TooEarly)
+    }
+
+    /// Whether it is about what the token says: then its signature holds, and no other key has a better word for it.
+    const fn is_of_claims(&self) -> bool {
+        !matches!(self, Self::Unreadable | Self::OtherKey)
+    }
+}
+
 impl From<Error> for TokenError {
     fn from(error: Error) -> Self {
         match error.kind() {
@@ -89,7 +102,7 @@ impl Tokens {
         let ends =
             claims.get("exp").and_then(seconds).ok_or_else(|| TokenError::Missing("exp".to_owned()))?;
         let present = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let left = (Duration::from_secs(ends) + SKEW).saturating_sub(present);
+        let left = Duration::from_secs(ends).saturating_add(SKEW).saturating_sub(present);
         Ok(TokenHolder { user, until: now + left })
     }
 
@@ -188,10 +201,23 @@ pub(crate) mod tests {
         for (claims, sentence) in cases {
             assert_eq!(refused(&tokens, &claims), sentence, "{claims}");
         }
+        let endless = signed(&json!({ "sub": "alice", "exp": u64::MAX }));
+        assert_eq!(tokens.holder(Instant::ZERO, &endless).unwrap().until, Instant::NEVER);
         for text in ["", "a.b.c", "nothing"] {
             let error = tokens.holder(Instant::ZERO, text).unwrap_err().to_string();
             assert_eq!(error, "the token is none that can be read", "{text}");
         }
+    }
+
+    /// Our clock may be behind: then the tokens of all are too early, and nobody is to be banned for that.
+    #[test]
+    fn a_token_out_of_its_time_is_no_guess_and_every_other_that_does_not_count_is() {
+        let of_time =
+            |claims: &Value| tokens().holder(Instant::ZERO, &signed(claims)).unwrap_err().is_of_time();
+        assert!(of_time(&json!({ "sub": "alice", "exp": in_seconds(-60) })));
+        assert!(of_time(&json!({ "sub": "alice", "exp": in_seconds(600), "nbf": in_seconds(300) })));
+        assert!(!of_time(&json!({ "exp": in_seconds(60) })));
+        assert!(!tokens().holder(Instant::ZERO, "made-up").unwrap_err().is_of_time());
     }
 
     #[test]
