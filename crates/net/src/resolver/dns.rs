@@ -47,6 +47,12 @@ impl Dns {
         Self::build(Ok(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())))
     }
 
+    /// Nobody to ask, and no hosts.
+    #[cfg(test)]
+    pub(super) fn without_hosts() -> Self {
+        Self { resolver: None, hosts: Hosts::default() }
+    }
+
     fn build(builder: Result<ResolverBuilder<TokioRuntimeProvider>, NetError>) -> Self {
         let resolver = builder.and_then(|mut builder| {
             builder.options_mut().timeout = PATIENCE;

@@ -1,6 +1,7 @@
 //! From a SIP URI's host to hops (RFC 3263 §4, RFC 7118 §5.2.4).
 
 mod dns;
+mod files;
 mod selection;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use sip::{Hop, SeededEntropy, Transport};
 use tokio::time::Instant;
 
 use dns::Dns;
+use files::Files;
 
 /// How long one resolution may take in all (A30).
 const BUDGET: Duration = Duration::from_secs(5);
@@ -30,7 +32,9 @@ const FAILURES: usize = 10_000;
 pub struct Resolver(Rc<Inner>);
 
 struct Inner {
-    dns: Dns,
+    dns: RefCell<Rc<Dns>>,
+    /// Where the name servers come from, and how they are read again; `None` if they stay as they are.
+    source: Option<(Files, fn() -> Dns)>,
     entropy: RefCell<SeededEntropy>,
     failures: RefCell<HashMap<Question, (ResolveError, Instant)>>,
 }
@@ -60,23 +64,24 @@ pub enum ResolveError {
 }
 
 impl Resolver {
-    /// A resolver with the system's name servers and hosts file. Without a name server it still knows
-    /// addresses and the names of the hosts file.
+    /// A resolver with the system's name servers and hosts file, which are read again some seconds after they have changed.
+    /// Without a name server it still knows addresses and the names of the hosts file.
     #[must_use]
     pub fn system() -> Self {
-        Self::over(Dns::system())
+        Self::over(Dns::system(), Some((Files::of_the_system(), Dns::system)))
     }
 
     /// A resolver with name servers of its own instead of the system's. The hosts file is the system's.
     #[must_use]
     pub fn with_servers(servers: &[SocketAddr]) -> Self {
-        Self::over(Dns::with_servers(servers))
+        Self::over(Dns::with_servers(servers), None)
     }
 
-    fn over(dns: Dns) -> Self {
+    fn over(dns: Dns, source: Option<(Files, fn() -> Dns)>) -> Self {
         let seed = RandomState::new().hash_one(0u8);
         Self(Rc::new(Inner {
-            dns,
+            dns: RefCell::new(Rc::new(dns)),
+            source,
             entropy: RefCell::new(SeededEntropy::new(seed)),
             failures: RefCell::default(),
         }))
@@ -101,15 +106,27 @@ impl Resolver {
             return Ok(vec![hop]);
         }
         let question = Question { host: host.to_ascii_lowercase(), port, transport, secure };
+        self.read_again();
         if let Some(error) = self.known_failure(&question) {
             return Err(error);
         }
-        let search = Box::pin(selection::resolve(&self.0.dns, &question, &self.0.entropy));
+        let dns = Rc::clone(&self.0.dns.borrow());
+        let search = Box::pin(selection::resolve(&*dns, &question, &self.0.entropy));
         let outcome = tokio::time::timeout(BUDGET, search).await.unwrap_or(Err(ResolveError::Unanswered));
         if let Err(error) = outcome {
             self.remember_failure(question, error);
         }
         outcome
+    }
+
+    /// Takes other name servers and hosts, if there are others now. What the old ones could not tell, these may.
+    fn read_again(&self) {
+        if let Some((files, read)) = &self.0.source
+            && files.have_changed()
+        {
+            self.0.dns.replace(Rc::new(read()));
+            self.0.failures.borrow_mut().clear();
+        }
     }
 
     fn known_failure(&self, question: &Question) -> Option<ResolveError> {
@@ -144,6 +161,22 @@ mod tests {
         let first = hops.first().unwrap();
         assert!(first.address().ip().is_loopback());
         assert_eq!((first.transport(), first.address().port()), (Transport::Udp, 5060));
+    }
+
+    /// A machine whose network came up after the server: its hosts were not known, and that was remembered.
+    #[tokio::test]
+    async fn name_servers_and_hosts_that_come_after_the_start_are_asked() {
+        let place = std::env::temp_dir().join(format!("sipweb-net-{}-resolv", std::process::id()));
+        let _ = std::fs::remove_file(&place);
+        let files = Files::new(vec![place.clone()], Duration::ZERO);
+        let resolver = Resolver::over(Dns::without_hosts(), Some((files, Dns::system)));
+        for _ in 0..2 {
+            let before = resolver.resolve("localhost", None, None, false).await;
+            assert_eq!(before, Err(ResolveError::Unanswered));
+        }
+        std::fs::write(&place, "nameserver 192.0.2.1\n").unwrap();
+        assert!(resolver.resolve("localhost", None, None, false).await.is_ok());
+        std::fs::remove_file(place).unwrap();
     }
 
     #[tokio::test]
