@@ -63,7 +63,8 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   /** Counts the wishes for a language: the file of an older one may come late. */
   #spoken = 0;
   #lastState = '';
-  #starting = false;
+  /** The press whose connection is waited for. */
+  #starting: object | undefined;
 
   constructor() {
     super();
@@ -102,7 +103,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.#timer = undefined;
     this.#dark.removeEventListener('change', this.#applyTheme);
     removeEventListener('resize', this.#place);
-    this.call?.hangUp();
+    this.hangUp();
     this.#stop();
   }
 
@@ -126,7 +127,17 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
   }
 
   hangUp(): void {
+    this.#giveUp();
     this.call?.hangUp();
+  }
+
+  /** The call that waits for its connection is not made. */
+  #giveUp(): void {
+    if (!this.#starting) return;
+    this.#starting = undefined;
+    this.connecting = false;
+    if (this.target !== undefined) this.#stop();
+    this.#change.signal();
   }
 
   /** Turns the camera of the call on or off; it is asked for here, and not before. */
@@ -135,9 +146,10 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     void this.call?.toggleVideo('camera');
   }
 
-  /** Closes the panel of a call that is over. */
+  /** Closes the panel of a call that is over, or that has not begun. */
   close(): void {
     if (this.call && !this.call.over) return;
+    this.#giveUp();
     this.call = undefined;
     this.problem = undefined;
     this.opened = false;
@@ -147,32 +159,36 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   async #start(typed: string): Promise<void> {
     if (this.#starting || (this.call && !this.call.over)) return;
-    this.#starting = true;
+    const starting = {};
+    this.#starting = starting;
     this.#sounds.unlock();
     this.opened = true;
     this.call = undefined;
     this.problem = undefined;
     this.cameraFailed = false;
     try {
-      const agent = await this.#ready(typed);
+      const agent = await this.#ready(typed, () => this.#starting === starting);
       if (!agent) return;
       const found = dial(typed, this.#domain);
       if ('error' in found) this.#fail('badTarget', 'target');
       else this.call = Call.outgoing(this.#caller(agent), this.#named(found.peer), this.video === 'offered', this.#devices, this.#callEvents);
     } finally {
-      this.#starting = false;
-      this.#change.signal();
-      queueMicrotask(() => this.#panel.focus());
+      if (this.#starting === starting) {
+        this.#starting = undefined;
+        this.#change.signal();
+        queueMicrotask(() => this.#panel.focus());
+      }
     }
   }
 
-  /** The agent, connected; `undefined` after the visitor was told why not. */
-  async #ready(typed: string): Promise<Agent | undefined> {
+  /** The agent, connected; `undefined` after the visitor was told why not, or if the call is not `wanted` any more. */
+  async #ready(typed: string, wanted: () => boolean): Promise<Agent | undefined> {
     if (!this.#devices.available) return this.#fail('insecure', 'insecure');
     if (!typed.trim()) return this.#fail('badTarget', 'target');
     this.connecting = true;
     this.#change.signal();
     const connected = await this.#connect();
+    if (!wanted()) return undefined;
     this.connecting = false;
     return connected ? this.#agent : this.#fail('noServer', 'server');
   }

@@ -202,6 +202,22 @@ test('the page styles it by parts and variables, and chooses the theme', async (
   assert.deepEqual([await colour('backgroundColor'), await colour('borderRadius')], ['rgb(1, 2, 3)', '5px']);
 });
 
+for (const [how, giveUp] of [['closes the panel', (page) => press(page, 'close')], ['hangs up by script', (page) => page.evaluate(() => document.querySelector('sipweb-phone').hangUp())]]) {
+  test(`a visitor who ${how} while the server is still connected to does not call`, async (t) => {
+    const page = await open(t, BUTTON);
+    await page.evaluate(() => { fake.onstart = () => undefined; });
+    await press(page, 'launch');
+    await see(page, 'state', 'Connecting');
+    await giveUp(page);
+    await page.waitForFunction(() => fake.agent.stopped);
+    await page.evaluate(() => { fake.agent.emit('connected'); fake.onstart = (agent) => queueMicrotask(() => agent.accept()); });
+    assert.equal(await page.evaluate(() => fake.agent.sessions.length), 0);
+    await press(page, 'launch');
+    await page.waitForFunction(() => fake.agents === 2 && fake.agent.sessions.length === 1);
+    await part(page, 'hang-up');
+  });
+}
+
 test('taken out of the page, it hangs up and disconnects', async (t) => {
   const page = await open(t, BUTTON);
   await press(page, 'launch');
