@@ -92,13 +92,22 @@ fn run(part: Part, started: &mpsc::Sender<Result<(), Failure>>) -> Result<(), Fa
     })
 }
 
-/// A server that has lost a loop answers half of its calls: then it is better gone, and started again.
+/// A server that has lost a loop, or the timers of one, answers half of its calls: then it is better gone, and started again.
 struct Watch;
+
+/// Starts what a loop cannot do without. Tokio would let the others go on when it meets a fault.
+fn start_task(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+    tokio::task::spawn_local(async move {
+        let _watch = Watch;
+        task.await;
+    })
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             log::error("an event loop met a fault of the server: the server ends");
+            log::flush();
             std::process::exit(1);
         }
     }
@@ -146,15 +155,15 @@ impl Part {
             stir: Arc::clone(&configuration.stir),
         });
         let mut tasks = vec![
-            tokio::task::spawn_local(Rc::clone(&server).keep_time()),
-            tokio::task::spawn_local(Rc::clone(&server).speak_for_media()),
-            tokio::task::spawn_local(Rc::clone(&server).read_letters()),
-            tokio::task::spawn_local(Rc::clone(&server).end_sign_ins()),
+            start_task(Rc::clone(&server).keep_time()),
+            start_task(Rc::clone(&server).speak_for_media()),
+            start_task(Rc::clone(&server).read_letters()),
+            start_task(Rc::clone(&server).end_sign_ins()),
         ];
         if let Some(media) = server.media() {
-            tasks.push(tokio::task::spawn_local(media.keep_time()));
+            tasks.push(start_task(media.keep_time()));
         }
-        tasks.push(tokio::task::spawn_local({
+        tasks.push(start_task({
             let (network, server) = (network.clone(), Rc::clone(&server));
             async move { network.run(server).await }
         }));
@@ -181,5 +190,29 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// It runs a second time in a process of its own, which it is to end.
+    #[test]
+    fn a_fault_in_a_task_of_a_loop_ends_the_server() {
+        const INNER: &str = "SIPWEB_TEST_FAULT";
+        if std::env::var_os(INNER).is_some() {
+            LocalSet::new().block_on(&runtime().unwrap(), async {
+                let task = start_task(async { panic!("a fault, wanted by the test") });
+                let _ = task.await;
+            });
+            return;
+        }
+        let name = "event_loop::tests::a_fault_in_a_task_of_a_loop_ends_the_server";
+        let mut inner = Command::new(std::env::current_exe().unwrap());
+        let output = inner.args(["--exact", name]).env(INNER, "1").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
