@@ -48,6 +48,18 @@ test('a contact without a name or with an address that is none is not kept, and 
   assert.equal(await page.evaluate(() => document.activeElement.id), 'contact-address');
 });
 
+test('however many contacts there are, none is lost for a new one', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => {
+    const many = Array.from({ length: 600 }, (_, at) => ({ uri: `sip:${at}@example.com`, name: `Zoe ${at}` }));
+    localStorage.setItem('sipweb.contacts.sip:alice@example.com', JSON.stringify(many));
+  });
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  await keep(page, 'Adam', 'adam');
+  assert.equal(await page.evaluate(() => phone.contacts.list.length), 601);
+});
+
 test('a contact that gets another name keeps his address as it was', async (t) => {
   const page = await signIn(t);
   await keep(page, 'Carmen', 'sips:carmen@example.org;transport=tcp');

@@ -4,8 +4,6 @@ import { nameOf, sameUri, type Peer } from './peer.ts';
 
 export type Contact = Peer & { readonly name: string };
 
-const KEPT = 500;
-
 export class Contacts {
   /** By name. */
   list: readonly Contact[] = [];
@@ -29,7 +27,7 @@ export class Contacts {
   /** Keeps `contact`, in place of `old` or of whoever has the same address. */
   keep(contact: Contact, old?: Contact): void {
     const others = this.list.filter((each) => each !== old && !sameUri(each.uri, contact.uri));
-    this.#write(sorted([contact, ...others]).slice(0, KEPT));
+    this.#write(sorted([contact, ...others]));
   }
 
   remove(contact: Contact): void {
