@@ -41,6 +41,21 @@ test('the screen takes the place of the camera, and the browser\'s own bar ends 
   assert.deepEqual(await sends(page), [['audio', 'nothing'], 2]);
 });
 
+test('a call that is answered once the microphone is allowed takes the complaint about it away', async (t) => {
+  const page = await signIn(t, { prepare: () => {
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    let asked = 0;
+    navigator.mediaDevices.getUserMedia = (wanted) => (asked++ === 0 ? Promise.reject(new DOMException('', 'NotAllowedError')) : open(wanted));
+  } });
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com'); });
+  await see(page, 'call-state', 'Incoming call');
+  await page.click(id('call-answer'));
+  await see(page, 'notice', 'The microphone is blocked');
+  await page.click(id('call-answer'));
+  await see(page, 'call-state', 'In call');
+  await gone(page, 'notice');
+});
+
 const noCamera = () => {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = (wanted) => (wanted.video ? Promise.reject(new DOMException('', 'NotFoundError')) : open(wanted));

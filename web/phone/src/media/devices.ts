@@ -28,6 +28,8 @@ export class Devices {
   list: readonly MediaDeviceInfo[] = [];
   /** Told when a device was plugged in or taken away. */
   onplugged = (): void => undefined;
+  /** Told when a microphone was opened. */
+  onopened = (): void => undefined;
   readonly #changed: () => void;
 
   constructor(changed: () => void) {
@@ -90,15 +92,23 @@ export class Devices {
   async open(video: boolean): Promise<MediaStream> {
     if (!this.available) throw new MediaError('insecure');
     try {
-      return await this.#request(video, this.choice.microphone);
+      const stream = await this.#chosen(video);
+      this.onopened();
+      return stream;
     } catch (error) {
-      const name = error instanceof Error ? error.name : '';
-      if (this.choice.microphone && (name === 'OverconstrainedError' || name === 'NotFoundError')) {
-        return this.#request(video, undefined).catch((second: unknown) => Promise.reject(new MediaError(problemOf(second))));
-      }
       throw new MediaError(problemOf(error));
     } finally {
       void this.refresh(); // Names of devices are only told once a microphone was allowed.
+    }
+  }
+
+  async #chosen(video: boolean): Promise<MediaStream> {
+    try {
+      return await this.#request(video, this.choice.microphone);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : '';
+      if (this.choice.microphone && (name === 'OverconstrainedError' || name === 'NotFoundError')) return this.#request(video, undefined);
+      throw error;
     }
   }
 

@@ -59,6 +59,10 @@ export class Phone {
       signal();
     };
     this.devices = new MicrophoneFirst(signal, () => media('camera'));
+    this.devices.onopened = () => {
+      if (this.mediaProblem !== 'camera') this.mediaProblem = undefined;
+      signal();
+    };
     this.devices.onplugged = () => {
       if (this.mediaProblem === 'missing') this.mediaProblem = undefined;
       signal();
