@@ -1,5 +1,6 @@
 //! SIGHUP: the configuration and the certificates are read again, with calls up. What is wrong changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use net::LoadedTls;
@@ -14,6 +15,13 @@ use crate::server::Server;
 /// Reads the file again that `running` came from, and takes what can change while the server runs. `server` is one of
 /// its event loops, which tells the others.
 pub(crate) fn reload(running: &mut Configuration, server: &Server) {
+    if let Some(file) = running.file.as_deref().filter(|file| is_empty(file)) {
+        log::error(format!(
+            "{} is empty, as after a write to a full disk; the configuration and the certificates stay as they were",
+            file.display()
+        ));
+        return;
+    }
     let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
     let mut new = match read {
         Ok(new) => new,
@@ -48,6 +56,11 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     });
     log::info("the configuration was read again");
     *running = new;
+}
+
+/// An empty file is a configuration, but hardly what somebody wants of a server that runs by another one.
+fn is_empty(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0)
 }
 
 /// The sections of what cannot change while the server runs, and has changed.

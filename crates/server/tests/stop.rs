@@ -76,6 +76,17 @@ fn sighup_reads_the_certificate_again_and_keeps_the_old_one_if_the_new_one_is_wr
 }
 
 #[test]
+fn a_configuration_that_was_emptied_changes_nothing() {
+    let server = Server::start();
+    Phone::new(&server, "alice").register();
+    fs::write(server.folder.join("sipweb.toml"), "").unwrap();
+    server.signal("HUP");
+    server.logs("stay as they were");
+    // Its domain is still example.com.
+    Phone::new(&server, "bob").register();
+}
+
+#[test]
 fn sighup_reads_the_configuration_again_and_keeps_the_old_one_if_the_new_one_is_wrong() {
     let server = Server::start();
     let file = server.folder.join("sipweb.toml");
