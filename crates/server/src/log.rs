@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much a line matters.
@@ -78,8 +78,11 @@ fn write(level: Level, sentence: &dyn fmt::Display) {
     let line = line(level, sentence, style(), SystemTime::now());
     match WRITER.get() {
         None => print(&line),
-        Some(writer) if writer.try_send(Task::Write(line)).is_ok() => {}
+        Some(writer) if QUEUED.fetch_add(1, Ordering::Relaxed) < WAITING => {
+            let _ = writer.send(Task::Write(line));
+        }
         Some(_) => {
+            QUEUED.fetch_sub(1, Ordering::Relaxed);
             LOST.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -91,7 +94,7 @@ fn print(line: &str) {
 }
 
 /// Lines that wait for a reader of the log who is slow.
-const WAITING: usize = 8192;
+const WAITING: u64 = 8192;
 /// How long the end of the server waits for one.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -102,14 +105,16 @@ enum Task {
     Flush(Sender<()>),
 }
 
-static WRITER: OnceLock<SyncSender<Task>> = OnceLock::new();
+static WRITER: OnceLock<Sender<Task>> = OnceLock::new();
+/// Lines that wait. A channel that bounds them itself would take the room for all at once.
+static QUEUED: AtomicU64 = AtomicU64::new(0);
 /// Lines that found no place any more.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// From now on a thread of its own writes the lines: a service manager that is stuck, a pager, or a terminal that was told to wait
 /// takes none, and calls are to go on all the same.
 pub(crate) fn write_aside() {
-    let (writer, tasks) = mpsc::sync_channel(WAITING);
+    let (writer, tasks) = mpsc::channel();
     if std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&tasks)).is_ok() {
         let _ = WRITER.set(writer);
     }
@@ -118,7 +123,10 @@ pub(crate) fn write_aside() {
 fn write_all(tasks: &Receiver<Task>) {
     for task in tasks {
         match task {
-            Task::Write(text) => print(&text),
+            Task::Write(text) => {
+                print(&text);
+                QUEUED.fetch_sub(1, Ordering::Relaxed);
+            }
             Task::Flush(done) => {
                 let _ = done.send(());
             }
@@ -134,7 +142,7 @@ fn write_all(tasks: &Receiver<Task>) {
 /// Waits until the lines are written; not for ever. For whoever is about to end the process.
 pub(crate) fn flush() {
     let (done, is_done) = mpsc::channel();
-    if WRITER.get().is_some_and(|writer| writer.try_send(Task::Flush(done)).is_ok()) {
+    if WRITER.get().is_some_and(|writer| writer.send(Task::Flush(done)).is_ok()) {
         let _ = is_done.recv_timeout(FAREWELL);
     }
 }
