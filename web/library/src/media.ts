@@ -276,6 +276,23 @@ export class Media {
     }
   }
 
+  /**
+   * Undoes what an offer with other directions did although it was refused: Chromium stops receiving when it makes an
+   * offer, and does not begin again when that is rolled back. Another offer that nobody sees tells it what holds.
+   */
+  async obeyDirections(): Promise<void> {
+    const connection = this.#connection;
+    if (connection?.signalingState !== 'stable') {
+      return;
+    }
+    try {
+      await connection.setLocalDescription(await connection.createOffer());
+    } catch (error) {
+      debug('directions stay as they were', error);
+    }
+    await this.rollback();
+  }
+
   /** Keeps the tracks from sending, apart from mute: on hold by either side. */
   setSilent(silent: boolean): void {
     this.#silent = silent;

@@ -100,6 +100,15 @@ export class Renegotiation {
     }
   }
 
+  /** An offer was refused, and the directions are those of before: lets the peer connection know. */
+  async obeyDirections(): Promise<void> {
+    if (this.#busy === undefined) {
+      this.#busy = 'local';
+      await this.#owner.media.obeyDirections();
+      this.#busy = undefined;
+    }
+  }
+
   /** A re-INVITE or UPDATE of the peer. */
   receive(event: ReofferEvent): void {
     const { endpoint } = this.#owner;

@@ -83,10 +83,14 @@ export class StandingMedia implements NegotiatingCall {
       session.emit(value ? 'hold' : 'unhold', { originator: 'local' });
     };
     apply(hold);
-    void this.reoffer(options).then((changed) => {
+    void this.reoffer(options).then(async (changed) => {
       if (changed) {
         done?.();
-      } else if (!session.isEnded()) {
+        return;
+      }
+      this.media.setHold(!hold);
+      await this.renegotiation.obeyDirections();
+      if (!session.isEnded()) {
         apply(!hold);
       }
     });

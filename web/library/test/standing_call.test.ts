@@ -102,6 +102,24 @@ test('A hold that the peer refuses keeps the call, and tells that it is off agai
   assert.equal(page.session?.isReadyToReOffer(), true);
 });
 
+test('After a refused hold the browser is told by an offer that nobody sees to receive again', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.session?.hold();
+  await settle();
+  const before = page.connection.done.length;
+  page.respond(REOFFER, 488, 'Not Acceptable Here');
+  await settle();
+  assert.deepEqual(page.connection.done.slice(before), [
+    'setLocalDescription rollback',
+    'createOffer',
+    'setLocalDescription offer',
+    'setLocalDescription rollback',
+  ]);
+  assert.match(page.connection.localDescription?.sdp ?? '', /a=sendrecv/);
+  assert.equal(page.core.told('reinvite').length, 1);
+});
+
 test('A connection lost during a hold keeps the call too', async () => {
   const page = new Page().connect();
   await page.establish();
