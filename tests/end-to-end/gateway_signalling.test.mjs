@@ -216,6 +216,18 @@ describe('within a call', () => {
     });
   }
 
+  test('the phone refuses to be held: the page says so by going on, and both hear each other', async (t) => {
+    const call = await talking(t);
+    await alice.hears(BOB);
+    call.hooks.INVITE = (request, reply) => reply(488);
+    await alice.press('call-hold');
+    await call.receives('INVITE', { where: ({ sdp }) => /a=(sendonly|inactive)/.test(sdp) });
+    await alice.says(/In call/);
+    await alice.hears(BOB);
+    await call.hears(ALICE);
+    await over(call);
+  });
+
   test('a re-INVITE that changes the codec from PCMU to PCMA: sound goes on both ways', async (t) => {
     const call = await talking(t, { codecs: ['PCMU'] });
     await alice.hears(BOB);
