@@ -137,6 +137,30 @@ pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
     install_missing(needed)
 }
 
+/// The folder with `llvm-bolt` and `merge-fdata`.
+pub(crate) fn bolt() -> Result<PathBuf, Failure> {
+    require_make()?;
+    if let Some(folder) = bolt_folder() {
+        return Ok(folder);
+    }
+    install_packages(&["bolt-22"])?;
+    bolt_folder().ok_or_else(|| Failure("llvm-bolt is missing, though its package is installed".into()))
+}
+
+fn bolt_folder() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian has each version in a folder of its own; the last is the newest.
+    let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    folders.sort();
+    std::env::split_paths(&path)
+        .chain(folders.into_iter().rev())
+        .find(|folder| folder.join("llvm-bolt").exists() && folder.join("merge-fdata").exists())
+}
+
 fn install_missing(packages: &[&str]) -> Result<(), Failure> {
     let missing: Vec<&str> = packages.iter().filter(|package| !is_installed(package)).copied().collect();
     if missing.is_empty() { Ok(()) } else { install_packages(&missing) }
