@@ -394,8 +394,11 @@ impl Proxy {
         }
         self.end(id, branch, Outcome::Response(response));
         self.tell_ended_dialogs(now, id, branch);
-        // Item 5: a 6xx ends the search, though not before the others have ended too.
+        // Item 5: a 6xx ends the search, though not before the others have ended too. No branch begins any more.
         if status >= 600 {
+            if let Some(context) = self.contexts.get_mut(id.0) {
+                context.cancelled = true;
+            }
             self.cancel_branches(now, id, None);
         }
         self.conclude(now, id);

@@ -63,7 +63,7 @@ pub(crate) struct ResponseContext {
     pub(crate) branches: Vec<Branch>,
     /// Whether the caller has got its final response.
     pub(crate) answered: bool,
-    /// Whether the caller gave up.
+    /// Whether no branch begins any more: the caller gave up, or somebody declined for all devices by a 6xx.
     pub(crate) cancelled: bool,
     /// When a caller whose connection is closed counts as gone.
     pub(crate) abandoned: Option<Instant>,

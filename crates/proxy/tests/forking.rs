@@ -387,3 +387,22 @@ fn a_page_that_was_loaded_anew_while_it_rang_rings_again() {
     let messages: Vec<String> = home.house.take(&after.flow).iter().map(method).collect();
     assert_eq!(messages, ["", "INVITE"]);
 }
+
+/// RFC 3261 §16.7 item 5: after a 6xx no new branch begins, whatever becomes of those that have.
+#[test]
+fn once_one_declines_for_all_nobody_else_is_tried() {
+    let redirections = Redirections::Followed;
+    let mut home = Home::new(Forking { redirections, ..Forking::default() }, &["1.0", "1.0"]);
+    home.phones.push(desk_phone("erin", "203.0.113.1:5060"));
+    home.house.any_host = true;
+    home.call("");
+    let first = home.ringing();
+    home.respond(0, &first[0].1, 603, "");
+    let late = page("bob", 4);
+    home.house.receive(&late.flow, &late.register(1, ""));
+    assert_eq!(home.house.one(&late.flow).status(), Some(200), "a device that comes now does not ring");
+    home.phones[1].contact = "sip:erin@elsewhere.example".to_owned();
+    home.respond(1, &first[1].1, 302, "");
+    assert!(home.ringing().is_empty(), "a redirection leads nowhere any more");
+    assert_eq!(home.statuses(), [100, 603]);
+}
