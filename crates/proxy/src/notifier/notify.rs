@@ -28,7 +28,7 @@ const LARGEST_BY_DATAGRAM: usize = 1300;
 const CALLS_BY_DATAGRAM: usize = 8;
 
 /// How long the last NOTIFY may wait for its answer: longer than any transaction (RFC 3261 §17.1.2.2: 32 s).
-const LAST: Duration = Duration::from_secs(40);
+pub(super) const LAST: Duration = Duration::from_secs(40);
 
 /// How a subscriber is reached.
 enum Reached {
@@ -320,12 +320,18 @@ impl Proxy {
         while let Some(index) = self.notifier.deadlines.pop(now) {
             let Some(slot) = self.notifier.subscriptions.slot_at(index) else { continue };
             let Some(subscription) = self.notifier.subscriptions.get_mut(slot) else { continue };
-            if subscription.expires > now || subscription.under_way || subscription.lost.is_some() {
+            let waits = subscription.under_way && subscription.ends.is_none();
+            if subscription.lost.is_some() || (subscription.under_way && !waits) {
                 self.end_subscription(now, slot);
-            } else {
-                subscription.ends = Some("timeout");
-                self.notify(now, slot, Pending::State);
+                continue;
             }
+            subscription.ends = Some("timeout");
+            if waits {
+                // Its last NOTIFY is sent when the one before has arrived, or its way is known.
+                subscription.expires = now + LAST;
+                self.notifier.reschedule(slot);
+            }
+            self.notify(now, slot, Pending::State);
         }
         self.end_silent_calls(now);
         while let Some((_, aor)) = self.notifier.reviews.first().filter(|(at, _)| *at <= now).cloned() {

@@ -8,6 +8,7 @@ use sip::text::decimal;
 use sip::uri::Uri;
 use sip::{Flow, Instant, Message, Method, Slot};
 
+use super::notify::LAST;
 use super::package::Package;
 use super::subscriptions::{Pending, Subscription};
 use crate::absent::Callee;
@@ -188,6 +189,7 @@ impl Proxy {
             .map_err(|_| Refusal::new(500, "an older SUBSCRIBE than the one before"))?;
         subscription.dialog.refresh_target(request);
         subscription.expires = now + Duration::from_secs(u64::from(seconds));
+        subscription.ends = None;
         subscription.hop = None;
         self.notifier.move_to(slot, &job.flow);
         Ok(seconds)
@@ -212,6 +214,9 @@ impl Proxy {
             && let Some(subscription) = self.notifier.subscriptions.get_mut(slot)
         {
             subscription.ends = Some("timeout");
+            // Its NOTIFY may have to wait: for the one before, or for the address of a server.
+            subscription.expires = now + LAST;
+            self.notifier.reschedule(slot);
         }
         self.notify(now, slot, Pending::State);
     }
