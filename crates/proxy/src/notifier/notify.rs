@@ -84,9 +84,7 @@ impl Proxy {
             return Reached::By(hop.clone());
         }
         // Only of a peer is it believed where its answers are to go; others are reached where they are.
-        if subscription.by_route
-            && let Some(route) = subscription.dialog.route_set().next()
-        {
+        if let Some(route) = subscription.route() {
             return match Target::to_uri(route_uri(route)) {
                 Ok(target) => target.way.hop().map_or(Reached::Asking(target.way), Reached::By),
                 Err(_) => Reached::Not,
@@ -171,7 +169,11 @@ impl Proxy {
     /// A connection is closed.
     pub(crate) fn subscribers_lost(&mut self, now: Instant, flow: &Flow) {
         for slot in self.notifier.by_connection.get(&flow.connection).cloned().unwrap_or_default() {
-            self.lose(now, slot);
+            // Another server closes a connection when it has nothing to say: its name leads there still.
+            let by_route = self.notifier.subscriptions.get(slot).is_some_and(|it| it.route().is_some());
+            if !by_route {
+                self.lose(now, slot);
+            }
         }
     }
 
@@ -294,6 +296,7 @@ impl Proxy {
         subscription.told = None;
         let flow = subscription.flow;
         if !subscription.over
+            && subscription.route().is_none()
             && flow.transport.is_reliable()
             && !self.common.0.connections.contains(flow.connection)
         {

@@ -45,6 +45,13 @@ pub(crate) struct Subscription {
     pub(super) over: bool,
 }
 
+impl Subscription {
+    /// The route that leads to the subscriber, if it is another server that brought one.
+    pub(super) fn route(&self) -> Option<&[u8]> {
+        self.dialog.route_set().next().filter(|_| self.by_route)
+    }
+}
+
 /// What waits to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pending {
