@@ -242,8 +242,13 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     } else {
       const why = reasonOf(options);
       this.#status = STATUS.STATUS_CANCELED;
-      this.#leave();
-      this.#endpoint.attempt((core) => core.cancel(this.#call, { reason: why }));
+      if (this.#unacknowledged) {
+        // The 2xx is there, and its answer is just being applied: CANCEL comes too late.
+        this.#sayBye(why, options);
+      } else {
+        this.#leave();
+        this.#endpoint.attempt((core) => core.cancel(this.#call, { reason: why }));
+      }
       this.#finish('failed', 'local', null, options.cause ?? causes.CANCELED);
     }
     return this.over;
@@ -416,10 +421,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   /** The 2xx carries an answer that WebRTC does not take: the call cannot be. */
   #refuseAnswer(response: IncomingResponse): void {
-    this.#leave();
-    this.#acknowledge();
-    const extraHeaders = [`Reason: ${reason(488, 'Not Acceptable Here')}`];
-    this.#endpoint.attempt((core) => core.bye(this.#call, { extraHeaders }));
+    this.#sayBye(reason(488, 'Not Acceptable Here'), {});
     this.#finish('failed', 'remote', response, causes.BAD_MEDIA_DESCRIPTION);
   }
 
@@ -562,11 +564,15 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   }
 
   #hangUp(cause: string, why: string | undefined, options: TerminateOptions): void {
+    this.#sayBye(why, options);
+    this.#finish('ended', 'local', null, cause);
+  }
+
+  #sayBye(why: string | undefined, options: TerminateOptions): void {
     const headers = [...(options.extraHeaders ?? []), ...(why === undefined ? [] : [`Reason: ${why}`])];
     this.#leave();
     this.#acknowledge();
     this.#endpoint.attempt((core) => core.bye(this.#call, payloadOf(headers, options.body)));
-    this.#finish('ended', 'local', null, cause);
   }
 
   /** The core says that it is over. */

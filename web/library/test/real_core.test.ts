@@ -64,6 +64,18 @@ test('Cancelling: CANCEL goes out after the first response, and the call has fai
   assert.match(one(cancel, 'Reason'), /cause=603/);
 });
 
+test('Hanging up while the answer is being applied: the 2xx is acknowledged, and BYE follows', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true } });
+  await settle();
+  scene.far.respond(scene.far.take('INVITE'), 200, 'OK', [CONTACT], sdp(), 'bobs');
+  scene.session.terminate({ status_code: 486 });
+  await settle();
+  assert.ok(scene.far.take('ACK'));
+  assert.match(one(scene.far.take('BYE'), 'Reason'), /cause=486/);
+  assert.deepEqual(scene.news(), ['failed local Canceled']);
+});
+
 test('A busy callee', options, async () => {
   const scene = await new Scene().start();
   scene.ua.call('bob', { mediaConstraints: { audio: true } });
