@@ -23,6 +23,7 @@ import type {
   CallNumber, CallOptions, Cause, CoreConfig, CoreEvent, CoreHost, CoreSettings, Created, OriginOptions, Payload,
   RequestNumber, TransactionNumber, ViaTransport,
 } from './core_types.js';
+import { reportUncaught } from './events.js';
 
 /** Milliseconds after which a timer rings at the latest: while the machine sleeps its timers stand still, and go on afterwards. */
 const STRETCH = 20_000;
@@ -294,15 +295,18 @@ export class Core {
     return event;
   }
 
-  /** In order, one at a time: commands given inside an event's handler add to the queue. */
+  /** In order, one at a time: commands given inside an event's handler add to the queue. A fault in one does not hold up the next. */
   #deliver(): void {
     if (this.#delivering) return;
     this.#delivering = true;
-    try {
-      for (let event = this.#queue.shift(); event; event = this.#queue.shift()) this.#host.event(event);
-    } finally {
-      this.#delivering = false;
+    for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
+      try {
+        this.#host.event(event);
+      } catch (error) {
+        reportUncaught(error);
+      }
     }
+    this.#delivering = false;
   }
 
   #setTimer(deadline: number): void {

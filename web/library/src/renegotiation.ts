@@ -9,6 +9,7 @@ import { causeOfStatus } from './causes.js';
 import type { CallNumber, ReofferAcknowledgedEvent, ReofferEvent, ResponseEvent, TransactionNumber } from './core.js';
 import { REASON_PHRASE } from './constants.js';
 import type { Endpoint } from './endpoint.js';
+import { reportUncaught } from './events.js';
 import { type Media, MediaClosed } from './media.js';
 import { payloadOf } from './payload.js';
 import { refusalOf } from './reason.js';
@@ -247,7 +248,11 @@ export class Renegotiation {
         respond(200, undefined, undefined, await media.createLocal('answer', answerOptions));
         this.#owner.remoteHold(isHold(event.body));
       }
-      reoffer.callback?.();
+      try {
+        reoffer.callback?.();
+      } catch (error) {
+        reportUncaught(error);
+      }
     } catch {
       await media.rollback();
       // RFC 3261 §14.2: the call goes on as it was.
