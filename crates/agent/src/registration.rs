@@ -310,7 +310,12 @@ impl Agent {
         let wanted = response.number(HeaderName::MinExpires).ok().flatten().unwrap_or(0);
         let asked = self.asked(flow);
         let Some(registration) = self.registration_mut(flow) else { return };
-        if wanted <= asked || registration.intervals >= INTERVALS {
+        if let Some(all) = registration.removal.take_if(|_| registration.registered) {
+            // The user has changed his mind: what there is goes, and the longer time is not asked for.
+            self.send_unregister(flow, all);
+            return;
+        }
+        if wanted <= asked || registration.intervals >= INTERVALS || !registration.wanted {
             self.on_registration_failure(flow, Some(response), Cause::SipFailureCode);
             return;
         }

@@ -247,6 +247,30 @@ fn the_registrars_shortest_time_is_taken() {
 }
 
 #[test]
+fn who_signs_off_while_a_refresh_is_refused_as_too_short_is_signed_off() {
+    let (mut phone, _) = registered(7);
+    phone.agent.register(T0);
+    let refresh = phone.only_sent();
+    phone.agent.unregister(T0, false);
+    phone.answer(T0, &refresh, 423, |builder| builder.header(HeaderName::MinExpires, b"1800"));
+    let removal = phone.only_sent();
+    assert_eq!(removal.header(HeaderName::Expires), Some(&b"0"[..]));
+    phone.answer(T0, &removal, 200, |builder| builder);
+    assert_eq!(phone.told(), ["Unregistered"]);
+}
+
+#[test]
+fn who_takes_back_a_first_registration_that_is_refused_as_too_short_is_told() {
+    let mut phone = Phone::connected("alice", 7);
+    phone.agent.register(T0);
+    let first = phone.only_sent();
+    phone.agent.unregister(T0, false);
+    phone.answer(T0, &first, 423, |builder| builder.header(HeaderName::MinExpires, b"1800"));
+    assert!(phone.take_sent().is_empty());
+    assert_eq!(phone.told(), ["registration failed SipFailureCode"]);
+}
+
+#[test]
 fn a_busy_registrar_is_asked_again_when_it_said() {
     let mut phone = Phone::connected("alice", 7);
     phone.agent.register(T0);
