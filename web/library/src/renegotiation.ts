@@ -125,7 +125,7 @@ export class Renegotiation {
       }
     };
     const request = new IncomingRequest(event.request, respond);
-    if (this.#busy !== undefined && event.body !== '') {
+    if (this.#busy !== undefined && (event.body !== '' || event.method === 'INVITE')) {
       // RFC 3261 §14.2: our own offer is being made, though the core has not seen it yet.
       respond(this.#busy === 'local' ? 491 : 500, undefined, this.#busy === 'local' ? [] : ['Retry-After: 1']);
       return;

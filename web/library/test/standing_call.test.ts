@@ -207,6 +207,19 @@ test('A re-INVITE without an offer gets ours, and its ACK brings the answer', as
   assert.deepEqual(page.session?.isOnHold(), { local: false, remote: true });
 });
 
+test('A re-INVITE without an offer that meets ours while it is being made gets 491, and ours goes on', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.session?.hold();
+  reoffer(page, '');
+  await settle();
+  assert.deepEqual(page.core.told('respond').map((args) => args[1]), [491]);
+  page.respond(REOFFER, 200, 'OK', sdp('recvonly'));
+  await settle();
+  assert.equal(page.connection.signalingState, 'stable');
+  assert.equal(page.session?.isReadyToReOffer(), true);
+});
+
 test('Renegotiation offers what the page has changed', async () => {
   const page = new Page().connect();
   await page.establish();
