@@ -151,6 +151,7 @@ export class Media {
 
   /** Asks for microphone and camera. What it gets is stopped when the call ends. */
   async acquire(constraints: MediaStreamConstraints): Promise<MediaStream> {
+    this.#open();
     const devices = this.#environment.mediaDevices;
     if (typeof devices?.getUserMedia !== 'function') {
       // Browsers hide the devices from pages that are not a secure context.

@@ -167,6 +167,9 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     const connection = this.#media.open(options.pcConfig ?? {}, () => this.#endpoint.iceServers);
     this.#direction = 'outgoing';
     this.emit('peerconnection', { peerconnection: connection });
+    if (this.isEnded()) {
+      return; // The page hung up in its listener.
+    }
     let created: { number: CallNumber; message: SipMessage };
     try {
       const origin = { anonymous, fromUserName, fromDisplayName, sessionExpires: sessionTimersExpires };

@@ -182,6 +182,24 @@ test('Hanging up before the microphone is granted sends nothing and releases it'
   assert.deepEqual(page.news(), ['newRTCSession local', 'failed local Canceled']);
 });
 
+for (const event of ['peerconnection', 'newRTCSession']) {
+  test(`Hanging up in the event ${event} asks nobody for the microphone, and leaves no call behind`, async () => {
+    const page = new Page().connect();
+    const hangUp = (session: any) => session.terminate();
+    page.ua.on('newRTCSession', ({ session }) => event === 'newRTCSession' && hangUp(session));
+    const session: any = new RTCSession(page.ua);
+    session.on('peerconnection', () => event === 'peerconnection' && hangUp(session));
+    let failures = 0;
+    session.on('failed', () => { failures += 1; });
+    session.connect('bob', AUDIO);
+    await settle();
+    assert.equal(page.devices.asked.length, 0);
+    assert.equal(failures, 1);
+    page.ua.stop();
+    assert.equal(page.ua.isConnected(), false, 'nothing is waited for');
+  });
+}
+
 test('Hanging up in the event sending sends nothing', async () => {
   const page = new Page().connect();
   const session = page.ua.call('bob', { ...AUDIO, eventHandlers: { sending: () => session.terminate() } });
