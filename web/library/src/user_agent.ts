@@ -224,8 +224,13 @@ export class UA extends EventEmitter<UAEvents> {
     this.#environment.clearTimeout(this.#farewell);
     this.#environment.events?.addEventListener('pagehide', this.#onPageHide);
     if (this.#status === C.STATUS_USER_CLOSED) {
-      // The connection may still be there, saying good-bye.
-      this.#status = this.isConnected() ? C.STATUS_READY : C.STATUS_INIT;
+      this.#status = C.STATUS_INIT;
+      if (this.isConnected()) {
+        // It was saying good-bye.
+        this.#status = C.STATUS_READY;
+        this.#stopping.resolve();
+        this.#connecting.resolve();
+      }
     }
     if (this.configuration.register) {
       this.endpoint.core.register();
@@ -236,7 +241,7 @@ export class UA extends EventEmitter<UAEvents> {
 
   /**
    * Takes published states and the registration back, ends the calls and disconnects. The promise (not in JsSIP) resolves when the
-   * connection is closed.
+   * connection is closed, or `start` keeps it.
    */
   stop(): Promise<void> {
     if (this.#status === C.STATUS_USER_CLOSED) {

@@ -154,3 +154,15 @@ test('A message has a promise of its response', async () => {
   assert.equal((await answered).status_code, 200);
   assert.equal((await message.answered).status_code, 200);
 });
+
+test('start during the farewell: stop resolves, for nothing will be closed, and start too', async () => {
+  const page = new Page({ register: false }).connect();
+  await page.establish();
+  const stopped = page.ua.stop();
+  assert.equal(await stateOf(stopped), 'pending');
+  const started = page.ua.start();
+  assert.deepEqual(await stateOf(stopped), { value: undefined });
+  assert.deepEqual(await stateOf(started), { value: undefined });
+  await page.clock.advance(10_000);
+  assert.equal(page.ua.isConnected(), true);
+});
