@@ -33,7 +33,8 @@ export function environmentOf(given: Partial<Environment> | undefined): Environm
     get events() {
       return given?.events ?? (typeof globalThis.addEventListener === 'function' ? globalThis : undefined);
     },
-    setTimeout: given?.setTimeout ?? ((callback, milliseconds) => globalThis.setTimeout(callback, milliseconds)),
+    // Browsers run at once what they are to run later than this.
+    setTimeout: given?.setTimeout ?? ((callback, milliseconds) => globalThis.setTimeout(callback, Math.min(milliseconds, 2 ** 31 - 1))),
     clearTimeout: given?.clearTimeout ?? ((timer) => globalThis.clearTimeout(timer as number | undefined)),
     now: given?.now ?? steadyClock(),
   };

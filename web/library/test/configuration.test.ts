@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfiguration } from '../src/configuration.ts';
+import { environmentOf } from '../src/environment.ts';
 import { EventEmitter } from '../src/events.ts';
 import { FakeSocket, request } from './support/page.ts';
 import { Exceptions, UA, debug } from './support/library.ts';
@@ -108,4 +109,11 @@ test('Log lines come by namespace, JsSIP\'s pattern included', () => {
   assert.equal(debug.enabled('Sipweb:Transport'), false);
   debug.disable();
   assert.equal(debug.enabled('Sipweb:UA'), false);
+});
+
+test('A time beyond what timers of browsers can hold is waited for as long as they can', (context) => {
+  const waits: unknown[] = [];
+  context.mock.method(globalThis, 'setTimeout', (_: unknown, milliseconds: unknown) => waits.push(milliseconds));
+  environmentOf(undefined).setTimeout(() => {}, 4_294_967_295_000);
+  assert.deepEqual(waits, [2 ** 31 - 1]);
 });
