@@ -49,6 +49,8 @@ impl Agent {
             return (None, Vec::new());
         }
         let default = if wished < SHORTEST_INTERVAL { DEFAULT_INTERVAL } else { wished };
+        // RFC 4028 §9: nor shorter than somebody on the way allows.
+        let default = default.max(request.number(HeaderName::MinSe).ok().flatten().unwrap_or(0));
         let (seconds, peer) = match asked {
             Some(asked) => (asked.seconds, supported && asked.refresher == Some(b"uac".as_slice())),
             None => (default, false),

@@ -482,6 +482,31 @@ fn the_session_is_refreshed_by_update_while_both_are_there_and_ends_when_one_is_
     assert!(told.iter().any(|event| event.starts_with("ended")), "{told:?}");
 }
 
+/// RFC 4028 §9.
+#[test]
+fn the_session_interval_that_is_left_to_us_is_no_shorter_than_the_way_allows() {
+    let mut bob = Phone::connected("bob", 2);
+    let invite = [
+        "INVITE sip:bob@example.org SIP/2.0",
+        "Via: SIP/2.0/WS far.example;branch=z9hG4bKa",
+        "From: <sip:alice@example.org>;tag=a",
+        "To: <sip:bob@example.org>",
+        "Call-ID: a@far.example",
+        "CSeq: 1 INVITE",
+        "Contact: <sip:alice@far.example>",
+        "Supported: timer",
+        "Min-SE: 600",
+        "",
+        "",
+    ];
+    bob.receive(Instant::ZERO, invite.join("\r\n").as_bytes());
+    let call = incoming(&bob.take_events());
+    bob.take_sent();
+    bob.agent.accept(Instant::ZERO, call, 0, &Payload::sdp(OFFER)).unwrap();
+    let answer = bob.only_sent();
+    assert_eq!(answer.header(HeaderName::SessionExpires), Some(&b"600;refresher=uas"[..]));
+}
+
 /// RFC 4028 §10: the server refuses every refresh, since it does not find the peer any more.
 #[test]
 fn a_call_that_is_refreshed_in_vain_ends_when_the_session_is_over() {
