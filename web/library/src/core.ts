@@ -23,7 +23,7 @@ import type {
   CallNumber, CallOptions, Cause, CoreConfig, CoreEvent, CoreHost, CoreSettings, Created, OriginOptions, Payload,
   RequestNumber, TransactionNumber, ViaTransport,
 } from './core_types.js';
-import { reportUncaught } from './events.js';
+import { guarded } from './events.js';
 
 /** Milliseconds after which a timer rings at the latest: while the machine sleeps its timers stand still, and go on afterwards. */
 const STRETCH = 20_000;
@@ -300,11 +300,8 @@ export class Core {
     if (this.#delivering) return;
     this.#delivering = true;
     for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
-      try {
-        this.#host.event(event);
-      } catch (error) {
-        reportUncaught(error);
-      }
+      const next = event;
+      guarded(() => this.#host.event(next));
     }
     this.#delivering = false;
   }

@@ -73,11 +73,7 @@ export class EventEmitter<Events extends EventMap<Events>> {
       if (registration.once) {
         this.off(name, registration.listener as unknown as Listener<Events[Name]>);
       }
-      try {
-        (registration.listener as unknown as Listener<Events[Name]>).apply(this, args);
-      } catch (error) {
-        reportUncaught(error);
-      }
+      guarded(() => (registration.listener as unknown as Listener<Events[Name]>).apply(this, args));
     }
     return registrations.length > 0;
   }
@@ -110,6 +106,15 @@ export class EventEmitter<Events extends EventMap<Events>> {
     // A new list each time: a listener added while an event is being emitted is called from the next event on.
     this.#registrations.set(name, [...registrations, { listener: listener as unknown as Listener<never[]>, once }]);
     return this;
+  }
+}
+
+/** Runs what is the page's, and may throw. */
+export function guarded(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    reportUncaught(error);
   }
 }
 

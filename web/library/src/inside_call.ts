@@ -8,7 +8,7 @@ import type { Endpoint } from './endpoint.js';
 import { Info } from './info.js';
 import { payloadOf } from './payload.js';
 import { type ReferOptions, ReferSubscriber, ReferSubscribers } from './refer.js';
-import { ReferNotifier, followTransfer, once, referTarget, takeRefer } from './refer_incoming.js';
+import { ReferNotifier, once, referTarget, takeRefer, transfer } from './refer_incoming.js';
 import type { RTCSession } from './session.js';
 import type { RequestOptions } from './session_events.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
@@ -201,8 +201,7 @@ export class InsideCall {
           notifier.notify(100, 'Trying');
           const extraHeaders = [...(options.extraHeaders ?? []), ...destination.extraHeaders];
           const successor = this.#around.another();
-          followTransfer(successor, notifier);
-          successor.connect(destination.target, { ...options, extraHeaders }, initCallback);
+          transfer(successor, notifier, destination.target, { ...options, extraHeaders }, initCallback);
         }),
       reject: () => decide(() => notifier.notify(603, 'Decline')),
     });

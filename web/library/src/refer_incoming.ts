@@ -9,7 +9,7 @@ import type { CallEvent, Endpoint } from './endpoint.js';
 import { NameAddrHeader } from './name_address.js';
 import { refusalOf } from './reason.js';
 import { RTCSession } from './session.js';
-import type { ReferEvent } from './session_events.js';
+import type { CallOptions, ReferEvent } from './session_events.js';
 import { IncomingRequest, IncomingResponse } from './sip_message.js';
 import type { RejectOptions } from './standalone_request.js';
 import type { URI } from './uri.js';
@@ -121,8 +121,26 @@ export function once(): (decision: () => void) => void {
   };
 }
 
-/** Reports the fate of a call to the peer that asked for it. */
-export function followTransfer(session: RTCSession, notifier: ReferNotifier): void {
+/** Makes the call that a peer asked for, and reports its fate to that peer. @throws what `connect` throws. */
+export function transfer(
+  session: RTCSession,
+  notifier: ReferNotifier | undefined,
+  target: URI,
+  options: CallOptions,
+  initCallback?: (session: RTCSession) => void,
+): void {
+  if (notifier !== undefined) {
+    followTransfer(session, notifier);
+  }
+  try {
+    session.connect(target, options, initCallback);
+  } catch (error) {
+    notifier?.notify(500, 'Server Internal Error');
+    throw error;
+  }
+}
+
+function followTransfer(session: RTCSession, notifier: ReferNotifier): void {
   session.on('progress', ({ response }) => {
     if (response !== null) {
       notifier.notify(response.status_code, response.reason_phrase);
@@ -156,11 +174,8 @@ export function receiveRefer(ua: UA, request: IncomingRequest, transaction: Tran
       decide(() => {
         answer(take);
         const session = new RTCSession(ua);
-        if (notifier !== undefined) {
-          followTransfer(session, notifier);
-        }
         const extraHeaders = [...(options.extraHeaders ?? []), ...destination.extraHeaders];
-        session.connect(destination.target, { ...options, extraHeaders }, initCallback);
+        transfer(session, notifier, destination.target, { ...options, extraHeaders }, initCallback);
       }),
     reject: (options = {}) => {
       const { status, phrase } = refusalOf(options, 603);

@@ -9,7 +9,7 @@ import { causeOfStatus } from './causes.js';
 import type { CallNumber, ReofferAcknowledgedEvent, ReofferEvent, ResponseEvent, TransactionNumber } from './core.js';
 import { REASON_PHRASE } from './constants.js';
 import type { Endpoint } from './endpoint.js';
-import { reportUncaught } from './events.js';
+import { guarded } from './events.js';
 import { type Media, MediaClosed } from './media.js';
 import { payloadOf } from './payload.js';
 import { refusalOf } from './reason.js';
@@ -248,11 +248,7 @@ export class Renegotiation {
         respond(200, undefined, undefined, await media.createLocal('answer', answerOptions));
         this.#owner.remoteHold(isHold(event.body));
       }
-      try {
-        reoffer.callback?.();
-      } catch (error) {
-        reportUncaught(error);
-      }
+      guarded(() => reoffer.callback?.());
     } catch {
       await media.rollback();
       // RFC 3261 §14.2: the call goes on as it was.

@@ -13,7 +13,7 @@ import { causes } from './causes.js';
 import { type CallNumber, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type SipMessage } from './core.js';
 import { type DTMFOptions, checkTones } from './dtmf.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
-import { EventEmitter } from './events.js';
+import { EventEmitter, guarded } from './events.js';
 import { InvalidStateError, NotSupportedError } from './exceptions.js';
 import { Fate } from './fate.js';
 import { InsideCall } from './inside_call.js';
@@ -181,7 +181,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
     const request = new OutgoingRequest(created.message, options.extraHeaders);
     this.#begin(created.number, request, request.from, request.to);
-    initCallback?.(this);
+    guarded(() => initCallback?.(this));
     this.#ua.announceSession('local', this, request);
     void this.#startCall(request);
   }
@@ -202,7 +202,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#offerBody = event.body;
     this.#lateOffer = event.body === '';
     this.#status = STATUS.STATUS_WAITING_FOR_ANSWER;
-    initCallback?.(this);
+    guarded(() => initCallback?.(this));
     this.#ua.announceSession('remote', this, request);
     if (this.#status === STATUS.STATUS_WAITING_FOR_ANSWER && this.#endpoint.attempt((core) => core.ring(event.call))) {
       this.emit('progress', { originator: 'local', response: null });

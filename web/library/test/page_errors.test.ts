@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { settle } from './support/clock.ts';
-import { one } from './support/far_end.ts';
+import { type Sip, one } from './support/far_end.ts';
 import { CONTACT, Scene, contactOf, options } from './support/scene.ts';
 import { sdp } from './support/webrtc.ts';
 
@@ -43,3 +43,35 @@ for (const body of ['', sdp('sendonly')]) {
     assert.deepEqual(errors, [FAULT]);
   });
 }
+
+/** The REFER of bob's, in the call that `invite` began, to `target`. */
+function refer(scene: Scene, invite: Sip, target: string): void {
+  const dialog = [`From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`];
+  scene.far.ask('REFER', contactOf(scene.ua), [...dialog, 'CSeq: 1 REFER', CONTACT, `Refer-To: <${target}>`]);
+  assert.match(scene.far.take('REFER').start, / 202 /);
+}
+
+test('An initCallback that throws does not keep the call that was asked for from being made', options, async (context) => {
+  const errors = reported(context);
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.session.on('refer', ({ accept }: any) => accept(() => { throw FAULT; }, { mediaConstraints: { audio: true } }));
+  refer(scene, invite, 'sip:carol@example.com');
+  await settle();
+  assert.match(scene.far.take('INVITE').start, /sip:carol@example.com/);
+  assert.deepEqual(errors, [FAULT]);
+});
+
+test('Who asks for a call that cannot be made is told so', options, async (context) => {
+  const errors = reported(context);
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.session.on('refer', ({ accept }: any) => accept(undefined, { fromUserName: '<' }));
+  refer(scene, invite, 'sip:carol@example.com');
+  await settle();
+  assert.match(scene.far.take('NOTIFY').body, /^SIP\/2.0 100 /);
+  const last = scene.far.take('NOTIFY');
+  assert.match(last.body, /^SIP\/2.0 500 /);
+  assert.match(one(last, 'Subscription-State'), /^terminated/);
+  assert.equal(errors.length, 1);
+});
