@@ -145,15 +145,13 @@ impl Proxy {
     pub fn among(config: Config, secret: [u8; 32], mut entropy: Box<dyn Entropy>, common: &Common) -> Self {
         let key = Key::new(secret);
         let nonce_secret = key.sign(b"nonces", &[]);
-        let trying_after = Some(config.trying_after).filter(|span| !span.is_zero());
-        let timers = Timers { trying_after, ..Timers::default() };
         let mut proxy = Self {
             own: OwnHosts::new(&config, common),
             listeners: Listeners::new(&config),
             tokens: FlowTokens::new(key.clone(), common.0.boot, config.flow_tokens),
             replies: Replies::new(key.clone(), &config.server_name),
             authenticator: Authenticator::new(&config.authentication, nonce_secret),
-            transactions: Transactions::new(timers, &mut *entropy),
+            transactions: Transactions::new(timers(&config), &mut *entropy),
             location: Location::new(config.registrar.flow_grace, common),
             key,
             config,
@@ -521,6 +519,12 @@ impl Proxy {
     pub fn bindings(&self) -> usize {
         self.location.len()
     }
+}
+
+/// The lengths of the transaction layer's timers.
+pub(crate) fn timers(config: &Config) -> Timers {
+    let trying_after = Some(config.trying_after).filter(|span| !span.is_zero());
+    Timers { trying_after, ..Timers::default() }
 }
 
 impl core::fmt::Debug for Proxy {

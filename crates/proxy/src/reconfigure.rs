@@ -3,7 +3,7 @@
 use crate::authentication::Authenticator;
 use crate::config::{Config, Role};
 use crate::flow_token::FlowTokens;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, timers};
 use crate::registrar::address_of_record::OwnHosts;
 use crate::reply::Replies;
 
@@ -28,6 +28,7 @@ impl Proxy {
         self.replies = Replies::new(self.key.clone(), &config.server_name);
         self.authenticator = Authenticator::new(&config.authentication, self.key.sign(b"nonces", &[]));
         self.common.0.scanners.forget_all();
+        self.transactions.set_timers(timers(&config));
         self.location.regrace(config.registrar.flow_grace);
         if config.flow_tokens != self.config.flow_tokens {
             self.tokens = FlowTokens::new(self.key.clone(), self.common.0.boot, config.flow_tokens);

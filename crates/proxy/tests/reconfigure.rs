@@ -82,3 +82,18 @@ fn an_edge_asks_anew_where_its_upstream_is() {
     let there = desk_phone("x", "198.51.100.2:5060");
     assert_eq!(house.take(&there.flow).iter().map(Message::is_request).collect::<Vec<_>>(), [true]);
 }
+
+#[test]
+fn a_call_gets_its_100_also_where_it_came_at_once_before() {
+    let mut house = house(open_config());
+    let bob = page("bob", 2);
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    for (span, call) in [(180, "later"), (0, "at once")] {
+        house.proxy.reconfigure(Config { trying_after: Duration::from_millis(span), ..open_config() });
+        house.receive(&carol.flow, &carol.invite("sip:bob@example.com", &call.replace(' ', "-")));
+        house.wait(Duration::from_millis(200));
+        let statuses: Vec<_> = house.take(&carol.flow).iter().map(Message::status).collect();
+        assert_eq!(statuses, [Some(100)], "{call}");
+    }
+}

@@ -82,6 +82,11 @@ impl<H: NextHop> Transactions<H> {
         &self.timers
     }
 
+    /// Other lengths, for the transactions that begin from now on and for the timers that are set from now on.
+    pub const fn set_timers(&mut self, timers: Timers) {
+        self.timers = timers;
+    }
+
     /// How many transactions there are, those of our CANCELs counted.
     #[must_use]
     pub const fn len(&self) -> usize {
