@@ -345,6 +345,19 @@ fn a_kill_keeps_phones_and_waits_for_pages() {
 }
 
 #[test]
+fn a_binding_of_a_clock_that_was_years_ahead_does_not_last_for_years() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    house.now = sip::Instant::from_secs(house.now.as_secs() - 5 * 365 * 86_400);
+    house.restart(open_config());
+    house.wait(Duration::from_secs(6 * 86_400));
+    assert_eq!(house.proxy.bindings(), 1, "the longest expiry may have been longer before the restart");
+    house.wait(Duration::from_secs(2 * 86_400));
+    assert_eq!(house.proxy.bindings(), 0);
+}
+
+#[test]
 fn one_user_has_a_bounded_number_of_contacts() {
     let mut house = house(open_config());
     let bob = desk_phone("bob", "198.51.100.7:5062");

@@ -27,6 +27,11 @@ use crate::target::Target;
 /// How many REGISTERs may wait for the store behind another of the same user.
 const QUEUE: usize = 16;
 
+/// A binding of an earlier run ends by then, or with the longest expiry that is granted, if that is longer. One that would
+/// last on was written, or is read, by a clock that is wrong: its phone would be called for years. The longest expiry may
+/// have been longer before.
+const LONGEST_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 impl Proxy {
     /// A REGISTER that may pass.
     pub(crate) fn register(&mut self, now: Instant, job: Job) {
@@ -305,6 +310,7 @@ impl Proxy {
     ///
     /// To be called before the first message is handed in. Records that cannot be read are told and left out.
     pub fn restore(&mut self, now: Instant, records: Vec<(Vec<u8>, Vec<u8>)>) {
+        let latest = now + self.config.registrar.maximum_expiry.max(LONGEST_KEPT);
         for (aor, record) in records {
             if is_message(&aor) {
                 if !self.restore_message(&aor, &record) {
@@ -313,7 +319,12 @@ impl Proxy {
                 continue;
             }
             match decode(&record, now) {
-                Some(bindings) => self.location.replace(&aor, bindings),
+                Some(mut bindings) => {
+                    for binding in &mut bindings {
+                        binding.expires = binding.expires.min(latest);
+                    }
+                    self.location.replace(&aor, bindings);
+                }
                 None => self.outbox.event(Event::UnreadableBinding { aor }),
             }
         }
