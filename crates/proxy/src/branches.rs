@@ -75,6 +75,7 @@ impl Proxy {
             breadth: arrangement.breadth,
             next_group: None,
             wants_199,
+            rewritten: false,
         };
         if is_invite && self.config.trying_after.is_zero() {
             // §16.2: so that the caller stops retransmitting.
@@ -250,6 +251,7 @@ impl Proxy {
             Ok(branch) => branch,
             Err(server) => {
                 if (200..300).contains(&status) {
+                    let stripped = self.as_the_first(server, stripped);
                     self.transactions.respond(now, server, stripped.into_bytes());
                 }
                 return;
@@ -327,6 +329,7 @@ impl Proxy {
             self.with_own_contacts(now, id, response).or_else(|| self.with_refresher(id, response));
         let response = translated.as_ref().unwrap_or(response);
         let Some(context) = self.contexts.get_mut(id.0) else { return };
+        context.rewritten |= translated.is_some();
         let Some(place) = context.branches.get_mut(branch) else { return };
         let first = !matches!(place.state, BranchState::Accepted);
         place.state = BranchState::Accepted;

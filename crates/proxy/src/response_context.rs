@@ -83,6 +83,9 @@ pub(crate) struct ResponseContext {
     pub(crate) next_group: Option<Instant>,
     /// Whether the caller is told of early dialogs that end (RFC 6228).
     pub(crate) wants_199: bool,
+    /// Whether the caller has heard something else than the called side has said: his own From, or that he is to
+    /// refresh (RFC 4028 §8.2).
+    pub(crate) rewritten: bool,
 }
 
 /// One place that the request went to.

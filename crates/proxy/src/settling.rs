@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sip::Message;
+use sip::header::HeaderName;
 use sip::transaction::{ClientKey, ServerKey};
 
 use crate::answers::outline;
@@ -19,6 +21,8 @@ impl Proxy {
         // A datagram may be refused.
         let is_datagram = !context.flow.transport.is_reliable();
         let may_fail = is_datagram && self.may_need_sent_by(context);
+        // A 2xx that is repeated is to be written as the first one was.
+        let rewritten = context.is_invite && context.rewritten;
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         let (server, is_invite) = (context.server, context.is_invite);
         for key in context.branches.iter().filter_map(|branch| branch.key) {
@@ -29,15 +33,32 @@ impl Proxy {
                 *sent = Sent::Answered(server);
             }
         }
-        if may_fail || (is_invite && !is_datagram) {
+        if may_fail || rewritten || (is_invite && !is_datagram) {
             context.branches = Vec::new();
-            if let Some(outline) = outline(&context.received) {
+            if !rewritten && let Some(outline) = outline(&context.received) {
                 context.received = Arc::new(outline);
                 context.request = Arc::clone(&context.received);
             }
         } else {
             self.drop_context(id);
         }
+    }
+
+    /// A further 2xx to an INVITE, such as the first one once more because its ACK was lost, with what was written into the
+    /// first one.
+    pub(crate) fn as_the_first(&self, server: ServerKey, response: Message) -> Message {
+        let Some(id) = self.by_server.get(server).copied() else { return response };
+        let from = self.contexts.get(id.0).filter(|context| context.rewritten);
+        let from = from.and_then(|context| context.received.header(HeaderName::From));
+        let response = match from.filter(|from| response.header(HeaderName::From) != Some(from)) {
+            Some(from) => {
+                let mut edit = response.edit();
+                edit.replace(HeaderName::From, from);
+                edit.message().unwrap_or(response)
+            }
+            None => response,
+        };
+        self.with_refresher(id, &response).map_or(response, Arc::unwrap_or_clone)
     }
 
     /// The transaction layer has forgotten a client transaction.

@@ -90,6 +90,19 @@ fn the_caller_finds_the_from_that_he_wrote_and_the_provider_one_from_in_all_of_a
     assert_eq!(header(&ack, HeaderName::From), header(&invite, HeaderName::From));
 }
 
+#[test]
+fn the_caller_finds_it_also_in_an_answer_that_is_repeated() {
+    let mut house = with(Caller::Account);
+    let (alice, carrier) = (desk_phone("alice", "198.51.100.9:5060"), desk_phone("carrier", PROVIDER));
+    let invite = called_by(&mut house, &alice, "<sip:alice@example.com>");
+    house.take(&alice.flow);
+    for _ in 0..2 {
+        house.receive(&carrier.flow, &carrier.respond(&invite, 200, ""));
+        let answered = house.one(&alice.flow);
+        assert_eq!(header(&answered, HeaderName::From), "<sip:alice@example.com>;tag=from-alice");
+    }
+}
+
 /// A fax at a known address, without an account here.
 #[test]
 fn who_wants_to_be_nobody_is_not_named_by_the_number_of_the_account() {

@@ -124,3 +124,26 @@ fn an_answer_with_a_timer_and_one_between_two_who_have_none_pass_as_they_are() {
     let answer = answered(&mut timed(1800, 0), "", "");
     assert_eq!(answer.header(HeaderName::SessionExpires), None, "nobody would refresh");
 }
+
+#[test]
+fn an_answer_that_is_repeated_names_the_same_refresher() {
+    for over_udp in [true, false] {
+        let mut house = timed(1800, 0);
+        let (alice, bob) = if over_udp {
+            (desk_phone("alice", "198.51.100.7:5060"), desk_phone("bob", "198.51.100.8:5060"))
+        } else {
+            (page("alice", 1), page("bob", 2))
+        };
+        house.register(&bob);
+        let more = "Supported: timer\r\n";
+        house.receive(&alice.flow, &alice.request("INVITE", "sip:bob@example.com", BOB, "c1", 1, more));
+        let answer = bob.respond(&house.one(&bob.flow), 200, "");
+        for _ in 0..2 {
+            house.receive(&bob.flow, &answer);
+            let heard = house.one(&alice.flow);
+            assert_eq!(header(&heard, HeaderName::SessionExpires), "1800;refresher=uac");
+        }
+        house.wait(Duration::from_secs(40));
+        assert!(house.proxy.is_idle());
+    }
+}

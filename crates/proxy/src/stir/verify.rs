@@ -132,7 +132,7 @@ impl Proxy {
 
     /// A response with the From that its request came with (RFC 3261 §8.2.6.2): who called wrote no `verstat` there, and not
     /// what a provider wants.
-    pub(crate) fn with_from_as_it_came(&self, response: Message, sent: Sent) -> Message {
+    pub(crate) fn with_from_as_it_came(&mut self, response: Message, sent: Sent) -> Message {
         if !self.trunks.changes_from() {
             return response;
         }
@@ -145,7 +145,11 @@ impl Proxy {
         };
         let mut edit = response.edit();
         edit.replace(HeaderName::From, from);
-        edit.message().unwrap_or(response)
+        let response = edit.message().unwrap_or(response);
+        if let Some(context) = self.contexts.get_mut(id.0) {
+            context.rewritten = true;
+        }
+        response
     }
 
     /// Writes what has been found out into the identity that is shown, and takes off what others wrote there.
