@@ -269,7 +269,7 @@ export class UA extends EventEmitter<UAEvents> {
     return stopped;
   }
 
-  /** The promise (not in JsSIP) resolves with the 2xx, or rejects with a `FailedError`. */
+  /** The promise (not in JsSIP) resolves with the 2xx, or rejects with a `FailedError`; a lost connection it waits for. */
   register(): Promise<IncomingResponse> {
     const registered = this.#registering.next();
     this.#registrator.register();
@@ -513,7 +513,10 @@ export class UA extends EventEmitter<UAEvents> {
         this.#registrator.isRegistered = false;
         const response = event.response === null ? null : new IncomingResponse(event.response);
         this.emit('registrationFailed', { response, cause: event.cause });
-        this.#registering.reject(new FailedError('the registration', { cause: event.cause, originator: response ? 'remote' : 'system', response }));
+        // Over the next connection it is tried again, unless it has been taken back.
+        if (event.cause !== causes.CONNECTION_ERROR || this.#unregistering.awaited) {
+          this.#registering.reject(new FailedError('the registration', { cause: event.cause, originator: response ? 'remote' : 'system', response }));
+        }
         this.#unregistering.resolve();
         break;
       }

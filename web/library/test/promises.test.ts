@@ -142,6 +142,29 @@ test('start rejects when the registrar refuses, and when stop is called meanwhil
   await assert.rejects(waiting, { cause: 'Canceled' });
 });
 
+test('start goes on waiting when the connection is lost before the registrar has answered', async () => {
+  const page = new Page();
+  const started = page.ua.start();
+  page.socket.onconnect?.();
+  page.core.fire({ type: 'registrationFailed', response: null, cause: 'Connection Error', retryIn: null });
+  page.socket.ondisconnect?.(true, 1006);
+  assert.equal(await stateOf(started), 'pending');
+  await page.clock.advance(3000);
+  page.socket.onconnect?.();
+  registered(page);
+  await started;
+});
+
+test('What is taken back before the registrar has answered rejects when the connection is lost', async () => {
+  const page = new Page();
+  const started = page.ua.start();
+  page.socket.onconnect?.();
+  const removed = page.ua.unregister();
+  page.core.fire({ type: 'registrationFailed', response: null, cause: 'Connection Error', retryIn: null });
+  await assert.rejects(started, { cause: 'Connection Error' });
+  await removed;
+});
+
 test('A message has a promise of its response', async () => {
   const page = new Page().connect();
   const message = page.ua.sendMessage('bob', 'hello');
