@@ -13,15 +13,18 @@ const HESITATION = 2000;
 
 export class IceRepair {
   readonly #environment: Environment;
-  readonly #restart: () => void;
+  /** Says whether it was possible. */
+  readonly #restart: () => boolean;
   readonly #giveUp: () => void;
   #deadline: unknown;
   /** Runs while checks are missed and nothing is done about it yet. */
   #doubt: unknown;
+  /** Rings when a repair that was not possible is tried again. */
+  #again: unknown;
   /** Whether the checks said last that there is a path. */
   #connected = false;
 
-  constructor(environment: Environment, restart: () => void, giveUp: () => void) {
+  constructor(environment: Environment, restart: () => boolean, giveUp: () => void) {
     this.#environment = environment;
     this.#restart = restart;
     this.#giveUp = giveUp;
@@ -43,7 +46,7 @@ export class IceRepair {
   /** Signalling works again. From another network (`moved`) the old path is dead, though its checks have yet to notice. */
   signallingBack(moved: boolean): void {
     if (this.#deadline !== undefined) {
-      this.#restart();
+      this.#repair();
     } else if (moved || this.#doubt !== undefined) {
       this.#broken();
     }
@@ -52,6 +55,7 @@ export class IceRepair {
   stop(): void {
     this.#environment.clearTimeout(this.#deadline);
     this.#environment.clearTimeout(this.#doubt);
+    this.#environment.clearTimeout(this.#again);
     this.#deadline = undefined;
     this.#doubt = undefined;
   }
@@ -59,7 +63,15 @@ export class IceRepair {
   #broken(): void {
     if (this.#deadline === undefined) {
       this.#deadline = this.#environment.setTimeout(() => this.#outOfPatience(), PATIENCE);
-      this.#restart();
+      this.#repair();
+    }
+  }
+
+  /** Another offer may be under way, of either side. */
+  #repair(): void {
+    this.#environment.clearTimeout(this.#again);
+    if (!this.#restart()) {
+      this.#again = this.#environment.setTimeout(() => this.#repair(), HESITATION);
     }
   }
 

@@ -137,11 +137,13 @@ export class StandingMedia implements NegotiatingCall {
     this.#repair.stop();
   }
 
-  #restartIce(): void {
-    const { session } = this.#around;
-    if (session.isReadyToReOffer() && this.#around.isConnected()) {
+  /** Returns whether it is possible now. */
+  #restartIce(): boolean {
+    const possible = this.#around.session.isReadyToReOffer() && this.#around.isConnected();
+    if (possible) {
       void this.reoffer({ rtcOfferConstraints: { ...this.#around.options.rtcOfferConstraints, iceRestart: true } });
     }
+    return possible;
   }
 
   #giveUp(): void {

@@ -398,6 +398,23 @@ test('A broken media path puts the connection to the server in doubt, and is rep
   assert.equal(page.core.told('reinvite').length, 1);
 });
 
+test('A media path that breaks while a hold waits for its answer is repaired after that', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  page.session?.hold();
+  await settle();
+  page.connection.ice('failed');
+  await page.clock.advance(3000);
+  assert.ok(!page.connection.done.includes('iceRestart'));
+  page.respond(2, 200, 'OK', sdp('recvonly'));
+  await page.clock.advance(2000);
+  assert.equal(page.core.told('reinvite').length, 2);
+  assert.ok(page.connection.done.includes('iceRestart'));
+  page.respond(3, 200, 'OK', sdp('recvonly'));
+  await page.clock.advance(10_000);
+  assert.equal(page.core.told('reinvite').length, 2, 'once is enough');
+});
+
 test('A repaired media path keeps the call', async () => {
   const page = new Page().connect();
   await page.establish();
