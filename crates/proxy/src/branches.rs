@@ -469,6 +469,8 @@ impl Proxy {
                 self.send(now, id, branch, hop);
             }
         }
+        // It may have ended at once.
+        self.conclude(now, id);
         true
     }
 

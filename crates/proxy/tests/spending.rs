@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use proxy::Config;
+use sip::Message;
 use support::*;
 
 fn with_elsewhere(config: Config) -> House {
@@ -123,4 +124,32 @@ fn a_costly_number_that_registers_while_its_user_is_called_counts_too() {
     house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c2"));
     assert_eq!(house.take(&bob.flow).len(), 1);
     house.nothing(&there);
+}
+
+#[test]
+fn a_caller_is_answered_where_the_last_contact_of_a_device_may_not_be_called() {
+    let mut config = open_config();
+    config.limits.calls_elsewhere = 1;
+    config.next_hop.avoid = Duration::ZERO;
+    let mut house = with_elsewhere(config);
+    let device = ";+sip.instance=\"<urn:uuid:1>\"";
+    let bob = Phone { parameters: device.to_owned(), ..desk_phone("bob", "198.51.100.8:5060") };
+    let costly = Phone {
+        contact: "sip:+8812345@elsewhere.example".to_owned(),
+        parameters: format!("{device};q=0.5"),
+        ..desk_phone("bob", "198.51.100.7:5062")
+    };
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    for phone in [&bob, &costly] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    for (call, statuses) in [("c1", &[Some(100)][..]), ("c2", &[Some(100), Some(480)])] {
+        house.receive(&carol.flow, &carol.invite("sip:bob@example.com", call));
+        let invite = house.one(&bob.flow);
+        house.receive(&bob.flow, &bob.respond(&invite, 430, ""));
+        assert_eq!(method(&house.one(&bob.flow)), "ACK");
+        let heard: Vec<_> = house.take(&carol.flow).iter().map(Message::status).collect();
+        assert_eq!(heard, statuses, "{call}");
+    }
 }

@@ -73,6 +73,8 @@ impl Proxy {
             headers.into_iter().map(|(side, value)| (side.credentials(), value)).collect();
         if let Some(hop) = place.hop.clone() {
             self.send(now, id, branch, hop);
+            // With the credentials it may be too large.
+            self.conclude(now, id);
         }
         true
     }
