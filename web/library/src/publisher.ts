@@ -89,6 +89,9 @@ export class Publisher extends EventEmitter<PublisherEvents> {
     if (typeof body !== 'string' || body === '') {
       throw new TypeError('a state must be published');
     }
+    if (this.#next === 'remove') {
+      this.#removing.reject(new FailedError('PUBLISH', { originator: 'local', response: null, cause: causes.CANCELED }));
+    }
     const published = this.#publishing.next();
     this.#wish({ body });
     return published;

@@ -218,3 +218,17 @@ test('What a person does is published as a document: there, away or busy, and a 
   void publisher.publish({ state: 'busy' });
   assert.match(take().body, /<r:busy\/>/);
 });
+
+test('What is to be taken back and is published again before that stays, and remove rejects', options, async () => {
+  const { publisher, told, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  const removed = publisher.remove();
+  const changed = publisher.publish('<two/>');
+  await assert.rejects(removed, { cause: 'Canceled', originator: 'local' });
+  granted(take(), 'a');
+  const second = take();
+  assert.equal(asked(second), 'a, 600, <two/>');
+  granted(second, 'b');
+  await changed;
+  assert.deepEqual(told, ['published a', 'published b']);
+});
