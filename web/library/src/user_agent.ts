@@ -554,6 +554,13 @@ export class UA extends EventEmitter<UAEvents> {
       );
     });
     this.#incoming.set(request, event);
+    // Until it is taken there is no news of it but its end.
+    this.endpoint.attach(event.call, {
+      receive: () => {
+        this.endpoint.detach(event.call);
+        this.#incoming.delete(request);
+      },
+    });
     const replaced = event.replaces === null ? undefined : this.endpoint.listenerOf(event.replaces);
     if (replaced instanceof RTCSession && replaced.receiveReplaces(request)) {
       return;

@@ -76,6 +76,23 @@ test('Hanging up while the answer is being applied: the 2xx is acknowledged, and
   assert.deepEqual(scene.news(), ['failed local Canceled']);
 });
 
+test('A call that is to replace ours and was taken back meanwhile does not ring when it is accepted', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const { session } = scene;
+  let accept = () => {};
+  session.on('replaces', (event: any) => { accept = event.accept; });
+  const replaces = `${one(invite, 'Call-ID')};to-tag=${one(invite, 'From').split('tag=')[1]};from-tag=bobs`;
+  scene.ring(sdp(), [`Replaces: ${replaces}`]);
+  const trying = scene.far.take('INVITE');
+  scene.far.say([
+    `CANCEL ${contactOf(scene.ua)} SIP/2.0`, `Via: ${one(trying, 'Via')}`, 'Max-Forwards: 70',
+    `From: ${one(trying, 'From')}`, 'To: <sip:alice@example.com>', 'Call-ID: theirs@far', 'CSeq: 1 CANCEL',
+  ]);
+  assert.throws(() => accept(), { name: 'INVALID_STATE_ERROR' });
+  assert.equal(scene.session, session, 'no call was announced');
+});
+
 test('A busy callee', options, async () => {
   const scene = await new Scene().start();
   scene.ua.call('bob', { mediaConstraints: { audio: true } });
