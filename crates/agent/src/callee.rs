@@ -215,7 +215,7 @@ impl Agent {
     /// Refuses a call that rings here: 300 to 699, 480 if the status is 0.
     ///
     /// # Errors
-    /// When the call does not ring here, or the status is no final one.
+    /// When the call does not ring here, the status is no final one, or a field cannot be written.
     pub fn reject(&mut self, now: Instant, number: CallNumber, ending: &Ending) -> Result<(), CommandError> {
         self.now = now;
         self.refuse_call(number, ending)?;
@@ -234,10 +234,7 @@ impl Agent {
         };
         let key = incoming.key;
         let payload = Payload { headers: ending.headers.clone(), body: ending.body.clone() };
-        let bytes = self.write_answer(call, incoming, status, &ending.reason, &payload, &[]);
-        // A header that cannot be written must not keep the caller waiting.
-        let bare = || self.write_answer(call, incoming, status, "", &Payload::default(), &[]);
-        let bytes = bytes.or_else(|_| bare())?;
+        let bytes = self.write_answer(call, incoming, status, &ending.reason, &payload, &[])?;
         self.transactions.respond(self.now, key, bytes);
         self.finish(number);
         Ok(())

@@ -66,18 +66,6 @@ fn both_hang_up_at_once() {
 }
 
 #[test]
-fn a_refusal_with_a_header_that_cannot_be_written_refuses_all_the_same() {
-    let mut line = Line::new();
-    line.alice.call(line.now, "sip:bob@example.org");
-    line.carry();
-    let bob = incoming(&line.bob.take_events());
-    let headers = vec![Header { name: "X-Why".into(), value: "one\r\ntwo".into() }];
-    line.bob.agent.reject(line.now, bob, &Ending { status: 486, headers, ..Ending::default() }).unwrap();
-    line.carry();
-    assert_eq!(line.alice.told(), ["Trying", "failed Remote Busy"]);
-}
-
-#[test]
 fn a_call_is_refused() {
     let mut line = Line::new();
     line.alice.call(line.now, "sip:bob@example.org");

@@ -506,8 +506,13 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   #refuse(options: TerminateOptions): void {
     const { status, phrase } = refusalOf(options, 480);
     const payload = payloadOf(options.extraHeaders, options.body);
+    const refuse = (more: object) => this.#endpoint.attempt((core) => core.reject(this.#call, status, more));
     this.#leave();
-    this.#endpoint.attempt((core) => core.reject(this.#call, status, { ...payload, reason: phrase }));
+    try {
+      refuse({ ...payload, reason: phrase });
+    } catch {
+      refuse({}); // A header that cannot be written must not keep the caller waiting.
+    }
     this.#finish('failed', 'local', null, options.cause ?? causes.REJECTED);
   }
 

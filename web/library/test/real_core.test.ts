@@ -126,6 +126,16 @@ test('Two branches answer: the second is hung up, the first goes on', options, a
   assert.equal(scene.session.isEstablished(), true);
 });
 
+test('A refusal whose headers cannot be written refuses all the same', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring();
+  scene.far.inbox.length = 0;
+  scene.news();
+  scene.session.terminate({ status_code: 486, extraHeaders: ['X-Why: one\r\ntwo'] });
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 486 Busy Here');
+  assert.deepEqual(scene.news(), ['failed local Rejected']);
+});
+
 test('An incoming call, answered and hung up', options, async () => {
   const scene = await new Scene().start();
   scene.ring();
