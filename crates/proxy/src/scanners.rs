@@ -93,7 +93,12 @@ impl Source {
 
     /// Whether nothing about it is worth remembering.
     fn is_over(&self, now: Instant) -> bool {
-        self.points == 0 && self.pending == 0 && self.banned <= now && self.proven <= now
+        !self.is_suspect(now) && self.proven <= now
+    }
+
+    /// Whether anything speaks against it.
+    fn is_suspect(&self, now: Instant) -> bool {
+        self.points > 0 || self.pending > 0 || self.banned > now
     }
 }
 
@@ -246,6 +251,11 @@ impl Scanners {
             source.pass(now);
             !source.is_over(now)
         });
+        // As many may have proved themselves from as many addresses: they do so again, and who tries passwords meanwhile
+        // is to be counted.
+        if self.count.load(Ordering::Relaxed) >= PLACES {
+            self.leave(|source| source.is_suspect(now));
+        }
     }
 
     /// Leaves only those that `stays` is true for. The others may come and go meanwhile.
@@ -361,6 +371,15 @@ mod tests {
         assert_eq!(scanners.scanners.sources.len(), PLACES);
         scanners.tried(at(10_000), HERE);
         assert_eq!(scanners.scanners.sources.len(), 1, "what is over makes room");
+    }
+
+    #[test]
+    fn a_scanner_is_banned_however_many_phones_have_proved_themselves() {
+        let scanners = Usual::default();
+        for number in 0..70_000u32 {
+            scanners.proved(at(0), IpAddr::from((0x0a00_0000 + number).to_be_bytes()));
+        }
+        assert!((0..20).any(|_| scanners.tried(at(10), HERE)));
     }
 
     #[test]
