@@ -310,11 +310,6 @@ impl Agent {
         let wanted = response.number(HeaderName::MinExpires).ok().flatten().unwrap_or(0);
         let asked = self.asked(flow);
         let Some(registration) = self.registration_mut(flow) else { return };
-        if let Some(all) = registration.removal.take_if(|_| registration.registered) {
-            // The user has changed his mind: what there is goes, and the longer time is not asked for.
-            self.send_unregister(flow, all);
-            return;
-        }
         if wanted <= asked || registration.intervals >= INTERVALS || !registration.wanted {
             self.on_registration_failure(flow, Some(response), Cause::SipFailureCode);
             return;
@@ -333,6 +328,13 @@ impl Agent {
         response: Option<&Arc<Message>>,
         cause: Cause,
     ) {
+        if let (Some(registration), true) = (self.registration_mut(flow), response.is_some())
+            && let Some(all) = registration.removal.take_if(|_| registration.registered)
+        {
+            // The user has signed off meanwhile: the registrar still has what there was before.
+            self.send_unregister(flow, all);
+            return;
+        }
         let status = response.and_then(|response| response.status());
         let after = response.and_then(|response| response.number(HeaderName::RetryAfter).ok().flatten());
         // "At once" would go round and round.

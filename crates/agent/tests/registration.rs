@@ -247,16 +247,18 @@ fn the_registrars_shortest_time_is_taken() {
 }
 
 #[test]
-fn who_signs_off_while_a_refresh_is_refused_as_too_short_is_signed_off() {
-    let (mut phone, _) = registered(7);
-    phone.agent.register(T0);
-    let refresh = phone.only_sent();
-    phone.agent.unregister(T0, false);
-    phone.answer(T0, &refresh, 423, |builder| builder.header(HeaderName::MinExpires, b"1800"));
-    let removal = phone.only_sent();
-    assert_eq!(removal.header(HeaderName::Expires), Some(&b"0"[..]));
-    phone.answer(T0, &removal, 200, |builder| builder);
-    assert_eq!(phone.told(), ["Unregistered"]);
+fn who_signs_off_while_a_refresh_is_refused_is_signed_off() {
+    for status in [423, 503] {
+        let (mut phone, _) = registered(7);
+        phone.agent.register(T0);
+        let refresh = phone.only_sent();
+        phone.agent.unregister(T0, false);
+        phone.answer(T0, &refresh, status, |builder| builder.header(HeaderName::MinExpires, b"1800"));
+        let removal = phone.only_sent();
+        assert_eq!(removal.header(HeaderName::Expires), Some(&b"0"[..]));
+        phone.answer(T0, &removal, 200, |builder| builder);
+        assert_eq!(phone.told(), ["Unregistered"]);
+    }
 }
 
 #[test]
