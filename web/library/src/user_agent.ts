@@ -212,8 +212,8 @@ export class UA extends EventEmitter<UAEvents> {
   /**
    * Connects, registers if configured so, and keeps both up.
    *
-   * The promise (not in JsSIP) resolves when that is done. It rejects with a `FailedError` if the registrar refuses or `stop` is
-   * called; a server that cannot be reached is tried again and again, which rejects nothing.
+   * The promise (not in JsSIP) resolves when that is done. It rejects with a `FailedError` if the registrar refuses or `stop` or
+   * `unregister` is called; a server that cannot be reached is tried again and again, which rejects nothing.
    */
   start(): Promise<void> {
     const { register } = this.configuration;
@@ -278,11 +278,9 @@ export class UA extends EventEmitter<UAEvents> {
 
   /** The promise (not in JsSIP) resolves when there is no registration any more. */
   unregister(options: { all?: boolean } = {}): Promise<void> {
-    const pending = this.isConnected() && (this.isRegistered() || this.#registering.awaited);
+    const pending = this.isConnected() && (this.isRegistered() || this.#registering.awaited || this.#unregistering.awaited);
     const unregistered = pending ? this.#unregistering.next() : Promise.resolve();
-    if (!pending) {
-      this.#registering.reject(new FailedError('the registration', { cause: causes.CANCELED, originator: 'local' }));
-    }
+    this.#registering.reject(new FailedError('the registration', { cause: causes.CANCELED, originator: 'local' }));
     this.#registrator.unregister(options);
     return unregistered;
   }
@@ -513,8 +511,8 @@ export class UA extends EventEmitter<UAEvents> {
         this.#registrator.isRegistered = false;
         const response = event.response === null ? null : new IncomingResponse(event.response);
         this.emit('registrationFailed', { response, cause: event.cause });
-        // Over the next connection it is tried again, unless it has been taken back.
-        if (event.cause !== causes.CONNECTION_ERROR || this.#unregistering.awaited) {
+        // Over the next connection it is tried again.
+        if (event.cause !== causes.CONNECTION_ERROR) {
           this.#registering.reject(new FailedError('the registration', { cause: event.cause, originator: response ? 'remote' : 'system', response }));
         }
         this.#unregistering.resolve();

@@ -155,13 +155,14 @@ test('start goes on waiting when the connection is lost before the registrar has
   await started;
 });
 
-test('What is taken back before the registrar has answered rejects when the connection is lost', async () => {
+test('What is taken back before the registrar has answered rejects, and unregister waits for the answer', async () => {
   const page = new Page();
   const started = page.ua.start();
   page.socket.onconnect?.();
   const removed = page.ua.unregister();
-  page.core.fire({ type: 'registrationFailed', response: null, cause: 'Connection Error', retryIn: null });
-  await assert.rejects(started, { cause: 'Connection Error' });
+  await assert.rejects(started, { cause: 'Canceled' });
+  assert.equal(await stateOf(removed), 'pending');
+  page.core.fire({ type: 'unregistered', response: OK(), cause: null });
   await removed;
 });
 
