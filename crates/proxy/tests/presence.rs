@@ -118,6 +118,20 @@ fn a_refresh_keeps_the_document_and_needs_the_tag() {
 }
 
 #[test]
+fn what_is_published_can_be_refreshed_also_where_less_is_taken_by_now() {
+    let (mut house, _, bob) = scene(config());
+    house.register(&bob);
+    let (_, tag) = published(&mut house, &bob, &publish(&bob, 1, "", 600, "at lunch"));
+    published(&mut house, &bob, &publish(&bob, 2, "", 600, "on the desk phone"));
+    let mut less = config();
+    less.events.subscriptions = 1;
+    house.proxy.reconfigure(less);
+    house.drain();
+    assert_eq!(published(&mut house, &bob, &publish(&bob, 3, "", 600, "more")).0, 503);
+    assert_eq!(published(&mut house, &bob, &publish(&bob, 4, &tag, 600, "")).0, 200);
+}
+
+#[test]
 fn a_publication_ends_with_its_time() {
     let (mut house, alice, bob) = scene(config());
     house.register(&bob);

@@ -103,7 +103,9 @@ impl Publications {
         if wanted.until <= now {
             return Ok(());
         }
-        if published.list.len() >= EACH || self.count.load(Ordering::Relaxed) >= most {
+        // What stays in its place was let in before, however many may be there by now.
+        let is_full = published.list.len() >= EACH || self.count.load(Ordering::Relaxed) >= most;
+        if before.is_none() && is_full {
             return Err(Unpublished::Full);
         }
         let document = match before {
