@@ -7,16 +7,10 @@ use media::{BranchKey, Event};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Transport};
 
 use super::*;
-use crate::clock::Clock;
 use crate::configuration::Media;
-use crate::media_joining::{Inward, MediaPlace, Onward, dialogs};
+use crate::media_joining::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
+use crate::media_joining::{Inward, Onward, dialogs};
 
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
-    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=mid:0\r\n\
-    a=rtcp-mux\r\na=fingerprint:sha-256 \
-    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
-const ANSWER: &str =
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 const TAKES_INFO: &str = "Allow: INVITE, ACK, BYE, INFO\r\n";
 const TAKES_NONE: &str = "Allow: INVITE, ACK, BYE\r\n";
 
@@ -32,14 +26,11 @@ impl Scene {
     }
 
     fn joined(media: &Media, page: &str, phone: &str) -> Self {
-        let place = MediaPlace::of(media, &[]);
-        let joining =
-            MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"));
-        let scene = Self { joining };
+        let scene = Self { joining: joining(media) };
         let contact = "Contact: <sip:x@page.invalid;transport=ws>\r\n";
-        scene.leaves("INVITE", "a", "", "7 INVITE", &format!("{contact}{page}"), OFFER);
+        scene.leaves("INVITE", "a", "", "7 INVITE", &format!("{contact}{page}"), OF_PAGE);
         let contact = "Contact: <sip:bob@127.0.0.1:5062>\r\n";
-        scene.arrives(200, "a", "b", "7 INVITE", &format!("{contact}{phone}"), ANSWER);
+        scene.arrives(200, "a", "b", "7 INVITE", &format!("{contact}{phone}"), OF_PHONE);
         scene.leaves("ACK", "a", "b", "7 ACK", "", "");
         scene
     }
@@ -114,12 +105,6 @@ fn somewhere() -> SocketAddr {
 
 fn cseq(message: &Message) -> String {
     String::from_utf8_lossy(message.header(HeaderName::CSeq).unwrap_or_default()).into_owned()
-}
-
-/// Runs on an event loop, as sockets demand.
-fn on_loop(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a loop");
-    tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
 #[test]

@@ -37,6 +37,8 @@ mod sockets;
 mod streams;
 mod telling;
 #[cfg(test)]
+mod test_support;
+#[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};

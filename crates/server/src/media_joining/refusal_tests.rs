@@ -5,16 +5,10 @@ use std::rc::Rc;
 
 use sip::{ConnectionId, Flow, Hop, Message, Method, Transport};
 
-use super::{Inward, MediaJoining, MediaPlace, Onward};
-use crate::clock::Clock;
+use super::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
+use super::{Inward, MediaJoining, Onward};
 use crate::configuration::Media;
 
-const PAGE: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
-    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=mid:0\r\n\
-    a=rtcp-mux\r\na=fingerprint:sha-256 \
-    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
-const PHONE: &str =
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5062);
 
 /// The call of a phone (tag a) to a page (tag b).
@@ -23,12 +17,9 @@ struct Scene(Rc<MediaJoining>);
 impl Scene {
     /// The phone leaves it to the page to offer.
     fn offered_late() -> Self {
-        let place = MediaPlace::of(&Media::default(), &[]);
-        let joining =
-            MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"));
-        let scene = Self(joining);
+        let scene = Self(joining(&Media::default()));
         assert!(matches!(scene.leaves("INVITE", "one", "a", "", "1 INVITE", ""), Onward::AsItIs));
-        assert!(matches!(scene.answers("one", "1 INVITE", PAGE), Inward::Instead(_)));
+        assert!(matches!(scene.answers("one", "1 INVITE", OF_PAGE), Inward::Instead(_)));
         scene
     }
 
@@ -62,17 +53,11 @@ impl Scene {
     }
 }
 
-/// Runs on an event loop, as sockets demand.
-fn on_loop(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a loop");
-    tokio::task::LocalSet::new().block_on(&runtime, test);
-}
-
 #[test]
 fn an_ack_whose_answer_cannot_be_translated_goes_on_without_it_and_the_call_is_hung_up() {
     on_loop(async {
         let scene = Scene::offered_late();
-        let other_codec = PHONE.replace("RTP/AVP 0", "RTP/AVP 18");
+        let other_codec = OF_PHONE.replace("RTP/AVP 0", "RTP/AVP 18");
         let Onward::Instead(ack) = scene.leaves("ACK", "two", "a", "b", "1 ACK", &other_codec) else {
             panic!("the page repeats its 200 until it has an ACK");
         };
@@ -91,9 +76,12 @@ fn an_ack_whose_answer_cannot_be_translated_goes_on_without_it_and_the_call_is_h
 fn nobody_is_sent_the_ack_to_a_refusal_from_here() {
     on_loop(async {
         let scene = Scene::offered_late();
-        scene.leaves("ACK", "two", "a", "b", "1 ACK", PHONE);
-        assert!(matches!(scene.leaves("INVITE", "three", "a", "b", "2 INVITE", PHONE), Onward::Instead(_)));
-        let crossing = scene.leaves("INVITE", "four", "b", "a", "1 INVITE", PAGE);
+        scene.leaves("ACK", "two", "a", "b", "1 ACK", OF_PHONE);
+        assert!(matches!(
+            scene.leaves("INVITE", "three", "a", "b", "2 INVITE", OF_PHONE),
+            Onward::Instead(_)
+        ));
+        let crossing = scene.leaves("INVITE", "four", "b", "a", "1 INVITE", OF_PAGE);
         assert!(matches!(crossing, Onward::Refused(_)));
         assert!(matches!(scene.leaves("ACK", "four", "b", "a", "1 ACK", ""), Onward::Nowhere));
     });

@@ -5,16 +5,10 @@ use std::rc::Rc;
 
 use sip::{ConnectionId, Flow, Hop, Message, Transport};
 
-use super::{Inward, MediaJoining, MediaPlace, Onward};
-use crate::clock::Clock;
+use super::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
+use super::{Inward, MediaJoining, Onward};
 use crate::configuration::Media;
 
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
-    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=mid:0\r\n\
-    a=rtcp-mux\r\na=fingerprint:sha-256 \
-    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
-const ANSWER: &str =
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 const PHONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5062);
 
 /// Alice's page (tag a) calls.
@@ -22,8 +16,7 @@ struct Scene(Rc<MediaJoining>);
 
 impl Scene {
     fn new() -> Self {
-        let place = MediaPlace::of(&Media::default(), &[]);
-        Self(MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway")))
+        Self(joining(&Media::default()))
     }
 
     /// A message of her call, with our Via on top or not.
@@ -40,7 +33,7 @@ impl Scene {
 
     /// Her INVITE leaves for a phone.
     fn calls(&self, branch: &str) {
-        let invite = Self::text("INVITE sip:b@127.0.0.1 SIP/2.0", branch, "", OFFER);
+        let invite = Self::text("INVITE sip:b@127.0.0.1 SIP/2.0", branch, "", OF_PAGE);
         let hop = Hop::Address { transport: Transport::Udp, address: PHONE, server_name: None };
         assert!(matches!(self.0.outgoing(&hop, invite.as_bytes()), Onward::Instead(_)));
     }
@@ -72,21 +65,15 @@ fn end(description: &str) -> Vec<&str> {
     description.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).collect()
 }
 
-/// Runs on an event loop, as sockets demand.
-fn on_loop(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a loop");
-    tokio::task::LocalSet::new().block_on(&runtime, test);
-}
-
 #[test]
 fn whoever_answers_after_a_refusal_with_early_media_answers_over_the_same_transport() {
     on_loop(async {
         let scene = Scene::new();
         scene.calls("z9hG4bKone");
-        let early = scene.says("SIP/2.0 183 Session Progress", "z9hG4bKone", ";tag=b", ANSWER);
+        let early = scene.says("SIP/2.0 183 Session Progress", "z9hG4bKone", ";tag=b", OF_PHONE);
         scene.says("SIP/2.0 480 Temporarily Unavailable", "z9hG4bKone", ";tag=b", "");
         scene.calls("z9hG4bKtwo");
-        let answer = scene.says("SIP/2.0 200 OK", "z9hG4bKtwo", ";tag=c", ANSWER);
+        let answer = scene.says("SIP/2.0 200 OK", "z9hG4bKtwo", ";tag=c", OF_PHONE);
         let (early, answer) = (early.expect("an announcement"), answer.expect("an answer"));
         assert_eq!(end(&early), end(&answer));
         assert_eq!(end(&early).len(), 4, "{early}");

@@ -5,29 +5,20 @@ use std::ops::RangeInclusive;
 
 use sip::{Hop, Message, Transport};
 
-use super::{Anchor, MediaJoining, MediaPlace, Onward};
-use crate::clock::Clock;
+use super::test_support::{self, OF_PAGE, on_loop};
+use super::{Anchor, MediaJoining, Onward};
 use crate::configuration::Media;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
-    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=mid:0\r\n\
-    a=rtcp-mux\r\na=fingerprint:sha-256 \
-    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
 
 /// A server for this machine with these ports for phones.
 fn joining(ports: RangeInclusive<u16>) -> std::rc::Rc<MediaJoining> {
-    joining_with(Media { ports, ..Media::default() })
-}
-
-fn joining_with(media: Media) -> std::rc::Rc<MediaJoining> {
-    let place = MediaPlace::of(&media, &[]);
-    MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"))
+    test_support::joining(&Media { ports, ..Media::default() })
 }
 
 /// The port that a phone is told when a browser's INVITE leaves for it, or `None` when it is refused.
 fn port_told(joining: &MediaJoining, call: &str) -> Option<u16> {
-    told(joining, call, OFFER)
+    told(joining, call, OF_PAGE)
 }
 
 fn told(joining: &MediaJoining, call: &str, offer: &str) -> Option<u16> {
@@ -47,12 +38,6 @@ fn told(joining: &MediaJoining, call: &str, offer: &str) -> Option<u16> {
     let sent = Message::parse(&bytes).expect("an INVITE");
     let body = std::str::from_utf8(sent.body()).expect("text").to_owned();
     body.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok())
-}
-
-/// Runs on an event loop, as sockets demand.
-fn on_loop(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a loop");
-    tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
 /// An even port and the seven after it, all free. Tests that run at a time look in different places.
@@ -104,8 +89,12 @@ fn an_anchored_call_passes_over_ports_of_others_too_and_an_unanchored_one_is_lef
         // Of the four pairs three are whole, and a call takes two.
         let _other = UdpSocket::bind((LOCALHOST, first)).expect("free");
         let media = |anchor| Media { ports: first..=first + 7, anchor, ..Media::default() };
-        assert_eq!(told(&joining_with(media(Anchor::Never)), "one", PHONE), None, "it leaves as it is");
-        let joining = joining_with(media(Anchor::Phones));
+        assert_eq!(
+            told(&test_support::joining(&media(Anchor::Never)), "one", PHONE),
+            None,
+            "it leaves as it is"
+        );
+        let joining = test_support::joining(&media(Anchor::Phones));
         let port = told(&joining, "two", PHONE).expect("a port");
         assert!([first + 2, first + 4, first + 6].contains(&port));
         assert_eq!(told(&joining, "three", PHONE), None, "nothing is left, and that is said");
