@@ -65,7 +65,7 @@ impl Proxy {
             loop_mark: job.loop_mark(&self.key),
             branches: arrangement.branches,
             answered: false,
-            cancelled: false,
+            no_more_branches: false,
             abandoned: None,
             rang: false,
             is_invite,
@@ -400,7 +400,7 @@ impl Proxy {
         // Item 5: a 6xx ends the search, though not before the others have ended too. No branch begins any more.
         if status >= 600 {
             if let Some(context) = self.contexts.get_mut(id.0) {
-                context.cancelled = true;
+                context.no_more_branches = true;
             }
             self.cancel_branches(now, id, None);
         }
@@ -446,7 +446,7 @@ impl Proxy {
     /// Sends the branch to its next address, or over another flow of the same instance.
     pub(crate) fn try_next(&mut self, now: Instant, id: ContextId, branch: usize, next: Next) -> bool {
         let Some(context) = self.contexts.get_mut(id.0) else { return false };
-        if context.answered || context.cancelled {
+        if context.answered || context.no_more_branches {
             return false;
         }
         let Some(place) = context.branches.get_mut(branch) else { return false };
@@ -507,7 +507,7 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(id.0) else { return };
         if context.abandoned.is_some_and(|at| at <= now) && !context.answered {
             context.abandoned = None;
-            context.cancelled = true;
+            context.no_more_branches = true;
             self.cancel_branches(now, id, Some(CALLER_GONE));
         }
         let Some(context) = self.contexts.get_mut(id.0) else { return };

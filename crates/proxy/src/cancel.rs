@@ -37,7 +37,7 @@ impl Proxy {
             return self.abandon_waiting(now, invite);
         };
         let Some(context) = self.contexts.get_mut(id.0) else { return };
-        context.cancelled = true;
+        context.no_more_branches = true;
         let reason = request.header(HeaderName::Reason);
         self.cancel_branches(now, id, reason);
         self.conclude(now, id);

@@ -168,10 +168,9 @@ impl Proxy {
 
     /// Begins the next group, if it is its turn. Says whether it is.
     pub(crate) fn begin_next_group(&mut self, now: Instant, id: ContextId) -> bool {
-        let turn = self
-            .contexts
-            .get(id.0)
-            .is_some_and(|context| !context.answered && !context.cancelled && context.awaits_next_group());
+        let turn = self.contexts.get(id.0).is_some_and(|context| {
+            !context.answered && !context.no_more_branches && context.awaits_next_group()
+        });
         if turn {
             self.begin_group(now, id);
         }
@@ -222,7 +221,7 @@ impl Proxy {
         let policy = self.config.forking.redirections;
         let limit = self.config.limits.branches;
         let Some(context) = self.contexts.get(id.0) else { return false };
-        let open = !context.answered && !context.cancelled && !context.disposition.no_recurse;
+        let open = !context.answered && !context.no_more_branches && !context.disposition.no_recurse;
         if policy == Redirections::Passed || !open || !context.is_call {
             return false;
         }
@@ -288,7 +287,7 @@ impl Proxy {
             context.is_call
                 && context.to_own_user
                 && !context.answered
-                && !context.cancelled
+                && !context.no_more_branches
                 && !context.disposition.no_fork
                 && context.branches.len() < limit
                 && self.is_called(context, aor)

@@ -64,7 +64,7 @@ pub(crate) struct ResponseContext {
     /// Whether the caller has got its final response.
     pub(crate) answered: bool,
     /// Whether no branch begins any more: the caller gave up, or somebody declined for all devices by a 6xx.
-    pub(crate) cancelled: bool,
+    pub(crate) no_more_branches: bool,
     /// When a caller whose connection is closed counts as gone.
     pub(crate) abandoned: Option<Instant>,
     /// Whether ringing was reported.
@@ -217,8 +217,8 @@ impl ResponseContext {
     /// The next Timer C, the end of a rest, or that of the patience with a caller that is away.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let waiting = self.branches.iter().filter(|branch| !branch.has_ended());
-        let abandoned = self.abandoned.filter(|_| !self.answered && !self.cancelled);
-        let next_group = self.next_group.filter(|_| !self.answered && !self.cancelled);
+        let abandoned = self.abandoned.filter(|_| !self.answered && !self.no_more_branches);
+        let next_group = self.next_group.filter(|_| !self.answered && !self.no_more_branches);
         waiting.filter_map(Branch::next_timeout).chain(abandoned).chain(next_group).min()
     }
 

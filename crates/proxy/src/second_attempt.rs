@@ -30,7 +30,7 @@ impl Proxy {
     /// (RFC 3261 §8.2.2.2): over UDP it remembers that one for some seconds. It goes out again after them.
     pub(crate) fn rest(&mut self, now: Instant, id: ContextId, branch: usize) -> bool {
         let Some(context) = self.contexts.get_mut(id.0) else { return false };
-        if context.answered || context.cancelled {
+        if context.answered || context.no_more_branches {
             return false;
         }
         let Some(place) = context.branches.get_mut(branch) else { return false };

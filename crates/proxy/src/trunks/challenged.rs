@@ -38,7 +38,7 @@ impl Proxy {
         response: &Arc<Message>,
     ) -> bool {
         let Some(context) = self.contexts.get_mut(id.0) else { return false };
-        if context.answered || context.cancelled {
+        if context.answered || context.no_more_branches {
             return false;
         }
         let Some(place) = context.branches.get_mut(branch) else { return false };
