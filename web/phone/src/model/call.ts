@@ -143,7 +143,7 @@ export class Call {
   }
 
   toggleMute(): void {
-    this.#acknowledge();
+    this.#forgetFailedTransfer();
     this.muted = !this.muted;
     if (this.muted) this.session?.mute({ audio: true });
     else this.session?.unmute({ audio: true });
@@ -151,12 +151,12 @@ export class Call {
   }
 
   toggleHold(): void {
-    this.#acknowledge();
+    this.#forgetFailedTransfer();
     this.setHold(!this.held.local);
   }
 
   /** Who goes on with the call knows that the transfer failed, and wants to see what he does now. */
-  #acknowledge(): void {
+  #forgetFailedTransfer(): void {
     if (this.transfer?.state === 'failed') this.transfer = undefined;
   }
 
