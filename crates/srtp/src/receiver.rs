@@ -9,11 +9,6 @@ use std::fmt;
 /// The longest master key identifier, in octets (RFC 4568 §6.1).
 pub const MOST_IDENTIFIER: usize = 128;
 
-/// The rollover counters that are tried for the first packet of a source, from 0 on. RFC 4568 §6.4 has all sources begin
-/// at 0, but what a source sent before we had its key may have passed a wrap: it may begin anywhere (RFC 3550 §5.1). Of
-/// speech this is two hours and a half.
-const TURNS: u64 = 8;
-
 /// Takes the protection off the packets of one direction.
 pub struct Receiver {
     suite: Suite,
@@ -76,17 +71,12 @@ impl Receiver {
             return Err(UnprotectError::NotAuthentic);
         }
         let mut stream = self.streams.find(header.ssrc);
-        let index = if stream.packets.is_empty() {
-            join(&self.session, packet, &header, tag)?
-        } else {
-            let index = stream.packets.estimate(header.sequence).ok_or(UnprotectError::Replayed)?;
-            if !stream.packets.is_new(index) {
-                return Err(UnprotectError::Replayed);
-            }
-            let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
-            opened.map_err(|_| UnprotectError::NotAuthentic)?;
-            index
-        };
+        let index = stream.packets.estimate(header.sequence).ok_or(UnprotectError::Replayed)?;
+        if !stream.packets.is_new(index) {
+            return Err(UnprotectError::Replayed);
+        }
+        let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
+        opened.map_err(|_| UnprotectError::NotAuthentic)?;
         stream.packets.record(index);
         self.streams.keep(stream);
         Ok(length)
@@ -135,20 +125,6 @@ impl Receiver {
     pub(crate) fn with_session(suite: Suite, session: Session) -> Self {
         Self { suite, session, streams: Streams::default(), identifier: Box::default() }
     }
-}
-
-/// Takes apart the first packet that is heard of a source. Returns its index.
-fn join(session: &Session, packet: &mut [u8], header: &Header, tag: &[u8]) -> Result<u64, UnprotectError> {
-    // An attempt in vain may leave nothing of what it was given.
-    let protected = packet.to_vec();
-    for turn in 0..TURNS {
-        let index = turn << 16 | u64::from(header.sequence);
-        packet.copy_from_slice(&protected);
-        if session.media.open(packet, header.length, tag, header.ssrc, index).is_ok() {
-            return Ok(index);
-        }
-    }
-    Err(UnprotectError::NotAuthentic)
 }
 
 impl fmt::Debug for Receiver {

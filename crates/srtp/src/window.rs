@@ -13,11 +13,6 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether no packet was seen yet.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.highest.is_none()
-    }
-
     /// The index that a packet with this sequence number most likely has. `None` when it is from before the first.
     pub(crate) fn estimate(&self, sequence: u16) -> Option<u64> {
         const HALF: u16 = 1 << 15;

@@ -90,9 +90,17 @@ export class Alerts {
     this.#lastCall = call;
     this.#callNotification(call?.phase === 'incoming' ? call : waiting);
     this.#missed();
-    // The icon has one number, and the tab that is the phone knows it.
-    if (this.#phone.seat.state === 'here') showBadge(this.#phone.history.missed + this.#phone.conversations.unread);
+    this.#number();
     this.title();
+  }
+
+  #numbered = false;
+
+  /** The icon has one number: that of the tab that is the phone, until the user signs out there. */
+  #number(): void {
+    const { state } = this.#phone.seat;
+    if (state === 'here' || (state === 'free' && this.#numbered)) showBadge(this.#phone.history.missed + this.#phone.conversations.unread);
+    this.#numbered = state === 'here';
   }
 
   /** Once a second: the title blinks while somebody calls. */

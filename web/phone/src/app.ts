@@ -73,13 +73,17 @@ export async function start(library: Library): Promise<Phone> {
   listenToWindow(phone);
   exposeForDiagnosis(phone);
 
+  phone.onsignedout = (next = '') => {
+    // The form, its password and whatever was typed elsewhere were somebody's.
+    Object.assign(draft, emptyDraft(), { user: next });
+    rebuild();
+  };
+
   function signInByLink(credentials: ReturnType<typeof takeFragment>): void {
     if (!credentials) return;
     const account = accountFrom(credentials, phone.defaults, page);
-    draft.user = credentials.user;
-    if (phone.line.account) phone.signOut();
-    if (typeof account !== 'string') phone.signIn(account, false);
-    rebuild();
+    if (typeof account !== 'string') phone.signInByLink(account);
+    else if (!phone.signedIn) phone.onsignedout(credentials.user);
   }
 
   if (link) signInByLink(link);

@@ -89,20 +89,25 @@ export function fragmentCredentials(hash: string): { user: string; password: str
   }
 }
 
-/** In this tab until it is closed; on the device only if the user asked for it. */
+/** In this tab until it is closed; on the device only if the user asked for it. Another account that stays there is left alone. */
 export function remember(account: Account, stay: boolean): void {
   write('account', account, 'tab');
   if (stay) write('account', account, 'device');
-  else forget('account', 'device');
+  else if (stays(account)) forget('account', 'device');
 }
 
 export function remembered(): { account: Account; stay: boolean } | undefined {
-  const kept = read<Account>('account', 'device');
-  const account = read<Account>('account', 'tab') ?? kept;
-  return account?.user && account.password && account.server ? { account, stay: kept !== undefined } : undefined;
+  const account = read<Account>('account', 'tab') ?? read<Account>('account', 'device');
+  return account?.user && account.password && account.server ? { account, stay: stays(account) } : undefined;
 }
 
-export function forgetAccount(): void {
+/** Whether this account is the one that stays signed in on the device. */
+export function stays(account: Account): boolean {
+  const kept = read<Account>('account', 'device');
+  return kept?.user === account.user && kept.domain === account.domain;
+}
+
+export function forgetAccount(account: Account): void {
   forget('account', 'tab');
-  forget('account', 'device');
+  if (stays(account)) forget('account', 'device');
 }

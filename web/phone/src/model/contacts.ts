@@ -1,5 +1,5 @@
 /** The people whom the user has kept, of one account. */
-import { read, write } from './storage.ts';
+import { keep, readKept } from './kept.ts';
 import { nameOf, sameUri, type Peer } from './peer.ts';
 
 export type Contact = Peer & { readonly name: string };
@@ -16,7 +16,7 @@ export class Contacts {
 
   open(account: string): void {
     this.#account = account;
-    this.list = sorted(read<Contact[]>(`contacts.${account}`) ?? []);
+    this.list = sorted(readKept<Contact[]>('contacts', account) ?? []);
     this.#changed();
   }
 
@@ -36,7 +36,7 @@ export class Contacts {
 
   #write(list: readonly Contact[]): void {
     this.list = list;
-    write(`contacts.${this.#account}`, list);
+    keep('contacts', this.#account, list);
     this.#changed();
   }
 }

@@ -1,5 +1,5 @@
 /** Text messages, kept per peer, of one account. */
-import { read, write } from './storage.ts';
+import { keep, readKept } from './kept.ts';
 import { nameOf, plainUri, type Peer } from './peer.ts';
 import { messageOutcome, type Outcome } from './reason.ts';
 import type { Agent, Payload } from './library.ts';
@@ -50,7 +50,7 @@ export class Conversations {
     this.#account = account;
     this.open = undefined;
     this.drafts.clear();
-    this.list = read<Conversation[]>(`conversations.${account}`) ?? [];
+    this.list = readKept<Conversation[]>('conversations', account) ?? [];
     for (const message of this.list.flatMap((each) => each.messages)) {
       // The page was closed before the answer came: nobody knows whether it arrived.
       if (message.state === 'sending') message.state = 'failed';
@@ -144,7 +144,7 @@ export class Conversations {
   }
 
   #keep(): void {
-    write(`conversations.${this.#account}`, this.#latest());
+    keep('conversations', this.#account, this.#latest());
     this.#changed();
   }
 

@@ -1,5 +1,5 @@
 /** The list of recent calls of one account. */
-import { forget, read, write } from './storage.ts';
+import { keep, readKept } from './kept.ts';
 import type { Peer } from './peer.ts';
 import type { Outcome } from './reason.ts';
 
@@ -31,15 +31,15 @@ export class History {
 
   open(account: string): void {
     this.#account = account;
-    this.entries = read<Recent[]>(`recents.${account}`) ?? [];
-    this.missed = read<number>(`missed.${account}`) ?? 0;
+    this.entries = readKept<Recent[]>('recents', account) ?? [];
+    this.missed = readKept<number>('missed', account) ?? 0;
     this.#changed();
   }
 
   add(recent: Recent): void {
     this.entries = [recent, ...this.entries].slice(0, KEPT);
     this.#count(this.missed + (recent.kind === 'missed' ? 1 : 0));
-    write(`recents.${this.#account}`, this.entries);
+    keep('recents', this.#account, this.entries);
     this.#changed();
   }
 
@@ -51,14 +51,14 @@ export class History {
 
   remove(recent: Recent): void {
     this.entries = this.entries.filter((each) => each !== recent);
-    write(`recents.${this.#account}`, this.entries);
+    keep('recents', this.#account, this.entries);
     this.#changed();
   }
 
   clear(): void {
     this.entries = [];
     this.#count(0);
-    forget(`recents.${this.#account}`);
+    keep('recents', this.#account, []);
     this.#changed();
   }
 
@@ -70,7 +70,7 @@ export class History {
   /** The count outlives the page: who closes it has still missed the calls. */
   #count(missed: number): void {
     this.missed = missed;
-    write(`missed.${this.#account}`, missed);
+    keep('missed', this.#account, missed);
   }
 
   /** Everybody in the list, once, latest first. */

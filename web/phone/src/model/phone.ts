@@ -1,6 +1,7 @@
 /** The phone behind the page: the account's line, the calls, the messages and what stands in their way. */
 import { Change } from './change.ts';
 import { Contacts } from './contacts.ts';
+import { anythingKept, forgetKept } from './kept.ts';
 import { Lamps } from './lamps.ts';
 import { Presence } from './presence.ts';
 import { Seat } from './seat.ts';
@@ -13,7 +14,7 @@ import { Line, type LineState } from './line.ts';
 import { addressLine, dial, nameOf, plainUri, sameUri, type Peer } from './peer.ts';
 import type { Agent, Library, Payload } from './library.ts';
 import { QualityWatch } from './quality.ts';
-import { forgetAccount, remember, uriOf, type Account, type Defaults } from './account.ts';
+import { forgetAccount, remember, stays, uriOf, type Account, type Defaults } from './account.ts';
 import type { Devices, MediaProblem } from '../media/devices.ts';
 import { MicrophoneFirst } from '../media/microphone_first.ts';
 import type { TextKey } from '../text/index.ts';
@@ -43,12 +44,16 @@ export class Phone {
   dialError: TextKey | undefined;
   /** Whom a link wants to call; the user decides. */
   linkTarget: string | undefined;
+  /** Whom a link wants to sign in; the user decides, because that would end a call. */
+  linkAccount: Account | undefined;
   /** Who is being added to the contacts or changed there. */
   editing: Peer | undefined;
   mediaProblem: MediaProblem | undefined;
   /** The browser refused to play sound before a click. */
   soundBlocked = false;
   staySignedIn = false;
+  /** Told when the account leaves the page, and the user of the next one where a link brings it. */
+  onsignedout = (_next?: string): void => undefined;
 
   constructor(library: Library, defaults: Defaults) {
     const { signal } = this.change;
@@ -85,8 +90,8 @@ export class Phone {
     this.seat = new Seat({
       taken: () => this.#seated(),
       lost: () => this.#standUp(),
-      signedOut: () => this.signOut(),
-      busy: () => this.inCall || this.calls.others.length > 0,
+      signedOut: (erase) => this.signOut(erase),
+      busy: () => this.busy,
       call: (target) => {
         this.linkTarget = target;
         signal();
@@ -121,6 +126,11 @@ export class Phone {
 
   get inCall(): boolean {
     return this.calls.running;
+  }
+
+  /** Whether there is a call that the user would not want to lose. */
+  get busy(): boolean {
+    return this.inCall || this.calls.others.length > 0;
   }
 
   get known(): readonly Peer[] {
@@ -163,16 +173,69 @@ export class Phone {
     this.line.stop();
   }
 
-  signOut(): void {
-    this.calls.hangUpAll();
-    this.seat.signOut();
+  /** Whose contacts, messages or calls the browser has, where there are any: they stay unless signing out erases them. */
+  get keptFor(): string | undefined {
+    const account = this.#wanted?.account;
+    return account && anythingKept(uriOf(account)) ? account.user : undefined;
+  }
+
+  /** Signs out in all tabs. Whoever comes next finds nothing on the page; with `erase`, nothing in the browser either. */
+  signOut(erase = false): void {
+    const account = this.#wanted?.account;
+    this.#leave(() => this.seat.signOut(erase));
+    if (account) forgetAccount(account);
+    if (account && erase) forgetKept(uriOf(account));
+    this.onsignedout();
+    this.change.signal();
+  }
+
+  /** A link was opened that signs in. The account before it is left, not forgotten: other tabs may have it. */
+  signInByLink(account: Account): void {
+    if (this.busy && JSON.stringify(this.#wanted?.account) === JSON.stringify(account)) return; // That is so already.
+    this.linkAccount = this.busy ? account : undefined;
+    if (this.linkAccount) this.change.signal();
+    else this.#signInInstead(account);
+  }
+
+  /** Does what a link to sign in proposed, once the user agrees. */
+  signInLinked(): void {
+    if (this.linkAccount) this.#signInInstead(this.linkAccount);
+  }
+
+  #signInInstead(account: Account): void {
+    const { linkTarget } = this;
+    this.#leave(() => this.seat.leave());
+    this.linkTarget = linkTarget; // A page can be opened by one link for both.
+    this.onsignedout(account.user);
+    this.signIn(account, stays(account));
+  }
+
+  #leave(seat: () => void): void {
+    this.calls.hangUpAll(); // Each is recorded, so this comes first.
+    seat();
     this.#wanted = undefined;
     this.line.stop();
+    this.line.account = undefined;
     this.line.established = false;
     this.line.problem = undefined;
+    this.#open('');
     this.#opened = undefined;
-    forgetAccount();
-    this.change.signal();
+    this.tab = 'keypad';
+    this.dialled = '';
+    this.dialError = undefined;
+    this.linkTarget = undefined;
+    this.linkAccount = undefined;
+    this.editing = undefined;
+    this.mediaProblem = undefined;
+  }
+
+  /** What the browser has kept of `account` is shown and added to; '' is nobody. */
+  #open(account: string): void {
+    this.#opened = account;
+    this.history.open(account);
+    this.conversations.load(account);
+    this.contacts.open(account);
+    this.presence.open(account);
   }
 
   show(tab: Tab): void {
@@ -295,11 +358,7 @@ export class Phone {
   #lineChanged(): void {
     const { account, state } = this.line;
     if (account && this.line.established && this.#opened !== uriOf(account)) {
-      this.#opened = uriOf(account);
-      this.history.open(this.#opened);
-      this.conversations.load(this.#opened);
-      this.contacts.open(this.#opened);
-      this.presence.open(this.#opened);
+      this.#open(uriOf(account));
       remember(account, this.staySignedIn);
     }
     // Who was not let in is no phone: another tab may be.

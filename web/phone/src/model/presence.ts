@@ -5,7 +5,7 @@
  */
 import type { Agent, Payload, Publication } from './library.ts';
 import { type Said, STATES, writePresence } from './pidf.ts';
-import { read, write } from './storage.ts';
+import { keep, readKept } from './kept.ts';
 
 /** Seconds; a browser that broke down says no longer than this what its user was doing. */
 const EXPIRES = 300;
@@ -37,7 +37,7 @@ export class Presence {
   /** What `account` said of itself in this browser before. */
   open(account: string): void {
     this.#account = account;
-    const kept = read<{ said?: Said; note?: unknown }>(`presence.${account}`);
+    const kept = readKept<{ said?: Said; note?: unknown }>('presence', account);
     this.said = STATES.find((each) => each === kept?.said) ?? 'available';
     this.note = typeof kept?.note === 'string' ? kept.note : '';
   }
@@ -45,7 +45,7 @@ export class Presence {
   say(said: Said, note: string): void {
     this.said = said;
     this.note = note.trim();
-    write(`presence.${this.#account}`, { said, note: this.note });
+    keep('presence', this.#account, { said, note: this.note });
     this.#tell();
     this.#changed();
   }

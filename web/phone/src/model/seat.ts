@@ -16,8 +16,8 @@ export interface SeatEvents {
   lost(): void;
   /** Whether the seat cannot be given away now. */
   busy(): boolean;
-  /** The user signed out in another tab. */
-  signedOut(): void;
+  /** The user signed out in another tab, and wants everything of the account erased. */
+  signedOut(erase: boolean): void;
   /** Another tab was opened by a link that wants to call. */
   call(target: string): void;
   changed(): void;
@@ -26,7 +26,7 @@ export interface SeatEvents {
 /** Milliseconds for the other tab to say that it is busy; a sleeping one says nothing. */
 const ANSWER = 600;
 
-type Word = { readonly kind: 'ask' | 'busy' | 'free' | 'out' } | { readonly kind: 'call'; readonly target: string };
+type Word = { readonly kind: 'ask' | 'busy' | 'free' } | { readonly kind: 'out'; readonly erase: boolean } | { readonly kind: 'call'; readonly target: string };
 
 export class Seat {
   state: SeatState = 'free';
@@ -75,8 +75,8 @@ export class Seat {
   }
 
   /** The user signs out: in all tabs. */
-  signOut(): void {
-    this.#channel?.postMessage({ kind: 'out' } satisfies Word);
+  signOut(erase: boolean): void {
+    this.#channel?.postMessage({ kind: 'out', erase } satisfies Word);
     this.leave();
   }
 
@@ -143,7 +143,7 @@ export class Seat {
       this.#events.changed();
     } else if (word.kind === 'out') {
       this.leave();
-      this.#events.signedOut();
+      this.#events.signedOut(word.erase);
     } else if (this.state === 'here' && word.kind === 'ask') {
       this.#channel?.postMessage({ kind: this.#events.busy() ? 'busy' : 'free' } satisfies Word);
     } else if (this.state === 'here' && word.kind === 'call') {

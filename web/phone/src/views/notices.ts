@@ -42,7 +42,7 @@ export function noticesView(phone: Phone, playSound: () => void): View {
 }
 
 function current(phone: Phone, playSound: () => void): Notice[] {
-  return [insecure(phone), link(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
+  return [insecure(phone), link(phone), signInLink(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
 }
 
 function insecure(phone: Phone): Notice | undefined {
@@ -82,6 +82,18 @@ function link(phone: Phone): Notice | undefined {
     action: { label: text('call'), press: () => phone.callLinked() },
     dismiss: () => {
       phone.linkTarget = undefined;
+      phone.change.signal();
+    },
+  };
+}
+
+function signInLink(phone: Phone): Notice | undefined {
+  if (!phone.linkAccount) return undefined;
+  return {
+    kind: 'sign-in-link', severe: false, words: text('linkSignIn', { user: phone.linkAccount.user }), ...(phone.busy ? { help: text('linkSignInHelp') } : {}),
+    action: { label: text('signIn'), press: () => phone.signInLinked() },
+    dismiss: () => {
+      phone.linkAccount = undefined;
       phone.change.signal();
     },
   };

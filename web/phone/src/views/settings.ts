@@ -11,6 +11,7 @@ import { callLink } from '../model/links.ts';
 import { deviceView } from './devices.ts';
 import { deviceTest } from './device_test.ts';
 import type { Look, ThemeChoice } from './shell.ts';
+import { askBeforeSignOut } from './sign_out.ts';
 
 const NAMES: Record<Language, string> = { en: en.language, es: es.language };
 
@@ -36,6 +37,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
   });
   const ring = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'settings-test-ringer', 'on': { click: () => { sounds.ring(phone.devices.choice.ringer, phone.devices.choice.ringerVolume); setTimeout(() => phone.call?.phase === 'incoming' || sounds.stop(), 2600); } } }, text('testRinger'));
   const theme = choice('settings-theme', text('theme'), [['system', text('themeSystem')], ['light', text('themeLight')], ['dark', text('themeDark')]], look.theme(), (value) => look.setTheme(value as ThemeChoice));
+  const signOut = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out' }, icon('signOut'), text('signOut'));
   const uri = h('small', {});
   const name = h('strong', {});
   const account = phone.line.account;
@@ -48,8 +50,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
         h('div', { class: 'card account-card' },
           account && avatar({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) }),
           h('span', { class: 'two-lines' }, name, uri),
-          h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out', 'on': { click: () => phone.signOut() } }, icon('signOut'), text('signOut')),
-          link),
+          signOut, link, askBeforeSignOut(phone, signOut)),
         h('div', { class: 'card' }, h('div', { class: 'field' }, h('label', { for: 'settings-voicemail' }, text('voicemail')), h('div', { class: 'field-box' }, voicemail))),
         h('h3', {}, text('soundAndDevices')),
         h('div', { class: 'card' }, devices.element, allow, processing.element, h('p', { class: 'hint' }, text('audioProcessingHint')),

@@ -64,12 +64,15 @@ export async function signIn(t, more) {
   return page;
 }
 
+/** Asked for by the clock: a tab behind another one draws no frames. */
+const ASKED = { polling: 30 };
+
 export const see = (page, name, words) => page.waitForFunction((selector, wanted) => {
   const element = document.querySelector(selector);
   return element?.checkVisibility() && element.textContent.includes(wanted);
-}, {}, id(name), words);
+}, ASKED, id(name), words);
 
-export const gone = (page, name) => page.waitForFunction((selector) => !document.querySelector(selector)?.checkVisibility(), {}, id(name));
+export const gone = (page, name) => page.waitForFunction((selector) => !document.querySelector(selector)?.checkVisibility(), ASKED, id(name));
 
 /** Runs `act` with the latest session of the double. */
 export const inSession = (page, act, ...values) => inSessionOf(page, -1, act, ...values);
