@@ -237,11 +237,6 @@ impl Agent {
         TransactionNumber(self.next_number())
     }
 
-    /// Whether `number` was given out before.
-    pub(crate) const fn knew(&self, number: TransactionNumber) -> bool {
-        number.0 != 0 && number.0 <= self.numbers
-    }
-
     pub(crate) fn call_mut(&mut self, number: CallNumber) -> Option<&mut Call> {
         self.calls.iter_mut().find(|call| call.number == number)
     }

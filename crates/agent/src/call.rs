@@ -31,6 +31,13 @@ pub(crate) enum Stage {
     Over,
 }
 
+impl Stage {
+    /// Whether a 2xx was sent or received, and nobody has hung up.
+    pub(crate) const fn stands(self) -> bool {
+        matches!(self, Self::Accepted | Self::Answered | Self::Confirmed)
+    }
+}
+
 /// A 2xx that is repeated until its ACK comes (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -100,9 +107,6 @@ pub(crate) struct Outgoing {
     pub(crate) from: Vec<u8>,
     pub(crate) to: Vec<u8>,
     pub(crate) options: CallOptions,
-    /// Session-Expires asked for; grows with 422.
-    pub(crate) session_expires: u32,
-    pub(crate) min_se: u32,
     pub(crate) cseq: u32,
     /// The INVITE as sent last.
     pub(crate) invite: Option<Arc<Message>>,
@@ -158,7 +162,7 @@ impl Call {
 
     /// Whether the session stands or is about to stand: its end is `ended`, not `failed`.
     pub(crate) const fn is_established(&self) -> bool {
-        matches!(self.stage, Stage::Accepted | Stage::Answered | Stage::Confirmed)
+        self.stage.stands()
     }
 
     /// The dialog that our requests go by: the one that stands, or as caller the youngest early one.

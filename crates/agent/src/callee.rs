@@ -68,14 +68,16 @@ impl Agent {
     }
 
     /// The call that a Replaces header names, or the status to refuse with (RFC 3891 §3).
-    fn replaced(&self, value: &[u8]) -> Result<CallNumber, u16> {
+    fn replaced(&mut self, value: &[u8]) -> Result<CallNumber, u16> {
         let replaces = Replaces::parse(value).map_err(|_| 400u16)?;
         let wanted = DialogId::new(replaces.call_id, replaces.to_tag, replaces.from_tag);
-        let call =
-            self.calls.iter().find(|call| call.dialog.as_ref().is_some_and(|dialog| *dialog.id() == wanted));
-        match call.map(|call| (call.stage, call.number)) {
-            Some((Stage::Confirmed | Stage::Accepted, _)) if replaces.early_only => Err(486),
-            Some((Stage::Confirmed | Stage::Accepted, number)) => Ok(number),
+        let found = self.calls.iter_mut().find_map(|call| {
+            let named = call.dialogs_mut().any(|dialog| *dialog.id() == wanted);
+            named.then_some((call.stage, call.number))
+        });
+        match found {
+            Some((stage, _)) if stage.stands() && replaces.early_only => Err(486),
+            Some((stage, number)) if stage.stands() || stage == Stage::Calling => Ok(number),
             Some((Stage::Over, _)) => Err(603),
             // RFC 3891 §3: an early dialog that the receiver did not start must not be replaced.
             _ => Err(481),

@@ -8,7 +8,6 @@ use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::{CallOptions, CommandError, Ending, Payload};
 use crate::outgoing::{Purpose, checked};
 use crate::reliable::TAG;
-use crate::session_timer::DEFAULT_INTERVAL;
 use core::time::Duration;
 use sip::dialog::{Acknowledgement, Dialog, DialogId};
 use sip::header::HeaderName;
@@ -55,13 +54,7 @@ impl Agent {
             target: target.to_vec(),
             from: parties.from,
             to: parties.to,
-            session_expires: if options.session_expires < 60 {
-                DEFAULT_INTERVAL
-            } else {
-                options.session_expires
-            },
             options,
-            min_se: 0,
             cseq: 0,
             invite: None,
             key: None,
@@ -106,7 +99,6 @@ impl Agent {
         let request = self.write_invite(call, &payload)?;
         if let Some(outgoing) = &mut call.outgoing {
             outgoing.cseq += 1;
-            outgoing.options.origin.headers.extend(payload.headers);
         }
         call.stage = Stage::Calling;
         if patience > 0 {
@@ -188,9 +180,6 @@ impl Agent {
             self.on_invite_success(response);
             return;
         }
-        if status == 422 && self.raise_session_expires(number, response) {
-            return;
-        }
         let Some(call) = self.call_mut(number).filter(|call| call.stage == Stage::Calling) else { return };
         call.stage = Stage::Over;
         let message = Some(Arc::clone(response));
@@ -201,38 +190,6 @@ impl Agent {
             message,
             cause: Cause::of_status(status),
         });
-    }
-
-    /// RFC 4028 §7.3: the interval was too short for somebody on the way; ask for what he wants, once.
-    fn raise_session_expires(&mut self, number: CallNumber, response: &Message) -> bool {
-        let wanted = response.number(HeaderName::MinSe).ok().flatten().unwrap_or(0);
-        let Ok(place) = self.place(number) else { return false };
-        let mut call = self.calls.swap_remove(place);
-        let request = self.invite_with_interval(&mut call, wanted);
-        self.calls.push(call);
-        let Some(request) = request else { return false };
-        self.launch(request, Purpose::Invite(number));
-        true
-    }
-
-    fn invite_with_interval(&mut self, call: &mut Call, seconds: u32) -> Option<Arc<Message>> {
-        let calling = call.stage == Stage::Calling;
-        let outgoing =
-            call.outgoing.as_mut().filter(|outgoing| calling && outgoing.session_expires < seconds)?;
-        let body = outgoing.invite.as_ref().filter(|invite| !invite.body().is_empty()).map(|invite| {
-            let content_type = invite.header(HeaderName::ContentType).unwrap_or_default();
-            crate::options::Body {
-                content_type: core::str::from_utf8(content_type).unwrap_or("application/sdp").to_owned(),
-                bytes: invite.body().to_vec(),
-            }
-        });
-        outgoing.session_expires = seconds;
-        outgoing.min_se = seconds;
-        outgoing.early.clear();
-        outgoing.reliable.clear();
-        let request = self.write_invite(call, &Payload { headers: Vec::new(), body }).ok()?;
-        call.outgoing.as_mut()?.cseq += 1;
-        Some(request)
     }
 
     /// Any 2xx to an INVITE of ours: the first one, its repetition, another fork's, or one for a call that is over

@@ -266,11 +266,11 @@ impl Agent {
         }
     }
 
-    /// Gives the user's response to a request. A response to a request that was answered meanwhile (the call ended,
-    /// the peer cancelled) is dropped.
+    /// Gives the user's response to a request.
     ///
     /// # Errors
-    /// When there was never such a request, the status is none, or a field cannot be written.
+    /// When nobody waits for it (any more: the call has ended, the peer has cancelled), the status is none, or a field cannot
+    /// be written.
     pub fn respond(
         &mut self,
         now: Instant,
@@ -280,13 +280,11 @@ impl Agent {
         payload: &Payload,
     ) -> Result<(), CommandError> {
         self.now = now;
-        let Some(place) = self.waiting.iter().position(|waiting| waiting.number == transaction) else {
-            return if self.knew(transaction) { Ok(()) } else { Err(CommandError::Unknown) };
-        };
+        let found = self.waiting.iter().enumerate().find(|(_, waiting)| waiting.number == transaction);
+        let (place, waiting) = found.ok_or(CommandError::Unknown)?;
         if !(101..700).contains(&status) {
             return Err(CommandError::State);
         }
-        let Some(waiting) = self.waiting.get(place) else { return Err(CommandError::Unknown) };
         let (key, request, call) = (waiting.key, Arc::clone(&waiting.request), waiting.call);
         let reoffer = matches!(request.method(), Some(Method::Invite | Method::Update));
         let success = (200..300).contains(&status);

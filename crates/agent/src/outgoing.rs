@@ -65,8 +65,8 @@ impl Purpose {
 pub(crate) struct Pending {
     pub(crate) key: ClientKey,
     pub(crate) purpose: Purpose,
-    request: Arc<Message>,
-    attempts: Attempts,
+    pub(crate) request: Arc<Message>,
+    pub(crate) attempts: Attempts,
 }
 
 /// From and To of a request outside dialogs, and the fields that hide or assert an identity.
@@ -180,7 +180,12 @@ impl Agent {
             return;
         }
         let pending = self.pending.swap_remove(place);
-        if matches!(status, 401 | 407) && self.answer_challenge(&pending, response) {
+        let repeated = match status {
+            401 | 407 => self.answer_challenge(&pending, response),
+            422 => self.lengthen_session(&pending, response),
+            _ => false,
+        };
+        if repeated {
             return;
         }
         self.on_final(pending.purpose, status, response, &pending.request);
@@ -258,18 +263,21 @@ impl Agent {
         true
     }
 
-    /// Whether a challenged request may go out again: an INVITE that was cancelled meanwhile must not.
-    fn may_repeat(&self, purpose: Purpose) -> bool {
+    /// Whether a request may go out again: an INVITE that was cancelled meanwhile must not, nor what changes a call that is over.
+    pub(crate) fn may_repeat(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Invite(number) => {
                 self.call(number).is_some_and(|call| call.stage == crate::call::Stage::Calling)
+            }
+            Purpose::Reoffer(number, _) | Purpose::Refresh(number) => {
+                self.call(number).is_some_and(crate::call::Call::is_established)
             }
             _ => true,
         }
     }
 
     /// The same request with a new branch, the next CSeq number and new credentials (RFC 3261 §22.2).
-    fn repeated(&mut self, pending: &Pending) -> Option<Arc<Message>> {
+    pub(crate) fn repeated(&mut self, pending: &Pending) -> Option<Arc<Message>> {
         let number = self.next_cseq_of(pending)?;
         let request = &pending.request;
         let mut cseq = Vec::new();

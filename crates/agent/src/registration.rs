@@ -328,7 +328,8 @@ impl Agent {
         response: Option<&Arc<Message>>,
         cause: Cause,
     ) {
-        if let (Some(registration), true) = (self.registration_mut(flow), response.is_some())
+        let heard = response.is_some() || cause == Cause::RequestTimeout;
+        if let (Some(registration), true) = (self.registration_mut(flow), heard)
             && let Some(all) = registration.removal.take_if(|_| registration.registered)
         {
             // The user has signed off meanwhile: the registrar still has what there was before.

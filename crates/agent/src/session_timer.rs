@@ -4,12 +4,12 @@
 //! given up at 110 %. Other than there, a peer whose Allow lacks UPDATE is refreshed by re-INVITE, and a machine that slept
 //! over the end of a session asks whether the call is still there before it gives it up.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, parse_own};
 use crate::call::{Outgoing, SessionTimer};
 use crate::config::RefreshMethod;
 use crate::event::{CallNumber, Cause, Event, Originator};
 use crate::options::Payload;
-use crate::outgoing::Purpose;
+use crate::outgoing::{Pending, Purpose};
 use core::time::Duration;
 use sip::Entropy;
 use sip::header::{HeaderName, SessionExpires};
@@ -18,7 +18,7 @@ use sip::text;
 use std::sync::Arc;
 
 /// Seconds asked for, the least that RFC 4028 §4 allows.
-pub(crate) const DEFAULT_INTERVAL: u32 = 90;
+const DEFAULT_INTERVAL: u32 = 90;
 /// JsSIP takes what peers grant from here on.
 const SHORTEST_INTERVAL: u32 = 60;
 /// A timer that rings so much too late rings on a machine that slept.
@@ -33,10 +33,9 @@ impl Agent {
             return;
         }
         let refresher: &[u8] = if self.config.force_refresher { b";refresher=uac" } else { b"" };
-        fields.push((HeaderName::SessionExpires, interval(outgoing.session_expires, refresher)));
-        if outgoing.min_se > 0 {
-            fields.push((HeaderName::MinSe, interval(outgoing.min_se, b"")));
-        }
+        let wished = outgoing.options.session_expires;
+        let seconds = if wished < SHORTEST_INTERVAL { DEFAULT_INTERVAL } else { wished };
+        fields.push((HeaderName::SessionExpires, interval(seconds, refresher)));
     }
 
     /// Session-Expires for our 2xx to `request` (RFC 4028 §9), and the timer that follows from it.
@@ -68,6 +67,31 @@ impl Agent {
         let Some(timer) = self.call(number).and_then(|call| call.session_timer) else { return Vec::new() };
         let refresher: &[u8] = if timer.ours { b";refresher=uac" } else { b";refresher=uas" };
         vec![(HeaderName::SessionExpires, interval(timer.seconds, refresher))]
+    }
+
+    /// RFC 4028 §7.3, 422: the interval was too short for somebody on the way. Asks for what he wants. False if he does not say.
+    pub(crate) fn lengthen_session(&mut self, pending: &Pending, response: &Message) -> bool {
+        let Some(before) = asked(&pending.request) else { return false };
+        let wanted = response.number(HeaderName::MinSe).ok().flatten().unwrap_or(0);
+        if wanted <= before.seconds || !self.may_repeat(pending.purpose) {
+            return false;
+        }
+        let Some(request) = self.repeated(pending) else { return false };
+        let refresher = before.refresher.map(|who| [b";refresher=", who].concat()).unwrap_or_default();
+        let mut edit = request.edit();
+        edit.replace(HeaderName::SessionExpires, &interval(wanted, &refresher));
+        edit.replace(HeaderName::MinSe, &interval(wanted, b""));
+        let Some(request) = edit.finish().ok().and_then(|bytes| parse_own(&bytes)) else { return false };
+        if let Some(call) = pending.purpose.call().and_then(|number| self.call_mut(number)) {
+            call.session_timer.iter_mut().for_each(|timer| timer.seconds = wanted);
+            if let Some(outgoing) = &mut call.outgoing {
+                // What rang has refused with it.
+                outgoing.early.clear();
+                outgoing.reliable.clear();
+            }
+        }
+        self.dispatch(request, pending.purpose, pending.attempts.clone());
+        true
     }
 
     /// A 2xx to our INVITE, re-INVITE or UPDATE: the time runs anew (RFC 4028 §7.2, §10).
@@ -155,13 +179,6 @@ impl Agent {
             408 | 481 => {
                 let message = Some(Arc::clone(response));
                 self.end_silently(number, Originator::Remote, message, Cause::DialogError);
-            }
-            422 => {
-                let wanted = response.number(HeaderName::MinSe).ok().flatten().unwrap_or(DEFAULT_INTERVAL);
-                if let Some(timer) = self.call_mut(number).and_then(|call| call.session_timer.as_mut()) {
-                    timer.seconds = timer.seconds.max(wanted);
-                }
-                self.refresh_in(number, Duration::ZERO);
             }
             // RFC 3261 §14.1: glare.
             491 => {

@@ -442,6 +442,36 @@ fn an_invite_that_replaces_a_call_names_it() {
     assert_eq!(*replaces, Some(bob));
 }
 
+/// RFC 3891 §3: an early dialog may be replaced by whom it began.
+#[test]
+fn an_early_dialog_may_be_replaced_at_the_caller_only() {
+    for (side, expected) in [(Side::Alice, "IncomingCall"), (Side::Bob, "481 INVITE")] {
+        let mut line = Line::new();
+        line.alice.call(line.now, "sip:bob@example.org");
+        line.carry();
+        let bob = incoming(&line.bob.take_events());
+        line.bob.agent.ring(line.now, bob, 180, "", &Payload::default()).unwrap();
+        line.carry();
+        line.alice.told();
+        let identity = line.bob.agent.dialog_identity(bob).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (callee, caller) = (text(&identity.local_tag), text(&identity.remote_tag));
+        let (phone, own, other) = match side {
+            Side::Alice => (&mut line.alice, caller, callee),
+            Side::Bob => (&mut line.bob, callee, caller),
+        };
+        let value = format!("{};to-tag={own};from-tag={other}", text(&identity.call_id));
+        let target = format!("sip:{}@example.org", if side == Side::Alice { "alice" } else { "bob" });
+        let mut carol = Phone::connected("carol", 3);
+        let (call, _) = carol.agent.create_call(line.now, &target, CallOptions::default()).unwrap();
+        let payload = Payload { headers: vec![Header::new("Replaces", &value)], ..Payload::sdp(OFFER) };
+        carol.agent.invite(line.now, call, payload).unwrap();
+        phone.receive(line.now, carol.only_sent().as_bytes());
+        let seen = [phone.told(), lines(&phone.take_sent())].concat();
+        assert_eq!(seen.first().map(String::as_str), Some(expected), "{side:?}");
+    }
+}
+
 #[test]
 fn an_invite_that_replaces_nothing_we_have_is_refused() {
     let mut carol = Phone::connected("carol", 3);
@@ -493,6 +523,64 @@ fn the_session_interval_that_is_left_to_us_is_no_shorter_than_the_way_allows() {
     bob.agent.accept(Instant::ZERO, call, 0, &Payload::sdp(OFFER)).unwrap();
     let answer = bob.only_sent();
     assert_eq!(answer.header(HeaderName::SessionExpires), Some(&b"600;refresher=uas"[..]));
+}
+
+/// RFC 4028 §7.3: whoever stands on the way wants a longer interval, of the first INVITE and of each refresh.
+#[test]
+fn a_request_with_too_short_an_interval_goes_out_again_with_the_one_that_is_asked_for() {
+    let mut line = Line::new();
+    let (alice, _) = line.established();
+    let offer = || Payload::sdp(OFFER);
+    let first = Phone::call;
+    for (update, seconds) in [(None, "600"), (Some(false), "600"), (Some(true), "700")] {
+        match update {
+            None => drop(first(&mut line.alice, line.now, "sip:dora@example.org")),
+            Some(update) => drop(line.alice.agent.reinvite(line.now, alice, update, offer()).unwrap()),
+        }
+        let brief = line.alice.only_sent();
+        line.alice
+            .answer(line.now, &brief, 422, |builder| builder.header(HeaderName::MinSe, seconds.as_bytes()));
+        let again: Vec<Message> = line.alice.take_sent();
+        let again: Vec<&Message> = again.iter().filter(|it| it.method() != Some(Method::Ack)).collect();
+        let [again] = again.as_slice() else { panic!("{update:?}: {} requests", again.len()) };
+        assert_eq!(again.method(), brief.method());
+        assert_eq!(again.body(), brief.body());
+        assert_eq!(again.cseq().unwrap().number, brief.cseq().unwrap().number + 1);
+        assert!(again.header(HeaderName::SessionExpires).unwrap().starts_with(seconds.as_bytes()));
+        assert_eq!(again.header(HeaderName::MinSe), Some(seconds.as_bytes()));
+        assert!(line.alice.told().is_empty(), "the user need not know");
+        line.alice
+            .answer(line.now, again, 422, |builder| builder.header(HeaderName::MinSe, seconds.as_bytes()));
+        let told = line.alice.told();
+        assert!(told.iter().any(|event| event.contains("ailed") || event == "response 422"), "{told:?}");
+        line.alice.take_sent();
+    }
+}
+
+/// RFC 3261 §9.2: nobody waits for the answer any more, and whoever prepared it learns that.
+#[test]
+fn an_answer_to_a_reinvite_that_was_cancelled_is_refused() {
+    let mut line = Line::new();
+    let (alice, _) = line.established();
+    line.alice.agent.reinvite(line.now, alice, false, Payload::sdp(OFFER)).unwrap();
+    let reinvite = line.alice.only_sent();
+    line.bob.receive(line.now, reinvite.as_bytes());
+    let waiting = transaction(&line.bob.take_events());
+    let via = reinvite.header(HeaderName::Via).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let cancel = [
+        format!("CANCEL {} SIP/2.0", text(reinvite.request_uri())),
+        format!("Via: {}", text(via)),
+        format!("From: {}", text(reinvite.header(HeaderName::From).unwrap())),
+        format!("To: {}", text(reinvite.header(HeaderName::To).unwrap())),
+        format!("Call-ID: {}", text(reinvite.call_id().unwrap())),
+        format!("CSeq: {} CANCEL", reinvite.cseq().unwrap().number),
+        "\r\n".into(),
+    ];
+    line.bob.receive(line.now, cancel.join("\r\n").as_bytes());
+    assert_eq!(lines(&line.bob.take_sent()), ["100 INVITE", "200 CANCEL", "487 INVITE"]);
+    let answered = line.bob.agent.respond(line.now, waiting, 200, "", &Payload::sdp(ANSWER));
+    assert_eq!(answered, Err(agent::CommandError::Unknown));
 }
 
 /// RFC 4028 §10: the server refuses every refresh, since it does not find the peer any more.

@@ -262,6 +262,19 @@ fn who_signs_off_while_a_refresh_is_refused_is_signed_off() {
 }
 
 #[test]
+fn who_signs_off_while_a_refresh_gets_no_answer_is_signed_off() {
+    let (mut phone, _) = registered(7);
+    phone.agent.register(T0);
+    phone.only_sent();
+    phone.agent.unregister(T0, false);
+    phone.wait(Instant::from_secs(33));
+    let removal = phone.only_sent();
+    assert_eq!(removal.header(HeaderName::Expires), Some(&b"0"[..]));
+    phone.answer(Instant::from_secs(33), &removal, 200, |builder| builder);
+    assert_eq!(phone.told(), ["Unregistered"]);
+}
+
+#[test]
 fn who_takes_back_a_first_registration_that_is_refused_as_too_short_is_told() {
     let mut phone = Phone::connected("alice", 7);
     phone.agent.register(T0);

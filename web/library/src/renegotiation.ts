@@ -7,7 +7,6 @@
 
 import { causeOfStatus } from './causes.js';
 import type { CallNumber, ReofferAcknowledgedEvent, ReofferEvent, ResponseEvent, TransactionNumber } from './core.js';
-import { REASON_PHRASE } from './constants.js';
 import type { Endpoint } from './endpoint.js';
 import { guarded } from './events.js';
 import { type Media, MediaClosed } from './media.js';
@@ -60,6 +59,9 @@ export class ReofferError extends Error {
     this.response = response;
   }
 }
+
+/** Gives the first final response. Returns whether the peer still waits for it. */
+type Respond = (status: number, reason?: string, extraHeaders?: readonly string[], body?: string) => boolean;
 
 /** How often an offer is sent again after a glare. */
 const GLARE_RETRIES = 3;
@@ -114,15 +116,11 @@ export class Renegotiation {
   receive(event: ReofferEvent): void {
     const { endpoint } = this.#owner;
     let open = true;
-    const respond = (status: number, reason?: string, extraHeaders?: readonly string[], body?: string) => {
-      if (open) {
-        open = false;
-        const payload = payloadOf(extraHeaders, body, 'application/sdp');
-        const phrase = reason ?? REASON_PHRASE[status];
-        endpoint.attempt((core) =>
-          core.respond(event.transaction, status, { ...payload, ...(phrase === undefined ? {} : { reason: phrase }) }),
-        );
-      }
+    const respond: Respond = (status, reason, extraHeaders, body) => {
+      const first = open;
+      open = false;
+      const options = { ...payloadOf(extraHeaders, body, 'application/sdp'), reason };
+      return first && endpoint.attempt((core) => core.respond(event.transaction, status, options));
     };
     const request = new IncomingRequest(event.request, respond);
     if (this.#busy !== undefined && (event.body !== '' || event.method === 'INVITE')) {
@@ -214,7 +212,7 @@ export class Renegotiation {
   #announce(
     event: ReofferEvent,
     request: IncomingRequest,
-    respond: (status: number, reason?: string, extraHeaders?: readonly string[]) => void,
+    respond: Respond,
   ): RemoteReoffer {
     const reoffer: RemoteReoffer = {
       request,
@@ -230,22 +228,28 @@ export class Renegotiation {
 
   async #answer(
     event: ReofferEvent,
-    respond: (status: number, reason?: string, extraHeaders?: readonly string[], body?: string) => void,
+    respond: Respond,
     reoffer: RemoteReoffer,
   ): Promise<void> {
     const { media, answerOptions } = this.#owner;
     const late = event.body === '';
     this.#busy = 'remote';
     let waiting = false;
+    let withdrawn = false;
     try {
+      if (!late) {
+        await media.applyRemote('offer', event.body);
+      }
+      const sdp = await (late ? media.createLocal('offer') : media.createLocal('answer', answerOptions));
+      if (!respond(200, undefined, undefined, sdp)) {
+        withdrawn = !late;
+        await media.rollback();
+        return;
+      }
       if (late) {
-        const offer = await media.createLocal('offer');
         waiting = true;
         this.#awaitedAck = { transaction: event.transaction, done: () => (this.#busy = undefined) };
-        respond(200, undefined, undefined, offer);
       } else {
-        await media.applyRemote('offer', event.body);
-        respond(200, undefined, undefined, await media.createLocal('answer', answerOptions));
         this.#owner.remoteHold(isHold(event.body));
       }
       guarded(() => reoffer.callback?.());
@@ -256,6 +260,10 @@ export class Renegotiation {
     } finally {
       if (!waiting) {
         this.#busy = undefined;
+      }
+      if (withdrawn) {
+        // RFC 3261 §9: the peer has taken back what our side obeys already. We offer that, so that both do the same.
+        void this.offer({}).catch(() => undefined);
       }
     }
   }

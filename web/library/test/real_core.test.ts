@@ -310,6 +310,40 @@ test('The far end re-offers while our re-INVITE is under way: 491, and ours goes
   assert.deepEqual(scene.session.isOnHold(), { local: true, remote: false });
 });
 
+test('The far end takes its re-INVITE back while the answer is made: it gets 487, and our own offer of what holds now', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  scene.news();
+  const dialog = [`From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, CONTACT];
+  const taken = (cseq: number, body: string) => {
+    const via = `Via: SIP/2.0/WS far.example;branch=z9hG4bKtaken${cseq}`;
+    scene.far.say([`INVITE ${contactOf(scene.ua)} SIP/2.0`, via, ...dialog, `CSeq: ${cseq} INVITE`], body);
+    scene.far.say([`CANCEL ${contactOf(scene.ua)} SIP/2.0`, via, ...dialog, `CSeq: ${cseq} CANCEL`]);
+  };
+  taken(5, sdp('sendonly'));
+  await settle();
+  assert.deepEqual(scene.far.inbox.splice(0).map(({ start }) => start.replace(/ sip:.*/, '')), [
+    'SIP/2.0 100 Trying', 'SIP/2.0 200 OK', 'SIP/2.0 487 Request Terminated', 'INVITE',
+  ]);
+  assert.deepEqual(scene.news(), [], 'nobody holds anybody');
+});
+
+test('The far end takes back that it wants an offer: nothing is changed, and it may ask again', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const dialog = [`From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, CONTACT];
+  const ask = (method: string, cseq: number) =>
+    scene.far.say([`${method} ${contactOf(scene.ua)} SIP/2.0`, `Via: SIP/2.0/WS far.example;branch=z9hG4bKlate${cseq}`, ...dialog, `CSeq: ${cseq} ${method}`]);
+  ask('INVITE', 5);
+  ask('CANCEL', 5);
+  await settle();
+  assert.equal(FakePeerConnection.last.signalingState, 'stable');
+  scene.far.inbox.length = 0;
+  ask('INVITE', 6);
+  await settle();
+  assert.deepEqual(scene.far.inbox.map(({ start }) => start), ['SIP/2.0 100 Trying', 'SIP/2.0 200 OK']);
+});
+
 test('Early media, and then the answer', options, async () => {
   const scene = await new Scene().start();
   scene.ua.call('bob', { mediaConstraints: { audio: true } });
@@ -392,6 +426,27 @@ test('An attended transfer takes the place of a standing call', options, async (
   await settle();
   assert.equal(first.isEnded(), true);
   assert.ok(scene.far.take('BYE'));
+});
+
+test('A call that rings at the far end can be replaced: the INVITE of ours is taken back when the new call stands', options, async () => {
+  const scene = await new Scene().start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true, video: false } });
+  await settle();
+  const [first, invite] = [scene.session, scene.far.take('INVITE')];
+  scene.far.respond(invite, 180, 'Ringing', [CONTACT], '', 'bobs');
+  const tag = /tag=([^;]+)/.exec(one(invite, 'From'))?.[1];
+  scene.ring(sdp(), [`Replaces: ${one(invite, 'Call-ID')};to-tag=${tag};from-tag=bobs`]);
+  assert.notEqual(scene.session, first);
+  scene.session.answer();
+  await settle();
+  const answer = scene.far.inbox.find((message) => message.start === 'SIP/2.0 200 OK');
+  scene.far.ask('ACK', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=bobs', `To: ${answer ? one(answer, 'To') : ''}`, 'Call-ID: theirs@far', 'CSeq: 1 ACK',
+  ]);
+  await settle();
+  assert.equal(first.isEnded(), true);
+  assert.equal(scene.session.isEstablished(), true);
+  assert.ok(scene.far.take('CANCEL'));
 });
 
 test('A subscription over the wire, with a NOTIFY that overtakes the 200', options, async () => {
