@@ -277,6 +277,33 @@ test('A tab that is not registered is not rung; what belongs to no tab is refuse
   assert.deepEqual(browser.sent(), ['481 Call/Transaction Does Not Exist']);
 });
 
+test('A connection that does not open is given up for all tabs by the first that has waited long enough', options, async () => {
+  const [browser, first, second] = await two();
+  browser.far.connect = () => undefined; // Neither opened nor refused: packets are lost.
+  const before = browser.connections;
+  browser.far.drop();
+  await browser.clock.advance(10_000);
+  assert.equal(browser.connections, before + 1);
+  await browser.clock.advance(20_000);
+  assert.ok(browser.connections > before + 1, 'the tabs keep each other waiting for the same socket');
+  void Promise.all([first.ua.stop(), second.ua.stop()]);
+});
+
+test('A tab is rung also where a server on the way has rewritten its address, or the registrar tells no contacts', options, async () => {
+  for (const contacts of [['Contact: <sip:phone@192.0.2.7:4711;transport=ws;alias=1>;+sip.instance="<urn:uuid:8f1fa16a-1165-4a96-8341-785b1ef24f12>";expires=600'], []]) {
+    const browser = new Browser();
+    browser.grant = async () => {
+      browser.far.respond(browser.far.take('REGISTER'), 200, 'OK', contacts);
+      await settle();
+      return undefined;
+    };
+    const tab = await browser.tab();
+    assert.equal(tab.ua.isRegistered(), true);
+    await browser.ring(tab);
+    assert.ok(tab.news().includes('remote call'), String(contacts));
+  }
+});
+
 test('A worker that cannot be loaded is said at once, in words that help, and tried again', options, async () => {
   const workers: any[] = [];
   (globalThis as any).SharedWorker = class {

@@ -86,6 +86,7 @@ export class Switchboard<Peer extends Tab = Tab> {
       tab.opened();
     } else if (this.#state === 'closed') {
       this.#state = 'opening';
+      this.#asked = this.#clock.now();
       this.#line.connect();
     }
   }
@@ -141,6 +142,7 @@ export class Switchboard<Peer extends Tab = Tab> {
 
   lineOpened(): void {
     this.#state = 'open';
+    this.#asked = undefined;
     for (const tab of [...this.#tabs]) {
       tab.opened();
     }
@@ -221,7 +223,7 @@ export class Switchboard<Peer extends Tab = Tab> {
   /** Whether the registration of another tab will do. */
   #registersHere(tab: Peer, message: SipMessage): boolean {
     const contact = listOf(message, 'Contact')[0] ?? '';
-    const asked = Number(/;\s*expires\s*=\s*(\d+)/i.exec(contact)?.[1] ?? message.header('Expires') ?? 1);
+    const asked = secondsIn(message, contact, 1);
     const { now } = this.#clock;
     if (asked === 0) {
       this.#registered.delete(tab);
@@ -323,10 +325,13 @@ export class Switchboard<Peer extends Tab = Tab> {
       }
       return;
     }
-    const own = uriIn(request.header('Contact'));
-    const bound = listOf(message, 'Contact').find((each) => uriIn(each) === own);
-    const seconds = Number(/;\s*expires\s*=\s*(\d+)/i.exec(bound ?? '')?.[1] ?? message.header('Expires') ?? 0);
-    if (bound === undefined || seconds === 0) {
+    const own = request.header('Contact');
+    // RFC 5626 §4.2.1: by the instance. What stands between us and the registrar may have changed the address.
+    const instance = instanceIn(own);
+    const bound = listOf(message, 'Contact').find((each) => uriIn(each) === uriIn(own) || (instance && instanceIn(each) === instance));
+    const wanted = secondsIn(request, own, 1);
+    const seconds = wanted && secondsIn(message, bound, wanted);
+    if (seconds === 0) {
       this.#registration = undefined;
     } else {
       this.#registration = { request, granted: message, cseq: request.cseq, seconds, until: this.#clock.now() + seconds * 1000 };
@@ -397,6 +402,15 @@ export class Switchboard<Peer extends Tab = Tab> {
   #send(text: string): void {
     this.#line.send(text);
   }
+}
+
+/** The time that a REGISTER asks for, or its answer grants, for one of its contacts. */
+function secondsIn(message: SipMessage, contact: string | undefined, usual: number): number {
+  return Number(/;\s*expires\s*=\s*(\d+)/i.exec(contact ?? '')?.[1] ?? message.header('Expires') ?? usual);
+}
+
+function instanceIn(contact: string | undefined): string | undefined {
+  return /;\s*\+sip\.instance\s*=\s*("[^"]*")/i.exec(contact ?? '')?.[1];
 }
 
 function isWith(dialog: Dialog, tag: string): boolean {
