@@ -54,6 +54,9 @@ export function closeMediaStream(stream: MediaStream | null | undefined): void {
   }
 }
 
+/** Tracks that calls send. One track cannot be silent in one call, muted or held, and heard in another. */
+const SENT = new WeakSet<MediaStreamTrack>();
+
 export class Media {
   readonly #environment: Environment;
   readonly #listener: MediaListener;
@@ -63,7 +66,8 @@ export class Media {
   #connection: RTCPeerConnection | undefined;
   /** Where the servers of an ICE restart come from, unless the page has said its own. */
   #servers: (() => RTCIceServer[]) | undefined;
-  #acquired: MediaStream | undefined;
+  /** Those that are not the page's own. */
+  readonly #tracks: MediaStreamTrack[] = [];
   #held = false;
   #silent = false;
   /** The answer to our first offer that was applied last. */
@@ -162,16 +166,23 @@ export class Media {
       closeMediaStream(stream);
       throw new MediaClosed();
     }
-    this.#acquired = stream;
+    this.#tracks.push(...stream.getTracks());
     return stream;
   }
 
   /** Sends the tracks of a stream. */
   addStream(stream: MediaStream): void {
     for (const track of stream.getTracks()) {
-      this.#connection?.addTrack(track, stream);
+      let own = track;
+      if (SENT.has(track)) {
+        this.#tracks.push((own = track.clone()));
+        own.enabled = true;
+      }
+      SENT.add(own);
+      this.#connection?.addTrack(own, stream);
     }
-    this.#applySilence();
+    // A track that the page has switched off stays so.
+    this.#sent((one, silent) => (one.enabled &&= !silent));
   }
 
   /** Makes an offer or answer, waits for candidates, and returns what is to be sent. */
@@ -297,7 +308,7 @@ export class Media {
   /** Keeps the tracks from sending, apart from mute: on hold by either side. */
   setSilent(silent: boolean): void {
     this.#silent = silent;
-    this.#applySilence();
+    this.#sent((track, off) => (track.enabled = !off));
   }
 
   /** Mutes or unmutes, and returns what changed. */
@@ -309,7 +320,11 @@ export class Media {
         changed[kind] = true;
       }
     }
-    this.#applySilence();
+    this.#sent((track, silent) => {
+      if (changed[track.kind as keyof Muted]) {
+        track.enabled = !silent;
+      }
+    });
     return changed;
   }
 
@@ -329,8 +344,14 @@ export class Media {
       return;
     }
     this.#closed = true;
-    closeMediaStream(this.#acquired);
-    this.#acquired = undefined;
+    for (const track of this.#tracks) {
+      track.stop();
+    }
+    // The page's own are as they were.
+    this.#sent((track, silent) => {
+      SENT.delete(track);
+      track.enabled ||= silent;
+    });
     try {
       this.#connection?.close();
     } catch (error) {
@@ -338,11 +359,11 @@ export class Media {
     }
   }
 
-  #applySilence(): void {
-    for (const sender of this.#connection?.getSenders?.() ?? []) {
-      const track = sender.track;
-      if (track?.kind === 'audio' || track?.kind === 'video') {
-        track.enabled = !this.#silent && !this.#muted[track.kind];
+  /** Each track that is sent, and whether nothing of it may be heard or seen. */
+  #sent(apply: (track: MediaStreamTrack, silent: boolean) => void): void {
+    for (const { track } of this.#connection?.getSenders?.() ?? []) {
+      if (track) {
+        apply(track, this.#silent || this.#muted[track.kind as keyof Muted]);
       }
     }
   }

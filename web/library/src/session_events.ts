@@ -112,7 +112,7 @@ interface MediaOptions {
   extraHeaders?: readonly string[];
   /** What to ask of `getUserMedia`: audio and video by default; in `answer`, what the offer has. */
   mediaConstraints?: MediaStreamConstraints;
-  /** A stream of the page's own: it is not stopped at the end of the call. */
+  /** A stream of the page's own: it is not stopped at the end of the call. A second call with it sends copies of its tracks. */
   mediaStream?: MediaStream | null;
   /** Configuration of the peer connection. Without `iceServers` of its own: those that the server told when we registered, if any. */
   pcConfig?: RTCConfiguration;

@@ -7,6 +7,9 @@ export class FakeTrack {
   stop(): void {
     this.readyState = 'ended';
   }
+  clone(): FakeTrack {
+    return Object.assign(new FakeTrack(this.kind), { enabled: this.enabled });
+  }
 }
 
 export class FakeStream {
