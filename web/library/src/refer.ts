@@ -95,12 +95,12 @@ export class ReferSubscriber extends EventEmitter<ReferEvents> {
 
   /** @internal A NOTIFY of this transfer. */
   notified(request: IncomingRequest): void {
-    const line = /^SIP\/2\.0 (\d{3})\s*(.*?)\s*$/m.exec(request.body);
+    const line = /^SIP\/2\.0 (\d{3}) *(.*)/m.exec(request.body);
     if (line === null || this.#done) {
       return;
     }
     const status = Number(line[1]);
-    const event = { request, status_line: { status_code: status, reason_phrase: line[2] ?? '' } };
+    const event = { request, status_line: { status_code: status, reason_phrase: line[2]?.trim() ?? '' } };
     if (status >= 200) {
       this.#done = true;
     }

@@ -416,10 +416,10 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
     this.#status = STATUS.STATUS_CONFIRMED;
     this.#startTime = new Date();
+    this.#fate.accept(this); // Also where the page hangs up in its listener.
     this.emit('accepted', { originator: 'remote', response });
     this.#acknowledge();
     this.#trickle.open(response);
-    this.#fate.accept(this);
   }
 
   /** The 2xx carries an answer that WebRTC does not take: the call cannot be. */
@@ -471,8 +471,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.#endpoint.core.accept(this.#call, { ...payload, sessionExpires: options.sessionTimersExpires });
       this.#status = STATUS.STATUS_WAITING_FOR_ACK;
       this.#startTime = new Date();
-      this.emit('accepted', { originator: 'local', response: null });
       this.#fate.accept(this);
+      this.emit('accepted', { originator: 'local', response: null });
     } catch (error) {
       const status = error instanceof MediaDenied ? 480 : this.#media.connection?.remoteDescription ? 500 : 488;
       this.#mediaFailed(error, (core) => core.reject(this.#call, status));

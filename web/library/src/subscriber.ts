@@ -195,6 +195,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     if (!this.#leaving) {
       this.#refreshIn(expires);
       if (this.#state === C.STATE_WAITING_NOTIFY) {
+        this.#endpoint.environment.clearTimeout(this.#wait);
         this.#wait = this.#endpoint.environment.setTimeout(() => this.#over(C.SUBSCRIBE_RESPONSE_TIMEOUT), NOTIFY_WAIT);
       }
     }

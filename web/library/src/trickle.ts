@@ -73,11 +73,10 @@ export class Trickle {
     if (!this.taken || !this.#open || this.#sending || body === media.described || body === this.#told) {
       return;
     }
-    this.#sending = true;
     this.#told = body;
     const extraHeaders = [`Info-Package: ${PACKAGE}`, 'Content-Disposition: Info-Package'];
     const contentType = 'application/trickle-ice-sdpfrag';
-    endpoint.attempt(() =>
+    this.#sending = endpoint.attempt(() =>
       endpoint.request((core) => core.dialogRequest(call, 'INFO', { extraHeaders, contentType, body }), {
         responded: ({ status }) => {
           this.#sending = false;

@@ -74,6 +74,19 @@ test('answer resolves with the session once 200 has gone out; terminate and over
   assert.deepEqual(await over, await session.over);
 });
 
+test('A call that the page ends as soon as it is accepted was accepted', async () => {
+  const page = new Page().connect();
+  const dialled = page.ua.dial('bob', { ...AUDIO, eventHandlers: { accepted: () => void page.session!.terminate() } });
+  await settle();
+  page.answered();
+  assert.equal(await dialled, page.session);
+  assert.equal(page.session!.isEnded(), true);
+  const other = new Page().connect();
+  other.ring();
+  other.session!.on('accepted', () => void other.session!.terminate());
+  assert.equal(await other.session!.answer(), other.session);
+});
+
 test('answer still throws at once where JsSIP does', async () => {
   const page = new Page().connect();
   page.ring();

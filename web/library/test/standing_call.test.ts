@@ -362,6 +362,16 @@ test('Blind transfer: REFER goes out, and its progress comes back', async () => 
   assert.deepEqual(page.core.told('respond').map((args) => args[1]), [200, 200, 200]);
 });
 
+test('A NOTIFY of a transfer may leave the reason phrase out, and say more than the status line', async () => {
+  const page = new Page().connect();
+  await page.establish();
+  const told: unknown[] = [];
+  page.session?.refer('carol', { eventHandlers: { accepted: ({ status_line }) => told.push(status_line) } });
+  page.respond(2, 202, 'Accepted', '', 'REFER');
+  asked(page, 'NOTIFY', ['Event: refer', 'Subscription-State: terminated'], 'SIP/2.0 200\r\nContact: <sip:carol@far>\r\n', 'message/sipfrag');
+  assert.deepEqual(told, [{ status_code: 200, reason_phrase: '' }]);
+});
+
 test('Attended transfer names the other call as its peer knows it', async () => {
   const page = new Page().connect();
   await page.establish();

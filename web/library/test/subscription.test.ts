@@ -44,6 +44,18 @@ test('A subscription: asked for, granted, notified, refreshed in the second half
   assert.equal(page.core.told('dialogRequest').length, 2);
 });
 
+test('Who subscribes twice before the first NOTIFY is not given up when that has come', async () => {
+  const page = new Page().connect();
+  const { subscriber, diary, notify, answered } = subscribed(page);
+  subscriber.subscribe();
+  subscriber.subscribe();
+  answered(2, 200, ['Expires: 300']);
+  answered(3, 200, ['Expires: 300']);
+  notify('active;expires=300');
+  await page.clock.advance(60_000);
+  assert.deepEqual(diary, ['accepted', 'active']);
+});
+
 test('A NOTIFY that overtakes the 200 is taken', () => {
   const page = new Page().connect();
   const { subscriber, diary, notify, answered } = subscribed(page);
