@@ -118,6 +118,36 @@ test('the two cannot be connected: that is told, and both calls are as they were
   assert.deepEqual([await ended(page), await held(page)], [[false, false], [true, false]]);
 });
 
+test('while the other side is being passed on, a second wish is not swallowed: the field says why it waits', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  const wish = async (target, button) => {
+    await page.click(id('call-transfer'));
+    await page.keyboard.type(target);
+    await page.click(id(button));
+  };
+  await wish('carmen', 'transfer-go');
+  await see(page, 'call-state', 'Passing bob on to carmen');
+  await wish('dora', 'transfer-go');
+  await see(page, 'transfer-error', 'The other side is being passed on already.');
+  await page.click(id('transfer-ask'));
+  await see(page, 'transfer-error', 'The other side is being passed on already.');
+  assert.equal(await page.evaluate(() => fake.agent.sessions.length), 1);
+  await inSessionOf(page, 0, '(session) => session.referred.handlers.failed({})');
+  await page.click(id('transfer-go'));
+  await see(page, 'call-state', 'Passing bob on to dora');
+});
+
+test('who is being passed on is not offered to be connected as well', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('others-connect'));
+  await see(page, 'other-call', 'Passing bob on to carmen');
+  await gone(page, 'others-connect');
+  await inSessionOf(page, 0, '(session) => session.referred.handlers.failed({})');
+  await see(page, 'others-connect', 'Connect the two');
+});
+
 test('after a transfer that failed one still sees that the microphone is off', async (t) => {
   const page = await signIn(t);
   await talk(page);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressLine, dial, hueOf, initials, nameOf, plainUri } from '../src/model/peer.ts';
+import { addressLine, dial, fieldText, hueOf, initials, nameOf, plainUri } from '../src/model/peer.ts';
 
 const KNOWN = [{ uri: 'sip:200@example.com', name: 'Front Desk' }];
 
@@ -53,6 +53,24 @@ test('the second line leaves out our own domain', () => {
   assert.equal(addressLine({ uri: 'sip:bob@example.com' }, 'example.com'), 'bob');
   assert.equal(addressLine({ uri: 'sip:bob@other.example' }, 'example.com'), 'bob@other.example');
 });
+
+/** Who is chosen, and what then stands in the field. */
+const CHOSEN: [string, string][] = [
+  ['sip:bob@example.com', 'bob'],
+  ['sip:bob@other.example', 'bob@other.example'],
+  ['sips:bob@example.com', 'sips:bob@example.com'],
+  ['sip:bob@example.com;user=phone', 'sip:bob@example.com;user=phone'],
+  // The name of somebody else is his.
+  ['sip:front%20desk@example.com', 'sip:front%20desk@example.com'],
+  ['sip:example.com', 'sip:example.com'],
+];
+
+for (const [uri, words] of CHOSEN) {
+  test(`who is ${uri} stands in a field as "${words}", and is called as that`, () => {
+    assert.equal(fieldText({ uri }, 'example.com', KNOWN), words);
+    assert.deepEqual(dial(words, 'example.com', KNOWN), { peer: { uri } });
+  });
+}
 
 test('people without a name are called by their user part, as people write it', () => {
   assert.equal(nameOf({ uri: 'sip:jos%C3%A9@example.com' }), 'josé');

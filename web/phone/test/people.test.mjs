@@ -204,6 +204,33 @@ test('the empty dial field brings back whom one called last, after a reload too'
   await page.waitForFunction(() => document.querySelector('#dial-field').value === 'bob');
 });
 
+test('an address that is secured stays so when it is brought back or picked from the list', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('sips:dora@example.com');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 1);
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'You');
+  await page.keyboard.press('Escape');
+  await page.focus(id('dial-field'));
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  const uris = () => page.evaluate(() => fake.agent.sessions.map((each) => each.remote_identity.uri));
+  assert.deepEqual(await uris(), ['sips:dora@example.com', 'sips:dora@example.com']);
+  await page.keyboard.press('Escape');
+  await see(page, 'call-state', 'You');
+  await page.evaluate(() => phone.callTyped('bob'));
+  await page.waitForFunction(() => fake.agent.sessions.length === 3);
+  await page.evaluate(() => { fake.agent.sessions[2].emit('accepted', {}); fake.agent.sessions[2].emit('confirmed', {}); });
+  await see(page, 'call-state', 'In call');
+  await page.click(id('call-add'));
+  await page.click(id('add-person'));
+  await page.click(id('add-go'));
+  await page.waitForFunction(() => fake.agent.sessions.length === 4);
+  assert.equal((await uris()).at(-1), 'sips:dora@example.com');
+});
+
 test('a link proposes a call, and only a press makes it', async (t) => {
   const page = await signIn(t, { query: '?call=tel:%2B34911234567' });
   await see(page, 'notice', 'A link wants to call tel:+34911234567.');

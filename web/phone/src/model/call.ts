@@ -175,6 +175,11 @@ export class Call {
     if (!begun) setTimeout(() => { if (this.#wantsHold === wanted) this.#tryHold(attempts - 1); }, HOLD_PAUSE);
   }
 
+  /** Whether the other side can be passed on now: it has not been asked to call somebody else already. */
+  get transferable(): boolean {
+    return this.phase === 'talking' && this.transfer?.state !== 'asked';
+  }
+
   /** Asks the other side to call `peer` in our place; our call ends when that call stands. */
   transferTo(peer: Peer): void {
     this.#transfer(peer, undefined);
@@ -182,7 +187,7 @@ export class Call {
 
   /** Asks the other side to take our place in `call` (RFC 5589 §7); both our calls end when the two talk. */
   transferToCall(call: Call): void {
-    if (call.phase !== 'talking' || call === this) return;
+    if (call.phase !== 'talking' || call === this || !this.transferable) return;
     call.#passedOn = true;
     this.#transfer(call.peer, call);
   }
@@ -191,7 +196,7 @@ export class Call {
   #passedOn = false;
 
   #transfer(peer: Peer, place: Call | undefined): void {
-    if (this.phase !== 'talking' || !this.session || this.transfer?.state === 'asked') return;
+    if (!this.session || !this.transferable) return;
     const transfer = new Transfer(peer, () => {
       if (transfer.state === 'done') {
         place?.hangUp();

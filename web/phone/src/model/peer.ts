@@ -82,6 +82,13 @@ export function addressLine(peer: Peer, domain: string): string {
   return bare.endsWith(own) ? bare.slice(0, -own.length) : bare;
 }
 
+/** What stands in a field for `peer`: the line where `dial` takes it for him, else his whole address. */
+export function fieldText(peer: Peer, domain: string, known: readonly Peer[]): string {
+  const line = addressLine(peer, domain);
+  const found = dial(line, domain, known);
+  return 'peer' in found && found.peer.uri === peer.uri ? line : peer.uri;
+}
+
 function unescape(value: string): string {
   try {
     return decodeURIComponent(value);

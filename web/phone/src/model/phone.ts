@@ -11,7 +11,7 @@ import { Calls } from './calls.ts';
 import { Conversations } from './conversations.ts';
 import { History, type RecentKind } from './history.ts';
 import { Line, type LineState } from './line.ts';
-import { addressLine, dial, nameOf, plainUri, sameUri, type Peer } from './peer.ts';
+import { addressLine, dial, fieldText, nameOf, plainUri, sameUri, type Peer } from './peer.ts';
 import type { Agent, Library, Payload } from './library.ts';
 import { QualityWatch } from './quality.ts';
 import { forgetAccount, remember, stays, uriOf, type Account, type Defaults } from './account.ts';
@@ -257,7 +257,7 @@ export class Phone {
   dial(video = false): void {
     if (!this.dialled.trim()) {
       const last = this.history.lastCalled;
-      if (last) this.dialled = addressLine(last, this.domain);
+      if (last) this.dialled = fieldText(last, this.domain, this.known);
       this.change.signal();
       return;
     }
@@ -315,7 +315,7 @@ export class Phone {
 
   /** Asks whom `typed` means, before the other side of the call is passed on. Returns what is wrong with that. */
   consult(typed: string): TextKey | undefined {
-    return this.#whom(typed, (peer) => this.#besides(peer, this.call));
+    return this.#whom(typed, (peer) => (this.call?.transferable ? this.#besides(peer, this.call) : 'errorTransferring'));
   }
 
   #besides(peer: Peer, consultFor?: Call): TextKey | undefined {
@@ -326,7 +326,11 @@ export class Phone {
 
   /** Asks the other side of the call to call whom `typed` means. Returns what is wrong with that. */
   transfer(typed: string): TextKey | undefined {
-    return this.#whom(typed, (peer) => void this.call?.transferTo(peer));
+    return this.#whom(typed, (peer) => {
+      if (!this.call?.transferable) return 'errorTransferring';
+      this.call.transferTo(peer);
+      return undefined;
+    });
   }
 
   closeCall(): void {

@@ -114,6 +114,7 @@ export const en = {
   transfer: 'Transfer',
   transferTo: 'Transfer {peer} to: name, number or SIP address',
   transferring: 'Passing {peer} on to {target} …',
+  errorTransferring: 'The other side is being passed on already. Wait for the answer.',
   transferFailed: '{target} was not reached. {peer} is still here.',
   callAgain: 'Call again',
   message: 'Message',

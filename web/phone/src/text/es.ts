@@ -111,6 +111,7 @@ export const es: Record<TextKey, string> = {
   transfer: 'Transferir',
   transferTo: 'Transferir a {peer} a: nombre, número o dirección SIP',
   transferring: 'Pasando a {peer} con {target} …',
+  errorTransferring: 'La otra parte ya se está pasando. Espera la respuesta.',
   transferFailed: 'No se localizó a {target}. {peer} sigue aquí.',
   callAgain: 'Volver a llamar',
   message: 'Mensaje',

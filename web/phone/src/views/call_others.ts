@@ -80,7 +80,7 @@ export function othersView(phone: Phone): View & { tick(): void } {
       const [other] = standing();
       show(rows, all.length > 0);
       show(join, calls.canJoin);
-      show(connect, calls.canJoin && !calls.inConference && standing().length === 1);
+      show(connect, calls.canJoin && !calls.inConference && standing().length === 1 && other?.transferable === true);
       if (other && phone.call) connect.title = text('connectThem', { one: nameOf(other.peer), other: nameOf(phone.call.peer) });
       show(split, calls.inConference);
       show(actions, calls.canJoin || calls.inConference);

@@ -1,7 +1,7 @@
 /** Whom to call besides, or to pass the other side on to: a field, people that we know, and what to do with the choice. */
 import { h, fill, setAttribute, setText, show } from '../dom.ts';
 import { text, type TextKey } from '../text/index.ts';
-import { addressLine, nameOf, type Peer } from '../model/peer.ts';
+import { addressLine, fieldText, nameOf, type Peer } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
 import { avatar, type View } from './view.ts';
 
@@ -54,7 +54,7 @@ export function pickerView(phone: Phone, options: PickerOptions): PickerView {
   }
 
   function choose(peer: Peer): void {
-    field.value = addressLine(peer, phone.domain);
+    field.value = fieldText(peer, phone.domain, phone.known);
     problem = undefined;
     update();
     buttons[0]?.focus();
