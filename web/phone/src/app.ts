@@ -1,5 +1,6 @@
 /** Puts the phone on the page: builds it, keeps it up to date, and builds it anew when the language changes. */
 import { Alerts, RemoteSound } from './alerts.ts';
+import { keepTyped } from './dom.ts';
 import { listenToKeys } from './keyboard.ts';
 import { Sounds } from './media/sounds.ts';
 import { accountFrom, fragmentCredentials, loadDefaults, remembered } from './model/account.ts';
@@ -31,7 +32,7 @@ export async function start(library: Library): Promise<Phone> {
   if (proposed) history.replaceState(history.state, '', withoutLink(page));
   const phone = new Phone(library, { domain: page.hostname, server: '' });
   phone.linkTarget = proposed;
-  const look = applyLook(phone.change.signal, () => rebuild());
+  const look = applyLook(phone.change.signal, () => translate());
   const sounds = new Sounds();
   const sound = new RemoteSound(phone);
   const alerts = new Alerts(phone, sounds);
@@ -43,12 +44,22 @@ export async function start(library: Library): Promise<Phone> {
   }
 
   function rebuild(): void {
-    const focused = document.activeElement?.getAttribute('data-testid');
     const old = current.element;
     current = build();
     current.update();
     old.replaceWith(current.element);
-    if (focused) current.element.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** The same page in another language: what is open stays open, what is half typed stays there, and the keyboard where it was. */
+  function translate(): void {
+    const focused = document.activeElement?.getAttribute('data-testid');
+    const old = current;
+    rebuild();
+    current.call.showSheet(old.call.sheet);
+    keepTyped(old.element, current.element);
+    const focus = (): void => void (focused && current.element.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus());
+    focus();
+    queueMicrotask(focus); // A form that was built takes the keyboard once it is there.
   }
 
   function update(): void {
@@ -114,8 +125,8 @@ function takeFragment(): { user: string; password: string } | undefined {
   return credentials;
 }
 
-/** Colours change in place; `rebuild` speaks another language. */
-function applyLook(changed: () => void, rebuild: () => void): Look {
+/** Colours change in place; `translate` speaks another language. */
+function applyLook(changed: () => void, translate: () => void): Look {
   let theme = read<ThemeChoice>('theme') ?? 'system';
   const system = matchMedia('(prefers-color-scheme: dark)');
   const dark = (): boolean => (theme === 'system' ? system.matches : theme === 'dark');
@@ -134,7 +145,7 @@ function applyLook(changed: () => void, rebuild: () => void): Look {
     setLanguage(wanted) {
       setLanguage(wanted);
       write('language', wanted);
-      rebuild();
+      translate();
     },
   };
 }

@@ -51,6 +51,16 @@ export function arrange(element: Element, children: readonly Element[]): void {
   });
 }
 
+/** Writes what somebody has typed into the fields of `from` into those of the same name in `into`. */
+export function keepTyped(from: Element, into: Element): void {
+  for (const old of from.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('input[data-testid], textarea[data-testid]')) {
+    const field = into.querySelector<HTMLInputElement | HTMLTextAreaElement>(`[data-testid="${old.dataset.testid}"]`);
+    if (!field || field.value === old.value || old.type === 'checkbox') continue;
+    field.value = old.value;
+    field.dispatchEvent(new Event('input'));
+  }
+}
+
 /** Remembers what was built for a key as long as it is in use: `of` for each thing that is shown, then `sweep`. */
 export class Built<Thing> {
   #old = new Map<string, readonly [unknown, Thing]>();

@@ -516,6 +516,30 @@ test('when the system turns dark, the page does, and what is begun on it stays',
   assert.equal(await page.$eval(id('settings-theme'), (select) => select.value), 'light');
 });
 
+test('another language loses nothing that is half typed, closes nothing, and leaves the keyboard where it was', async (t) => {
+  const page = await signIn(t);
+  const values = (...names) => page.evaluate((wanted) => wanted.map((name) => document.querySelector(`[data-testid="${name}"]`).value), names);
+  await page.click(id('tab-contacts'));
+  await page.click(id('contact-new'));
+  await page.type(id('contact-name'), 'Carmen Ru');
+  await page.type(id('contact-address'), 'carm');
+  await page.click(id('language'));
+  await see(page, 'contact-save', 'Guardar');
+  assert.deepEqual(await values('contact-name', 'contact-address'), ['Carmen Ru', 'carm']);
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'language');
+  await page.click(id('tab-messages'));
+  await page.type(id('conversation-target'), 'dor');
+  await page.focus(id('dial-field'));
+  await talk(page);
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('eve');
+  await page.click(id('language'));
+  await see(page, 'transfer-go', 'Transfer now');
+  assert.deepEqual(await values('transfer-field', 'conversation-target'), ['eve', 'dor']);
+  await page.click(id('transfer-go'));
+  await see(page, 'call-state', 'Passing bob on to eve');
+});
+
 test('the quality of the sound is a word, and figures for those who open them', async (t) => {
   const page = await signIn(t);
   await talk(page);

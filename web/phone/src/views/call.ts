@@ -21,7 +21,11 @@ const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
 };
 
 export interface CallView extends View {
-  /** Closes what lies over the controls; says whether something did. */
+  /** What lies over the controls. */
+  readonly sheet: Sheet;
+  /** Puts it there, if the call allows it. */
+  showSheet(wanted: Sheet): void;
+  /** Closes it; says whether there was something. */
   closeSheet(): boolean;
   /** Once a second: the timers. */
   tick(): void;
@@ -105,6 +109,13 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
   updateSheets();
   return {
     element, update,
+    get sheet() {
+      return sheet;
+    },
+    showSheet(wanted) {
+      sheet = wanted;
+      update();
+    },
     tick() {
       who.tick();
       others.tick();
