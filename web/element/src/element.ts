@@ -153,7 +153,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.call = undefined;
     this.problem = undefined;
     this.opened = false;
-    this.#change.signal();
+    this.#update(); // A button that may not be pressed takes no focus.
     this.#root.querySelector<HTMLElement>('.launch')?.focus();
   }
 

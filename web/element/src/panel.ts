@@ -55,13 +55,30 @@ export function panel(host: PanelHost): Panel {
     ...[...'123456789*0#'].map((key) => h('button', { type: 'button', part: 'key', on: { click: () => host.call?.sendDigit(key) } }, key)));
   const controls = [answer, answerVideo, decline, mute, camera, keypad, again, hangUp];
   const seen = pictures();
-  const box = h('section', { class: 'panel', part: 'panel' },
+  const box = h('section', { class: 'panel', part: 'panel', on: { keydown: escape } },
     h('div', { class: 'head' }, name, timer, close), seen.element, state, dial.element, keys,
     h('div', { class: 'controls', part: 'controls' }, ...controls.map(({ element }) => element)));
   let keysShown = false;
 
+  /** Escape closes the keypad, else a panel without a running call: a call is ended by its button only. */
+  function escape(event: KeyboardEvent): void {
+    if (event.key !== 'Escape' || event.isComposing) return;
+    if (keysShown) {
+      keysShown = false;
+      keypad.element.focus();
+      update();
+    } else if (!close.hidden) {
+      host.close();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation(); // The page around has things of its own to close.
+  }
+
   function update(): void {
     const { call, texts } = host;
+    const focused = (box.getRootNode() as ShadowRoot).activeElement;
     const running = call !== undefined && !call.over;
     const talking = call?.phase === 'talking';
     if (!talking) keysShown = false;
@@ -94,6 +111,12 @@ export function panel(host: PanelHost): Panel {
     keypad.element.setAttribute('aria-expanded', String(keysShown));
     seen.update(host.video === 'none' ? undefined : call, texts);
     box.toggleAttribute('data-picture', seen.remoteShown);
+    // What the keyboard was on has gone: it would fall out of the element.
+    if (focused?.closest('[hidden], :disabled')) focus();
+  }
+
+  function focus(): void {
+    [answer.element, hangUp.element, again.element, close].find((each) => !each.hidden)?.focus();
   }
 
   function word(muted: boolean): void {
@@ -144,9 +167,7 @@ export function panel(host: PanelHost): Panel {
   return {
     nodes: [launch.element, box],
     update,
-    focus() {
-      [answer.element, hangUp.element, again.element, close].find((each) => !each.hidden)?.focus();
-    },
+    focus,
   };
 }
 

@@ -109,6 +109,37 @@ test('a visitor presses the button, talks to the shop, and hangs up; the page he
   await page.waitForFunction(() => !document.querySelector('sipweb-phone').shadowRoot.querySelector('[part=panel]').checkVisibility());
 });
 
+test('by keyboard: Escape gives up a connection, closes the keypad, and closes the panel of a call that is over, but hangs up nothing', async (t) => {
+  const page = await open(t, BUTTON);
+  const focused = () => page.evaluate(() => document.activeElement.shadowRoot?.activeElement?.getAttribute('part'));
+  await page.evaluate(() => { fake.onstart = () => undefined; window.escapes = 0; addEventListener('keydown', ({ key }) => { if (key === 'Escape') escapes += 1; }); });
+  await page.evaluate(() => document.querySelector('sipweb-phone').shadowRoot.querySelector('[part=launch]').focus());
+  await page.keyboard.press('Enter');
+  await see(page, 'state', 'Connecting');
+  await page.waitForFunction(() => document.activeElement.shadowRoot?.activeElement?.getAttribute('part') === 'close');
+  await page.keyboard.press('Escape');
+  await gone(page, 'panel');
+  assert.deepEqual([await focused(), await page.evaluate(() => fake.agent.stopped)], ['launch', true]);
+  await page.evaluate(() => { fake.onstart = (agent) => queueMicrotask(() => agent.accept()); });
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 1);
+  await answered(page);
+  await see(page, 'state', 'In call');
+  await press(page, 'keypad');
+  await part(page, 'keys');
+  await page.keyboard.press('Escape');
+  await gone(page, 'keys');
+  assert.deepEqual([await focused(), await page.evaluate(() => escapes)], ['keypad', 0]);
+  await page.keyboard.press('Escape');
+  await see(page, 'state', 'In call');
+  assert.equal(await page.evaluate(() => escapes), 1, 'what the panel has no use for is the page\'s');
+  await press(page, 'hang-up');
+  await see(page, 'state', 'The call has ended.');
+  await page.keyboard.press('Escape');
+  await gone(page, 'panel');
+  assert.equal(await focused(), 'launch');
+});
+
 test('the account may be given as a SIP address of another domain than the server', async (t) => {
   const page = await open(t, '<sipweb-phone server="wss://edge.example.net/sip" user="sip:guest@shop.example.org" password="secret" target="shop"></sipweb-phone>');
   await press(page, 'launch');
