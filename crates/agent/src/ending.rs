@@ -68,26 +68,28 @@ impl Agent {
         message: Option<Arc<Message>>,
         cause: Cause,
     ) {
-        let mut ending = Ending::default();
-        if status != 0 {
-            ending.headers.push(Header { name: "Reason".into(), value: reason(status, text) });
-        }
+        let ending = if status == 0 { Ending::default() } else { with_status(status, text) };
         self.hang_up(number, &ending);
         self.emit(Event::Ended { call: number, originator: Originator::Local, message, cause });
     }
 
-    /// Ends an established call that the peer does not know any more: nothing to send.
-    pub(crate) fn end_silently(
+    /// Ends an established call of which the peer answers nothing, or says that it does not know it (RFC 3261 §12.2.1.2).
+    pub(crate) fn end_unanswered(
         &mut self,
         number: CallNumber,
         originator: Originator,
         message: Option<Arc<Message>>,
         cause: Cause,
     ) {
-        if self.call(number).is_some_and(crate::call::Call::is_established) {
+        let Some(call) = self.call(number).filter(|call| call.is_established()) else { return };
+        let forgotten = message.as_ref().is_some_and(|response| response.status() == Some(481));
+        if forgotten || call.stage != Stage::Confirmed {
             self.finish(number);
-            self.emit(Event::Ended { call: number, originator, message, cause });
+        } else {
+            // He may have heard nothing of us, and still wait for us.
+            self.hang_up(number, &with_status(408, "Request Timeout"));
         }
+        self.emit(Event::Ended { call: number, originator, message, cause });
     }
 
     /// The peer hangs up (RFC 3261 §15.1.2).
@@ -226,6 +228,11 @@ pub(crate) fn reason(status: u16, text: &str) -> String {
     value.push_str(text);
     value.push('"');
     value
+}
+
+fn with_status(status: u16, text: &str) -> Ending {
+    let header = Header { name: "Reason".into(), value: reason(status, text) };
+    Ending { headers: vec![header], ..Ending::default() }
 }
 
 /// The Reason header of an ending, for the CANCEL that takes the place of a BYE.

@@ -178,7 +178,7 @@ impl Agent {
             // RFC 3261 §12.2.1.2.
             408 | 481 => {
                 let message = Some(Arc::clone(response));
-                self.end_silently(number, Originator::Remote, message, Cause::DialogError);
+                self.end_unanswered(number, Originator::Remote, message, Cause::DialogError);
             }
             // RFC 3261 §14.1: glare.
             491 => {
@@ -197,7 +197,7 @@ impl Agent {
     /// The refresh got no answer: a peer that is silent for 64*T1 is gone; without a connection there is time left.
     pub(crate) fn on_refresh_silence(&mut self, number: CallNumber, timed_out: bool) {
         if timed_out {
-            self.end_silently(number, Originator::System, None, Cause::RequestTimeout);
+            self.end_unanswered(number, Originator::System, None, Cause::RequestTimeout);
         }
     }
 }

@@ -279,7 +279,7 @@ impl Agent {
         // Before the answer it is the end of one early dialog: the other branches may ring on.
         if matches!(status, 408 | 481) && call.stage != Stage::Calling {
             let message = Some(Arc::clone(response));
-            self.end_silently(number, Originator::Remote, message, Cause::DialogError);
+            self.end_unanswered(number, Originator::Remote, message, Cause::DialogError);
         }
     }
 
@@ -289,7 +289,7 @@ impl Agent {
             call.reoffer_out = None;
         }
         if timed_out && self.call(number).is_some_and(|call| call.stage != Stage::Calling) {
-            self.end_silently(number, Originator::System, None, Cause::RequestTimeout);
+            self.end_unanswered(number, Originator::System, None, Cause::RequestTimeout);
         }
     }
 

@@ -420,6 +420,26 @@ fn a_peer_that_forgot_the_dialog_ends_it() {
     assert!(line.alice.take_sent().is_empty(), "no BYE to a peer that knows nothing of the dialog");
 }
 
+/// RFC 3261 §12.2.1.2: that ends the call, and a peer who lives is not left waiting.
+#[test]
+fn a_peer_that_leaves_a_request_unanswered_is_hung_up() {
+    for answered in [true, false] {
+        let mut line = Line::new();
+        let (alice, _) = line.established();
+        line.alice.agent.dialog_request(line.now, alice, "INFO", &Payload::default()).unwrap();
+        let info = line.alice.only_sent();
+        if answered {
+            line.alice.answer(line.now, &info, 408, |builder| builder);
+        } else {
+            line.alice.wait(line.now + Duration::from_secs(33));
+        }
+        assert!(line.alice.told().iter().any(|event| event.starts_with("ended")));
+        let sent = line.alice.take_sent();
+        let bye = sent.iter().find(|request| request.method() == Some(Method::Bye)).expect("a BYE");
+        assert!(bye.header(HeaderName::Reason).unwrap().starts_with(b"SIP;cause=408"));
+    }
+}
+
 #[test]
 fn an_invite_that_replaces_a_call_names_it() {
     let mut line = Line::new();
