@@ -2,7 +2,6 @@
 
 import { causes } from './causes.js';
 import type { CallNumber, DialogRequestEvent } from './core.js';
-import { REASON_PHRASE } from './constants.js';
 import { DTMF, type DTMFOptions, ToneQueue, type Tones, playTones } from './dtmf.js';
 import type { Endpoint } from './endpoint.js';
 import { Info } from './info.js';
@@ -100,8 +99,7 @@ export class InsideCall {
   receive(event: DialogRequestEvent): void {
     const { endpoint } = this.#around;
     const request = new IncomingRequest(event.request, (status, reason, extraHeaders, body) => {
-      const phrase = reason ?? REASON_PHRASE[status];
-      const options = { ...payloadOf(extraHeaders, body), ...(phrase === undefined ? {} : { reason: phrase }) };
+      const options = { ...payloadOf(extraHeaders, body), reason };
       endpoint.attempt((core) => core.respond(event.transaction, status, options));
     });
     switch (event.method) {

@@ -10,7 +10,7 @@
  */
 
 import { causes } from './causes.js';
-import { type CallNumber, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type SipMessage } from './core.js';
+import { type CallNumber, type Core, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type Payload, type SipMessage } from './core.js';
 import { type DTMFOptions, checkTones } from './dtmf.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter, guarded } from './events.js';
@@ -505,14 +505,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   #refuse(options: TerminateOptions): void {
     const { status, phrase } = refusalOf(options, 480);
-    const payload = payloadOf(options.extraHeaders, options.body);
-    const refuse = (more: object) => this.#endpoint.attempt((core) => core.reject(this.#call, status, more));
     this.#leave();
-    try {
-      refuse({ ...payload, reason: phrase });
-    } catch {
-      refuse({}); // A header that cannot be written must not keep the caller waiting.
-    }
+    this.#part((core, words) => core.reject(this.#call, status, words), { ...payloadOf(options.extraHeaders, options.body), reason: phrase });
     this.#finish('failed', 'local', null, options.cause ?? causes.REJECTED);
   }
 
@@ -580,7 +574,16 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     const headers = [...(options.extraHeaders ?? []), ...(why === undefined ? [] : [`Reason: ${why}`])];
     this.#leave();
     this.#acknowledge();
-    this.#endpoint.attempt((core) => core.bye(this.#call, payloadOf(headers, options.body)));
+    this.#part((core, words) => core.bye(this.#call, words), payloadOf(headers, options.body));
+  }
+
+  /** Says the last word; a header that cannot be written must not keep the peer waiting. */
+  #part(say: (core: Core, words: Payload) => void, words: Payload & { reason?: string }): void {
+    try {
+      this.#endpoint.attempt((core) => say(core, words));
+    } catch {
+      this.#endpoint.attempt((core) => say(core, {}));
+    }
   }
 
   /** The core says that it is over. */

@@ -546,7 +546,7 @@ export class UA extends EventEmitter<UAEvents> {
 
   #incomingCall(event: IncomingCallEvent): void {
     const request = new IncomingRequest(event.request, (status, reason, extraHeaders, body) => {
-      const options = { ...payloadOf(extraHeaders, body), ...(reason === undefined ? {} : { reason }) };
+      const options = { ...payloadOf(extraHeaders, body), reason };
       this.endpoint.attempt((core) =>
         status < 200 ? core.ring(event.call, { ...options, status }) : core.reject(event.call, status, options),
       );

@@ -136,6 +136,15 @@ test('A refusal whose headers cannot be written refuses all the same', options, 
   assert.deepEqual(scene.news(), ['failed local Rejected']);
 });
 
+test('A call is hung up also where the headers of its BYE cannot be written', options, async () => {
+  const scene = await new Scene().start();
+  await scene.call();
+  scene.news();
+  void scene.session.terminate({ extraHeaders: ['no header'] });
+  assert.ok(scene.far.take('BYE'));
+  assert.deepEqual(scene.news(), ['ended local Terminated']);
+});
+
 test('An incoming call, answered and hung up', options, async () => {
   const scene = await new Scene().start();
   scene.ring();
