@@ -474,6 +474,25 @@ test('on the smallest screens the number of an unknown caller is there to the la
   assert.equal(await page.$eval(`${id('recent')} strong`, (number) => number.scrollWidth <= number.clientWidth), true);
 });
 
+test('on the smallest screens the longest number is there to the last digit, and how long a call was stays on one line', async (t) => {
+  const page = await signIn(t, { viewport: SMALL });
+  await page.evaluate(() => {
+    const call = { kind: 'outgoing', at: Date.now(), seconds: 63, video: false };
+    phone.history.add({ ...call, peer: { uri: 'sip:600123456789012345678901234567890@example.com' } });
+    phone.history.add({ ...call, peer: { uri: 'sip:bob@example.com' }, kind: 'notReached', seconds: 0 });
+  });
+  for (const words of ['Outgoing', 'Saliente']) {
+    await page.click(id('tab-recents'));
+    await see(page, 'recents', words);
+    const rows = await page.$$eval(id('recent'), (all) => all.map((row) => {
+      const [number, line] = ['strong', '.ellipsis'].map((each) => row.querySelector(each));
+      return [number.scrollHeight <= number.clientHeight + 1, line.getClientRects().length, line.scrollWidth <= line.clientWidth, line.offsetHeight < 24];
+    }));
+    assert.deepEqual(rows, [[true, 1, true, true], [true, 1, true, true]]);
+    await page.click(id('language'));
+  }
+});
+
 test('on the smallest screens a notice is closed at its corner, not on a line of its own', async (t) => {
   const page = await signIn(t, { viewport: SMALL, prepare: () => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); } });
   await page.keyboard.type('bob');

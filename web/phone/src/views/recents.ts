@@ -51,8 +51,8 @@ function row(phone: Phone, call: Recent): HTMLElement {
     h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'recent-call', 'on': { click: () => phone.callPeer(call.peer, call.video) } },
       h('span', { class: 'spoken' }, text('call')),
       avatar(contact ?? call.peer),
-      h('span', { class: 'two-lines' }, h('strong', {}, peer), h('small', {}, icon(ARROWS[call.kind]), h('span', { class: 'ellipsis' }, words))),
-      h('time', {}, timeOfDay(call.at))),
+      h('span', { class: 'two-lines' }, h('strong', {}, peer), h('small', {}, icon(ARROWS[call.kind]), h('span', { class: 'ellipsis' }, words)),
+        h('time', {}, timeOfDay(call.at)))),
     keepButton(phone, call.peer),
     iconButton({ icon: 'message', label: text('writeTo', { peer }), id: 'recent-message', style: 'inline row-side', press: () => phone.writeTo(call.peer) }));
 }
