@@ -32,22 +32,27 @@ addEventListener('fetch', (event) => {
   address.hash = '';
   if (request.method !== 'GET') return;
   if (request.mode === 'navigate' && address.pathname === HERE.pathname) event.respondWith(serverFirst(request, HERE.href));
-  else if (address.href === SETTINGS) event.respondWith(serverFirst(request, SETTINGS));
-  else if (KEPT.has(address.href)) event.respondWith(caches.match(address.href).then((found) => found ?? fetch(request)));
+  else if (address.href === SETTINGS) event.respondWith(serverFirst(request, SETTINGS, true));
+  else if (KEPT.has(address.href)) event.respondWith(kept(address.href).then((found) => found ?? fetch(request)));
 });
 
-/** A page of its own for each address would hold what stands in links; so the plain one is kept. */
-async function serverFirst(request, key) {
-  const cache = await caches.open(NAME);
+/** The page is kept as this build installed it, and never as a newer build has it, which needs other files; the settings as they were told last. */
+async function serverFirst(request, key, renew = false) {
+  let response;
   try {
-    const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE) });
-    if (response.ok) await cache.put(key, response.clone());
-    return response;
+    response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE) });
   } catch (error) {
-    const kept = await cache.match(key);
-    if (kept) return kept;
+    const found = await kept(key);
+    if (found) return found;
     throw error;
   }
+  if (response.ok && renew) await caches.open(NAME).then((cache) => cache.put(key, response.clone())).catch(() => undefined);
+  return response;
+}
+
+/** What cannot be read, as what cannot be written, is only not kept: the server is there. */
+function kept(key) {
+  return caches.match(key).catch(() => undefined);
 }
 `;
 }
