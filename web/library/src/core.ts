@@ -10,7 +10,7 @@
 // and esbuild inlines it: `loader: { '.wasm': 'binary' }` makes the import in core_border.ts a Uint8Array. It is compiled
 // synchronously (`new WebAssembly.Module`), so that `new Core(..)` works at once, also in a worker.
 
-import { steadyClock } from './clock.js';
+import { STRETCH, steadyClock } from './clock.js';
 import { REASON_PHRASE } from './constants.js';
 import {
   CAUSES, ERRORS, ERROR_TEXTS, Ending, FIRST_ERROR, NONE, Op, PLAIN, SDP, VIA_TRANSPORTS, Writer, instantiate, readEvent,
@@ -25,8 +25,6 @@ import type {
 } from './core_types.js';
 import { guarded } from './events.js';
 
-/** Milliseconds after which a timer rings at the latest: while the machine sleeps its timers stand still, and go on afterwards. */
-const STRETCH = 20_000;
 /** A timer that rings so much too late rings on a machine that slept. A hidden page may have to wait for a minute. */
 const SLEPT = 65_000;
 

@@ -6,6 +6,7 @@
  */
 
 import { causeOfStatus, causes } from './causes.js';
+import { later } from './clock.js';
 import { type EventName, USUAL_EXPIRES, eventHeader, eventName, refreshDelay } from './event_package.js';
 import { EventEmitter } from './events.js';
 import { FailedError } from './exceptions.js';
@@ -57,9 +58,7 @@ export class Publisher extends EventEmitter<PublisherEvents> {
   /** §4.1: one PUBLISH at a time; what is wished meanwhile waits, and only the last of it. */
   #busy = false;
   #next: Wish | undefined;
-  #timer: unknown;
-  /** When what the server has runs out, by the clock of the page. */
-  #until = 0;
+  #stopRefresh = (): void => undefined;
 
   /** @internal @throws TypeError if target or event cannot be used. */
   constructor(ua: UA, target: string | URI, event: string, options: PublishOptions = {}) {
@@ -132,8 +131,7 @@ export class Publisher extends EventEmitter<PublisherEvents> {
 
   /** Without a body it refreshes, or removes (RFC 3903 §4.1, table 1). */
   #send(body: string | undefined, expires: number): void {
-    const { environment } = this.#ua.endpoint;
-    environment.clearTimeout(this.#timer);
+    this.#stopRefresh();
     this.#busy = true;
     this.#ua.statePublished(this, true);
     const headers = [
@@ -182,7 +180,6 @@ export class Publisher extends EventEmitter<PublisherEvents> {
   }
 
   #published(response: IncomingResponse, granted: number): void {
-    const { environment } = this.#ua.endpoint;
     const etag = response.getHeader('SIP-ETag');
     if (etag === undefined) {
       // §6: every 2xx has one; without it nothing could be refreshed.
@@ -191,7 +188,6 @@ export class Publisher extends EventEmitter<PublisherEvents> {
       return;
     }
     this.#etag = etag;
-    this.#until = environment.now() + granted * 1000;
     this.#refreshIn(refreshDelay(granted));
     this.emit('published', { response, etag });
     if (this.#next === undefined || this.#next === 'remove') {
@@ -201,9 +197,8 @@ export class Publisher extends EventEmitter<PublisherEvents> {
   }
 
   #refreshIn(milliseconds: number): void {
-    const { clearTimeout, setTimeout } = this.#ua.endpoint.environment;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#send(undefined, this.#expires), milliseconds);
+    this.#stopRefresh();
+    this.#stopRefresh = later(this.#ua.endpoint.environment, () => this.#send(undefined, this.#expires), milliseconds);
   }
 
   #removed(response: IncomingResponse | null): void {
@@ -217,8 +212,8 @@ export class Publisher extends EventEmitter<PublisherEvents> {
     const retry = (Number.parseInt(response?.getHeader('Retry-After') ?? '', 10) || RETRY) * 1000;
     const status = response?.status_code ?? 503;
     const refreshing = body === undefined && expires > 0 && this.#etag !== undefined;
-    if (refreshing && status >= 500 && status < 600 && this.#ua.endpoint.environment.now() + retry < this.#until) {
-      // The server still has our state: another try before it runs out.
+    if (refreshing && status >= 500 && status < 600) {
+      // The server still has our state; or, after a while, will say that it has not (412), and get it anew.
       this.#refreshIn(retry);
       this.#idle();
       return;

@@ -5,6 +5,7 @@
  */
 
 import { causes } from './causes.js';
+import { later } from './clock.js';
 import type { CallNumber, SipMessage } from './core.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import {
@@ -81,7 +82,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   #state: number = C.STATE_INIT;
   #accepted = false;
   #leaving = false;
-  #refresh: unknown;
+  #stopRefresh = (): void => undefined;
   #wait: unknown;
 
   /** @throws TypeError if target or event cannot be used. */
@@ -251,13 +252,12 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   #refreshIn(seconds: number): void {
-    const { setTimeout, clearTimeout } = this.#endpoint.environment;
-    clearTimeout(this.#refresh);
-    this.#refresh = setTimeout(() => this.#send(this.#expires, undefined), refreshDelay(seconds));
+    this.#stopRefresh();
+    this.#stopRefresh = later(this.#endpoint.environment, () => this.#send(this.#expires, undefined), refreshDelay(seconds));
   }
 
   #stopTimers(): void {
-    this.#endpoint.environment.clearTimeout(this.#refresh);
+    this.#stopRefresh();
     this.#endpoint.environment.clearTimeout(this.#wait);
   }
 

@@ -153,6 +153,22 @@ test('A refresh that the server is too busy for is tried again before the state 
   assert.deepEqual(told, ['published a', 'published b']);
 });
 
+test('A server that is away for longer than it would have kept the state gets the whole of it when it is back', options, async () => {
+  const { scene, publisher, told, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  granted(take(), 'a', 600);
+  scene.far.reachable = false;
+  scene.far.drop();
+  await scene.clock.advance(1_000_000);
+  scene.far.reachable = true;
+  await scene.clock.advance(60_000);
+  scene.far.respond(take(), 412, 'Conditional Request Failed');
+  const again = take();
+  assert.equal(asked(again), 'new, 600, <one/>');
+  granted(again, 'b');
+  assert.deepEqual(told, ['published a', 'published b']);
+});
+
 test('A change that fails leaves the old state alive', options, async () => {
   const { scene, publisher, told, take, granted } = await publishing();
   void publisher.publish('<one/>');

@@ -45,6 +45,19 @@ test('A connection that gives no sign of life is replaced, and the page is regis
   assert.equal(scene.ua.isRegistered(), true);
 });
 
+test('What was published and what was subscribed to is asked for soon after waking, not when the time that was left has passed', options, async () => {
+  const scene = await registered();
+  void scene.ua.publisher('alice', 'presence').publish({ state: 'busy' });
+  scene.far.respond(scene.far.take('PUBLISH'), 200, 'OK', ['SIP-ETag: a', 'Expires: 900']);
+  scene.ua.subscribe('bob', 'presence', 'application/pidf+xml').subscribe();
+  scene.far.respond(scene.far.take('SUBSCRIBE'), 200, 'OK', ['Expires: 900', 'Contact: <sip:bob@far.example>']);
+  await settle();
+  scene.clock.sleep(AN_HOUR);
+  await scene.clock.advance(STRETCH);
+  assert.equal(one(scene.far.take('PUBLISH'), 'SIP-If-Match'), 'a');
+  assert.ok(scene.far.take('SUBSCRIBE'));
+});
+
 test('Half a minute is no sleep: a hidden page may have to wait so long for its timers', options, async () => {
   const scene = await registered();
   scene.clock.sleep(30_000);
