@@ -258,6 +258,20 @@ test('A call outlives a break of the connection, in the tab that has it', option
   assert.equal(second.session.isEnded(), true);
 });
 
+test('A tab that goes while the connection is broken: its call is ended as soon as there is another', options, async () => {
+  const [browser, first, second] = await two();
+  await browser.ring(first);
+  await second.answer();
+  await browser.ask(second, 'ACK', browser.answer());
+  browser.far.drop();
+  await settle();
+  await second.crash();
+  browser.sent();
+  await browser.clock.advance(5000);
+  assert.deepEqual(browser.sent(), ['BYE', 'REGISTER']);
+  assert.equal(first.ua.isConnected(), true);
+});
+
 test('A message reaches every tab, and is answered once', options, async () => {
   const [browser, first, second] = await two();
   browser.far.ask('MESSAGE', first.contact, [

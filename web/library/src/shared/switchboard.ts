@@ -66,6 +66,8 @@ export class Switchboard<Peer extends Tab = Tab> {
   readonly #attempts = new Map<string, { tab: Peer; invite: SipMessage; rings: boolean; orphan: boolean }>();
   readonly #ringing = new Map<string, Ringing<Peer>>();
   readonly #registers = new Map<string, SipMessage>();
+  /** What tabs that went while there was no connection have left to say. */
+  readonly #owed: string[] = [];
   #state: 'closed' | 'opening' | 'open' = 'closed';
   #registration: Registration | undefined;
   /** What our requests have for Via. */
@@ -124,7 +126,10 @@ export class Switchboard<Peer extends Tab = Tab> {
     for (const [key, standing] of this.#dialogs) {
       if (standing.tab === tab) {
         this.#dialogs.delete(key);
-        this.#send(inDialog('BYE', standing.dialog));
+        const bye = inDialog('BYE', standing.dialog);
+        if (!this.#line.send(bye)) {
+          this.#owed.push(bye);
+        }
       }
     }
     for (const [key, owner] of this.#ends) {
@@ -143,6 +148,7 @@ export class Switchboard<Peer extends Tab = Tab> {
   lineOpened(): void {
     this.#state = 'open';
     this.#asked = undefined;
+    this.#owed.splice(0).forEach((bye) => this.#send(bye));
     for (const tab of [...this.#tabs]) {
       tab.opened();
     }
