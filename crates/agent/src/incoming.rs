@@ -331,7 +331,9 @@ impl Agent {
         }
         let refreshes = matches!(request.method(), Some(Method::Invite | Method::Update | Method::Notify));
         if status < 300 && (makes_dialog || refreshes) {
-            builder = builder.header(HeaderName::Contact, &self.identity.contact(false, false));
+            let anonymous =
+                waiting.call.and_then(|number| self.call(number)).is_some_and(|call| call.anonymous);
+            builder = builder.header(HeaderName::Contact, &self.identity.contact(anonymous, false));
         }
         for (name, value) in fields {
             builder = builder.header(name, &value);

@@ -420,6 +420,32 @@ fn a_peer_that_forgot_the_dialog_ends_it() {
     assert!(line.alice.take_sent().is_empty(), "no BYE to a peer that knows nothing of the dialog");
 }
 
+/// RFC 3323 §4.1.1.3: an answer has a Contact as well as a request.
+#[test]
+fn a_caller_who_hides_is_not_betrayed_by_his_answers() {
+    let mut line = Line::new();
+    let origin = agent::Origin { anonymous: true, ..agent::Origin::default() };
+    let options = CallOptions { origin, ..CallOptions::default() };
+    let (alice, _) = line.alice.agent.create_call(line.now, "sip:bob@example.org", options).unwrap();
+    line.alice.agent.invite(line.now, alice, Payload::sdp(OFFER)).unwrap();
+    line.carry();
+    let bob = incoming(&line.bob.take_events());
+    line.bob.agent.accept(line.now, bob, 0, &Payload::sdp(ANSWER)).unwrap();
+    line.carry();
+    line.alice.agent.acknowledge(line.now, alice, Payload::default()).unwrap();
+    line.carry();
+    line.alice.told();
+    line.bob.agent.reinvite(line.now, bob, true, Payload::sdp(OFFER)).unwrap();
+    line.carry();
+    let waiting = transaction(&line.alice.take_events());
+    line.alice.agent.respond(line.now, waiting, 200, "", &Payload::sdp(ANSWER)).unwrap();
+    let answer = line.alice.only_sent();
+    assert_eq!(
+        answer.header(HeaderName::Contact),
+        Some(&b"<sip:anonymous@anonymous.invalid;transport=ws>"[..])
+    );
+}
+
 /// RFC 3261 §12.2.1.2: that ends the call, and a peer who lives is not left waiting.
 #[test]
 fn a_peer_that_leaves_a_request_unanswered_is_hung_up() {
