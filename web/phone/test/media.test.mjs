@@ -265,6 +265,21 @@ test('the diagnosis says what is wrong and what to do, and can be copied', async
   await page.waitForFunction(() => window.copied?.includes('[bad] How it ended') && window.copied.includes('-> sip:bob@example.com'));
 });
 
+test('the diagnosis is closed by a button, in a call and after one, and everything is at hand again', async (t) => {
+  const page = await signIn(t, { viewport: { width: 360, height: 740 } });
+  await talk(page);
+  await page.click(id('call-more'));
+  await page.click(id('call-diagnosis'));
+  await page.click(id('diagnosis-close'));
+  await gone(page, 'diagnosis');
+  await page.click(id('call-hold'));
+  await inSession(page, '(session) => session.emit("ended", { originator: "system", cause: "RTP Timeout" })');
+  await page.click(id('call-end-diagnosis'));
+  await page.click(id('diagnosis-close'));
+  await page.click(id('call-close'));
+  await see(page, 'dial', '1');
+});
+
 test('a running call is looked at from the server to the ear', async (t) => {
   const page = await signIn(t);
   await talk(page);

@@ -502,6 +502,19 @@ test('on the smallest screens a notice is closed at its corner, not on a line of
   assert.equal(await bottom('close') < await bottom('action'), true);
 });
 
+test('the settings show the face of the account, and that of the next one', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-settings'));
+  const face = () => page.$eval('.account-card', (card) => card.querySelector('.avatar')?.textContent);
+  assert.equal(await face(), 'A');
+  await page.click(id('sign-out'));
+  await page.evaluate(() => { location.hash = '#bob:word'; });
+  await see(page, 'account', 'bob');
+  await page.click(id('tab-settings'));
+  await see(page, 'sign-out', 'Sign out');
+  assert.equal(await face(), 'B');
+});
+
 test('every control has a name for screen readers', async (t) => {
   const page = await signIn(t);
   await talk(page);

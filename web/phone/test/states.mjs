@@ -27,6 +27,8 @@ export const STATES = {
   'contact-edit': { says: 'A contact is changed.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-contacts]'); await page.click('[data-testid=contact-edit]'); } },
   'no-contacts': { says: 'There are no contacts yet.', ...signedIn, empty: true, run: (page) => page.click('[data-testid=tab-contacts]') },
   'link': { says: 'A link wants to call somebody; the user decides.', ...signedIn, query: '?call=tel:%2B34911234567' },
+  'link-sign-in': { says: 'A link wants to sign in somebody else while a call stands; the user decides.', ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { location.hash = '#carmen:word'; }); await page.waitForSelector('[data-notice=sign-in-link]'); } },
+  'sign-out': { says: 'What becomes of contacts, messages and calls when one signs out.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-settings]'); await page.click('[data-testid=sign-out]'); } },
   'other-tab': { says: 'The phone is open in another tab.', ...signedIn, run: async (page) => { await page.evaluate(() => { phone.seat.state = 'elsewhere'; phone.change.signal(); }); } },
   'settings-end': { says: 'The end of the settings.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-settings]'); await page.$eval('.settings', (list) => { list.scrollTop = 10_000; }); } },
   'messages': { says: 'The conversations, one with two unread messages.', ...signedIn, run: (page) => page.click('[data-testid=tab-messages]') },

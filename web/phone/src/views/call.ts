@@ -60,7 +60,7 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     transfer: transferView(phone, done),
     add: addView(phone, done),
     more: moreView(phone, toggle),
-    diagnosis: diagnosisView(phone),
+    diagnosis: diagnosisView(phone, done),
   };
   const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('call') },
     ...videos.elements, others.element, waiting.element,

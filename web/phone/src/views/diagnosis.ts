@@ -9,11 +9,13 @@ import type { View } from './view.ts';
 
 const SIGNS: Record<FindingState, IconName> = { good: 'check', warning: 'alert', bad: 'close', unknown: 'clock' };
 
-export function diagnosisView(phone: Phone): View {
+/** `done` closes it: nothing else on a touch screen does. */
+export function diagnosisView(phone: Phone, done: () => void): View {
   const summary = h('p', { class: 'diagnosis-summary', role: 'status' });
   const list = h('ul', { 'class': 'diagnosis-list', 'data-testid': 'diagnosis' });
   const copied = h('span', { role: 'status' });
   const copy = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'diagnosis-copy', 'on': { click: () => void copyReport() } }, text('copyReport'));
+  const close = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'diagnosis-close', 'on': { click: done } }, text('close'));
   let shown = '';
 
   async function copyReport(): Promise<void> {
@@ -28,7 +30,7 @@ export function diagnosisView(phone: Phone): View {
 
   return {
     element: h('div', { 'class': 'sheet diagnosis', 'role': 'region', 'aria-label': text('diagnosis') },
-      h('div', { class: 'diagnosis-box' }, summary, list, h('p', { class: 'diagnosis-copy' }, copy, copied))),
+      h('div', { class: 'diagnosis-box' }, summary, list, h('p', { class: 'diagnosis-copy' }, copy, close, copied))),
     update() {
       const { call } = phone;
       if (!call) return;

@@ -1,8 +1,9 @@
 /** Account, devices, notifications and looks. */
-import { h, setText, show } from '../dom.ts';
+import { h, fill, setText, show } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { LANGUAGES, en, es, language, text, type Language } from '../text/index.ts';
 import { uriOf } from '../model/account.ts';
+import type { Peer } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
 import type { Sounds } from '../media/sounds.ts';
 import { avatar, type View } from './view.ts';
@@ -40,7 +41,15 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
   const signOut = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'sign-out' }, icon('signOut'), text('signOut'));
   const uri = h('small', {});
   const name = h('strong', {});
-  const account = phone.line.account;
+  const face = h('span', {});
+  let faced = '';
+
+  function showFace(peer: Peer): void {
+    const key = JSON.stringify(peer);
+    if (key === faced) return;
+    faced = key;
+    fill(face, avatar(peer));
+  }
 
   return {
     element: h('section', { 'class': 'panel', 'aria-label': text('settings') },
@@ -48,7 +57,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
       h('div', { class: 'list settings' },
         h('h3', {}, text('account')),
         h('div', { class: 'card account-card' },
-          account && avatar({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) }),
+          face,
           h('span', { class: 'two-lines' }, name, uri),
           signOut, link, askBeforeSignOut(phone, signOut)),
         h('div', { class: 'card' }, h('div', { class: 'field' }, h('label', { for: 'settings-voicemail' }, text('voicemail')), h('div', { class: 'field-box' }, voicemail))),
@@ -66,6 +75,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
       if (account) {
         setText(name, account.displayName ?? account.user);
         setText(uri, uriOf(account).replace('sip:', ''));
+        showFace({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) });
       }
       show(allow, phone.devices.available && phone.devices.list.every((device) => !device.label));
       theme.select.value = look.theme();
