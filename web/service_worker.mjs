@@ -23,7 +23,7 @@ addEventListener('install', (event) => {
 });
 
 addEventListener('activate', (event) => {
-  event.waitUntil(caches.keys().then((names) => Promise.all(names.filter((name) => name.startsWith('sipweb-') && name !== NAME).map((name) => caches.delete(name)))).then(() => clients.claim()));
+  event.waitUntil(takeOver().then(() => caches.keys()).then((names) => Promise.all(names.filter((name) => name.startsWith('sipweb-') && name !== NAME).map((name) => caches.delete(name)))).then(() => clients.claim()));
 });
 
 addEventListener('fetch', (event) => {
@@ -48,6 +48,12 @@ async function serverFirst(request, key, renew = false) {
   }
   if (response.ok && renew) await caches.open(NAME).then((cache) => cache.put(key, response.clone())).catch(() => undefined);
   return response;
+}
+
+/** The settings that the server told the build before are good for this one, too. */
+async function takeOver() {
+  const settings = await kept(SETTINGS);
+  if (settings) await caches.open(NAME).then((cache) => cache.put(SETTINGS, settings)).catch(() => undefined);
 }
 
 /** What cannot be read, as what cannot be written, is only not kept: the server is there. */

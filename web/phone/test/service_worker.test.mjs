@@ -86,6 +86,18 @@ test('the settings are those that the server told last', async () => {
   assert.equal(await ask('/config.json'), 'second');
 });
 
+test('a new build goes on with the settings that the old one was told', async () => {
+  const disk = new Disk();
+  let network = (path) => path;
+  const old = await installed(disk, (path) => network(path), ['index.html', 'assets/phone-1.js']);
+  network = () => 'settings';
+  await old('/config.json');
+  network = (path) => path;
+  const ask = await installed(disk, (path) => network(path), ['index.html', 'assets/phone-2.js']);
+  network = offline;
+  assert.equal(await ask('/config.json'), 'settings');
+});
+
 test('a new build takes the place of the old one', async () => {
   const disk = new Disk();
   await installed(disk, () => 'old', ['index.html', 'assets/phone-1.js']);
