@@ -240,6 +240,26 @@ test('a link proposes a call, and only a press makes it', async (t) => {
   await see(page, 'call-peer', '+34911234567');
 });
 
+test('a link waits while a call is on its way, and is not lost', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 1);
+  await page.evaluate(() => { phone.linkTarget = 'dora'; phone.change.signal(); });
+  await see(page, 'notice', 'A link wants to call dora.');
+  await gone(page, 'notice-link-action');
+  await page.click(id('call-hangup'));
+  await page.click(id('notice-link-action'));
+  await see(page, 'call-peer', 'dora');
+});
+
+test('on a narrow screen a link that names nobody is told so where one looks', async (t) => {
+  const page = await signIn(t, { query: '?call=two%20words', viewport: { width: 360, height: 740 } });
+  await page.click(id('tab-messages'));
+  await page.click(id('notice-link-action'));
+  await see(page, 'dial-error', 'This is not a name');
+});
+
 test('a second tab does not ring: it says where the phone is, takes it over on request, and hands links to it', async (t) => {
   const page = await signIn(t);
   await page.evaluate(() => sessionStorage.getItem('sipweb.account')).then((account) => page.evaluate((kept) => localStorage.setItem('sipweb.account', kept), account));

@@ -278,6 +278,7 @@ export class Phone {
   }
 
   callTyped(target: string): void {
+    this.#bringForward(); // What is wrong with it is said at the dial field.
     this.dialled = target;
     this.dial();
   }

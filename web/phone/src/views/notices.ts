@@ -78,8 +78,9 @@ function registration(phone: Phone): Notice | undefined {
 function link(phone: Phone): Notice | undefined {
   if (!phone.linkTarget || !phone.signedIn) return undefined;
   return {
-    kind: 'link', severe: false, words: text('linkCall', { peer: phone.linkTarget }), help: text('linkHelp'),
-    action: { label: text('call'), press: () => phone.callLinked() },
+    kind: 'link', severe: false, words: text('linkCall', { peer: phone.linkTarget }),
+    // While a call is on its way there is no second one: the link waits.
+    ...(phone.calls.canAdd ? { help: text('linkHelp'), action: { label: text('call'), press: () => phone.callLinked() } } : {}),
     dismiss: () => {
       phone.linkTarget = undefined;
       phone.change.signal();
