@@ -2,7 +2,7 @@
 
 use crate::config::settings;
 use crate::reader::Reader;
-use agent::{Agent, CallNumber, Cause, CommandError, Ending, RequestNumber, TransactionNumber, Via};
+use agent::{Agent, CallNumber, Cause, CommandError, Ending, TransactionNumber, Via};
 use sip::message::Message;
 use sip::{Instant, Transport};
 
@@ -121,7 +121,6 @@ fn of_dialog(
             let (number, request) = agent.reinvite(now, call, update, words.payload())?;
             Ok(created(number.0, &request, reply))
         }
-        13 => agent.acknowledge_reinvite(now, RequestNumber(number), words.payload()).map(|()| 0),
         14 => agent.can_reinvite(call).map(u32::from),
         15 => {
             let method = words.text();
@@ -164,10 +163,6 @@ fn others(
             let transaction = TransactionNumber(words.number());
             let (status, reason) = (words.status(), words.text());
             agent.respond(now, transaction, status, &reason, &words.payload()).map(|()| 0)
-        }
-        23 => {
-            let call = CallNumber(words.number());
-            agent.acknowledge_provisional(now, call, &words.payload()).map(|()| 0)
         }
         _ => {
             let names = agent.names();

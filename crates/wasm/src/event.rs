@@ -28,7 +28,14 @@ struct Record<'a> {
     message: Option<&'a Arc<Message>>,
 }
 
+/// Writes nothing for what a page has no use for: provisional responses that do not concern its calls.
 pub(crate) fn write_event(event: &Event, out: &mut Vec<u8>) {
+    if matches!(
+        event,
+        Event::Trying { .. } | Event::Provisional { .. } | Event::ProvisionalAcknowledged { .. }
+    ) {
+        return;
+    }
     let record = record(event);
     out.extend_from_slice(&[record.kind, record.originator, record.cause, u8::from(record.flag)]);
     for number in [record.call, record.number, record.value] {
@@ -109,17 +116,11 @@ fn record(event: &Event) -> Record<'_> {
         Event::IncomingCall { call, request, replaces } => {
             Record::new(5).call(*call).message(request).number(replaces.map_or(0, |call| call.0))
         }
-        Event::Trying { call, response } => Record::new(6).call(*call).message(response),
-        Event::Progress { call, response, offered } => {
-            Record::new(7).call(*call).message(response).flag(*offered)
-        }
-        Event::ProvisionalAcknowledged { call, request } => Record::new(22).call(*call).message(request),
+        Event::Progress { call, response, .. } => Record::new(7).call(*call).message(response),
         Event::Authenticated { call, number, request } => {
             Record::new(8).maybe_call(*call).number(of(*number)).message(request)
         }
-        Event::Accepted { call, response, offered } => {
-            Record::new(9).call(*call).message(response).flag(*offered)
-        }
+        Event::Accepted { call, response, .. } => Record::new(9).call(*call).message(response),
         Event::Confirmed { call, originator, request } => {
             Record::new(10).call(*call).by(*originator).maybe_message(request.as_ref())
         }
@@ -149,11 +150,8 @@ fn record_of_request(event: &Event) -> Record<'_> {
             Record::new(17).number(transaction.0).message(request)
         }
         Event::Notify { request } => Record::new(18).message(request),
-        Event::Response { number, call, response, needs_acknowledge } => {
-            Record::new(19).maybe_call(*call).number(number.0).message(response).flag(*needs_acknowledge)
-        }
-        Event::Provisional { number, call, response } => {
-            Record::new(20).maybe_call(*call).number(number.0).message(response)
+        Event::Response { number, call, response, .. } => {
+            Record::new(19).maybe_call(*call).number(number.0).message(response)
         }
         Event::RequestFailed { number, call, cause } => {
             Record::new(21).maybe_call(*call).number(number.0).cause(*cause)

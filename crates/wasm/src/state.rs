@@ -74,12 +74,17 @@ impl State {
     pub(crate) fn poll(&mut self) -> usize {
         self.output.clear();
         let Some(agent) = &mut self.agent else { return 0 };
-        match agent.poll() {
-            Output::Transmit { flow, bytes } => event::write_transmit(flow, &bytes, &mut self.output),
-            Output::Event(happened) => event::write_event(&happened, &mut self.output),
-            // Microseconds fit into the 53 bits of a number of JavaScript for 285 years.
-            Output::Timeout(Instant::NEVER) => self.deadline = f64::INFINITY,
-            Output::Timeout(at) => self.deadline = at.as_micros() as f64,
+        while self.output.is_empty() {
+            match agent.poll() {
+                Output::Transmit { flow, bytes } => event::write_transmit(flow, &bytes, &mut self.output),
+                Output::Event(happened) => event::write_event(&happened, &mut self.output),
+                Output::Timeout(at) => {
+                    // Microseconds fit into the 53 bits of a number of JavaScript for 285 years.
+                    let never = at == Instant::NEVER;
+                    self.deadline = if never { f64::INFINITY } else { at.as_micros() as f64 };
+                    break;
+                }
+            }
         }
         self.output.len()
     }

@@ -126,17 +126,13 @@ export class Core {
     writeOrigin(words, options);
     return this.#create(words.number(options.sessionExpires ?? 0).number(options.noAnswerTimeout ?? 0));
   }
-  /** Send the INVITE. Without `body`: a late offer. Extra headers are added to those of createCall. */
+  /** Send the INVITE with our offer. Extra headers are added to those of createCall. */
   invite(call: CallNumber, payload: Payload = {}): SipMessage {
     return this.#create(new Writer().byte(Op.invite).number(call).payload(payload, SDP)).message;
   }
   /** ACK the 2xx after `accepted`. Repeated by the Core for each retransmitted 2xx. */
   acknowledge(call: CallNumber, payload: Payload = {}): void {
     this.#command(new Writer().byte(Op.acknowledge).number(call).payload(payload, SDP));
-  }
-  /** PRACK with the answer, after `progress` with `offered`. All other PRACKs are the Core's own business. */
-  acknowledgeProvisional(call: CallNumber, payload: Payload = {}): void {
-    this.#command(new Writer().byte(Op.acknowledgeProvisional).number(call).payload(payload, SDP));
   }
   /** CANCEL an outgoing call that is not accepted; `failed` (local, Canceled) fires at once. */
   cancel(call: CallNumber, options: { reason?: string } = {}): void {
@@ -166,13 +162,9 @@ export class Core {
   bye(call: CallNumber, payload: Payload & { cause?: Cause } = {}): void {
     this.#end(Ending.any, call, payload);
   }
-  /** New offer in the call (or without `body`: ask for one by INVITE; refresh by UPDATE). See `response`. */
+  /** New offer in the call. See `response`. */
   reinvite(call: CallNumber, method: 'INVITE' | 'UPDATE', payload: Payload = {}): Created<RequestNumber> {
     return this.#create(new Writer().byte(Op.reinvite).number(call).flag(method === 'UPDATE').payload(payload, SDP));
-  }
-  /** The answer to the offer in the 2xx of a re-INVITE that carried no SDP. */
-  acknowledgeReinvite(number: RequestNumber, payload: Payload = {}): void {
-    this.#command(new Writer().byte(Op.acknowledgeReinvite).number(number).payload(payload, SDP));
   }
   /** True when a re-INVITE or UPDATE may be sent now: the dialog stands and none is pending either way. */
   canReinvite(call: CallNumber): boolean {

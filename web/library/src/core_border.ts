@@ -83,8 +83,8 @@ const ORIGINATORS: readonly Originator[] = ['local', 'remote', 'system'];
 /** The numbers are those of crates/wasm/src/command.rs. */
 export const enum Op {
   configure = 1, connected, disconnected, register, unregister, createCall, invite, acknowledge, end, ring, accept,
-  reinvite, acknowledgeReinvite, canReinvite, dialogRequest, dialogIdentity, createSubscription, acceptSubscription,
-  closeSubscription, request, respond, identity, acknowledgeProvisional,
+  reinvite, canReinvite = 14, dialogRequest, dialogIdentity, createSubscription, acceptSubscription,
+  closeSubscription, request, respond, identity,
 }
 export const enum Ending { any, cancel, reject }
 
@@ -192,10 +192,9 @@ export function readEvent(bytes: Uint8Array): CoreEvent {
     case 3: return { type: 'unregistered', response: maybeMessage, cause: maybeCause };
     case 4: return { type: 'registrationExpiring' };
     case 5: return { type: 'incomingCall', call, request: message, body: message.body, replaces: number || null };
-    case 6: return { type: 'trying', call, response: message };
-    case 7: return { type: 'progress', call, response: message, body: message.body, fork: message.toTag, offered: flag };
+    case 7: return { type: 'progress', call, response: message, body: message.body, fork: message.toTag };
     case 8: return { type: 'authenticated', call: maybeCall, number: number || null, request: message };
-    case 9: return { type: 'accepted', call, response: message, body: message.body, offered: flag, fork: message.toTag };
+    case 9: return { type: 'accepted', call, response: message, body: message.body, fork: message.toTag };
     case 10: return { type: 'confirmed', call, originator, request: maybeMessage, body: maybeMessage?.body ?? '' };
     case 11: return { type: 'failed', call, originator, message: maybeMessage, cause };
     case 12: return { type: 'ended', call, originator, message: maybeMessage, cause };
@@ -208,10 +207,8 @@ export function readEvent(bytes: Uint8Array): CoreEvent {
     case 17: return { type: 'incomingRequest', transaction: number, method: message.method, request: message };
     case 18: return { type: 'notify', request: message };
     case 19: return {
-      type: 'response', number, call: maybeCall, status: message.status, response: message, body: message.body, needsAcknowledge: flag,
+      type: 'response', number, call: maybeCall, status: message.status, response: message, body: message.body,
     };
-    case 20: return { type: 'provisional', number, call: maybeCall, response: message };
-    case 22: return { type: 'provisionalAcknowledged', call, request: message, body: message.body };
     default: return { type: 'requestFailed', number, call: maybeCall, cause };
   }
 }

@@ -190,26 +190,17 @@ export interface IncomingCallEvent {
  */
 export interface ProgressEvent {
   type: 'progress'; call: CallNumber; response: SipMessage; body: string; fork: string;
-  /** The response is reliable and brings the offer: answer it with {@link Core.acknowledgeProvisional}. */
-  offered?: boolean;
 }
-/** PRACK for a provisional response of ours, answered already; `body` answers our offer, or is ''. */
-export interface ProvisionalAcknowledgedEvent {
-  type: 'provisionalAcknowledged'; call: CallNumber; request: SipMessage; body: string;
-}
-/** 100 or a 1xx without To tag. */
-export interface TryingEvent { type: 'trying'; call: CallNumber; response: SipMessage; }
 /** The INVITE was challenged (401/407) and goes out again with credentials. */
 export interface AuthenticatedEvent {
   type: 'authenticated'; call: CallNumber | null; number: RequestNumber | null; request: SipMessage;
 }
 /**
- * First 2xx to our INVITE. Now call {@link Core.acknowledge}: with the answer if `offered` (we sent no SDP and
- * `body` is the peer's offer), else without. A 2xx without SDP to our offer never gets here: the Core sends ACK
- * and BYE and the call fails with 'Bad Media Description'. Losing forks are ACKed and BYEd silently.
+ * First 2xx to our INVITE. Now call {@link Core.acknowledge}. A 2xx without SDP to our offer never gets here: the Core
+ * sends ACK and BYE and the call fails with 'Bad Media Description'. Losing forks are ACKed and BYEd silently.
  */
 export interface AcceptedEvent {
-  type: 'accepted'; call: CallNumber; response: SipMessage; body: string; offered: boolean; fork: string;
+  type: 'accepted'; call: CallNumber; response: SipMessage; body: string; fork: string;
 }
 /**
  * The three-way handshake is done. Outgoing: right after {@link Core.acknowledge} (originator local, request null).
@@ -267,26 +258,20 @@ export interface IncomingRequestEvent {
 export interface NotifyEvent { type: 'notify'; request: SipMessage; }
 /**
  * Final response to a request of ours: {@link Core.request}, {@link Core.dialogRequest} or {@link Core.reinvite}.
- * 401/407 comes here only after digest was tried. For a re-INVITE the Core has already sent ACK, unless
- * `needsAcknowledge`: then we offered nothing and must answer with {@link Core.acknowledgeReinvite}. 491 to a
+ * 401/407 comes here only after digest was tried. For a re-INVITE the Core has already sent ACK. 491 to a
  * re-INVITE/UPDATE: try again later. 408 and 481 in a call are followed by `ended`.
  */
 export interface ResponseEvent {
   type: 'response'; number: RequestNumber; call: CallNumber | null; status: number; response: SipMessage; body: string;
-  needsAcknowledge: boolean;
-}
-/** 101 to 199 to a request of ours other than the initial INVITE. */
-export interface ProvisionalEvent {
-  type: 'provisional'; number: RequestNumber; call: CallNumber | null; response: SipMessage;
 }
 /** No final response will come: 'Request Timeout', 'Connection Error', or 'Dialog Error' (the call ended first). */
 export interface RequestFailedEvent { type: 'requestFailed'; number: RequestNumber; call: CallNumber | null; cause: Cause; }
 
 export type CoreEvent =
   | RegisteredEvent | RegistrationFailedEvent | UnregisteredEvent | RegistrationExpiringEvent
-  | IncomingCallEvent | TryingEvent | ProgressEvent | ProvisionalAcknowledgedEvent | AuthenticatedEvent | AcceptedEvent | ConfirmedEvent | FailedEvent
+  | IncomingCallEvent | ProgressEvent | AuthenticatedEvent | AcceptedEvent | ConfirmedEvent | FailedEvent
   | EndedEvent | ReofferEvent | ReofferAcknowledgedEvent | SessionRefreshEvent | DialogRequestEvent
-  | IncomingRequestEvent | NotifyEvent | ResponseEvent | ProvisionalEvent | RequestFailedEvent;
+  | IncomingRequestEvent | NotifyEvent | ResponseEvent | RequestFailedEvent;
 
 /** Wrong use of the Core. */
 export class CoreError extends Error {

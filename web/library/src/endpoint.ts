@@ -73,31 +73,24 @@ export class Endpoint {
     }
   }
 
-  /** Hands an event to whom it belongs. Returns whether there was somebody. */
-  dispatch(event: CoreEvent): boolean {
+  /** Hands an event to whom it belongs, if there is somebody. */
+  dispatch(event: CoreEvent): void {
     switch (event.type) {
-      case 'response': {
-        const listener = this.#take(event.number);
-        listener?.responded(event);
-        return listener !== undefined;
-      }
-      case 'requestFailed': {
-        const listener = this.#take(event.number);
-        listener?.failed(event.cause);
-        return listener !== undefined;
-      }
-      case 'provisional':
-        return this.#requests.has(event.number);
+      case 'response':
+        this.#take(event.number)?.responded(event);
+        break;
+      case 'requestFailed':
+        this.#take(event.number)?.failed(event.cause);
+        break;
       case 'authenticated':
         if (event.number !== null) {
           this.#requests.get(event.number)?.authenticated?.(event.request);
         }
-        return true;
-      default: {
-        const listener = 'call' in event ? this.#calls.get(event.call) : undefined;
-        listener?.receive(event as CallEvent);
-        return listener !== undefined;
-      }
+        break;
+      default:
+        if ('call' in event) {
+          this.#calls.get(event.call)?.receive(event as CallEvent);
+        }
     }
   }
 

@@ -99,7 +99,8 @@ function trouble(connection: RTCPeerConnection, seen: Seen, before: CallQuality 
   const lines = connection.getTransceivers().filter((line) => line.receiver.track.kind === 'audio');
   const track = lines.map((line) => line.sender.track).find((each) => each);
   const sends = lines.some((line) => line.currentDirection?.startsWith('send'));
-  const receives = lines.some((line) => line.currentDirection?.endsWith('recv') && line.currentDirection !== 'inactive');
+  // Whoever holds us (`recvonly`) need not send anything.
+  const receives = lines.some((line) => line.currentDirection === 'sendrecv');
   if (sends && (!track || track.readyState === 'ended' || track.muted)) {
     return 'microphone';
   }

@@ -186,7 +186,7 @@ test('A message has a promise of its response', async () => {
   const number = page.core.told('request').length;
   assert.equal(number, 1);
   page.core.fire({
-    type: 'response', number: 1, call: null, status: 200, response: response(200, 'OK', { method: 'MESSAGE' }), body: '', needsAcknowledge: false,
+    type: 'response', number: 1, call: null, status: 200, response: response(200, 'OK', { method: 'MESSAGE' }), body: '',
   });
   assert.equal((await answered).status_code, 200);
   assert.equal((await message.answered).status_code, 200);

@@ -21,7 +21,7 @@ function subscribed(page: Page) {
   };
   const answered = (number: number, status: number, headers: string[]) => {
     const message = response(status, 'x', { method: 'SUBSCRIBE', headers });
-    page.core.fire({ type: 'response', number, call: 1, status, response: message, body: '', needsAcknowledge: false });
+    page.core.fire({ type: 'response', number, call: 1, status, response: message, body: '' });
   };
   return { subscriber, diary, notify, answered };
 }

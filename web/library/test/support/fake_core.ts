@@ -54,7 +54,6 @@ export class Core {
   ring(...args: unknown[]) { this.#note('ring', args); }
   accept(...args: unknown[]) { this.#note('accept', args); }
   respond(...args: unknown[]) { this.#note('respond', args); }
-  acknowledgeReinvite(...args: unknown[]) { this.#note('acknowledgeReinvite', args); }
 
   createCall(target: string, options: unknown) {
     this.#note('createCall', [target, options]);

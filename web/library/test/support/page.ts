@@ -125,7 +125,7 @@ export class Page {
 
   answered(body = sdp()): void {
     this.core.fire({
-      type: 'accepted', call: 1, response: response(200, 'OK', { body }), body, offered: false, fork: 'theirs',
+      type: 'accepted', call: 1, response: response(200, 'OK', { body }), body, fork: 'theirs',
     });
   }
 
@@ -140,7 +140,7 @@ export class Page {
   /** A response to the `number`-th thing that was created. */
   respond(number: number, status: number, reason: string, body = '', method = 'INVITE'): void {
     const message = response(status, reason, { method, body });
-    this.core.fire({ type: 'response', number, call: 1, status, response: message, body, needsAcknowledge: false });
+    this.core.fire({ type: 'response', number, call: 1, status, response: message, body });
   }
 }
 
