@@ -5,7 +5,7 @@ import { text } from '../text/index.ts';
 import { diagnose, type Finding, type FindingState } from '../model/diagnosis.ts';
 import { nameOf } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
-import type { View } from './view.ts';
+import { iconButton, type View } from './view.ts';
 
 const SIGNS: Record<FindingState, IconName> = { good: 'check', warning: 'alert', bad: 'close', unknown: 'clock' };
 
@@ -15,7 +15,7 @@ export function diagnosisView(phone: Phone, done: () => void): View {
   const list = h('ul', { 'class': 'diagnosis-list', 'data-testid': 'diagnosis' });
   const copied = h('span', { role: 'status' });
   const copy = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'diagnosis-copy', 'on': { click: () => void copyReport() } }, text('copyReport'));
-  const close = h('button', { 'type': 'button', 'class': 'pill', 'data-testid': 'diagnosis-close', 'on': { click: done } }, text('close'));
+  const close = iconButton({ icon: 'close', label: text('close'), id: 'diagnosis-close', style: 'inline', press: done });
   let shown = '';
 
   async function copyReport(): Promise<void> {
@@ -30,7 +30,7 @@ export function diagnosisView(phone: Phone, done: () => void): View {
 
   return {
     element: h('div', { 'class': 'sheet diagnosis', 'role': 'region', 'aria-label': text('diagnosis') },
-      h('div', { class: 'diagnosis-box' }, summary, list, h('p', { class: 'diagnosis-copy' }, copy, close, copied))),
+      h('div', { class: 'diagnosis-box' }, h('div', { class: 'diagnosis-head' }, summary, close), list, h('p', { class: 'diagnosis-copy' }, copy, copied))),
     update() {
       const { call } = phone;
       if (!call) return;
