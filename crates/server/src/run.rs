@@ -145,6 +145,13 @@ fn tell_recovery(bindings: &Bindings, directory: &Directory, loaded: &[(Vec<u8>,
     if messages > 0 {
         log::info(format!("{messages} messages that wait for their users are back from {place}"));
     }
+    if let Some(damage) = bindings.recovery().damage {
+        log::error(format!(
+            "the log of registrations was damaged in {} places, the first at octet {}: {} octets could not be read, and \
+             the registrations and messages in them are lost; what came behind is kept. Look after the disk of {place}",
+            damage.places, damage.offset, damage.bytes
+        ));
+    }
     if let Some(cut) = bindings.recovery().cut {
         log::warning(format!(
             "the log of registrations had a torn end: {} octets after octet {} were cut away",

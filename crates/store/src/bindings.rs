@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use crate::compaction::{self, Done, Work};
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::log::{self, Cut, Log, MAGIC, Recovery};
-use crate::record::{LARGEST_RECORD, Record};
+use crate::log::{self, Cut, Log, Recovery, Replay};
+use crate::record::{LARGEST_RECORD, Record, Seed};
 use crate::replace;
 
 /// A log below this many bytes is never worth rewriting.
@@ -50,7 +50,8 @@ pub struct Bindings {
 }
 
 impl Bindings {
-    /// Opens the log of `directory`, replays it, and cuts away an end that was torn.
+    /// Opens the log of `directory`, replays it, and cuts away an end that was torn. One that was damaged in the middle
+    /// is rewritten without what cannot be read.
     ///
     /// # Errors
     /// [`StoreError::File`] if the log cannot be read, made or cut; [`StoreError::NotALog`] if it is something
@@ -75,12 +76,41 @@ impl Bindings {
 
         let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
         let replayed = log::replay(&bytes).ok_or_else(|| StoreError::NotALog { path: path.clone() })?;
-        let length = cut(&mut file, &path, &bytes, replayed.end)?;
-        let torn = bytes.len().saturating_sub(replayed.end) as u64;
+        let end = bytes.len().min(replayed.end);
+        let torn = (bytes.len() - end) as u64;
         let recovery = Recovery {
             records: replayed.records,
             names: replayed.values.len(),
-            cut: (torn > 0 && replayed.end > 0).then_some(Cut { offset: length, bytes: torn }),
+            damage: replayed.damage,
+            cut: (torn > 0 && end > 0).then_some(Cut { offset: end as u64, bytes: torn }),
+        };
+        let mut seed = replayed.seed.unwrap_or(Seed::KNOWN);
+        let mut trouble = None;
+        let length = if end > 0 && replayed.seed.is_some() && replayed.damage.is_none() {
+            cut(&mut file, &path, end, torn)?
+        } else if end == 0 {
+            // New, or killed before the first line was whole.
+            seed = new_seed()?;
+            let head = log::head(Some(seed));
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(&head))
+                .map_err(StoreError::file("write", &path))?;
+            head.len() as u64
+        } else {
+            match rewrite(&path, &replayed) {
+                Ok(rewritten) => {
+                    (file, seed) = (rewritten.file, rewritten.seed);
+                    trouble = rewritten.trouble;
+                    rewritten.length
+                }
+                // The disk may be full: the log goes on as it is, and is rewritten at the next start.
+                Err(error) => {
+                    trouble = Some(error);
+                    let _ = fs::remove_file(compaction::path_of_new(&path));
+                    cut(&mut file, &path, end, torn)?
+                }
+            }
         };
         let live: usize = replayed.values.iter().map(|(name, value)| name.len() + value.len() + 13).sum();
         let loaded = replayed.values.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
@@ -97,13 +127,13 @@ impl Bindings {
             .map_err(StoreError::file("start the worker for", &path))?;
         Ok(Self {
             path,
-            log: Log::new(file, length),
+            log: Log::new(file, seed, length),
             recovery,
             loaded,
             compact_at: smallest_compaction.max(2 * live as u64),
             smallest_compaction,
             compacting: false,
-            trouble: None,
+            trouble,
             worker: Some(worker),
             work: Some(work),
             done,
@@ -237,7 +267,7 @@ impl Bindings {
         replace::rename(&new, &self.path)?;
         // The log is the new file from here on, whatever else fails: nobody would find what is written to the old one.
         self.ask(Work::Moved(copy));
-        self.log = Log::new(file, length + missing as u64);
+        self.log = Log::new(file, self.log.seed(), length + missing as u64);
         replace::keep_name(&self.path)
     }
 }
@@ -258,21 +288,39 @@ const fn record_of<'r>(change: &(&'r [u8], Option<&'r [u8]>)) -> Record<'r> {
     }
 }
 
-/// Cuts `file`, which holds `bytes`, to its good part and gives that part's length.
-fn cut(file: &mut File, path: &Path, bytes: &[u8], end: usize) -> Result<u64, StoreError> {
-    let length = end.max(MAGIC.len()) as u64;
-    let result = if end < MAGIC.len() {
-        // New, or killed before the first line was whole.
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(MAGIC))
-    } else if bytes.len() > end {
-        file.set_len(length)
-    } else {
-        Ok(())
-    };
-    result
-        .and_then(|()| file.seek(SeekFrom::Start(length)))
+/// Cuts `file` behind its last good record, `torn` bytes before its end, and goes there.
+fn cut(file: &mut File, path: &Path, end: usize, torn: u64) -> Result<u64, StoreError> {
+    let length = end as u64;
+    let cut = if torn > 0 { file.set_len(length) } else { Ok(()) };
+    cut.and_then(|()| file.seek(SeekFrom::Start(length)))
         .map(|_| length)
         .map_err(StoreError::file("write", path))
+}
+
+/// A log that was written anew. Its file is positioned at its end.
+struct Rewritten {
+    file: File,
+    seed: Seed,
+    length: u64,
+    /// A power cut may bring back the log as it was.
+    trouble: Option<StoreError>,
+}
+
+/// Puts a log that says the same in the place of one that is damaged, or of the version before.
+fn rewrite(path: &Path, replayed: &Replay<'_>) -> Result<Rewritten, StoreError> {
+    let seed = new_seed()?;
+    let bytes = log::write(Some(seed), &replayed.values);
+    let new = compaction::path_of_new(path);
+    let mut file = replace::create(&new)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &new))?;
+    replace::rename(&new, path)?;
+    Ok(Rewritten { file, seed, length: bytes.len() as u64, trouble: replace::keep_name(path).err() })
+}
+
+fn new_seed() -> Result<Seed, StoreError> {
+    let mut seed = [0; 4];
+    getrandom::fill(&mut seed).map_err(|error| StoreError::Entropy(error.to_string()))?;
+    Ok(Seed(u32::from_le_bytes(seed)))
 }
 
 #[cfg(test)]
@@ -323,6 +371,24 @@ mod tests {
         drop(bindings);
         let mut bindings = Bindings::open(&directory).unwrap();
         assert_eq!(bindings.load(), [(b"bob".to_vec(), b"there".to_vec())]);
+    }
+
+    #[test]
+    fn a_log_of_the_version_before_is_read_and_goes_on_in_the_present_one() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::open(place.path()).unwrap();
+        let path = place.path().join("bindings.log");
+        let mut before = log::write(None, &[(b"alice".as_slice(), b"here".as_slice())].into());
+        before.extend_from_slice(b"torn");
+        fs::write(&path, &before).unwrap();
+        let mut bindings = Bindings::open(&directory).unwrap();
+        assert_eq!(bindings.load(), [(b"alice".to_vec(), b"here".to_vec())]);
+        assert_eq!(bindings.recovery().cut.map(|cut| cut.bytes), Some(4));
+        bindings.put(b"bob", b"there").unwrap();
+        drop(bindings);
+        assert!(fs::read(&path).unwrap().starts_with(log::MAGIC));
+        let bindings = Bindings::open(&directory).unwrap();
+        assert_eq!((bindings.recovery().names, bindings.recovery().cut), (2, None));
     }
 
     #[test]

@@ -12,8 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::log::{self, MAGIC};
-use crate::record::Record;
+use crate::log;
 use crate::replace;
 
 /// The longest time between an acknowledged record and its arrival on the disk.
@@ -94,10 +93,8 @@ fn compact(path: &Path, end: u64) -> Result<Done, StoreError> {
     let Some(replayed) = log::replay(&bytes) else {
         return Err(StoreError::NotALog { path: path.to_owned() });
     };
-    let mut rewritten = MAGIC.to_vec();
-    for (name, value) in replayed.values {
-        Record::Put { name, value }.write(&mut rewritten);
-    }
+    // With the same seed: what is appended meanwhile is copied behind it as it is.
+    let rewritten = log::write(replayed.seed, &replayed.values);
     let new = path_of_new(path);
     let mut file = replace::create(&new)?;
     file.write_all(&rewritten).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &new))?;

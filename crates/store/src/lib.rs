@@ -18,6 +18,8 @@
 //! - [`Bindings::put`] returns when the operating system has the record: it survives `kill -9`. A worker
 //!   thread brings it to the disk within a second: so much a power cut may take.
 //! - A log whose end was torn opens to the state before the torn record, and [`Bindings::recovery`] says so.
+//! - A log that is damaged in the middle loses what stood there, and nothing that was written behind it;
+//!   [`Bindings::recovery`] says so, too.
 //! - A full disk makes `put` fail and leaves the log as it was before.
 //! - `users` and `secret` are replaced as a whole or not at all.
 
@@ -41,7 +43,7 @@ mod users;
 pub use bindings::Bindings;
 pub use directory::Directory;
 pub use error::{StoreError, UsersError};
-pub use log::{Cut, Recovery};
+pub use log::{Cut, Damage, Recovery};
 pub use record::LARGEST_RECORD;
 pub use secret::secret;
 pub use user::{User, UserError};

@@ -4,10 +4,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
-use crate::record::Record;
+use crate::record::{Record, Seed};
 
-/// The first bytes of every log: the format and its version.
-pub(crate) const MAGIC: &[u8] = b"sipweb bindings 1\n";
+/// The first bytes of a log: the format and its version. The [`Seed`] of its records stands behind it.
+pub(crate) const MAGIC: &[u8] = b"sipweb bindings 2\n";
+
+/// The first bytes of a log of the version before: its records have no seed.
+const MAGIC_WITHOUT_SEED: &[u8] = b"sipweb bindings 1\n";
+
+const SEED: usize = 4;
 
 /// What was found when a log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,47 +21,100 @@ pub struct Recovery {
     pub records: usize,
     /// Names that hold a value.
     pub names: usize,
+    /// What was damaged in the middle, if something was: what stood there is lost, what came behind it is kept. A name
+    /// that was changed there holds what it held before.
+    pub damage: Option<Damage>,
     /// The torn or damaged end that was cut away, if there was one.
     pub cut: Option<Cut>,
+}
+
+/// Places in the middle of a log where there were no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where the first one began, in bytes.
+    pub offset: u64,
+    /// How many there were.
+    pub places: u64,
+    /// How many bytes they had, all together.
+    pub bytes: u64,
 }
 
 /// The end of a log that was cut away because it was no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Where the cut was made: the length of the log that is left, in bytes.
+    /// Where the cut was made, in bytes.
     pub offset: u64,
     /// How many bytes were cut away.
     pub bytes: u64,
 }
 
-/// The good part of a log: the value of each name, and where the good part ends.
+/// What a log says: the value of each name, and where its last good record ends.
 #[derive(Debug)]
 pub(crate) struct Replay<'a> {
     pub(crate) values: HashMap<&'a [u8], &'a [u8]>,
     pub(crate) records: usize,
-    /// Where the first bad record begins; the length of the bytes if none is bad.
+    /// `None`: it has no seed, for it is of the version before, or its first line is not whole.
+    pub(crate) seed: Option<Seed>,
+    pub(crate) damage: Option<Damage>,
+    /// Where the last good record ends; zero if the first line is not whole.
     pub(crate) end: usize,
 }
 
-/// Replays the bytes of a log, its [`MAGIC`] included. `None`: they are no log at all.
+/// The first bytes of a log with that seed.
+pub(crate) fn head(seed: Option<Seed>) -> Vec<u8> {
+    seed.map_or_else(|| MAGIC_WITHOUT_SEED.to_vec(), |Seed(seed)| [MAGIC, &seed.to_le_bytes()].concat())
+}
+
+/// Replays the bytes of a log, its [`head`] included. `None`: they are no log at all.
 pub(crate) fn replay(bytes: &[u8]) -> Option<Replay<'_>> {
-    let mut end = MAGIC.len();
-    let mut replay = Replay { values: HashMap::new(), records: 0, end: 0 };
-    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+    let mut replay = Replay { values: HashMap::new(), records: 0, seed: None, damage: None, end: 0 };
+    let behind = if let Some(rest) = bytes.strip_prefix(MAGIC) {
+        let Some(seed) = rest.first_chunk::<SEED>() else { return Some(replay) };
+        replay.seed = Some(Seed(u32::from_le_bytes(*seed)));
+        MAGIC.len() + SEED
+    } else if bytes.starts_with(MAGIC_WITHOUT_SEED) {
+        MAGIC_WITHOUT_SEED.len()
+    } else {
         // A first start that was killed while it wrote the first line left a part of it.
         return MAGIC.starts_with(bytes).then_some(replay);
     };
-    while let Some((record, length)) = Record::read(rest) {
+    replay.end = behind;
+    let seed = replay.seed.unwrap_or(Seed::KNOWN);
+    let mut at = behind;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let Some((record, length)) = Record::read(seed, rest) else {
+            // Without a seed, what a peer has put into a value could be taken for a record.
+            if replay.seed.is_none() {
+                break;
+            }
+            at += 1;
+            continue;
+        };
+        if at > replay.end {
+            let lost = (at - replay.end) as u64;
+            let damage =
+                replay.damage.get_or_insert(Damage { offset: replay.end as u64, places: 0, bytes: 0 });
+            damage.places += 1;
+            damage.bytes += lost;
+        }
         match record {
             Record::Put { name, value } => replay.values.insert(name, value),
             Record::Remove { name } => replay.values.remove(name),
         };
         replay.records += 1;
-        end += length;
-        rest = rest.get(length..).unwrap_or_default();
+        at += length;
+        replay.end = at;
     }
-    replay.end = end;
     Some(replay)
+}
+
+/// A log that says only what still holds.
+pub(crate) fn write(seed: Option<Seed>, values: &HashMap<&[u8], &[u8]>) -> Vec<u8> {
+    let mut bytes = head(seed);
+    for (name, value) in values {
+        Record::Put { name, value }.write(seed.unwrap_or(Seed::KNOWN), &mut bytes);
+    }
+    bytes
 }
 
 /// What a log is written to: a file, and in tests a file on a disk that fills up.
@@ -79,6 +137,7 @@ const KEPT: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Log<M> {
     medium: M,
+    seed: Seed,
     /// Bytes that are good: all before this were written as a whole.
     length: u64,
     /// A failed write left bytes behind that could not be cut away yet.
@@ -88,8 +147,8 @@ pub(crate) struct Log<M> {
 
 impl<M: Medium> Log<M> {
     /// The log in `medium`, which is positioned at `length`.
-    pub(crate) const fn new(medium: M, length: u64) -> Self {
-        Self { medium, length, torn: false, buffer: Vec::new() }
+    pub(crate) const fn new(medium: M, seed: Seed, length: u64) -> Self {
+        Self { medium, seed, length, torn: false, buffer: Vec::new() }
     }
 
     /// Writes records, with one call. When this returns `Ok`, the operating system has all of them; when it returns an
@@ -100,7 +159,7 @@ impl<M: Medium> Log<M> {
             self.torn = false;
         }
         self.buffer.clear();
-        records.into_iter().for_each(|record| record.write(&mut self.buffer));
+        records.into_iter().for_each(|record| record.write(self.seed, &mut self.buffer));
         if let Err(error) = self.medium.write_all(&self.buffer) {
             self.torn = self.medium.cut(self.length).is_err();
             return Err(error);
@@ -109,6 +168,10 @@ impl<M: Medium> Log<M> {
         // What was once large shall not hold its memory for ever.
         self.buffer.shrink_to(KEPT);
         Ok(())
+    }
+
+    pub(crate) const fn seed(&self) -> Seed {
+        self.seed
     }
 
     pub(crate) const fn length(&self) -> u64 {
@@ -158,16 +221,19 @@ mod tests {
         }
     }
 
+    const OWN: Seed = Seed(0x1234_5678);
+
     fn put<'a>(name: &'a [u8], value: &'a [u8]) -> Record<'a> {
         Record::Put { name, value }
     }
 
     #[test]
     fn a_full_disk_refuses_a_record_and_keeps_the_ones_before() {
-        for room in MAGIC.len()..MAGIC.len() + 60 {
+        let start = head(Some(OWN));
+        for room in start.len()..start.len() + 60 {
             for stuck in 0..3 {
-                let disk = Disk { bytes: MAGIC.to_vec(), room, stuck };
-                let mut log = Log::new(disk, MAGIC.len() as u64);
+                let disk = Disk { bytes: start.clone(), room, stuck };
+                let mut log = Log::new(disk, OWN, start.len() as u64);
                 let first = log.append([put(b"alice", b"here")]).is_ok();
                 let second = log.append([put(b"bob", b"there")]).is_ok();
                 log.medium.room = 1 << 10;
@@ -184,9 +250,10 @@ mod tests {
 
     #[test]
     fn of_records_written_together_a_full_disk_keeps_all_or_none() {
-        for room in MAGIC.len()..MAGIC.len() + 60 {
-            let disk = Disk { bytes: MAGIC.to_vec(), room, stuck: 0 };
-            let mut log = Log::new(disk, MAGIC.len() as u64);
+        let start = head(Some(OWN));
+        for room in start.len()..start.len() + 60 {
+            let disk = Disk { bytes: start.clone(), room, stuck: 0 };
+            let mut log = Log::new(disk, OWN, start.len() as u64);
             let kept = log.append([put(b"alice", b"here"), put(b"bob", b"there")]).is_ok();
             let replayed = replay(&log.medium.bytes).unwrap();
             assert_eq!(replayed.records, if kept { 2 } else { 0 }, "room {room}");
@@ -195,11 +262,28 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_first_line_is_an_empty_log_and_another_file_is_none() {
-        for length in 0..=MAGIC.len() {
-            assert!(replay(&MAGIC[..length]).unwrap().values.is_empty());
+    fn what_a_peer_wrote_into_a_value_is_no_record_though_its_own_record_is_damaged() {
+        let mut forged = Vec::new();
+        put(b"alice", b"at the home of mallory").write(Seed::KNOWN, &mut forged);
+        for (seed, kept) in [(Some(OWN), Some(b"at home".as_slice())), (None, None)] {
+            let own = seed.unwrap_or(Seed::KNOWN);
+            let mut bytes = head(seed);
+            let damaged = bytes.len();
+            put(b"message", &[b"hello ", forged.as_slice()].concat()).write(own, &mut bytes);
+            put(b"alice", b"at home").write(own, &mut bytes);
+            bytes[damaged] ^= 1;
+            let replayed = replay(&bytes).unwrap();
+            assert_eq!(replayed.values.get(b"alice".as_slice()).copied(), kept);
         }
-        assert!(replay(b"sipweb bindings 2\n").is_none());
+    }
+
+    #[test]
+    fn a_half_written_first_line_is_an_empty_log_and_another_file_is_none() {
+        let start = head(Some(OWN));
+        for length in 0..=start.len() {
+            assert!(replay(&start[..length]).unwrap().values.is_empty());
+        }
+        assert!(replay(b"sipweb bindings 3\n").is_none());
         assert!(replay(b"something else, longer than the magic").is_none());
     }
 }

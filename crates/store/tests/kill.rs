@@ -81,6 +81,53 @@ fn a_log_torn_at_any_byte_opens_to_a_state_that_once_was() {
 }
 
 #[test]
+fn a_damaged_byte_loses_the_record_that_it_is_in_and_no_other() {
+    let changes = [
+        ("alice", Some("at home")),
+        ("bob", Some("at work")),
+        ("alice", Some("on the train")),
+        ("carol", Some("")),
+        ("bob", None),
+    ];
+    let source = tempfile::tempdir().unwrap();
+    let bytes = filled(source.path());
+    let length = |change: &(&str, Option<&str>)| 13 + change.0.len() + change.1.unwrap_or_default().len();
+    let mut begin = bytes.len() - changes.iter().map(length).sum::<usize>();
+    for (lost, change) in changes.iter().enumerate() {
+        let mut expected = std::collections::BTreeMap::new();
+        for (_, (name, value)) in changes.iter().enumerate().filter(|(place, _)| *place != lost) {
+            match value {
+                Some(value) => expected.insert(*name, *value),
+                None => expected.remove(name),
+            };
+        }
+        let expected: Vec<_> = expected.into_iter().collect();
+        let end = begin + length(change);
+        for position in begin..end {
+            let place = tempfile::tempdir().unwrap();
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0x04;
+            fs::write(place.path().join("bindings.log"), damaged).unwrap();
+            let directory = Directory::open(place.path()).unwrap();
+            let mut bindings = Bindings::open(&directory).unwrap();
+            assert_eq!(found(&mut bindings), pairs(&expected), "byte {position}");
+            let recovery = bindings.recovery();
+            assert_eq!(recovery.records, 4);
+            let told = recovery.damage.map(|damage| (damage.offset, damage.bytes));
+            let told = told.or_else(|| recovery.cut.map(|cut| (cut.offset, cut.bytes)));
+            assert_eq!(told, Some((begin as u64, (end - begin) as u64)), "byte {position}");
+            // It is told once, and the server goes on from there.
+            bindings.put(b"dave", b"new").unwrap();
+            drop(bindings);
+            let recovery = Bindings::open(&directory).unwrap().recovery();
+            assert_eq!((recovery.damage, recovery.cut), (None, None));
+            assert_eq!(recovery.names, expected.len() + 1);
+        }
+        begin = end;
+    }
+}
+
+#[test]
 fn a_garbage_tail_is_cut_away_and_reported() {
     let tails: [&[u8]; 5] = [
         b"x",
