@@ -117,7 +117,7 @@ fn line(bytes: &[u8]) -> Result<Preface, PrefaceError> {
         ("TCP4" | "TCP6", (Some(client), Some(_)), (Some(port), Some(_)), None)
             if client.is_ipv4() == (family == "TCP4") =>
         {
-            Ok(Preface::Whole { length, client: Some(SocketAddr::new(client, port)) })
+            Ok(Preface::Whole { length, client: Some(plain(client, port)) })
         }
         _ => Err(PrefaceError::Malformed("two addresses and two ports of TCP4 or TCP6 are expected")),
     }
@@ -157,9 +157,15 @@ fn client<const N: usize>(
     let octets = body.get(..size).and_then(|octets| octets.first_chunk::<N>());
     let port = body.get(ports..).and_then(|rest| rest.get(..4)).and_then(|both| both.first_chunk::<2>());
     match (octets, port) {
-        (Some(octets), Some(port)) => Ok(SocketAddr::new(address(*octets), u16::from_be_bytes(*port))),
+        (Some(octets), Some(port)) => Ok(plain(address(*octets), u16::from_be_bytes(*port))),
         _ => Err(PrefaceError::Malformed("it is too short for its addresses")),
     }
+}
+
+/// A balancer that listens to both families on one socket tells an IPv4 client as an IPv6 one (RFC 4291 §2.5.5.2). He is the
+/// one that he is: else all of them would be one subscriber, and no peer would be known by his address.
+fn plain(client: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(client.to_canonical(), port)
 }
 
 #[cfg(test)]
@@ -197,6 +203,17 @@ mod tests {
         let text = version_2(1, 0x21, &body);
         assert_eq!(parse(&text), whole(text.len(), Some("[2001:db8::7]:40001")));
         assert_eq!(parse(&version_2(0, 0, b"")), whole(16, None), "a health check of the balancer");
+    }
+
+    #[test]
+    fn a_client_of_ipv4_that_is_told_as_one_of_ipv6_is_one_of_ipv4() {
+        let text = b"PROXY TCP6 ::ffff:198.51.100.7 ::ffff:192.0.2.1 40001 5060\r\n";
+        assert_eq!(parse(text), whole(text.len(), Some("198.51.100.7:40001")));
+        let mut body = Vec::from("::ffff:198.51.100.7".parse::<Ipv6Addr>().unwrap().octets());
+        body.extend_from_slice(&[0; 16]);
+        body.extend_from_slice(&[0x9c, 0x41, 0x13, 0xc4]);
+        let text = version_2(1, 0x21, &body);
+        assert_eq!(parse(&text), whole(text.len(), Some("198.51.100.7:40001")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sip::ConnectionId;
 
@@ -56,6 +56,16 @@ impl Joint {
         Admission::Granted
     }
 
+    /// Admits a connection whose client is not named yet; `None` if there are too many. It counts until the value is gone.
+    pub(crate) fn admit_unnamed(self: &Arc<Self>, limits: &Limits) -> Option<Unnamed> {
+        let mut admitted = self.admitted();
+        if admitted.total >= limits.connections {
+            return None;
+        }
+        admitted.total += 1;
+        Some(Unnamed(Arc::clone(self)))
+    }
+
     /// A connection of an admitted peer is gone.
     pub(crate) fn dismiss(&self, remote: SocketAddr) {
         let mut admitted = self.admitted();
@@ -89,6 +99,16 @@ impl Joint {
     /// The loop that has a connection which the peer opened.
     pub(crate) fn place_of(&self, target: &Target) -> Option<usize> {
         self.accepted.read().unwrap_or_else(PoisonError::into_inner).get(target).copied()
+    }
+}
+
+/// A connection whose client is not named yet. It counts for the server, and for no source.
+pub(crate) struct Unnamed(Arc<Joint>);
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        let mut admitted = self.0.admitted();
+        admitted.total = admitted.total.saturating_sub(1);
     }
 }
 

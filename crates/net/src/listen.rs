@@ -1,5 +1,6 @@
 //! Sockets that listen, and connections that come in.
 
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -15,6 +16,7 @@ use crate::connection::{Connection, Stage};
 use crate::datagrams::Datagrams;
 use crate::error::BindError;
 use crate::handler::Event;
+use crate::joint::Unnamed;
 use crate::outgoing;
 use crate::shared::{Shared, Target, Way};
 
@@ -142,7 +144,10 @@ impl Incoming {
         loop {
             match self.socket.accept().await {
                 Ok((stream, remote)) if speaks_for_others(&net.limits.balancers, remote) => {
-                    tokio::task::spawn_local(port.accept_from_balancer(Rc::clone(&net), stream, remote));
+                    if let Some(unnamed) = net.admit_unnamed(remote) {
+                        let named = port.accept_from_balancer(Rc::clone(&net), stream, remote, unnamed);
+                        tokio::task::spawn_local(named);
+                    }
                 }
                 Ok((stream, remote)) => port.accept(&net, stream, remote),
                 Err(error) => {
@@ -170,9 +175,17 @@ struct Port {
 
 impl Port {
     /// Waits for the balancer's word, no longer than for a handshake.
-    async fn accept_from_balancer(self, net: Rc<Shared>, mut stream: TcpStream, balancer: SocketAddr) {
+    async fn accept_from_balancer(
+        self,
+        net: Rc<Shared>,
+        mut stream: TcpStream,
+        balancer: SocketAddr,
+        unnamed: Unnamed,
+    ) {
         let read = balancer_preface::read(&mut stream);
-        let reason = match tokio::time::timeout(net.limits.handshake, read).await {
+        let read = tokio::time::timeout(net.limits.handshake, read).await;
+        drop(unnamed);
+        let reason = match read {
             Ok(Ok(client)) => return self.accept(&net, stream, client.unwrap_or(balancer)),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "its PROXY header took too long".to_owned(),
@@ -205,8 +218,11 @@ impl Port {
         net.connections.borrow_mut().insert(connection.id(), Rc::clone(&connection));
         if matches!(self.protocol, Protocol::Tcp | Protocol::Tls) {
             let target = Target { transport: flow.transport, address: remote, server_name: None };
-            net.joint.accepted(&target, net.place);
-            net.ways.borrow_mut().entry(target).or_insert(Way::Open(connection.id()));
+            // Another connection may be the way there already: it stays so, and its end says nothing of this one.
+            if let Entry::Vacant(way) = net.ways.borrow_mut().entry(target) {
+                net.joint.accepted(way.key(), net.place);
+                way.insert(Way::Open(connection.id()));
+            }
         }
         if connection.stage.get() == Stage::Sip {
             connection.begin_sip(net);

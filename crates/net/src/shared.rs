@@ -19,7 +19,7 @@ use crate::connection::Connection;
 use crate::datagrams::Datagrams;
 use crate::datagrams::port::{Inlet, Outlet, Port};
 use crate::handler::{Event, Handler};
-use crate::joint::{self, Admission, Joint};
+use crate::joint::{self, Admission, Joint, Unnamed};
 use crate::network::{Counters, Listener};
 use crate::tls::{Acceptors, Connector};
 use crate::turn::Turns;
@@ -245,11 +245,24 @@ impl Shared {
                 true
             }
             Admission::Refused { from_one_source } => {
-                self.count(|counters| counters.refused = counters.refused.saturating_add(1));
-                self.event(&Event::TooManyConnections { remote, from_one_source });
+                self.refused(remote, from_one_source);
                 false
             }
         }
+    }
+
+    /// Admits one more connection of a `balancer` that has not said yet for whom it is, or says that there are too many.
+    pub(crate) fn admit_unnamed(&self, balancer: SocketAddr) -> Option<Unnamed> {
+        let unnamed = self.joint.admit_unnamed(&self.limits);
+        if unnamed.is_none() {
+            self.refused(balancer, false);
+        }
+        unnamed
+    }
+
+    fn refused(&self, remote: SocketAddr, from_one_source: bool) {
+        self.count(|counters| counters.refused = counters.refused.saturating_add(1));
+        self.event(&Event::TooManyConnections { remote, from_one_source });
     }
 
     /// A connection of an admitted peer is gone.

@@ -111,6 +111,26 @@ fn the_bound_for_each_source_counts_clients_and_not_the_balancer() {
 }
 
 #[test]
+fn connections_that_have_not_named_their_client_count_as_others_do() {
+    run(async {
+        let house = behind_a_balancer(Protocol::Tcp, Limits { connections: 1, ..Limits::default() });
+        let mut silent = house.connect(Protocol::Tcp).await;
+        silent.write(b"PROXY").await;
+        let mut second = house.connect(Protocol::Tcp).await;
+        house.recorder.event(|event| matches!(event, Event::TooManyConnections { .. })).await;
+        assert!(second.until_closed().await.is_empty());
+        // The first one counts once, also when it is whole.
+        silent.write(&LINE[5..]).await;
+        assert_eq!(house.recorder.opened().await.remote, client());
+        drop(silent);
+        house.recorder.closed().await;
+        let mut third = house.connect(Protocol::Tcp).await;
+        third.write(LINE).await;
+        assert_eq!(house.recorder.opened().await.remote, client());
+    });
+}
+
+#[test]
 fn nobody_else_is_believed() {
     run(async {
         let elsewhere = vec![AddressRange::single("192.0.2.77".parse().unwrap())];
