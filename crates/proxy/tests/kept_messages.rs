@@ -186,6 +186,37 @@ fn a_device_that_does_not_answer_is_offered_it_when_it_comes_again() {
 }
 
 #[test]
+fn a_message_waits_for_who_could_not_be_reached_however_often_that_was_tried() {
+    let (mut house, alice, _) = scene(config());
+    assert_eq!(send(&mut house, &alice, 1, "hello"), 202);
+    for round in 0..12 {
+        let bob = page("bob", 10 + u64::from(round));
+        let got = come(&mut house, &bob, 10 * round + 1);
+        assert_eq!(got.len(), 1, "round {round}");
+        match round % 4 {
+            0 => house.receive(&bob.flow, &bob.respond(&got[0], 480, "")),
+            1 => house.receive(&bob.flow, &bob.respond(&got[0], 486, "")),
+            2 => house.wait(Duration::from_secs(60)),
+            _ => {}
+        }
+        house.close(&bob.flow);
+        house.wait(Duration::from_secs(120));
+    }
+    assert_eq!(come(&mut house, &page("bob", 100), 1000).iter().map(body).collect::<Vec<_>>(), ["hello"]);
+}
+
+#[test]
+fn a_message_of_a_clock_that_was_years_ahead_does_not_wait_for_years() {
+    let (mut house, alice, bob) = scene(config());
+    assert_eq!(send(&mut house, &alice, 1, "hello"), 202);
+    house.now = sip::Instant::from_secs(house.now.as_secs() - 5 * 365 * 86_400);
+    house.restart(config());
+    house.wait(Duration::from_secs(31 * 86_400));
+    assert!(come(&mut house, &bob, 1).is_empty());
+    assert!(house.stored.iter().all(|(name, record)| !name.starts_with(b"\0") || record.is_none()));
+}
+
+#[test]
 fn a_page_that_is_being_loaded_anew_misses_no_message() {
     let (mut house, alice, bob) = scene(config());
     house.register(&bob);

@@ -47,7 +47,7 @@ impl Proxy {
                 self.deliveries.ends.push_back((now + DELIVERY, branch.into_bytes()));
                 self.start(now, job, targets, Reach::OwnUser);
             }
-            None => self.delivery_failed(now, aor, message.name),
+            None => self.delivery_failed(now, aor, message.name, true),
         }
     }
 
@@ -89,7 +89,7 @@ impl Proxy {
         let Some((aor, name)) = self.deliveries.under_way.remove(branch) else { return };
         let now = self.now;
         if status >= 300 {
-            return self.delivery_failed(now, &aor, name);
+            return self.delivery_failed(now, &aor, name, !is_for_now(status));
         }
         self.common.0.messages.finish(&aor, &name);
         self.forget_message(name);
@@ -97,8 +97,8 @@ impl Proxy {
         self.deliver_messages(now, &aor);
     }
 
-    fn delivery_failed(&mut self, now: Instant, aor: &[u8], name: Vec<u8>) {
-        if self.common.0.messages.put_off(aor, &name) {
+    fn delivery_failed(&mut self, now: Instant, aor: &[u8], name: Vec<u8>, refused: bool) {
+        if self.common.0.messages.put_off(aor, &name, refused) {
             self.forget_message(name);
             self.tell_watchers(now, aor, Package::MessageSummary);
         }
@@ -109,8 +109,13 @@ impl Proxy {
         while self.deliveries.next_timeout().is_some_and(|at| at <= now) {
             let Some((_, branch)) = self.deliveries.ends.pop_front() else { return };
             if let Some((aor, name)) = self.deliveries.under_way.remove(&branch) {
-                self.delivery_failed(now, &aor, name);
+                self.delivery_failed(now, &aor, name, false);
             }
         }
     }
+}
+
+/// Whether a status says that nobody could be reached, or had time, at present: another day it may be otherwise.
+const fn is_for_now(status: u16) -> bool {
+    matches!(status, 408 | 430 | 480 | 486 | 487 | 502..=504 | 600)
 }

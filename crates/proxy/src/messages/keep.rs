@@ -31,6 +31,10 @@ const PER_SENDER: usize = 20;
 /// How many octets wait in all: they are kept in memory as well.
 const OCTETS: usize = 64 * 1024 * 1024;
 
+/// A message of an earlier run waits so long at most, or as long as messages are kept, if that is longer: they may have been
+/// kept longer before.
+const LONGEST_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// Looked at once an hour: when messages are over.
 const HOUR: u64 = 3600;
 
@@ -133,47 +137,55 @@ impl Proxy {
         }
         self.common.0.messages.stored(&aor, &name);
         self.respond(now, job, 202, &[]);
-        self.review_messages(until, aor.clone());
+        self.review_messages(until, &aor);
         self.tell_watchers(now, &aor, Package::MessageSummary);
         // He may have come while the store was at work.
         self.deliver_messages(now, &aor);
     }
 
-    fn review_messages(&mut self, until: Instant, aor: Vec<u8>) {
-        let at = Instant::from_secs((until.as_secs() / HOUR + 1) * HOUR);
-        self.notifier.review_at(at, aor);
+    fn review_messages(&mut self, until: Instant, aor: &[u8]) {
+        self.notifier.review_at(at_the_hour(until), aor);
     }
 
     /// A message of an earlier run of the process; false if it cannot be read.
-    pub(crate) fn restore_message(&mut self, name: &[u8], record: &[u8]) -> bool {
+    ///
+    /// One that would wait longer than messages do was written, or is read, by a clock that is wrong.
+    pub(crate) fn restore_message(&mut self, now: Instant, name: &[u8], record: &[u8]) -> bool {
+        let latest = now + self.config.messages.keep.max(LONGEST_KEPT);
         let parts = || {
             let aor = name.strip_prefix(PREFIX)?.get(ORDER..)?;
             let (until, request) = record.split_first_chunk::<8>()?;
-            let until = Instant::from_micros(u64::from_be_bytes(*until));
+            let until = Instant::from_micros(u64::from_be_bytes(*until)).min(latest);
             let message = waiting(name.to_vec(), &Message::parse(request).ok()?, request, until);
             Some((aor.to_vec(), until, WaitingMessage { stored: true, ..message }))
         };
         let Some((aor, until, message)) = parts() else { return false };
         self.common.0.messages.add(&aor, message, Bounds::NONE);
-        self.review_messages(until, aor);
+        self.review_messages(until, &aor);
         true
     }
 
-    /// Messages whose time is over are forgotten.
-    pub(crate) fn expire_messages(&mut self, now: Instant, aor: &[u8]) {
+    /// Messages whose time is over are forgotten. Returns when to look again, if some are left.
+    pub(crate) fn expire_messages(&mut self, now: Instant, aor: &[u8]) -> Option<Instant> {
         if self.common.0.messages.is_empty() {
-            return;
+            return None;
         }
-        let over = self.common.0.messages.expire(now, aor);
+        let (over, next) = self.common.0.messages.expire(now, aor);
         let some = !over.is_empty();
         over.into_iter().for_each(|name| self.forget_message(name));
         if some {
             self.tell_watchers(now, aor, Package::MessageSummary);
         }
+        next.map(at_the_hour)
     }
 
     /// Nothing is left of its record. Where the store refuses to forget it, it is asked again, as it is for bindings.
     pub(super) fn forget_message(&mut self, name: Vec<u8>) {
         self.store_remainder(name);
     }
+}
+
+/// The next look at messages that end then.
+fn at_the_hour(until: Instant) -> Instant {
+    Instant::from_secs((until.as_secs() / HOUR + 1) * HOUR)
 }

@@ -9,7 +9,7 @@ use sip::Instant;
 
 use crate::common::Pieces;
 
-/// How often a message is offered to a user's devices that do not take it.
+/// How often a message is offered to a user's devices that refuse it.
 const TRIES: u32 = 10;
 
 /// How long one delivery keeps others back: longer than any transaction (RFC 3261 §17.1.2.2: 32 s).
@@ -136,15 +136,16 @@ impl WaitingMessages {
         self.retain(&mut users, aor, |message| message.name != name);
     }
 
-    /// A delivery failed: it is tried again another time. Whether that was the last one.
-    pub(super) fn put_off(&self, aor: &[u8], name: &[u8]) -> bool {
+    /// A delivery failed: it is tried again another time. Whether that was the last one: of messages that are `refused`
+    /// there is one.
+    pub(super) fn put_off(&self, aor: &[u8], name: &[u8], refused: bool) -> bool {
         let mut users = self.users.write(aor);
         let Some(inbox) = users.get_mut(aor) else { return false };
         inbox.busy = None;
         let Some(message) = inbox.messages.iter_mut().find(|message| message.name == name) else {
             return false;
         };
-        message.tries += 1;
+        message.tries += u32::from(refused);
         let given_up = message.tries >= TRIES;
         if given_up {
             self.retain(&mut users, aor, |message| message.name != name);
@@ -152,14 +153,15 @@ impl WaitingMessages {
         given_up
     }
 
-    /// The names of those whose time is over: they wait no longer.
-    pub(super) fn expire(&self, now: Instant, aor: &[u8]) -> Vec<Vec<u8>> {
+    /// The names of those whose time is over: they wait no longer. And when the next one's is.
+    pub(super) fn expire(&self, now: Instant, aor: &[u8]) -> (Vec<Vec<u8>>, Option<Instant>) {
         let mut users = self.users.write(aor);
-        let Some(inbox) = users.get(aor) else { return Vec::new() };
+        let Some(inbox) = users.get(aor) else { return (Vec::new(), None) };
+        let next = inbox.messages.iter().map(|message| message.until).filter(|until| *until > now).min();
         let over = inbox.messages.iter().filter(|message| message.stored && message.until <= now);
         let names = over.map(|message| message.name.clone()).collect();
         self.retain(&mut users, aor, |message| !message.stored || message.until > now);
-        names
+        (names, next)
     }
 
     fn retain(

@@ -314,7 +314,7 @@ impl Proxy {
         if subscription.follows
             && let Some(until) = self.common.0.watched.leave(now, &subscription.watched)
         {
-            self.notifier.reviews.insert((until, subscription.watched));
+            self.notifier.reviews.note(until, &subscription.watched);
         }
     }
 
@@ -337,16 +337,15 @@ impl Proxy {
             self.notify(now, slot, Pending::State);
         }
         self.end_silent_calls(now);
-        while let Some((_, aor)) = self.notifier.reviews.first().filter(|(at, _)| *at <= now).cloned() {
-            self.notifier.reviews.pop_first();
-            self.expire_messages(now, &aor);
-            let (ended, next) = self.common.0.publications.review(now, &aor);
+        while let Some(aor) = self.notifier.reviews.pop(now) {
+            let message = self.expire_messages(now, &aor);
+            let (ended, publication) = self.common.0.publications.review(now, &aor);
             if ended {
                 self.tell_watchers(now, &aor, Package::Presence);
             }
-            self.notifier.reviews.extend(next.map(|at| (at, aor.clone())));
-            if let Some(next) = self.common.0.watched.review(now, &aor) {
-                self.notifier.reviews.insert((next, aor));
+            let watched = self.common.0.watched.review(now, &aor);
+            for next in [message, publication, watched].into_iter().flatten() {
+                self.notifier.reviews.note(next, &aor);
             }
         }
     }

@@ -43,7 +43,9 @@ impl Proxy {
                 Unpublished::NoSuchTag => Refusal::new(412, "nothing was published under this tag"),
                 Unpublished::Full => self.overloaded("as much is published as there may be"),
             })?;
-        self.notifier.reviews.extend(review.map(|at| (at, aor.to_vec())));
+        if let Some(at) = review {
+            self.notifier.reviews.note(at, aor);
+        }
         let headers = [
             (HeaderName::SipETag, tag.into_bytes()),
             (HeaderName::Expires, decimal(u64::from(seconds)).as_bytes().to_vec()),

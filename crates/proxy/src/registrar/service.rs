@@ -77,6 +77,8 @@ impl Proxy {
             return Err(Refusal::new(400, "the To is no sip or sips URI"));
         }
         let aor = self.own.domain_of(&uri).zip(uri.user()).map(|(domain, user)| key(user, domain));
+        // In the store, where messages are named so, his bindings would be taken for one.
+        let aor = aor.filter(|aor| !is_message(aor));
         aor.ok_or(Refusal::new(404, "the To is no user of this domain"))
     }
 
@@ -313,7 +315,7 @@ impl Proxy {
         let latest = now + self.config.registrar.maximum_expiry.max(LONGEST_KEPT);
         for (aor, record) in records {
             if is_message(&aor) {
-                if !self.restore_message(&aor, &record) {
+                if !self.restore_message(now, &aor, &record) {
                     self.outbox.event(Event::UnreadableBinding { aor });
                 }
                 continue;
