@@ -70,8 +70,8 @@ pub(crate) struct Claim {
     pub(crate) user: String,
     /// When their nonce was made; `None` if it is too old.
     issued: Option<Instant>,
-    /// How often the client has used it, if it counts.
-    count: Option<u32>,
+    /// How often the client has used it.
+    count: u32,
     unproven: Unproven,
 }
 
@@ -116,7 +116,8 @@ impl Authenticator {
                 NonceState::Stale => None,
                 NonceState::Forged => continue,
             };
-            let count = credentials.nonce_count;
+            // RFC 2069 clients count nothing: a nonce serves them once. A count that is no part of the hash proves nothing.
+            let count = credentials.qop.map_or(1, |_| credentials.nonce_count.unwrap_or_default());
             if let Some(unproven) = credentials.unproven(method.as_bytes(), request.body())
                 && let Ok(user) = String::from_utf8(credentials.user().into_owned())
             {
@@ -186,9 +187,7 @@ impl Claim {
             return Proof::Wrong;
         }
         let Some(issued) = self.issued else { return Proof::Used };
-        // RFC 2069 clients count nothing; their nonces live no longer than others.
-        let Some(count) = self.count else { return Proof::Right };
-        match replays.enter(self.unproven.nonce(), issued, count) {
+        match replays.enter(self.unproven.nonce(), issued, self.count) {
             Use::First => Proof::Right,
             Use::Replayed | Use::Forgotten => Proof::Used,
         }

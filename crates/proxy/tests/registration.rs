@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proxy::{AskId, Event, Output, Question, StoreError, Unregistration};
 use sip::HeaderName;
+use sip::digest::{Challenge, Ha1};
 use support::*;
 
 #[test]
@@ -99,6 +100,65 @@ fn an_old_nonce_is_stale_and_a_used_count_is_too() {
     let wrong = answer_one(&nonce, "REGISTER", "sip:example.com", "bob", "wrong", "00000002");
     house.receive(&bob.flow, &bob.register(5, &format!("Authorization: {wrong}\r\n")));
     assert!(!text(&house.one(&bob.flow)).contains("stale=true"), "only the right password is merely late");
+}
+
+#[test]
+fn credentials_without_a_quality_of_protection_are_good_once_whatever_they_count() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, ""));
+    let challenge = house.one(&bob.flow);
+    let read = Challenge::parse(challenge.header(HeaderName::WwwAuthenticate).unwrap()).unwrap();
+    let (algorithm, _) = read.algorithm.unwrap();
+    let ha1 = Ha1::new(algorithm, b"bob", read.realm, b"secret-b");
+    let ha2 = algorithm.hash(&[b"REGISTER:sip:example.com"]);
+    // RFC 2069: H(H(A1) ":" nonce ":" H(A2)).
+    let parts = [ha1.hex().as_bytes(), b":", read.nonce, b":", ha2.hex().as_bytes()].concat();
+    let response = algorithm.hash(&[&parts]);
+    let credentials = format!(
+        "Digest username=\"bob\", realm=\"{}\", nonce=\"{}\", uri=\"sip:example.com\", response=\"{}\", algorithm={}",
+        String::from_utf8_lossy(read.realm),
+        String::from_utf8_lossy(read.nonce),
+        String::from_utf8_lossy(response.hex().as_bytes()),
+        algorithm.token(),
+    );
+    for (cseq, count, status) in
+        [(2, "", 200), (3, "", 401), (4, ", nc=00000001", 401), (5, ", nc=00000009", 401)]
+    {
+        house.receive(&bob.flow, &bob.register(cseq, &format!("Authorization: {credentials}{count}\r\n")));
+        let answer = house.one(&bob.flow);
+        assert_eq!(answer.status(), Some(status), "{count}");
+        assert_eq!(
+            text(&answer).contains("stale=true"),
+            status == 401,
+            "who knows the password may try again"
+        );
+    }
+}
+
+#[test]
+fn a_domain_with_the_dot_that_ends_it_is_the_same_domain() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let register = bob.register(1, "").replace("example.com", "Example.com.");
+    house.receive(&bob.flow, &register);
+    assert_eq!(house.one(&bob.flow).status(), Some(200));
+    assert_eq!(house.stored.keys().next().unwrap(), b"bob@example.com");
+    let alice = desk_phone("alice", "198.51.100.8:5062");
+    let invite = alice.request("INVITE", "sip:bob@example.com.", "<sip:bob@example.com>", "one", 1, "");
+    house.receive(&alice.flow, &invite);
+    assert_eq!(house.one(&bob.flow).request_uri(), bob.contact.as_bytes());
+}
+
+#[test]
+fn no_user_is_named_as_what_the_store_keeps_of_messages() {
+    let mut house = house(open_config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let name = "%00message%000123456789abcdef01234567bob";
+    let register = bob.register(1, "").replace("<sip:bob@example.com>", &format!("<sip:{name}@example.com>"));
+    house.receive(&bob.flow, &register);
+    assert_eq!(house.one(&bob.flow).status(), Some(404));
+    assert!(house.stored.is_empty());
 }
 
 #[test]

@@ -26,13 +26,13 @@ struct Name {
 
 impl Name {
     fn new(name: &str) -> Self {
-        let text = name.to_ascii_lowercase();
+        let text = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         Self { address: text.parse().ok(), text: text.into_bytes() }
     }
 
     fn is(&self, host: Host<'_>) -> bool {
         match host {
-            Host::Name(name) => self.text == name || self.text.eq_ignore_ascii_case(name),
+            Host::Name(name) => self.text == name || self.text.eq_ignore_ascii_case(without_root(name)),
             address => self.address.is_some() && self.address == address_of(address),
         }
     }
@@ -127,9 +127,14 @@ impl OwnHosts {
 
 fn is_name_of(listener: &Listener, host: Host<'_>) -> bool {
     listener.advertised_host.as_ref().is_some_and(|name| match host {
-        Host::Name(host) => name.as_bytes().eq_ignore_ascii_case(host),
+        Host::Name(host) => name.as_bytes().eq_ignore_ascii_case(without_root(host)),
         address => name.parse().ok().is_some_and(|name: IpAddr| address_of(address) == Some(name)),
     })
+}
+
+/// A name without the dot that may end it (RFC 3261 §25.1: `hostname`): it means the same.
+fn without_root(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
 }
 
 /// The address that a host is, if it is one.
@@ -166,7 +171,7 @@ pub(crate) fn host_text(host: Host<'_>) -> Vec<u8> {
 /// Writes [`host_text`].
 pub(crate) fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
     match host {
-        Host::Name(name) => out.extend(name.iter().map(u8::to_ascii_lowercase)),
+        Host::Name(name) => out.extend(without_root(name).iter().map(u8::to_ascii_lowercase)),
         Host::V4(address) => write_address(out, address.into()),
         Host::V6(address) => write_address(out, address.into()),
     }
