@@ -1,10 +1,12 @@
 //! The record of joined calls: one line of JSON for each, in a file.
 //!
 //! The file is opened anew for each line and written at its end in one go. It may be moved away, cut or removed at any
-//! time, and several servers may share it. What strangers write into it is bounded.
+//! time, and several servers may share it. What strangers write into it is bounded. A full disk may leave a part of a line: that
+//! is ended before the next one begins.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -122,7 +124,12 @@ impl CallRecords {
     pub(super) fn write(&self, record: &Record<'_>) {
         let Ok(mut line) = serde_json::to_vec(record) else { return };
         line.push(b'\n');
-        let written = append(&self.path).and_then(|mut file| file.write_all(&line));
+        let written = append(&self.path).and_then(|mut file| {
+            if ends_within_a_line(&file, &self.path) {
+                line.insert(0, b'\n');
+            }
+            file.write_all(&line)
+        });
         // Once for each time that it begins to fail: a full disk needs no flood of lines.
         match &written {
             Err(error) if !self.failing.get() => {
@@ -136,6 +143,17 @@ impl CallRecords {
 
 fn append(path: &std::path::Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Whether the last line of the file has no end. What is no file, or may not be read, is not asked.
+fn ends_within_a_line(file: &File, path: &std::path::Path) -> bool {
+    let last = |metadata: Metadata| {
+        let mut octet = [0];
+        let place = metadata.len().checked_sub(1)?;
+        File::open(path).and_then(|file| file.read_exact_at(&mut octet, place)).ok()?;
+        Some(octet != *b"\n")
+    };
+    file.metadata().ok().filter(Metadata::is_file).and_then(last).unwrap_or(false)
 }
 
 impl<'a> Record<'a> {
@@ -345,6 +363,20 @@ mod tests {
         std::fs::rename(&path, folder.path().join("calls.1")).unwrap();
         write();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_line_is_not_joined_to_one_that_a_full_disk_left_unfinished() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls.jsonl");
+        std::fs::write(&path, "{\"start\":\"2023-1").unwrap();
+        let records = CallRecords::open(path.clone()).unwrap();
+        records.write(&Record::of(Instant::from_secs(2), &dialog(INVITE), None, None));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "{\"start\":\"2023-1");
+        assert!(serde_json::from_str::<serde_json::Value>(lines[1]).is_ok(), "{}", lines[1]);
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]
