@@ -7,10 +7,10 @@
 use core::hash::{Hash, Hasher};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use sip::Entropy;
+use sip::{Entropy, Instant};
 
 use crate::authentication::Replays;
 use crate::connections::Connections;
@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) watched: Watched,
     pub(crate) messages: WaitingMessages,
     pub(crate) publications: Publications,
+    /// How much later it is by the calendar than by the proxies' clock, in microseconds.
+    calendar: AtomicI64,
 }
 
 impl Common {
@@ -70,7 +72,25 @@ impl Common {
             watched: Watched::default(),
             messages: WaitingMessages::default(),
             publications: Publications::default(),
+            calendar: AtomicI64::new(0),
         }))
+    }
+
+    /// The machine's clock was set, or the machine slept, and it is so many microseconds later by the calendar than by the clock
+    /// that the proxies are handed; below zero: earlier. That clock runs on, for so do transactions, calls and registrations;
+    /// what is told to others as a date, and what is stored, is of the calendar.
+    pub fn set_calendar(&self, microseconds: i64) {
+        self.0.calendar.store(microseconds, Ordering::Relaxed);
+    }
+
+    /// When that is by the calendar.
+    #[must_use]
+    pub fn date(&self, at: Instant) -> Instant {
+        match self.0.calendar.load(Ordering::Relaxed) {
+            0 => at,
+            _ if at == Instant::NEVER => at,
+            later => Instant::from_micros(at.as_micros().saturating_add_signed(later)),
+        }
     }
 
     /// How many event loops there are.

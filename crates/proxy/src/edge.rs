@@ -13,6 +13,7 @@ use sip::{Flow, Hop, Instant, Message, Method};
 use crate::authorization::{Reach, Sender, Verdict};
 use crate::config::{Role, Upstream};
 use crate::inbound::{Job, Wish};
+use crate::messages::is_message;
 use crate::output::Question;
 use crate::proxy::{Proxy, Waiting};
 use crate::registrar::address_of_record::{host_text, key};
@@ -244,9 +245,10 @@ fn granted(binding: &mut Binding, now: Instant, response: &Message) {
     }
 }
 
-/// The user in From or To, by the domain that it names itself: an edge has no domains of its own.
+/// The user in From or To, by the domain that it names itself: an edge has no domains of its own. None is named as what the
+/// store keeps of messages.
 pub(crate) fn address_of_record(request: &Message, name: HeaderName) -> Option<Vec<u8>> {
     let address = request.name_address(name).ok()?;
     let uri = address.uri().ok()?;
-    Some(key(uri.user()?, &host_text(uri.host())))
+    Some(key(uri.user()?, &host_text(uri.host()))).filter(|aor| !is_message(aor))
 }

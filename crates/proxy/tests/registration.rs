@@ -4,9 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use proxy::{AskId, Event, Output, Question, StoreError, Unregistration};
-use sip::HeaderName;
+use proxy::{AskId, Common, Event, Output, Proxy, Question, StoreError, Unregistration};
 use sip::digest::{Challenge, Ha1};
+use sip::{HeaderName, SeededEntropy};
 use support::*;
 
 #[test]
@@ -414,6 +414,32 @@ fn a_binding_of_a_clock_that_was_years_ahead_does_not_last_for_years() {
     house.wait(Duration::from_secs(6 * 86_400));
     assert_eq!(house.proxy.bindings(), 1, "the longest expiry may have been longer before the restart");
     house.wait(Duration::from_secs(2 * 86_400));
+    assert_eq!(house.proxy.bindings(), 0);
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_server_runs_changes_dates_and_what_is_stored_and_nothing_else() {
+    let mut house = house(open_config());
+    let common = Common::new(1, &mut SeededEntropy::new(1));
+    house.proxy = Proxy::among(open_config(), SECRET, Box::new(SeededEntropy::new(2)), &common);
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    house.receive(&bob.flow, &bob.register(1, "Expires: 3600\r\n"));
+    assert_eq!(header(&house.one(&bob.flow), HeaderName::Date), "Tue, 14 Nov 2023 22:13:20 GMT");
+    // It was three years late, as machines are that have no battery.
+    let late = Duration::from_secs(3 * 365 * 86_400);
+    common.set_calendar(i64::try_from(late.as_micros()).unwrap());
+    house.wait(Duration::from_secs(60));
+    assert_eq!(house.proxy.bindings(), 1);
+    house.receive(&bob.flow, &bob.register(2, "Expires: 3600\r\n"));
+    let answer = house.one(&bob.flow);
+    assert_eq!(header(&answer, HeaderName::Date), "Fri, 13 Nov 2026 22:14:20 GMT");
+    assert!(header(&answer, HeaderName::Contact).ends_with(";expires=3600"));
+    // The next start reads a clock that is right.
+    house.now = house.now + late;
+    house.restart(open_config());
+    house.wait(Duration::from_secs(3500));
+    assert_eq!(house.proxy.bindings(), 1);
+    house.wait(Duration::from_secs(200));
     assert_eq!(house.proxy.bindings(), 0);
 }
 

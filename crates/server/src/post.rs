@@ -34,6 +34,8 @@ pub(crate) enum Letter {
     News(News),
     /// The configuration and the certificates were read again.
     Reconfiguration(Arc<Reconfiguration>),
+    /// The certificates were read again.
+    Certificates(LoadedTls),
     /// The server stops.
     Stop,
 }

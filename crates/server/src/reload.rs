@@ -58,6 +58,22 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     *running = new;
 }
 
+/// Takes certificate files that another program has renewed.
+pub(crate) fn take_renewal(running: &Configuration, server: &Server) {
+    match LoadedTls::load(&running.tls) {
+        Ok(tls) => {
+            log::info("the certificate files have changed, and were read again");
+            Certificate::of(running).tell_trouble();
+            server.replace_certificates(tls);
+        }
+        Err(error) => {
+            log::error(format!(
+                "the certificate files have changed: {error}; the certificates stay as they were"
+            ));
+        }
+    }
+}
+
 /// An empty file is a configuration, but hardly what somebody wants of a server that runs by another one.
 fn is_empty(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0)

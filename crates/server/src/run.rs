@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::acme::Caretaker;
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, CertificateWatch};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::event_loop::{self, Part, Running};
@@ -19,7 +19,7 @@ use crate::log;
 use crate::port_owner;
 use crate::post::{Letter, Post};
 use crate::randomness::SystemEntropy;
-use crate::reload::reload;
+use crate::reload::{reload, take_renewal};
 use crate::{Failure, print};
 
 /// What differs between a configured server and the demo.
@@ -53,24 +53,26 @@ pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Re
     log::write_aside();
     raise_file_limit();
     Certificate::of(&configuration).tell_trouble();
+    let watch = CertificateWatch::new(&configuration.tls);
     let caretaker = configuration.acme.clone().map(Caretaker::open).transpose()?;
     configuration.tls.issued = caretaker.as_ref().map(Caretaker::issued);
     let (kept, mut parts) = open(configuration.clone(), manner.remedy)?;
     let first = parts.remove(0);
+    let clock = first.clock;
     let runtime = event_loop::runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
         let running = first.start()?;
         let file_watch = tokio::task::spawn_local({
-            let kept = Arc::clone(&kept);
-            async move { look_after(&kept).await }
+            let (kept, common) = (Arc::clone(&kept), running.server.post().common().clone());
+            async move { look_after(&kept, clock, &common).await }
         });
         event_loop::start_beside(parts)?;
         (manner.ready)(running.network.listeners());
         if let Some(caretaker) = caretaker {
             caretaker.start()?;
         }
-        signals.wait_and_stop(&running, &mut configuration).await;
+        signals.wait_and_stop(&running, &mut configuration, watch).await;
         file_watch.abort();
         drop(running);
         kept.flush();
@@ -125,13 +127,22 @@ fn open(
     Ok((kept, parts))
 }
 
-/// Looks after the files once a second.
-async fn look_after(kept: &Kept) {
+/// Looks after the files, and at the system's clock, once a second.
+async fn look_after(kept: &Kept, clock: Clock, common: &Common) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         kept.look_after();
+        if let Some(later) = clock.look_at_the_calendar() {
+            common.set_calendar(later);
+            let (seconds, than) =
+                (later.unsigned_abs() / 1_000_000, if later < 0 { "earlier" } else { "later" });
+            log::info(format!(
+                "the system's clock was set, or the machine slept: it is {seconds} s {than} than it would be by the clock of the \
+                 start; calls and registrations go on as they were"
+            ));
+        }
     }
 }
 
@@ -203,9 +214,24 @@ impl Signals {
 
     /// Waits for the order to stop, and stops: requests in progress may end, WebSockets are told that we go
     /// away. A second order ends the waiting.
-    async fn wait_and_stop(mut self, running: &Running, configuration: &mut Configuration) {
-        while !self.stop_or_reload().await {
-            reload(configuration, &running.server);
+    async fn wait_and_stop(
+        mut self,
+        running: &Running,
+        configuration: &mut Configuration,
+        mut watch: CertificateWatch,
+    ) {
+        loop {
+            match self.order().await {
+                Order::Stop => break,
+                Order::Reload => {
+                    watch = CertificateWatch::new(&configuration.tls);
+                    reload(configuration, &running.server);
+                }
+                Order::Look if watch.has_renewal(&configuration.tls) => {
+                    take_renewal(configuration, &running.server);
+                }
+                Order::Look => {}
+            }
         }
         log::info("stopping: connections are told; a second signal stops at once");
         running.server.post().tell(&Letter::Stop);
@@ -218,16 +244,29 @@ impl Signals {
         }
     }
 
-    /// `true` for the order to stop, `false` for the order to read configuration and certificates again.
-    async fn stop_or_reload(&mut self) -> bool {
+    /// The next thing to do.
+    async fn order(&mut self) -> Order {
         tokio::select! {
-            _ = self.terminate.recv() => true,
-            _ = self.interrupt.recv() => true,
-            _ = self.hang_up.recv() => false,
+            _ = self.terminate.recv() => Order::Stop,
+            _ = self.interrupt.recv() => Order::Stop,
+            _ = self.hang_up.recv() => Order::Reload,
+            () = tokio::time::sleep(LOOK_EVERY) => Order::Look,
         }
     }
 
     async fn stop(&mut self) {
-        while !self.stop_or_reload().await {}
+        while !matches!(self.order().await, Order::Stop) {}
     }
+}
+
+/// How often the certificate files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What the signals and the clock ask for.
+enum Order {
+    Stop,
+    /// To read configuration and certificates again.
+    Reload,
+    /// To look whether another program has renewed the certificates.
+    Look,
 }

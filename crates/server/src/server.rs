@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use net::{
     AfterFault, Event as NetEvent, Handler, HttpRefusal, HttpRequest, HttpResponse, IssuedCertificates,
-    Malformed, Network, Resolver, UpgradeRequest,
+    LoadedTls, Malformed, Network, Resolver, UpgradeRequest,
 };
 use proxy::{AskId, Output, Proxy, Question, TokenHolder};
 use sip::{Builder, ConnectionId, Flow, Hop, Instant, Message, Method, Transport};
@@ -139,6 +139,13 @@ impl Server {
         self.open(letter);
     }
 
+    /// Takes other certificates on all event loops, for connections from now on.
+    pub(crate) fn replace_certificates(&self, tls: LoadedTls) {
+        let letter = Letter::Certificates(tls);
+        self.post.tell(&letter);
+        self.open(letter);
+    }
+
     fn reconfigure(&self, anew: &Reconfiguration) {
         self.network.replace_tls(&anew.tls);
         self.origins.replace(anew.origins.clone());
@@ -246,6 +253,7 @@ impl Server {
             Letter::Unreachable(hop) => self.with_proxy(|proxy, now| proxy.unreachable(now, &hop)),
             Letter::News(news) => self.with_proxy(|proxy, now| proxy.hear(now, &news)),
             Letter::Reconfiguration(anew) => self.reconfigure(&anew),
+            Letter::Certificates(tls) => self.network.replace_tls(&tls),
             Letter::Stop => self.stopping.notify_one(),
         }
     }

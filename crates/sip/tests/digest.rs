@@ -349,6 +349,8 @@ fn a_nonce_knows_its_maker_its_age_and_its_binding() {
         NonceState::Fresh { issued: now }
     );
     assert_eq!(nonces.check(now + Duration::from_secs(61), &nonce, b"realm"), NonceState::Stale);
+    let set_back = now - Duration::from_secs(61);
+    assert_eq!(nonces.check(set_back, &nonce, b"realm"), NonceState::Stale, "the clock was ahead");
     assert_eq!(nonces.check(now, &nonce, b"other"), NonceState::Forged);
     assert_eq!(others.check(now, &nonce, b"realm"), NonceState::Forged);
     assert_ne!(nonces.issue(now, b"realm", &mut entropy), nonce, "two clients of one moment");

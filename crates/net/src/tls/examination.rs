@@ -70,7 +70,7 @@ impl fmt::Display for CertificateTrouble {
         match self {
             Self::Expired { path, end } => write!(
                 f,
-                "the certificate in {} was good until {end}: nobody connects with it; renew it, then send SIGHUP",
+                "the certificate in {} was good until {end}: nobody connects with it; renew it",
                 path.display()
             ),
             Self::NotYet { path, begin } => write!(
@@ -78,11 +78,9 @@ impl fmt::Display for CertificateTrouble {
                 "the certificate in {} is good from {begin} on only: look at the clock of this machine",
                 path.display()
             ),
-            Self::Ending { path, end } => write!(
-                f,
-                "the certificate in {} is good until {end} only: renew it, then send SIGHUP",
-                path.display()
-            ),
+            Self::Ending { path, end } => {
+                write!(f, "the certificate in {} is good until {end} only: renew it", path.display())
+            }
             Self::Name { path, wanted, given } => write!(
                 f,
                 "the certificate in {} is for {}, and clients that come to {wanted} refuse it: get one for {wanted}, or \

@@ -35,6 +35,22 @@ pub struct TlsConfig {
     pub issued: Option<IssuedCertificates>,
 }
 
+impl TlsConfig {
+    /// The files that are read: others may renew them while the server runs.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        if let Some(Identity::Files(pairs)) = &self.identity {
+            files.extend(pairs.iter().flat_map(|pair| [pair.certificate.as_path(), &pair.key]));
+        }
+        if let TrustRoots::File(path) = &self.roots {
+            files.push(path);
+        }
+        files.extend(self.clients.as_ref().map(|clients| clients.authorities.as_path()));
+        files
+    }
+}
+
 /// Certificates of those who connect (mutual TLS).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificates {

@@ -86,9 +86,9 @@ impl Proxy {
         let Some(request) = self.to_keep(now, &job.received).filter(|it| it.len() <= LARGEST) else {
             return self.refuse(now, &job, &Refusal::new(413, "the message is too large to be kept"));
         };
-        let order = format!("{:016x}{}", now.as_micros(), self.entropy.token(ORDER - 16));
+        let order = format!("{:016x}{}", self.common.date(now).as_micros(), self.entropy.token(ORDER - 16));
         let name = [PREFIX, order.as_bytes(), &aor].concat();
-        let record = [until.as_micros().to_be_bytes().as_slice(), &request].concat();
+        let record = [self.common.date(until).as_micros().to_be_bytes().as_slice(), &request].concat();
         let message = waiting(name.clone(), &job.received, &request, until);
         if until <= now || !self.common.0.messages.add(&aor, message, bounds) {
             let why = "the user is not signed in anywhere, and no more messages are kept";
@@ -114,7 +114,7 @@ impl Proxy {
         edit.replace(HeaderName::Via, format!("SIP/2.0/TCP {NOBODY};branch=z9hG4bKkept").as_bytes());
         edit.replace(HeaderName::MaxForwards, b"70");
         if received.header(HeaderName::Date).is_none() {
-            edit.append(HeaderName::Date, &self.replies.date(now));
+            edit.append(HeaderName::Date, &self.replies.date(self.common.date(now)));
         }
         edit.ensure_content_length();
         edit.finish().ok()

@@ -111,8 +111,9 @@ impl Binding {
 /// The version of the encoding, and its first octet.
 const VERSION: u8 = 1;
 
-/// Writes the bindings of one address-of-record. Read by [`decode`] only; the store takes it as it is.
-pub(crate) fn encode(bindings: &[Binding]) -> Vec<u8> {
+/// Writes the bindings of one address-of-record, with the times that they end at as `date` says them. Read by [`decode`] only;
+/// the store takes it as it is.
+pub(crate) fn encode(bindings: &[Binding], date: impl Fn(Instant) -> Instant) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + bindings.iter().map(room).sum::<usize>());
     out.push(VERSION);
     for binding in bindings {
@@ -121,7 +122,7 @@ pub(crate) fn encode(bindings: &[Binding]) -> Vec<u8> {
         out.extend_from_slice(&binding.quality.to_be_bytes());
         write_field(&mut out, &binding.call_id);
         out.extend_from_slice(&binding.cseq.to_be_bytes());
-        out.extend_from_slice(&binding.expires.as_micros().to_be_bytes());
+        out.extend_from_slice(&date(binding.expires).as_micros().to_be_bytes());
         out.push(transport_octet(binding.flow.transport));
         write_address(&mut out, binding.flow.local);
         write_address(&mut out, binding.flow.remote);
@@ -278,12 +279,12 @@ pub(crate) mod tests {
         registered.path.clear();
         registered.reach = Reach::Contact;
         let bindings = vec![binding("sip:bob@x.invalid", Transport::Udp, 0), plain];
-        assert_eq!(decode(&encode(&bindings), Instant::ZERO), Some(bindings));
+        assert_eq!(decode(&encode(&bindings, |at| at), Instant::ZERO), Some(bindings));
     }
 
     #[test]
     fn connections_are_lost_with_the_process() {
-        let stored = encode(&[binding("sip:bob@x.invalid;transport=ws", Transport::Wss, 8)]);
+        let stored = encode(&[binding("sip:bob@x.invalid;transport=ws", Transport::Wss, 8)], |at| at);
         let read = decode(&stored, Instant::from_secs(50)).unwrap();
         assert_eq!(read[0].lost, Some(Instant::from_secs(50)));
         assert!(!read[0].is_reachable(Instant::from_secs(50)));
@@ -292,7 +293,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_torn_record_is_refused() {
-        let stored = encode(&[binding("sip:bob@x.invalid", Transport::Udp, 0)]);
+        let stored = encode(&[binding("sip:bob@x.invalid", Transport::Udp, 0)], |at| at);
         for length in 0..stored.len() {
             let read = decode(&stored[..length], Instant::ZERO);
             assert!(read.is_none() || length == 1, "{length}");

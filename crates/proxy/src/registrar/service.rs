@@ -100,7 +100,7 @@ impl Proxy {
         if !plan.changes() {
             return self.registered(now, &job, &aor, &plan);
         }
-        let record = (!plan.bindings.is_empty()).then(|| encode(&plan.bindings));
+        let record = (!plan.bindings.is_empty()).then(|| encode(&plan.bindings, |at| self.common.date(at)));
         let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
         self.registering.insert(aor.clone(), VecDeque::new());
         self.waiting.insert(id, Waiting::Store { job: Box::new(job), aor, plan: Box::new(plan) });
@@ -268,7 +268,7 @@ impl Proxy {
             for route in &registrar.service_route {
                 builder = builder.header(HeaderName::ServiceRoute, route.as_bytes());
             }
-            builder.header(HeaderName::Date, &self.replies.date(now))
+            builder.header(HeaderName::Date, &self.replies.date(self.common.date(now)))
         });
         if let (Some(key), Some(bytes)) = (job.key, bytes) {
             self.transactions.respond(now, key, bytes);
@@ -362,7 +362,7 @@ impl Proxy {
     /// Has the store keep what is left of a record; where it refuses, it is asked again later.
     pub(crate) fn store_remainder(&mut self, aor: Vec<u8>) {
         let left = self.location.get(&aor);
-        let record = (!left.is_empty()).then(|| encode(&left));
+        let record = (!left.is_empty()).then(|| encode(&left, |at| self.common.date(at)));
         let id = self.outbox.ask(Question::Store { aor: aor.clone(), record });
         self.waiting.insert(id, Waiting::Remainder { aor });
     }

@@ -107,7 +107,8 @@ const TABLE: [Section; 19] = [
     Section {
         name: "tls",
         about: "The certificate for tls and https. Without one the server makes a self-signed certificate at its first\n\
-                start. SIGHUP makes a running server read the files again, and this one too.",
+                start. A running server sees within two minutes that they were renewed; SIGHUP makes it read the files\n\
+                again at once, and this one too.",
         keys: &[
             key(
                 "certificate",

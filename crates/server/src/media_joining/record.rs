@@ -8,7 +8,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use media::{
     BrowserFigures, CallReport, DtlsState, MediaCause, PhoneFigures, ReceptionFigures, RemoteFigures,
@@ -18,6 +18,7 @@ use serde::Serialize;
 use sip::Instant;
 
 use super::dialogs::Dialog;
+use crate::clock::calendar;
 use crate::{Failure, log};
 
 /// The most octets of a Call-ID or URI that are recorded.
@@ -279,9 +280,8 @@ fn milliseconds(span: Duration) -> f64 {
     (span.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-/// The server's clock counts from the Unix epoch.
 fn time(at: Instant) -> String {
-    log::Time(UNIX_EPOCH + Duration::from_micros(at.as_micros())).to_string()
+    log::Time(calendar(at)).to_string()
 }
 
 fn text(octets: &[u8]) -> String {

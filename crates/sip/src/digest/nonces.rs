@@ -77,10 +77,10 @@ impl Nonces {
     }
 
     /// The same of a nonce that is known to be ours and of when it was made: [`NonceState::Fresh`] or
-    /// [`NonceState::Stale`].
+    /// [`NonceState::Stale`]. One that is of a time to come was made by a clock that was ahead, and would be good until then.
     #[must_use]
     pub fn age(&self, now: Instant, issued: Instant) -> NonceState {
-        if now.saturating_since(issued) > self.lifetime {
+        if now.saturating_since(issued).max(issued.saturating_since(now)) > self.lifetime {
             NonceState::Stale
         } else {
             NonceState::Fresh { issued }
