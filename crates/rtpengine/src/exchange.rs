@@ -1,6 +1,6 @@
 //! One question on its way to a node, until it is answered or given up.
 
-use crate::command::Command;
+use crate::command::{Command, Description};
 use crate::fleet::Ticket;
 use sip::{Entropy, Instant};
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     pub(crate) ticket: Option<Ticket>,
     /// The nodes that were asked before.
     pub(crate) tried: Vec<usize>,
+    /// The answer to be made once this offer is.
+    pub(crate) then: Option<Box<Description>>,
     /// With the cookie. Sent again it is the same, and rtpengine knows it by that.
     pub(crate) message: Vec<u8>,
     cookie: usize,
@@ -74,6 +76,7 @@ impl Exchange {
             command,
             ticket,
             tried,
+            then: None,
             message,
             cookie,
             sendings: 1,

@@ -3,6 +3,7 @@
 //! A call stays on the node that made its first leg, for only that one knows it. When the node dies, what it knew is
 //! lost: the next offer inside the call goes to another node, and with it the media of both sides.
 
+use crate::agreement::Agreement;
 use crate::choice::choose;
 use crate::command::{Command, Description, Leg};
 use crate::exchange::{Exchange, Limits};
@@ -73,6 +74,7 @@ pub struct Fleet {
     nodes: Vec<Node>,
     limits: Limits,
     calls: HashMap<Vec<u8>, Placement>,
+    agreements: HashMap<Vec<u8>, Agreement>,
     exchanges: HashMap<u64, Exchange>,
     deadlines: BTreeSet<(Instant, u64)>,
     outputs: VecDeque<Output>,
@@ -94,6 +96,7 @@ impl Fleet {
             nodes: nodes.into_iter().map(|node| Node::new(node, now)).collect(),
             limits,
             calls: HashMap::new(),
+            agreements: HashMap::new(),
             exchanges: HashMap::new(),
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -106,6 +109,7 @@ impl Fleet {
     pub fn offer(&mut self, now: Instant, offer: Description) -> Ticket {
         let ticket = self.ticket();
         let call_id = offer.leg.call_id.clone();
+        self.agreements.entry(call_id.clone()).or_default().offered(&offer);
         match self.place(now, &call_id, &[]) {
             Some(node) => self.ask(now, node, Command::Offer(offer), Some(ticket), Vec::new()),
             None => self.done(ticket, Err(Failure::NoNode)),
@@ -115,7 +119,24 @@ impl Fleet {
 
     /// The answer to it.
     pub fn answer(&mut self, now: Instant, answer: Description) -> Ticket {
+        if let Some(agreement) = self.agreements.get_mut(&answer.leg.call_id) {
+            agreement.answered(&answer);
+        }
         self.ask_where_the_call_is(now, Command::Answer(answer))
+    }
+
+    /// The last offer inside this call was refused: its node is told again what holds on.
+    pub fn withdraw(&mut self, now: Instant, call_id: &[u8]) {
+        let Some((offer, answer)) = self.agreements.get_mut(call_id).and_then(Agreement::refused) else {
+            return;
+        };
+        let placement = self.calls.get(call_id).copied();
+        if let Some(node) = placement.map(|placement| placement.node).filter(|node| self.lives(*node)) {
+            self.ask(now, node, Command::Offer(offer), None, Vec::new());
+            if let Some(exchange) = self.exchanges.get_mut(&self.next) {
+                exchange.then = Some(Box::new(answer));
+            }
+        }
     }
 
     /// What has passed so far in a call?
@@ -127,8 +148,16 @@ impl Fleet {
     pub fn delete(&mut self, now: Instant, leg: Leg) -> Ticket {
         let ticket = self.ticket();
         let placement = self.calls.get(&leg.call_id).copied();
-        if leg.via_branch.is_none() {
-            self.forget(&leg.call_id);
+        match &leg.via_branch {
+            None => {
+                self.forget(&leg.call_id);
+                self.agreements.remove(&leg.call_id);
+            }
+            Some(branch) => {
+                if let Some(agreement) = self.agreements.get_mut(&leg.call_id) {
+                    agreement.branch_over(branch);
+                }
+            }
         }
         let Some(placement) = placement else {
             self.done(ticket, Err(Failure::UnknownCall));
@@ -229,11 +258,11 @@ impl Fleet {
 
     /// The node for an offer of this call: its own while that lives.
     fn place(&mut self, now: Instant, call_id: &[u8], tried: &[usize]) -> Option<usize> {
-        if let Some(placement) = self.calls.get(call_id) {
-            let lives = self.nodes.get(placement.node).is_some_and(|node| node.health != Health::Down);
-            if lives && !tried.contains(&placement.node) {
-                return Some(placement.node);
-            }
+        if let Some(placement) = self.calls.get(call_id)
+            && self.lives(placement.node)
+            && !tried.contains(&placement.node)
+        {
+            return Some(placement.node);
         }
         let node = choose(&self.nodes, call_id, tried, now)?;
         self.forget(call_id);
@@ -242,6 +271,10 @@ impl Fleet {
             node.statistics.calls += 1;
         }
         Some(node)
+    }
+
+    fn lives(&self, index: usize) -> bool {
+        self.nodes.get(index).is_some_and(|node| node.health != Health::Down)
     }
 
     fn forget(&mut self, call_id: &[u8]) {
@@ -324,7 +357,18 @@ impl Fleet {
                 if let Some(ticket) = exchange.ticket {
                     self.done(ticket, Ok(done));
                 }
+                if let Some(answer) = exchange.then {
+                    self.agree_again(now, exchange.node, *answer);
+                }
             }
+        }
+    }
+
+    /// The offer that held before is made again: so is its answer, unless a new offer has come meanwhile.
+    fn agree_again(&mut self, now: Instant, node: usize, answer: Description) {
+        let agreement = self.agreements.get(&answer.leg.call_id);
+        if agreement.is_some_and(|agreement| !agreement.is_open()) {
+            self.ask(now, node, Command::Answer(answer), None, Vec::new());
         }
     }
 

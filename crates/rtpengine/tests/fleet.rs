@@ -4,7 +4,7 @@
 mod nodes;
 
 use nodes::{Behaviour, World, offer};
-use rtpengine::{Done, Failure, Health, Peer};
+use rtpengine::{Description, Done, Failure, Health, Peer};
 use std::time::Duration;
 
 #[test]
@@ -239,4 +239,66 @@ fn whatever_the_network_does_each_question_has_one_outcome() {
         }
         assert!((0..3).all(|node| world.health(node) == Health::Up), "seed {seed}");
     }
+}
+
+/// What alice's browser says inside the dialog with bob's phone, and what his phone answers.
+fn within(sdp: &str) -> Description {
+    let mut description = offer("one", "b1");
+    description.leg.to_tag = Some(b"b".to_vec());
+    description.leg.via_branch = None;
+    description.sdp = sdp.into();
+    description
+}
+
+fn agreed() -> World {
+    let mut world = World::new(&[1]);
+    world.run(1);
+    let offered = world.offer(Description { sdp: b"first offer".to_vec(), ..offer("one", "b1") });
+    assert!(world.outcome(offered).is_ok());
+    let mut answer = within("first answer");
+    answer.leg.via_branch = Some(b"b1".to_vec());
+    let answered = world.answer(answer);
+    assert!(world.outcome(answered).is_ok());
+    world
+}
+
+#[test]
+fn what_was_agreed_is_told_again_when_a_later_offer_is_refused() {
+    let mut world = agreed();
+    let hold = world.offer(within("hold"));
+    assert!(world.outcome(hold).is_ok());
+    world.fleet.withdraw(world.now, b"one");
+    world.run(1);
+    let (offer, answer) = (world.last_question("offer"), world.last_question("answer"));
+    let told = |question: &nodes::Question| {
+        ["sdp", "from-tag", "to-tag", "via-branch"]
+            .map(|name| question.get(name).unwrap_or("none").to_owned())
+    };
+    assert_eq!(told(&offer), ["first offer", "a", "b", "none"]);
+    assert_eq!(told(&answer), ["first answer", "a", "b", "none"]);
+    let asked = world.asked(world.nodes[0].address).len();
+    world.fleet.withdraw(world.now, b"one");
+    world.run(1);
+    assert_eq!(world.asked(world.nodes[0].address).len(), asked, "once");
+}
+
+#[test]
+fn what_was_agreed_in_the_dialog_holds_on_and_a_new_offer_is_not_overtaken_by_it() {
+    let mut world = agreed();
+    for (offered, answered) in [("second offer", Some("second answer")), ("third offer", None)] {
+        let ticket = world.offer(within(offered));
+        assert!(world.outcome(ticket).is_ok());
+        if let Some(answered) = answered {
+            let ticket = world.answer(within(answered));
+            assert!(world.outcome(ticket).is_ok());
+        }
+    }
+    world.fleet.withdraw(world.now, b"one");
+    let ticket = world.offer(within("fourth offer"));
+    assert!(world.outcome(ticket).is_ok());
+    world.run(1);
+    let asked = world.asked(world.nodes[0].address);
+    let last: Vec<&str> = asked.iter().rev().take(3).rev().map(|(command, _)| command.as_str()).collect();
+    assert_eq!(last, ["offer", "offer", "offer"], "third, second again, fourth, and no answer between");
+    assert_eq!(world.last_question("offer").get("sdp"), Some("fourth offer"));
 }

@@ -35,6 +35,8 @@ struct Known {
     browser_tag: Vec<u8>,
     phone_tag: Vec<u8>,
     codec: Option<&'static str>,
+    /// The phone's last description was one of SRTP.
+    phone_is_secured: bool,
     /// What both sides are, where they are of a kind; the callee has then the other one's tag.
     anchored: Option<Side>,
 }
@@ -129,7 +131,10 @@ impl FleetJoiner {
             (description.writer, description.reader) = (peer, peer);
         }
         // A phone that demands keys, or whose signalling is encrypted; what it answers rtpengine sees itself.
-        if description.reader == Peer::Phone && matches!(phone.known.keying, PhoneKeying::Demanded(_)) {
+        let within = description.leg.via_branch.is_none() && self.is_secured(call);
+        if description.reader == Peer::Phone
+            && (matches!(phone.known.keying, PhoneKeying::Demanded(_)) || within)
+        {
             description.reader = Peer::SecurePhone;
         }
         self.note(now, call, from, &description, is_answer);
@@ -158,8 +163,12 @@ impl FleetJoiner {
                 self.fleet.borrow_mut().delete(now, leg_of(call, Some(branch)));
                 false
             }
-            // The last answer has joined its branch. What was offered in vain is overwritten by the next offer.
-            Consequence::BranchWon(..) | Consequence::OfferRefused(..) => false,
+            Consequence::OfferRefused(call, _) => {
+                self.fleet.borrow_mut().withdraw(now, &named(call).0);
+                false
+            }
+            // The last answer has joined its branch.
+            Consequence::BranchWon(..) => false,
         };
         self.drain(hub, None);
         told_later
@@ -174,10 +183,18 @@ impl FleetJoiner {
         let browser_offered = (from == Side::Browser) != is_answer;
         (known.browser_tag, known.phone_tag) =
             if browser_offered { (offerer, answerer) } else { (answerer, offerer) };
+        if asked.writer == Peer::Phone {
+            known.phone_is_secured = is_secured(&asked.sdp);
+        }
         if is_answer {
             known.answered.get_or_insert(now);
             known.codec = codec_of(&asked.sdp);
         }
+    }
+
+    /// Whether the phone of this call has its packets protected: an offer to it keeps that up.
+    fn is_secured(&self, call: &CallKey) -> bool {
+        self.calls.borrow().get(call).is_some_and(|known| known.phone_is_secured)
     }
 
     fn note_anchored(&self, call: &CallKey, anchored: Option<Anchored>) {
@@ -322,6 +339,13 @@ fn leg_of(call: &CallKey, branch: Option<&BranchKey>) -> Leg {
     Leg { call_id, from_tag, to_tag: None, via_branch }
 }
 
+/// Whether a description is one of SRTP under keys that it names.
+fn is_secured(description: &[u8]) -> bool {
+    let Ok(description) = sdp::Description::parse(description) else { return false };
+    let mut live = description.media().filter(|section| section.port() != Some(0));
+    live.any(|section| section.profile() == sdp::Profile::Sdes)
+}
+
 /// The codec that an answer names first.
 fn codec_of(answer: &[u8]) -> Option<&'static str> {
     let description = sdp::Description::parse(answer).ok()?;
@@ -394,6 +418,10 @@ fn joined(known: &Known, answered: Instant, now: Instant, figures: &CallFigures)
     };
     report
 }
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod with_a_node;
 
 #[cfg(test)]
 mod tests {
