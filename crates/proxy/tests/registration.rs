@@ -435,7 +435,7 @@ fn a_clock_that_is_set_while_the_server_runs_changes_dates_and_what_is_stored_an
     assert_eq!(header(&answer, HeaderName::Date), "Fri, 13 Nov 2026 22:14:20 GMT");
     assert!(header(&answer, HeaderName::Contact).ends_with(";expires=3600"));
     // The next start reads a clock that is right.
-    house.now = house.now + late;
+    house.now += late;
     house.restart(open_config());
     house.wait(Duration::from_secs(3500));
     assert_eq!(house.proxy.bindings(), 1);
