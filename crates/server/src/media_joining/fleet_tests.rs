@@ -35,10 +35,13 @@ impl Fleet {
 
     /// The next question that is no ping, answered.
     async fn asked(&self) -> String {
+        tokio::time::timeout(Duration::from_secs(20), self.next_question()).await.expect("a question")
+    }
+
+    async fn next_question(&self) -> String {
         loop {
             let mut datagram = [0; 4096];
-            let heard = tokio::time::timeout(Duration::from_secs(20), self.node.recv_from(&mut datagram));
-            let (length, from) = heard.await.expect("a question").expect("read");
+            let (length, from) = self.node.recv_from(&mut datagram).await.expect("read");
             let question = String::from_utf8_lossy(&datagram[..length]).into_owned();
             let cookie = question.split(' ').next().expect("a cookie");
             let is_ping = question.contains("4:ping");
