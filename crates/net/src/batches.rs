@@ -23,6 +23,13 @@ pub(crate) struct Inlet {
     expected: usize,
 }
 
+/// What one call has taken.
+pub(crate) struct Received {
+    pub(crate) datagrams: usize,
+    /// There were no more, at that moment.
+    pub(crate) was_all: bool,
+}
+
 impl Inlet {
     pub(crate) fn new() -> Self {
         Self {
@@ -32,7 +39,7 @@ impl Inlet {
         }
     }
 
-    /// Takes datagrams that have come, [`BATCH`] at most, and returns how many. There may be more.
+    /// Takes datagrams that have come, [`BATCH`] at most.
     ///
     /// # Errors
     /// `WouldBlock` if there was none; else often one that an earlier datagram came back with.
@@ -40,19 +47,20 @@ impl Inlet {
         &mut self,
         socket: RawFd,
         mut take: impl FnMut(SocketAddr, &[u8]),
-    ) -> io::Result<usize> {
+    ) -> io::Result<Received> {
+        let asked = self.expected;
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            self.buffers.iter_mut().take(self.expected).map(|buffer| [IoSliceMut::new(buffer)]).collect();
+            self.buffers.iter_mut().take(asked).map(|buffer| [IoSliceMut::new(buffer)]).collect();
         let messages = recvmmsg(socket, &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
-        let mut taken: usize = 0;
+        let mut datagrams: usize = 0;
         for message in messages {
-            taken = taken.saturating_add(1);
+            datagrams = datagrams.saturating_add(1);
             if let Some((remote, bytes)) = message.address.and_then(address).zip(message.iovs().next()) {
                 take(remote, bytes);
             }
         }
-        self.expected = taken.saturating_mul(2).clamp(FEW, BATCH);
-        Ok(taken)
+        self.expected = datagrams.saturating_mul(2).clamp(FEW, BATCH);
+        Ok(Received { datagrams, was_all: datagrams < asked })
     }
 }
 

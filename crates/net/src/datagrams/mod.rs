@@ -208,12 +208,10 @@ impl Datagrams {
     fn poll_receive(&self, net: &Shared, cx: &mut Context<'_>) -> Poll<()> {
         let (mut taken, mut errors) = (0, 0);
         while taken < MANY && errors < TRIES {
-            if self.port.poll_receive_ready(cx).is_pending() {
-                return Poll::Pending;
-            }
+            let Poll::Ready(ready) = self.port.poll_receive_ready(cx) else { return Poll::Pending };
             let mut inlet = net.take_inlet();
             let turn = net.turn.begin(net);
-            match self.port.receive(&mut inlet, |remote, bytes| self.take_in(net, remote, bytes)) {
+            match self.port.receive(ready, &mut inlet, |remote, bytes| self.take_in(net, remote, bytes)) {
                 Ok(more) => taken += more,
                 // One that an earlier datagram came back with, or nothing is there.
                 Err(_) => errors += 1,

@@ -14,7 +14,7 @@ mod linux {
     use std::task::{Context, Poll, ready};
 
     use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
+    use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
     pub(crate) use crate::batches::{Inlet, Outlet};
 
@@ -24,6 +24,9 @@ mod linux {
         socket: AsyncFd<UdpSocket>,
         room: RefCell<Option<AsyncFd<UdpSocket>>>,
     }
+
+    /// There may be something to receive.
+    pub(crate) struct Ready<'p>(io::Result<AsyncFdReadyGuard<'p, UdpSocket>>);
 
     impl Port {
         /// That of a socket that does not block.
@@ -40,17 +43,26 @@ mod linux {
         }
 
         /// Waits until there may be something to receive.
-        pub(crate) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-            self.socket.poll_read_ready(cx).map(drop)
+        pub(crate) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<Ready<'_>> {
+            self.socket.poll_read_ready(cx).map(Ready)
         }
 
         /// Takes what has come, as [`Inlet::receive`] does.
         pub(crate) fn receive(
             &self,
+            ready: Ready<'_>,
             inlet: &mut Inlet,
             take: impl FnMut(SocketAddr, &[u8]),
         ) -> io::Result<usize> {
-            self.socket.try_io(Interest::READABLE, |socket| inlet.receive(socket.as_raw_fd(), take))
+            let mut ready = ready.0?;
+            let outcome = inlet.receive(self.descriptor(), take);
+            let blocks = outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            // Where the system gave less than was asked for there was no more. Of what comes later it tells anew, and of an
+            // error that cut the answer short, too: so there is no need to ask once more.
+            if blocks || outcome.as_ref().is_ok_and(|received| received.was_all) {
+                ready.clear_ready();
+            }
+            outcome.map(|received| received.datagrams)
         }
 
         /// Waits until there may be room again.
@@ -135,17 +147,21 @@ mod portable {
 
     pub(crate) struct Port(UdpSocket);
 
+    /// There may be something to receive.
+    pub(crate) struct Ready;
+
     impl Port {
         pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
             UdpSocket::from_std(socket).map(Self)
         }
 
-        pub(crate) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-            self.0.poll_recv_ready(cx).map(drop)
+        pub(crate) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<Ready> {
+            self.0.poll_recv_ready(cx).map(|_| Ready)
         }
 
         pub(crate) fn receive(
             &self,
+            _: Ready,
             inlet: &mut Inlet,
             mut take: impl FnMut(SocketAddr, &[u8]),
         ) -> io::Result<usize> {
