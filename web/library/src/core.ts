@@ -39,9 +39,10 @@ export function parseMessage(data: string | Uint8Array): SipMessage | undefined 
   const bytes = put(parser, data);
   // As many octets as characters: it is all ASCII, and need not be copied and decoded again.
   const source = typeof data === 'string' && bytes.length === data.length ? data : bytes.slice();
-  const length = parser.check(bytes.length);
   // Line ends before it (RFC 3261 §7.5) and octets behind its body (§18.3) are no part of the message.
-  const begin = typeof source === 'string' ? source.search(/[^\r\n]/) : source.findIndex((octet) => octet !== 13 && octet !== 10);
+  let begin = 0;
+  while (bytes[begin] === 13 || bytes[begin] === 10) begin += 1;
+  const length = parser.check(bytes.length);
   return length > 0 ? new SipMessage(source.slice(begin, begin + length)) : undefined;
 }
 

@@ -1,6 +1,7 @@
 // A SIP message as the page reads it. The core in the wasm has checked it: here it is only split.
 
 import { Head } from './message_head.js';
+import { parameterIn } from './split.js';
 
 /**
  * A received or sent SIP message, read lazily. Header names are given in any case, in long form; compact forms in
@@ -72,7 +73,7 @@ function tagOf(value: string | undefined): string {
   const end = value.lastIndexOf('>');
   const plain = !value.includes('"', end + 1);
   const outside = plain ? value.slice(end + 1) : value.replace(/"(?:[^"\\]|\\.)*"/g, '').replace(/<[^>]*>/, '');
-  return /;\s*tag\s*=\s*([^\s;,]+)/i.exec(outside)?.[1] ?? '';
+  return parameterIn(outside, ';tag=') ?? '';
 }
 
 /** Where the body begins. Counted in octets: the text has fewer characters where it is not ASCII. */

@@ -131,9 +131,13 @@ export class Head {
   }
 }
 
+/** Where the numbers are collected: a list that grows is copied again and again, and this one has grown. */
+const room: number[] = [];
+
 /** The numbers of the fields of a text that is a head up to `end`; `undefined` where a field is folded. */
 function placesIn(text: string, end: number): number[] | undefined {
-  const places: number[] = [];
+  const places = room;
+  let count = 0;
   for (let line = text.indexOf('\r\n'); line >= 0 && line < end; line = text.indexOf('\r\n', line + 2)) {
     const begin = line + 2;
     let hash = 0;
@@ -143,8 +147,12 @@ function placesIn(text: string, end: number): number[] | undefined {
       else if (at === begin && (code === SPACE || code === TAB)) return undefined;
       at += 1;
     }
-    places.push(hash, begin, at);
+    places[count] = hash;
+    places[count + 1] = begin;
+    places[count + 2] = at;
+    count += 3;
   }
-  places.push(-1, end + 2);
-  return places;
+  places[count] = -1;
+  places[count + 1] = end + 2;
+  return places.slice(0, count + 2);
 }

@@ -5,7 +5,7 @@ import { type GrammarRule, type ParsedReplaces, type ParsedVia, parse, ruleOf } 
 import { longName } from './message_head.js';
 import { NameAddrHeader } from './name_address.js';
 import { type SessionDescription, parseSessionDescription } from './session_description.js';
-import { halves, splitOutsideQuotes } from './split.js';
+import { halves, parameterIn, splitOutsideQuotes } from './split.js';
 import { URI } from './uri.js';
 
 /** Headers whose fields may be lists: `getHeaders` gives their elements one by one. */
@@ -87,7 +87,7 @@ export abstract class ReceivedMessage {
 
   /** The branch of the topmost Via. */
   get via_branch(): string | undefined {
-    return /;\s*branch\s*=\s*([^\s;,]+)/i.exec(this.getHeader('Via') ?? '')?.[1];
+    return parameterIn(this.getHeader('Via') ?? '', ';branch=');
   }
 
   /** All headers by name, in the way JsSIP keeps them: a list of `{raw}` each. */

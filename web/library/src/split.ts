@@ -45,3 +45,18 @@ export function splitOutsideQuotes(text: string, separator: string): string[] {
   parts.push(text.slice(start));
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
+
+/**
+ * The value of a parameter, given as it is mostly written, such as `;tag=`; `undefined` if there is none. The text has no quoted
+ * string and no URI with parameters of its own. This is a hot path.
+ */
+export function parameterIn(text: string, written: string): string | undefined {
+  const begin = text.indexOf(written) + written.length;
+  if (begin >= written.length) {
+    const end = text.indexOf(';', begin);
+    const value = end < 0 ? text.slice(begin) : text.slice(begin, end);
+    if (/^[^\s,]+$/.test(value)) return value;
+  }
+  // In capitals, or with white space, or with another header value behind it.
+  return text.includes(';') ? new RegExp(`;\\s*${written.slice(1, -1)}\\s*=\\s*([^\\s;,]+)`, 'i').exec(text)?.[1] : undefined;
+}

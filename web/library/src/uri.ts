@@ -198,11 +198,11 @@ export class URI extends Parameterized {
   /** The URI as text. */
   override toString(): string {
     let query = '';
-    for (const [key, values] of this.#headers ?? []) {
+    this.#headers?.forEach((values, key) => {
       for (const value of values) {
         query += `${query === '' ? '?' : '&'}${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
       }
-    }
+    });
     return `${this.toAor(true)}${this.writeParameters()}${query}`;
   }
 
