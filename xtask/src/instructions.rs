@@ -100,8 +100,7 @@ fn count() -> Result<Counts, Failure> {
     let mut lines = cases.lines();
     let operations = lines.next().and_then(|line| line.strip_prefix("operations ")?.parse::<f64>().ok());
     let operations = operations.ok_or_else(|| Failure("no operations to count".to_owned()))?;
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let compiler = step::output(step::program(rustc).arg("--version"))?;
+    let compiler = step::output(step::rustc().arg("--version"))?;
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let maker = processor.lines().find_map(|line| line.strip_prefix("vendor_id")?.split_once(": "));
     let conditions =

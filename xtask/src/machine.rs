@@ -74,9 +74,8 @@ pub(crate) fn wasm_toolchain() -> Result<WasmToolchain, Failure> {
 }
 
 fn has_wasm_target() -> bool {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let print = ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"];
-    step::output(step::program(rustc).args(print)).is_ok_and(|folder| Path::new(folder.trim()).exists())
+    step::output(step::rustc().args(print)).is_ok_and(|folder| Path::new(folder.trim()).exists())
 }
 
 /// What the server's libraries in C are built with. A C compiler came with Rust, as its linker.
@@ -137,17 +136,21 @@ pub(crate) fn prepare_for_bench(name: &str) -> Result<(), Failure> {
     install_missing(needed)
 }
 
-/// The folder with `llvm-bolt` and `merge-fdata`.
-pub(crate) fn bolt() -> Result<PathBuf, Failure> {
+/// What builds a program by what was counted of its runs.
+const PROFILING_TOOLS: [&str; 3] = ["llvm-bolt", "merge-fdata", "llvm-profdata"];
+
+/// The folder with [`PROFILING_TOOLS`].
+pub(crate) fn profiling() -> Result<PathBuf, Failure> {
     require_make()?;
-    if let Some(folder) = bolt_folder() {
+    if let Some(folder) = profiling_folder() {
         return Ok(folder);
     }
-    install_packages(&["bolt-22"])?;
-    bolt_folder().ok_or_else(|| Failure("llvm-bolt is missing, though its package is installed".into()))
+    install_packages(&["bolt-22", "llvm-22"])?;
+    let missing = "llvm-bolt or llvm-profdata is missing, though their packages are installed";
+    profiling_folder().ok_or_else(|| Failure(missing.into()))
 }
 
-fn bolt_folder() -> Option<PathBuf> {
+fn profiling_folder() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Debian has each version in a folder of its own; the last is the newest.
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib")
@@ -158,7 +161,7 @@ fn bolt_folder() -> Option<PathBuf> {
     folders.sort();
     std::env::split_paths(&path)
         .chain(folders.into_iter().rev())
-        .find(|folder| folder.join("llvm-bolt").exists() && folder.join("merge-fdata").exists())
+        .find(|folder| PROFILING_TOOLS.iter().all(|tool| folder.join(tool).exists()))
 }
 
 fn install_missing(packages: &[&str]) -> Result<(), Failure> {

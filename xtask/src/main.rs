@@ -38,9 +38,9 @@ Usage: cargo xtask COMMAND
                     bench/RESULTS.md of what was kept with --results bench/results.txt
   instructions      the instructions of the hot path, counted by valgrind, beside bench/instructions.txt;
                     with --accept they become the new baseline
-  arrange           the server once more, its code in the order in which calls run through it
-                    (target/arranged/sipweb): some processor time less, for a minute or ten of
-                    building; Linux, needs llvm-bolt
+  arrange           the server once more, compiled and laid out by what calls run through
+                    (target/arranged/sipweb): a third of its own processor time less, for some
+                    twenty minutes of building; Linux, needs llvm-bolt and llvm-profdata
   sizes             build, then print the sizes that ARCHITECTURE.md quotes
 ";
 

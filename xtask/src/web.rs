@@ -45,9 +45,9 @@ fn wasm() -> Result<PathBuf, Failure> {
     let toolchain = machine::wasm_toolchain()?;
     let path = match toolchain {
         // Debian's compiler brings no standard library for this target, only its source: build that too.
-        WasmToolchain::Debian => with_own_std(debian_cargo(), "/usr/bin/rustc")?,
+        WasmToolchain::Debian => with_own_std(debian_cargo(), step::program("/usr/bin/rustc"))?,
         WasmToolchain::Ours if has_std_source() => {
-            with_own_std(step::cargo(), &rustc()).or_else(|Failure(why)| {
+            with_own_std(step::cargo(), step::rustc()).or_else(|Failure(why)| {
                 println!("with a standard library of its own: {why}; now with the one that Rust brings");
                 with_given_std()
             })?
@@ -71,14 +71,13 @@ fn with_given_std() -> Result<PathBuf, Failure> {
 }
 
 /// Builds the standard library for size too, which takes 3 kB off the module.
-fn with_own_std(mut cargo: Command, rustc: &str) -> Result<PathBuf, Failure> {
+fn with_own_std(mut cargo: Command, mut rustc: Command) -> Result<PathBuf, Failure> {
     let target = crate::target().join("wasm");
     cargo.args(BUILD).args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     cargo.arg("--target-dir").arg(&target).env("RUSTC_BOOTSTRAP", "1");
     // Compilers before 1.91 do not know this kind of panic.
-    let mut probe = step::program(rustc);
-    probe.args(SMALL.split_whitespace()).args(["--print", "cfg"]).env("RUSTC_BOOTSTRAP", "1");
-    if step::output(&mut probe).is_ok() {
+    rustc.args(SMALL.split_whitespace()).args(["--print", "cfg"]).env("RUSTC_BOOTSTRAP", "1");
+    if step::output(&mut rustc).is_ok() {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
     }
     step::run(&mut cargo)?;
@@ -92,10 +91,6 @@ fn debian_cargo() -> Command {
     cargo
 }
 
-fn rustc() -> String {
-    std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
-}
-
 /// Whether the compiler that runs us has the source of its standard library, or gets it now.
 fn has_std_source() -> bool {
     std_source_exists()
@@ -104,7 +99,7 @@ fn has_std_source() -> bool {
 }
 
 fn std_source_exists() -> bool {
-    step::output(step::program(rustc()).args(["--print", "sysroot"])).is_ok_and(|sysroot| {
+    step::output(step::rustc().args(["--print", "sysroot"])).is_ok_and(|sysroot| {
         Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists()
     })
 }
