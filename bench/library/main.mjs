@@ -2,8 +2,9 @@
 //
 //   node --expose-gc bench/library/main.mjs [--write]        (`cargo xtask bench library` builds and installs what it needs)
 //
-// `--write` puts the numbers between the marks of bench/RESULTS-library.md. All three are measured the same way, in turn, in the
-// same process; what is told are medians, for a machine that has other work disturbs some rounds and not others.
+// `--write` puts the numbers between the marks of bench/RESULTS-library.md. All are measured the same way; for speed, each of the
+// others and Sipweb in turn in one process, in several processes. What is told are medians, for a machine that has other work
+// disturbs some rounds and not others.
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -25,30 +26,38 @@ const TARGET = 'sip:alice@example.com';
 /** Messages in one turn of a library, and turns of each. */
 const TURN = 20;
 const TURNS = 200;
+/** Processes in which two libraries take turns: one compiles and collects otherwise than the next. */
+const PROCESSES = 5;
 const CALLS = 1000;
 /** More than any transaction lives (64*T1), in milliseconds. */
 const LATER = 40_000;
 
+/** What is timed in {@link speedsBeside}. */
+const WORK = [
+  'an INVITE parsed and read: the first ones of a page',
+  'the same, median',
+  'an INVITE into a user agent: 100, the application told, 486, ACK; median',
+];
+
+/** What a process of its own does, and prints. */
+const PARTS = { '--calls': callsOf, '--speeds': speedsBeside };
+
 const [word, value] = process.argv.slice(2);
-if (word === '--calls') {
-  console.log(JSON.stringify(await callsOf(LIBRARIES.find(({ title }) => title === value))));
+if (word in PARTS) {
+  console.log(JSON.stringify(await PARTS[word](LIBRARIES.find(({ title }) => title === value))));
   process.exit();
 }
 if (word !== undefined && word !== '--write') {
   console.error(`unknown option ${word}; known: --write`);
   process.exit(64);
 }
-await report(word === '--write');
+report(word === '--write');
 process.exit();
 
-async function report(writes) {
+function report(writes) {
   const sizes = LIBRARIES.map(sizeOf);
-  const speed = await speeds();
-  const calls = LIBRARIES.map(({ title }) => {
-    const child = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), '--calls', title], { encoding: 'utf8' });
-    if (child.status !== 0) throw new Error(`the calls of ${title} failed:\n${child.stderr}`);
-    return JSON.parse(child.stdout);
-  });
+  const others = LIBRARIES.slice(1).map(({ title }) => ({ title, runs: Array.from({ length: PROCESSES }, () => apart('--speeds', title)) }));
+  const calls = LIBRARIES.map(({ title }) => apart('--calls', title));
   const sections = {
     circumstances: circumstances(),
     sizes: table(['bytes', ...LIBRARIES.map(({ title }) => title)], [
@@ -56,9 +65,10 @@ async function report(writes) {
       ['gzip -9', ...sizes.map(({ gzip }) => gzip)],
       ['brotli 11', ...sizes.map(({ brotli }) => brotli)],
     ]),
-    speed: table(['microseconds', ...LIBRARIES.map(({ title }) => title), 'JsSIP to Sipweb'], speed.map(([name, ...times]) => [
-      name, ...times.map((time) => time.toFixed(1)), `**${(times[1] / times[0]).toFixed(1)}**`,
-    ])),
+    speed: table(
+      ['microseconds', ...others.flatMap(({ title }) => ['Sipweb', title, `${title} to Sipweb`])],
+      WORK.map((name, row) => [name, ...others.flatMap(({ runs }) => compared(runs.map((run) => run[row])))]),
+    ),
     calls: table(['', ...LIBRARIES.map(({ title }) => title)], [
       ['microseconds a call', ...calls.map(({ time }) => time.toFixed(0))],
       [`bytes of heap that each of ${CALLS} calls leaves, second thousand`, ...calls.map(({ left }) => left[0].toFixed(0))],
@@ -74,6 +84,21 @@ async function report(writes) {
     }
     writeFileSync(RESULTS, page);
   }
+}
+
+/** One of {@link PARTS} in a process of its own. */
+function apart(part, title) {
+  const child = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), part, title], { encoding: 'utf8' });
+  if (child.status !== 0) throw new Error(`${part} of ${title} failed:\n${child.stderr}`);
+  return JSON.parse(child.stdout);
+}
+
+/** Of the times of two in several processes: both medians, and that of the ratios with the least and the most. */
+function compared(pairs) {
+  const ratios = pairs.map(([ours, other]) => other / ours);
+  const spread = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(1));
+  return [0, 1].map((place) => median(pairs.map((pair) => pair[place])).toFixed(1))
+    .concat(`**${median(ratios).toFixed(1)}** (${spread.join(' to ')})`);
 }
 
 function circumstances() {
@@ -103,11 +128,12 @@ function sizeOf({ title }) {
   return { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli.length };
 }
 
-async function speeds() {
+/** Microseconds of both for each of {@link WORK}: Sipweb and another, in turn. */
+async function speedsBeside(Other) {
   beBrowser(SDP);
   takeTimers();
   const libraries = [];
-  for (const Library of LIBRARIES) {
+  for (const Library of [Sipweb, Other]) {
     const library = await Library.load();
     await library.open();
     libraries.push(library);
@@ -122,11 +148,7 @@ async function speeds() {
   const take = await inTurn(libraries, async (library, numbers) => {
     for (const each of numbers) await library.take(each);
   }, () => Array.from({ length: TURN }, () => (number += 1)));
-  return [
-    ['an INVITE parsed and read: the first ones of a page', ...parse.map((times) => times[0])],
-    ['the same, median', ...parse.map(median)],
-    ['an INVITE into a user agent: 100, the application told, 486, ACK; median', ...take.map(median)],
-  ];
+  return [parse.map((times) => times[0]), parse.map(median), take.map(median)];
 }
 
 /** Microseconds for one of a turn's messages, by library: a list of all turns. */
