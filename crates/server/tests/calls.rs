@@ -12,10 +12,10 @@ fn two_phones_register_and_call_and_hang_up() {
     alice.register();
     bob.register();
     call(&alice, &bob);
-    let log = server.log();
-    assert!(log.contains("bob@example.com registered from 127.0.0.1:"), "{log}");
-    assert!(log.contains("sip:alice@example.com calls sip:bob@example.com"), "{log}");
-    assert!(log.contains("answered by") && log.contains(": ended"), "{log}");
+    server.logs("bob@example.com registered from 127.0.0.1:");
+    server.logs("sip:alice@example.com calls sip:bob@example.com");
+    server.logs("answered by");
+    server.logs(": ended");
 }
 
 /// alice calls bob, bob answers and hangs up.
@@ -53,7 +53,7 @@ fn an_acknowledged_registration_survives_kill_9() {
     let bob = Phone::new(&server, "bob");
     bob.register();
     server.restart_after_kill();
-    assert!(server.log().contains("1 users' registrations are back"), "{}", server.log());
+    server.logs("1 users' registrations are back");
 
     let alice = Phone::new(&server, "alice");
     alice.register();
@@ -112,5 +112,5 @@ fn which_pages_may_connect() {
         let refused = Page::try_open(&server, Some(origin)).err();
         assert_eq!(refused, Some(websocket::client::AnswerError::Refused(403)), "{origin}");
     }
-    assert!(server.log().contains("pages of https://evil.example may not connect here"), "{}", server.log());
+    server.logs("pages of https://evil.example may not connect here");
 }

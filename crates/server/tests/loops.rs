@@ -189,7 +189,7 @@ fn registrations_are_back_after_a_kill_also_with_another_number_of_loops() {
     let configuration = fs::read_to_string(&file).unwrap();
     fs::write(&file, configuration.replace("loops = 3", "loops = 2")).unwrap();
     server.restart_after_kill();
-    assert!(server.log().contains("2 users' registrations are back"), "{}", server.log());
+    server.logs("2 users' registrations are back");
     for _ in 0..MANY {
         let alice = Phone::new(&server, "alice");
         invite(&alice, 1);
