@@ -74,6 +74,17 @@ test('What stands around a message in a log is no part of it', options, () => {
   assert.deepEqual([other.method, other.body, other.data.length], ['MESSAGE', 'töxt', request([], 'töxt').length]);
 });
 
+test('Tag and branch are found however they are written, and never in a name or a URI', options, () => {
+  const from = (value: string) => read(request([]).replace('<sip:bob@example.com>;tag=b', value)).from_tag;
+  assert.deepEqual(
+    ['<sip:bob@h>;x=1;tag=b;y', '<sip:bob@h>; TAG = b ;y', '"b;tag=n" <sip:bob@h;tag=u>;tag=b', '<sip:bob@h>;my-tag=c;tag=b', 'sip:bob@h;tag=b'].map(from),
+    ['b', 'b', 'b', 'b', 'b'],
+  );
+  assert.equal(from('<sip:bob@h;tag=u>;tagged=1'), '', 'a request of RFC 2543 has none');
+  const via = (value: string) => read(request([]).replace('far.example;branch=z9hG4bK1', value)).via_branch;
+  assert.deepEqual(['h;branch=z9hG4bK1, SIP/2.0/WS i;branch=z9hG4bK2', 'h;rport ;\tBranch=z9hG4bK1;x'].map(via), ['z9hG4bK1', 'z9hG4bK1']);
+});
+
 test('The parameters of a received address can be read, changed and copied', options, () => {
   const from = read(request(['Contact: "B" <sip:b@h:5070;Transport=WS;lr>;+x="a;b";q=1'])).parseHeader('Contact') as { uri: any } & any;
   assert.equal(from.getParam('+X'), '"a;b"');
