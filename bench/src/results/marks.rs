@@ -97,6 +97,12 @@ pub(crate) fn table(records: &[Record]) -> Outcome<String> {
     Ok(table.text)
 }
 
+/// The rows of the [`table`] that were measured, where not all was.
+pub(crate) fn of_measured(records: &[Record]) -> Outcome<String> {
+    let all = table(records)?;
+    Ok(all.lines().filter(|row| !row.ends_with("| not measured |")).map(|row| format!("{row}\n")).collect())
+}
+
 fn idle(table: &mut Table, records: &[Record]) -> Outcome<()> {
     let groups = groups(records, "idle");
     for (wire, most, aim) in [("WS", 3000.0, 2000.0), ("WSS", 11_000.0, 11_000.0)] {

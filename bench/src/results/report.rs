@@ -13,6 +13,10 @@ const PAGES: [&str; 2] = ["RESULTS.md", "RESULTS-media.md"];
 const BEGIN: &str = "<!-- made: ";
 const END: &str = "<!-- end -->";
 
+/// Beside the file of results: what was measured of the server that `cargo xtask arrange` builds, and the beginning of
+/// the names of its parts.
+const ARRANGED: (&str, &str) = ("results-arranged.txt", "arranged ");
+
 /// A part of a page.
 type Make = fn(&[Record]) -> Outcome<String>;
 const PARTS: [(&str, Make); 13] = [
@@ -45,10 +49,16 @@ pub(crate) fn publish(file: &Path) -> Outcome<()> {
         return Err(format!("{} has no results", file.display()).into());
     }
     let folder = file.parent().ok_or("the results lie in no folder")?;
+    let (beside, arranged) = ARRANGED;
+    let of_arranged = Results::read(&folder.join(beside))?;
     for name in PAGES {
         let path = folder.join(name);
         let page = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let made = fill(&page, |part| self::part(part, &results.records));
+        let made = fill(&page, |part| match part.strip_prefix(arranged) {
+            Some("marks") => marks::of_measured(&of_arranged.records),
+            Some(part) => self::part(part, &of_arranged.records),
+            None => self::part(part, &results.records),
+        });
         std::fs::write(&path, made.map_err(|error| format!("{}: {error}", path.display()))?)?;
         println!("{}", path.display());
     }
