@@ -2,7 +2,7 @@
 //!
 //! Counts do not depend on what else the machine does, so a change of a few hundredths is a change of the code. They do
 //! depend on the compiler, and on the maker of the processor, by which valgrind and libraries choose their instructions:
-//! under others than the baseline's they are shown, and judged by nobody.
+//! each pair of them has a baseline of its own, and where there is none the counts are shown, and judged by nobody.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const TOLERANCE: f64 = 3.0;
 const REPLAYS: [u64; 2] = [1, 4];
 const HEAD: &str = "\
 # Instructions of one operation of the hot path, counted by valgrind: `cargo xtask instructions` compares, and with
-# --accept writes this file anew. A count that grows by more than 3 % needs a reason in the commit.
+# --accept writes those of its compiler and processor anew. A count that grows by more than 3 % needs a reason in the commit.
 ";
 
 /// What is committed, or was counted.
@@ -32,10 +32,12 @@ pub(crate) fn command(arguments: &[String]) -> Result<(), Failure> {
     match arguments {
         [] => check(),
         [word] if word == "--accept" => {
-            let counts = count()?;
-            print(&read()?, &counts);
+            let (mut baselines, counts) = (read()?, count()?);
+            print(of_the_same(&baselines, &counts), &counts);
+            baselines.retain(|baseline| baseline.conditions != counts.conditions);
+            baselines.push(counts);
             let path = path();
-            std::fs::write(&path, write(&counts))
+            std::fs::write(&path, write(&baselines))
                 .map_err(|error| Failure(format!("{}: {error}", path.display())))
         }
         _ => Err(Failure("instructions takes --accept, or nothing".to_owned())),
@@ -45,16 +47,14 @@ pub(crate) fn command(arguments: &[String]) -> Result<(), Failure> {
 /// Counts and compares.
 pub(crate) fn check() -> Result<(), Failure> {
     step::announce("Instructions of the hot path");
-    let (baseline, counts) = (read()?, count()?);
-    print(&baseline, &counts);
-    if baseline.conditions != counts.conditions {
-        println!(
-            "The baseline is of `{}`, and this is `{}`: not compared.",
-            baseline.conditions, counts.conditions
-        );
+    let (baselines, counts) = (read()?, count()?);
+    let baseline = of_the_same(&baselines, &counts);
+    print(baseline, &counts);
+    let Some(baseline) = baseline else {
+        println!("There is no baseline of `{}`: not compared.", counts.conditions);
         return Ok(());
-    }
-    match verdict(&baseline, &counts) {
+    };
+    match verdict(baseline, &counts) {
         (grown, _) if !grown.is_empty() => Err(Failure(format!(
             "more than {TOLERANCE} % more instructions than the baseline: {}. Find out why; if the reason is good, \
              `cargo xtask instructions --accept`, and say it in the commit",
@@ -66,6 +66,11 @@ pub(crate) fn check() -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// The baseline of this compiler and this maker of processors.
+fn of_the_same<'b>(baselines: &'b [Counts], counts: &Counts) -> Option<&'b Counts> {
+    baselines.iter().find(|baseline| baseline.conditions == counts.conditions)
 }
 
 /// The cases that take more instructions than they may, and those that take fewer than they did.
@@ -132,9 +137,9 @@ fn instructions(binary: &PathBuf, case: &str, replays: u64) -> Result<f64, Failu
     }
 }
 
-fn print(baseline: &Counts, counts: &Counts) {
+fn print(baseline: Option<&Counts>, counts: &Counts) {
     for (case, now) in &counts.cases {
-        match baseline.cases.get(case) {
+        match baseline.and_then(|baseline| baseline.cases.get(case)) {
             Some(before) => println!("{case:<10} {now:>9}  ({:+.1} %)", change(*before, *now)),
             None => println!("{case:<10} {now:>9}"),
         }
@@ -146,30 +151,36 @@ fn path() -> PathBuf {
 }
 
 /// The committed counts; none if there is no file yet.
-fn read() -> Result<Counts, Failure> {
+fn read() -> Result<Vec<Counts>, Failure> {
     let path = path();
     if !path.exists() {
-        return Ok(Counts::default());
+        return Ok(Vec::new());
     }
     let text =
         std::fs::read_to_string(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
     parse(&text).ok_or_else(|| Failure(format!("{} is not what was written", path.display())))
 }
 
-fn parse(text: &str) -> Option<Counts> {
-    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-    let mut counts = Counts { conditions: lines.next()?.to_owned(), ..Counts::default() };
-    for line in lines {
-        let (case, count) = line.split_once(' ')?;
-        counts.cases.insert(case.to_owned(), count.trim().parse().ok()?);
+fn parse(text: &str) -> Option<Vec<Counts>> {
+    let mut baselines: Vec<Counts> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        match line.split_once(' ').and_then(|(case, count)| Some((case, count.trim().parse().ok()?))) {
+            Some((case, count)) => {
+                baselines.last_mut()?.cases.insert(case.to_owned(), count);
+            }
+            None => baselines.push(Counts { conditions: line.to_owned(), ..Counts::default() }),
+        }
     }
-    Some(counts)
+    Some(baselines)
 }
 
-fn write(counts: &Counts) -> String {
-    let mut text = format!("{HEAD}{}\n", counts.conditions);
-    for (case, count) in &counts.cases {
-        let _ = writeln!(text, "{case} {count}");
+fn write(baselines: &[Counts]) -> String {
+    let mut text = HEAD.to_owned();
+    for counts in baselines {
+        let _ = writeln!(text, "{}", counts.conditions);
+        for (case, count) in &counts.cases {
+            let _ = writeln!(text, "{case} {count}");
+        }
     }
     text
 }
@@ -180,14 +191,17 @@ mod tests {
 
     fn counts(cases: &[(&str, f64)]) -> Counts {
         let cases = cases.iter().map(|(case, count)| ((*case).to_owned(), *count)).collect();
-        Counts { conditions: "rustc 1".to_owned(), cases }
+        Counts { conditions: "rustc 1.1 (of a day), one maker".to_owned(), cases }
     }
 
     #[test]
     fn what_is_written_is_read_again() {
-        let text = write(&counts(&[("parse", 5000.0), ("forward", 90_000.0)]));
+        let other =
+            Counts { conditions: "rustc 1.1 (of a day), another".to_owned(), ..counts(&[("parse", 4000.0)]) };
+        let text = write(&[counts(&[("parse", 5000.0), ("forward", 90_000.0)]), other]);
         let read = parse(&text).unwrap();
-        assert_eq!((read.conditions.as_str(), read.cases["forward"]), ("rustc 1", 90_000.0));
+        let found = of_the_same(&read, &counts(&[])).unwrap();
+        assert_eq!((read.len(), found.cases["forward"]), (2, 90_000.0));
     }
 
     #[test]
