@@ -21,6 +21,7 @@ mod presence;
 mod publications;
 mod publish;
 mod reg_info;
+mod reviews;
 mod subscribe;
 mod subscriptions;
 mod watched;
