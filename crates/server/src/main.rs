@@ -6,6 +6,7 @@
 
 mod acme;
 mod certificate;
+mod certificate_watch;
 mod clock;
 mod command_line;
 mod configuration;

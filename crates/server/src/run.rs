@@ -10,7 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::acme::Caretaker;
-use crate::certificate::{Certificate, CertificateWatch};
+use crate::certificate::Certificate;
+use crate::certificate_watch::CertificateWatch;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::event_loop::{self, Part, Running};

@@ -1,0 +1,76 @@
+//! Whether another program has renewed the certificate files.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use net::TlsConfig;
+
+/// The certificate files, as they were when they were taken and at the last look.
+pub(crate) struct CertificateWatch {
+    taken: Vec<Option<Stamp>>,
+    seen: Vec<Option<Stamp>>,
+}
+
+/// What tells one version of a file from the next: when it was written, its length, its inode.
+type Stamp = (SystemTime, u64, u64);
+
+impl CertificateWatch {
+    /// To be made before the files are read: a change meanwhile is seen then.
+    pub(crate) fn new(files: &TlsConfig) -> Self {
+        let taken = stamps(files);
+        Self { seen: taken.clone(), taken }
+    }
+
+    /// Whether they are to be taken anew: they have changed, and not since the last look, for a certificate and its key are
+    /// written one after the other. What cannot be used is tried again when it has changed.
+    pub(crate) fn has_renewal(&mut self, files: &TlsConfig) -> bool {
+        let before = std::mem::replace(&mut self.seen, stamps(files));
+        let is_settled = self.seen == before;
+        let has_changed = self.seen != self.taken;
+        if is_settled && has_changed {
+            self.taken.clone_from(&self.seen);
+        }
+        is_settled && has_changed
+    }
+}
+
+fn stamps(files: &TlsConfig) -> Vec<Option<Stamp>> {
+    let stamp = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    };
+    files.files().into_iter().map(stamp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use net::{CertificateFiles, Identity};
+
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_noticed_once_when_all_of_it_is_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let write = |name: &str, text: &str| fs::write(path(name), text).unwrap();
+        let pair = CertificateFiles { certificate: path("one.pem"), key: path("one.key") };
+        let files = TlsConfig { identity: Some(Identity::Files(vec![pair])), ..TlsConfig::default() };
+        write("one.pem", "a certificate");
+        write("one.key", "a key");
+        let mut watch = CertificateWatch::new(&files);
+        assert!(!watch.has_renewal(&files));
+        write("one.pem", "another certificate");
+        assert!(!watch.has_renewal(&files), "its key may follow");
+        write("one.key", "another key");
+        assert!(!watch.has_renewal(&files), "that was just now");
+        assert!(watch.has_renewal(&files));
+        assert!(!watch.has_renewal(&files), "once");
+        // As certbot does it: another file is put in the place of the one that was there.
+        write("two.key", "the next key");
+        fs::rename(path("two.key"), path("one.key")).unwrap();
+        assert!(!watch.has_renewal(&files));
+        assert!(watch.has_renewal(&files));
+    }
+}
