@@ -111,7 +111,9 @@ impl Fleet {
         let call_id = offer.leg.call_id.clone();
         self.agreements.entry(call_id.clone()).or_default().offered(&offer);
         match self.place(now, &call_id, &[]) {
-            Some(node) => self.ask(now, node, Command::Offer(offer), Some(ticket), Vec::new()),
+            Some(node) => {
+                self.ask(now, node, Command::Offer(offer), Some(ticket), Vec::new());
+            }
             None => self.done(ticket, Err(Failure::NoNode)),
         }
         ticket
@@ -131,11 +133,10 @@ impl Fleet {
             return;
         };
         let placement = self.calls.get(call_id).copied();
-        if let Some(node) = placement.map(|placement| placement.node).filter(|node| self.lives(*node)) {
-            self.ask(now, node, Command::Offer(offer), None, Vec::new());
-            if let Some(exchange) = self.exchanges.get_mut(&self.next) {
-                exchange.then = Some(Box::new(answer));
-            }
+        if let Some(node) = placement.map(|placement| placement.node).filter(|node| self.lives(*node))
+            && let Some(exchange) = self.ask(now, node, Command::Offer(offer), None, Vec::new())
+        {
+            exchange.then = Some(Box::new(answer));
         }
     }
 
@@ -169,7 +170,9 @@ impl Fleet {
                 node.owe(leg);
                 self.done(ticket, Err(Failure::Unanswered { node: address }));
             }
-            _ => self.ask(now, placement.node, Command::Delete(leg), Some(ticket), Vec::new()),
+            _ => {
+                self.ask(now, placement.node, Command::Delete(leg), Some(ticket), Vec::new());
+            }
         }
         ticket
     }
@@ -301,6 +304,7 @@ impl Fleet {
         ticket
     }
 
+    /// Asks a node. Gives the exchange that begins, unless the command is too long.
     fn ask(
         &mut self,
         now: Instant,
@@ -308,7 +312,7 @@ impl Fleet {
         command: Command,
         ticket: Option<Ticket>,
         tried: Vec<usize>,
-    ) {
+    ) -> Option<&mut Exchange> {
         self.next += 1;
         let exchange =
             Exchange::new(self.next, now, index, command, ticket, tried, &self.limits, &mut self.entropy);
@@ -316,13 +320,13 @@ impl Fleet {
             if let Some(ticket) = ticket {
                 self.done(ticket, Err(Failure::TooLarge));
             }
-            return;
+            return None;
         }
-        let Some(node) = self.nodes.get_mut(index) else { return };
+        let node = self.nodes.get_mut(index)?;
         node.statistics.requests += u64::from(!matches!(exchange.command, Command::Ping));
         self.outputs.push_back(Output::Transmit { to: node.config.address, bytes: exchange.message.clone() });
         self.deadlines.insert((exchange.due, exchange.id));
-        self.exchanges.insert(exchange.id, exchange);
+        Some(self.exchanges.entry(exchange.id).or_insert(exchange))
     }
 
     fn conclude(&mut self, now: Instant, exchange: Exchange, reply: Reply) {
@@ -403,7 +407,9 @@ impl Fleet {
         let leg = Leg { via_branch: None, ..leg.clone() };
         match self.nodes.get_mut(index) {
             Some(node) if node.health == Health::Down => node.owe(leg),
-            _ => self.ask(now, index, Command::Delete(leg), None, Vec::new()),
+            _ => {
+                self.ask(now, index, Command::Delete(leg), None, Vec::new());
+            }
         }
     }
 
