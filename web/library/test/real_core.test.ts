@@ -419,10 +419,8 @@ test('A blind transfer, from REFER to the last NOTIFY', options, async () => {
   assert.deepEqual(told, ['requested', 'accepted']);
 });
 
-test('An attended transfer takes the place of a standing call', options, async () => {
-  const scene = await new Scene().start();
-  const invite = await scene.call();
-  const first = scene.session;
+/** The far end calls in the place of `first`, which began with this INVITE of ours, and is answered. */
+async function takePlace(scene: Scene, invite: ReturnType<Scene['far']['take']>, first: Scene['session']): Promise<void> {
   const tag = /tag=([^;]+)/.exec(one(invite, 'From'))?.[1];
   scene.ring(sdp(), [`Replaces: ${one(invite, 'Call-ID')};to-tag=${tag};from-tag=bobs`]);
   assert.notEqual(scene.session, first);
@@ -434,6 +432,13 @@ test('An attended transfer takes the place of a standing call', options, async (
   ]);
   await settle();
   assert.equal(first.isEnded(), true);
+}
+
+test('An attended transfer takes the place of a standing call', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const first = scene.session;
+  await takePlace(scene, invite, first);
   assert.ok(scene.far.take('BYE'));
 });
 
@@ -443,17 +448,7 @@ test('A call that rings at the far end can be replaced: the INVITE of ours is ta
   await settle();
   const [first, invite] = [scene.session, scene.far.take('INVITE')];
   scene.far.respond(invite, 180, 'Ringing', [CONTACT], '', 'bobs');
-  const tag = /tag=([^;]+)/.exec(one(invite, 'From'))?.[1];
-  scene.ring(sdp(), [`Replaces: ${one(invite, 'Call-ID')};to-tag=${tag};from-tag=bobs`]);
-  assert.notEqual(scene.session, first);
-  scene.session.answer();
-  await settle();
-  const answer = scene.far.inbox.find((message) => message.start === 'SIP/2.0 200 OK');
-  scene.far.ask('ACK', contactOf(scene.ua), [
-    'From: <sip:bob@example.com>;tag=bobs', `To: ${answer ? one(answer, 'To') : ''}`, 'Call-ID: theirs@far', 'CSeq: 1 ACK',
-  ]);
-  await settle();
-  assert.equal(first.isEnded(), true);
+  await takePlace(scene, invite, first);
   assert.equal(scene.session.isEstablished(), true);
   assert.ok(scene.far.take('CANCEL'));
 });

@@ -1,7 +1,7 @@
 // The page in a real browser, over a double of the library. What users do, and what they see.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gone, id, inSession, open, see, server, signIn, talk } from './support/page.mjs';
+import { gone, id, inSession, open, see, server, signIn, signInToStay, talk } from './support/page.mjs';
 
 test('signing in by the form, with the defaults that the server tells', async (t) => {
   const page = await open(t);
@@ -29,12 +29,7 @@ test('a reload in the same tab stays signed in; another tab does not', async (t)
 });
 
 test('"stay signed in" keeps the account for other tabs, and signing out forgets it', async (t) => {
-  const page = await open(t);
-  await page.type(id('sign-in-user'), 'alice');
-  await page.type(id('sign-in-password'), 'secret');
-  await page.click(id('sign-in-stay'));
-  await page.click(id('sign-in-submit'));
-  await see(page, 'registration', 'Ready');
+  const page = await signInToStay(t);
   const other = await page.browserContext().newPage();
   await other.goto(server().url);
   await other.waitForSelector(id('other-tab'));

@@ -1,23 +1,13 @@
 // Links that sign in, where somebody is signed in already.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anotherTab, gone, id, open, see, signIn, talk } from './support/page.mjs';
+import { anotherTab, gone, id, see, signIn, signInToStay, talk } from './support/page.mjs';
 
 const openLink = (page, hash) => page.evaluate((wanted) => { location.hash = wanted; }, hash);
 const kept = (page) => page.evaluate(() => JSON.parse(localStorage.getItem('sipweb.account'))?.user);
 
-async function stayAsAlice(t) {
-  const page = await open(t);
-  await page.type(id('sign-in-user'), 'alice');
-  await page.type(id('sign-in-password'), 'secret');
-  await page.click(id('sign-in-stay'));
-  await page.click(id('sign-in-submit'));
-  await see(page, 'registration', 'Ready');
-  return page;
-}
-
 test('a link that signs in somebody else leaves the account that stays signed in on the device', async (t) => {
-  const page = await stayAsAlice(t);
+  const page = await signInToStay(t);
   const other = await anotherTab(page, '#bob:word');
   await see(other, 'registration', 'Ready');
   assert.equal(await kept(other), 'alice');
@@ -31,7 +21,7 @@ test('a link that signs in somebody else leaves the account that stays signed in
 });
 
 test('in the tab of the account that stays, the link signs in its own for this tab only', async (t) => {
-  const page = await stayAsAlice(t);
+  const page = await signInToStay(t);
   const other = await anotherTab(page);
   await see(other, 'other-tab', 'open in another tab');
   await openLink(page, '#bob:word');
@@ -41,7 +31,7 @@ test('in the tab of the account that stays, the link signs in its own for this t
 });
 
 test('the link of the account that stays brings a new password, and the account still stays', async (t) => {
-  const page = await stayAsAlice(t);
+  const page = await signInToStay(t);
   await openLink(page, '#alice:new');
   await page.waitForFunction(() => JSON.parse(localStorage.getItem('sipweb.account'))?.password === 'new');
   await see(page, 'registration', 'Ready');

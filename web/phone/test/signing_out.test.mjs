@@ -1,7 +1,7 @@
 // Signing out on a computer that others use, too: what is asked, what is deleted, and what the next person finds.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anotherTab, gone, id, open, see, signIn, talk } from './support/page.mjs';
+import { anotherTab, gone, id, see, signIn, signInToStay, talk } from './support/page.mjs';
 
 /** A contact and a message. */
 const leaveTraces = (page) => page.evaluate(() => {
@@ -103,12 +103,7 @@ test('by keyboard: Escape takes the question back, and does not hang up', async 
 });
 
 test('the next person finds an empty form, and an empty dial field', async (t) => {
-  const page = await open(t);
-  await page.type(id('sign-in-user'), 'alice');
-  await page.type(id('sign-in-password'), 'secret');
-  await page.click(id('sign-in-stay'));
-  await page.click(id('sign-in-submit'));
-  await see(page, 'registration', 'Ready');
+  const page = await signInToStay(t);
   await page.type(id('dial-field'), '4711');
   await page.click(id('tab-settings'));
   await page.click(id('sign-out'));

@@ -58,6 +58,17 @@ async function prepareTab(page, viewport) {
 
 export const id = (name) => `[data-testid="${name}"]`;
 
+/** A page on which alice has signed in by its form, to stay so. */
+export async function signInToStay(t) {
+  const page = await open(t);
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.click(id('sign-in-stay'));
+  await page.click(id('sign-in-submit'));
+  await see(page, 'registration', 'Ready');
+  return page;
+}
+
 export async function signIn(t, more) {
   const page = await open(t, { hash: '#alice:secret', ...more });
   await page.waitForSelector(`${id('registration')}[data-state=registered]`);
