@@ -176,6 +176,25 @@ test('new voice messages are told of once a mailbox is set, with the way to hear
   await see(page, 'call-peer', '*97');
 });
 
+test('the number of the voicemail is that of one account: whoever signs in next has none until he sets his own', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('tab-settings'));
+  await page.type(id('settings-voicemail'), '*97');
+  await page.keyboard.press('Tab');
+  await page.evaluate(() => { location.hash = '#bob:word'; });
+  await see(page, 'account', 'bob');
+  await see(page, 'registration', 'Ready');
+  const field = async () => {
+    await page.click(id('tab-settings'));
+    return page.$eval(id('settings-voicemail'), (each) => each.value);
+  };
+  assert.deepEqual([await field(), await page.evaluate(() => fake.agent.subscriptions.length)], ['', 0]);
+  await page.evaluate(() => { location.hash = '#alice:secret'; });
+  await see(page, 'account', 'alice');
+  await page.waitForFunction(() => fake.agent.subscriptions.some((each) => each.event === 'message-summary'));
+  assert.equal(await field(), '*97');
+});
+
 test('the time of a call is written as in the country of the user', async (t) => {
   for (const [languages, written] of [[['en-GB', 'en'], /^\d\d:\d\d$/], [['de-DE', 'en-US'], / [AP]M$/]]) {
     const page = await signIn(t, { prepare: `Object.defineProperty(navigator, 'languages', { value: ${JSON.stringify(languages)} })` });

@@ -1,7 +1,7 @@
 /** What the browser keeps for one account beyond its sign-out: in the clear, for whoever uses the browser next. */
 import { forget, read, write } from './storage.ts';
 
-const KINDS = ['contacts', 'conversations', 'recents', 'missed', 'presence'] as const;
+const KINDS = ['contacts', 'conversations', 'recents', 'missed', 'presence', 'voicemail'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Each takes the address of the account; without one nothing is kept. */

@@ -1,11 +1,10 @@
 /** The phone behind the page: the account's line, the calls, the messages and what stands in their way. */
 import { Change } from './change.ts';
 import { Contacts } from './contacts.ts';
-import { anythingKept, forgetKept } from './kept.ts';
+import { anythingKept, forgetKept, keep, readKept } from './kept.ts';
 import { Lamps } from './lamps.ts';
 import { Presence } from './presence.ts';
 import { Seat } from './seat.ts';
-import { read, write } from './storage.ts';
 import type { Call } from './call.ts';
 import { Calls } from './calls.ts';
 import { Conversations } from './conversations.ts';
@@ -285,11 +284,11 @@ export class Phone {
 
   /** The number of the voicemail; set, its lamp is asked for. */
   get voicemail(): string | undefined {
-    return read<string>('voicemail') || undefined;
+    return readKept<string>('voicemail', this.#self ?? '') || undefined;
   }
 
   set voicemail(number: string | undefined) {
-    write('voicemail', number ?? '');
+    keep('voicemail', this.#self ?? '', number ?? '');
     this.change.signal();
   }
 

@@ -22,7 +22,6 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
   volume.valueAsNumber = Math.round((phone.devices.choice.ringerVolume ?? 0.7) * 100);
   const test = deviceTest(phone, sounds);
   const voicemail = h('input', { 'id': 'settings-voicemail', 'data-testid': 'settings-voicemail', 'type': 'text', 'autocomplete': 'off', 'autocapitalize': 'none', 'spellcheck': 'false', 'placeholder': '*97', 'on': { change: () => { phone.voicemail = voicemail.value.trim() || undefined; } } });
-  voicemail.value = phone.voicemail ?? '';
   const installs = pill('settings-install', text('install'), () => void install());
   const link = pill('settings-link', text('copyCallLink'), () => {
     const { account } = phone.line;
@@ -43,6 +42,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
   const name = h('strong', {});
   const face = h('span', {});
   let faced = '';
+  let mailboxOf = '';
 
   function showFace(peer: Peer): void {
     const key = JSON.stringify(peer);
@@ -75,6 +75,10 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
       if (account) {
         setText(name, account.displayName ?? account.user);
         setText(uri, uriOf(account).replace('sip:', ''));
+        if (mailboxOf !== uriOf(account)) {
+          mailboxOf = uriOf(account);
+          voicemail.value = phone.voicemail ?? '';
+        }
         showFace({ uri: uriOf(account), ...(account.displayName ? { name: account.displayName } : {}) });
       }
       show(allow, phone.devices.available && phone.devices.list.every((device) => !device.label));
