@@ -117,6 +117,27 @@ test('a call is passed on: asked for, refused, asked for again, and over when th
   await see(page, 'call-state', 'You transferred bob.');
 });
 
+test('a transfer of which nothing is heard is told so: the call goes on, can be passed on again, and ends when the other two talk after all', async (t) => {
+  const page = await signIn(t, { prepare: () => {
+    // Whatever waits for a minute waits for the test.
+    window.late = [];
+    const { setTimeout } = window;
+    window.setTimeout = (run, time, ...more) => (time === 60_000 ? late.push(run) : setTimeout(run, time, ...more));
+  } });
+  await talk(page);
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await see(page, 'call-state', 'Passing bob on to carmen');
+  await page.evaluate(() => late.forEach((run) => run()));
+  await see(page, 'call-state', 'bob does not say whether carmen was reached.');
+  assert.equal(await page.evaluate(() => phone.call.transferable), true);
+  await page.click(id('call-mute'));
+  await see(page, 'call-state', 'Your microphone is off');
+  await inSession(page, '(session) => session.referred.handlers.accepted({})');
+  await see(page, 'call-state', 'You transferred bob.');
+});
+
 test('the keyboard goes into what is opened over a call, and back to its button', async (t) => {
   const page = await signIn(t);
   await talk(page);

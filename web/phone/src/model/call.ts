@@ -143,7 +143,7 @@ export class Call {
   }
 
   toggleMute(): void {
-    this.#forgetFailedTransfer();
+    this.#forgetTransfer();
     this.muted = !this.muted;
     if (this.muted) this.session?.mute({ audio: true });
     else this.session?.unmute({ audio: true });
@@ -151,13 +151,13 @@ export class Call {
   }
 
   toggleHold(): void {
-    this.#forgetFailedTransfer();
+    this.#forgetTransfer();
     this.setHold(!this.held.local);
   }
 
-  /** Who goes on with the call knows that the transfer failed, and wants to see what he does now. */
-  #forgetFailedTransfer(): void {
-    if (this.transfer?.state === 'failed') this.transfer = undefined;
+  /** Who goes on with the call knows what became of the transfer, and wants to see what he does now. */
+  #forgetTransfer(): void {
+    if (this.transferable) this.transfer = undefined;
   }
 
   /** Holds the other side or takes it back, as soon as the call can. */
@@ -199,9 +199,10 @@ export class Call {
     if (!this.session || !this.transferable) return;
     const transfer = new Transfer(peer, () => {
       if (transfer.state === 'done') {
+        this.transfer = transfer;
         place?.hangUp();
         this.hangUp();
-      } else if (place) {
+      } else if (transfer.state === 'failed' && place) {
         place.#passedOn = false;
       }
       this.events.changed();

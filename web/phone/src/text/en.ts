@@ -116,6 +116,7 @@ export const en = {
   transferring: 'Passing {peer} on to {target} …',
   errorTransferring: 'The other side is being passed on already. Wait for the answer.',
   transferFailed: '{target} was not reached. {peer} is still here.',
+  transferSilent: '{peer} does not say whether {target} was reached. Go on talking, or hang up.',
   callAgain: 'Call again',
   message: 'Message',
   microphone: 'Microphone',

@@ -113,6 +113,7 @@ export const es: Record<TextKey, string> = {
   transferring: 'Pasando a {peer} con {target} …',
   errorTransferring: 'La otra parte ya se está pasando. Espera la respuesta.',
   transferFailed: 'No se localizó a {target}. {peer} sigue aquí.',
+  transferSilent: '{peer} no dice si se localizó a {target}. Sigue hablando o cuelga.',
   callAgain: 'Volver a llamar',
   message: 'Mensaje',
   microphone: 'Micrófono',

@@ -226,6 +226,7 @@ function stateText(phone: Phone, call: Call): string {
     const target = transfer ? nameOf(transfer.peer) : '';
     if (transfer?.state === 'asked') return text('transferring', { peer, target });
     if (transfer?.state === 'failed') return text('transferFailed', { peer, target });
+    if (transfer?.state === 'silent') return text('transferSilent', { peer, target });
     if (call.held.local && call.held.remote) return text('heldByBoth');
     if (call.held.local) return text('heldByYou');
     if (call.held.remote) return text('heldByPeer', { peer });

@@ -96,6 +96,7 @@ function stateOf(phone: Phone, call: Call): string {
   const names = { peer: nameOf(call.peer), target: transfer ? nameOf(transfer.peer) : '' };
   if (transfer?.state === 'asked') return text('transferring', names);
   if (transfer?.state === 'failed') return text('transferFailed', names);
+  if (transfer?.state === 'silent') return text('transferSilent', names);
   if (call.phase !== 'talking') return text('phaseRinging');
   if (phone.calls.inConference) return time;
   return call.held.local ? text('onHoldFor', { time }) : time;
