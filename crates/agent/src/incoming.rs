@@ -83,6 +83,11 @@ impl Agent {
         if !unknown.is_empty() {
             return Some((420, vec![(HeaderName::Unsupported, unknown.join(b", ".as_slice()))]));
         }
+        // RFC 3891 §3.
+        let invites = request.method() == Some(Method::Invite);
+        if request.headers(HeaderName::Replaces).count() > usize::from(invites) {
+            return Some((400, Vec::new()));
+        }
         // RFC 3515 §2.4.2.
         let refers = request.method() == Some(Method::Refer);
         if refers && request.headers(HeaderName::ReferTo).count() != 1 {

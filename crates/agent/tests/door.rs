@@ -35,6 +35,23 @@ fn who_is_not_us_is_not_found() {
 }
 
 #[test]
+fn an_invite_with_several_replaces_and_another_request_with_one_are_refused_with_400() {
+    let replaces = "Replaces: c1;to-tag=a;from-tag=b\r\n";
+    let twice = [replaces, replaces].concat();
+    let list = "Replaces: c1;to-tag=a;from-tag=b, c2;to-tag=a;from-tag=b\r\n";
+    for (method, more) in [("INVITE", twice.as_str()), ("INVITE", list), ("MESSAGE", replaces)] {
+        let mut alice = Phone::connected("alice", 1);
+        assert_eq!(
+            status_of(&mut alice, &request(method, "sip:alice@example.org", more)),
+            400,
+            "{method} {more}"
+        );
+    }
+    let mut alice = Phone::connected("alice", 1);
+    assert_eq!(status_of(&mut alice, &request("INVITE", "sip:alice@example.org", replaces)), 481);
+}
+
+#[test]
 fn what_the_user_does_not_listen_to_is_answered_for_him() {
     let mut config = config("alice");
     config.settings.listens = Listens::default();
