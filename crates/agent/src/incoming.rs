@@ -1,7 +1,7 @@
 //! Requests of peers: the door, the dialogs they belong to, and the user's responses (RFC 3261 §8.2, §12.2.2).
 
 use crate::agent::Agent;
-use crate::call::Stage;
+use crate::call::{Call, Stage};
 use crate::callee::is_sdp;
 use crate::compose::{ACCEPTED, ALLOWED, PACKAGES};
 use crate::config::ReliableProvisional;
@@ -99,7 +99,7 @@ impl Agent {
     /// Whether this is the second copy of a request, or one of our own that came back.
     fn is_merged(&mut self, request: &Message) -> bool {
         let Ok(call_id) = request.call_id() else { return false };
-        let own = |call: &crate::call::Call| call.outgoing.is_some() && call.call_id == call_id;
+        let own = |call: &Call| call.outgoing.is_some() && call.call_id == call_id;
         if self.calls.iter().any(own) {
             return true;
         }
@@ -200,13 +200,16 @@ impl Agent {
         }
         let wait = text::decimal(self.entropy.number() % 10 + 1);
         let Some(call) = self.call_mut(number) else { return };
+        let (invite, offer) = (request.method() == Some(Method::Invite), !request.body().is_empty());
+        // Before the 2xx our INVITE is still on its way, but reliable responses may have brought the answer to its offer.
+        let unanswered = offer && !Self::is_described(call, request.from_tag().unwrap_or_default());
         let ours = call.reoffer_out.is_some()
             || call.unacknowledged.is_some()
-            || stage == Stage::Calling && !request.body().is_empty();
+            || stage == Stage::Calling && (invite || unanswered);
         // Before the ACK for our first 2xx the peer has no reason for another INVITE: let the first one end.
-        let unconfirmed = stage == Stage::Answered && request.method() == Some(Method::Invite);
-        let theirs =
-            call.reoffer_in.is_some() || unconfirmed || matches!(stage, Stage::Ringing | Stage::Accepted);
+        let unconfirmed = stage == Stage::Answered && invite;
+        let early = matches!(stage, Stage::Ringing | Stage::Accepted) && (invite || offer);
+        let theirs = call.reoffer_in.is_some() || unconfirmed || early;
         if ours {
             self.respond_plainly(key, request, 491, &[]);
             return;
@@ -215,7 +218,7 @@ impl Agent {
             self.respond_plainly(key, request, 500, &[(HeaderName::RetryAfter, wait.as_bytes())]);
             return;
         }
-        if let Some(dialog) = &mut call.dialog {
+        if let Some(dialog) = call.dialog_with(request.from_tag().unwrap_or_default()) {
             dialog.refresh_target(request);
         }
         let transaction = self.new_transaction_number();
@@ -293,8 +296,10 @@ impl Agent {
         let (key, request, call) = (waiting.key, Arc::clone(&waiting.request), waiting.call);
         let reoffer = matches!(request.method(), Some(Method::Invite | Method::Update));
         let success = (200..300).contains(&status);
+        // RFC 4028 §2: what can be refreshed begins with the 2xx to the first INVITE.
+        let stands = call.and_then(|number| self.call(number)).is_some_and(Call::is_established);
         let (timer, fields) =
-            if reoffer && success { self.answer_timer(&request, 0) } else { (None, Vec::new()) };
+            if reoffer && success && stands { self.answer_timer(&request, 0) } else { (None, Vec::new()) };
         let bytes = self.write_response(waiting, status, reason, payload, fields)?;
         if status >= 200 {
             self.waiting.swap_remove(place);

@@ -2,8 +2,8 @@
 
 mod common;
 
-use agent::{Event, Payload, ReliableProvisional, Via};
-use common::{ANSWER, Line, OFFER, Phone, Side, config, incoming, lines, name};
+use agent::{CallNumber, Event, Payload, ReliableProvisional, Via};
+use common::{ANSWER, Line, OFFER, Phone, Side, config, incoming, lines, name, transaction};
 use core::time::Duration;
 use sip::message::Message;
 use sip::{Builder, HeaderName, Instant, Method, Transport};
@@ -260,4 +260,86 @@ fn a_prack_for_nothing_is_refused_and_a_further_offer_in_one_is_the_users() {
     line.bob.agent.respond(line.now, *transaction, 200, "", &Payload::sdp(ANSWER)).unwrap();
     let answer = line.bob.only_sent();
     assert_eq!((common::line(&answer).as_str(), answer.body()), ("200 PRACK", ANSWER.as_bytes()));
+}
+
+/// A call from alice that rings at bob, whose 183 carries `early`: her number and bob's.
+fn ringing(line: &mut Line, early: &str) -> (CallNumber, CallNumber) {
+    let alice = line.alice.call(line.now, "sip:bob@example.org");
+    line.carry();
+    let bob = incoming(&line.bob.take_events());
+    let payload = if early.is_empty() { Payload::default() } else { Payload::sdp(early) };
+    line.bob.agent.ring(line.now, bob, 183, "", &payload).unwrap();
+    line.carry();
+    line.alice.take_events();
+    line.bob.take_events();
+    line.take_passed();
+    (alice, bob)
+}
+
+#[test]
+fn the_callees_offer_in_an_update_is_shown_while_it_rings_once_a_reliable_response_has_answered_ours() {
+    let mut line = line_of(SUPPORTED, SUPPORTED);
+    let (alice, bob) = ringing(&mut line, ANSWER);
+    line.bob.agent.dialog_request(line.now, bob, "UPDATE", &Payload::sdp(OFFER)).unwrap();
+    line.carry();
+    let events = line.alice.take_events();
+    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["Reoffer"]);
+    line.alice.agent.respond(line.now, transaction(&events), 200, "", &Payload::sdp(ANSWER)).unwrap();
+    line.carry();
+    assert_eq!(line.take_passed(), ["bob UPDATE", "alice 200 UPDATE"]);
+    line.bob.agent.accept(line.now, bob, 0, &Payload::default()).unwrap();
+    line.carry();
+    line.alice.agent.acknowledge(line.now, alice, Payload::default()).unwrap();
+    line.carry();
+    assert_eq!(line.alice.told(), ["Accepted", "confirmed Local"]);
+}
+
+#[test]
+fn the_callees_offer_in_an_update_waits_while_ours_has_no_answer() {
+    for (alice, early) in [(SUPPORTED, ""), (UNSUPPORTED, ANSWER)] {
+        let mut line = line_of(alice, SUPPORTED);
+        let (_, bob) = ringing(&mut line, early);
+        line.bob.agent.dialog_request(line.now, bob, "UPDATE", &Payload::sdp(OFFER)).unwrap();
+        line.carry();
+        assert_eq!(line.take_passed(), ["bob UPDATE", "alice 491 UPDATE"]);
+    }
+}
+
+#[test]
+fn an_update_without_an_offer_is_taken_while_it_rings_and_starts_no_session_timer() {
+    let mut line = line_of(UNSUPPORTED, UNSUPPORTED);
+    let (alice, bob) = ringing(&mut line, "");
+    line.alice.agent.dialog_request(line.now, alice, "UPDATE", &Payload::default()).unwrap();
+    line.bob.agent.dialog_request(line.now, bob, "UPDATE", &Payload::default()).unwrap();
+    line.carry();
+    for side in [&mut line.alice, &mut line.bob] {
+        let events = side.take_events();
+        side.agent.respond(line.now, transaction(&events), 200, "", &Payload::default()).unwrap();
+        let response = side.only_sent();
+        assert_eq!(common::line(&response), "200 UPDATE");
+        assert_eq!(response.header(HeaderName::SessionExpires), None, "there is no session yet");
+    }
+}
+
+#[test]
+fn a_second_invite_of_the_callee_while_it_rings_is_refused_with_491() {
+    let mut line = line_of(SUPPORTED, SUPPORTED);
+    let alice = line.alice.call(line.now, "sip:bob@example.org");
+    let invite = line.alice.only_sent();
+    line.alice.receive(line.now, &progress(&invite, 183, "one", 7, ANSWER));
+    let identity = line.alice.agent.dialog_identity(alice).unwrap();
+    line.alice.take_sent();
+    let tagged = |uri: &str, tag: &[u8]| [uri.as_bytes(), b";tag=", tag].concat();
+    let again = Builder::request(Method::Invite, b"sip:alice@example.org")
+        .header(HeaderName::Via, b"SIP/2.0/WS b.invalid;branch=z9hG4bKagain")
+        .header(HeaderName::MaxForwards, b"70")
+        .header(HeaderName::From, &tagged("<sip:bob@example.org>", &identity.remote_tag))
+        .header(HeaderName::To, &tagged("<sip:alice@example.org>", &identity.local_tag))
+        .header(HeaderName::CallId, &identity.call_id)
+        .header(HeaderName::CSeq, b"9 INVITE")
+        .header(HeaderName::Contact, b"<sip:bob@192.0.2.9>")
+        .finish()
+        .unwrap();
+    line.alice.receive(line.now, &again);
+    assert_eq!(common::line(&line.alice.only_sent()), "491 INVITE");
 }

@@ -112,8 +112,8 @@ export class Renegotiation {
     }
   }
 
-  /** A re-INVITE or UPDATE of the peer. */
-  receive(event: ReofferEvent): void {
+  /** A re-INVITE or UPDATE of the peer. The promise: it has been answered. */
+  async receive(event: ReofferEvent): Promise<void> {
     const { endpoint } = this.#owner;
     let open = true;
     const respond: Respond = (status, reason, extraHeaders, body) => {
@@ -138,7 +138,7 @@ export class Renegotiation {
     } else if (event.body !== '' && event.request.contentType !== 'application/sdp') {
       respond(415, undefined, ['Accept: application/sdp']);
     } else {
-      void this.#answer(event, respond, reoffer);
+      await this.#answer(event, respond, reoffer);
     }
   }
 

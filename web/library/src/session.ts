@@ -10,7 +10,7 @@
  */
 
 import { causes } from './causes.js';
-import { type CallNumber, type Core, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type Payload, type SipMessage } from './core.js';
+import { type CallNumber, type Core, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type Payload, type ReofferEvent, type SipMessage } from './core.js';
 import { type DTMFOptions, checkTones } from './dtmf.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter, guarded } from './events.js';
@@ -64,6 +64,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   #offerBody = '';
   /** The answers of reliable provisional responses, by To tag: a 2xx need not say them again. */
   readonly #earlyAnswers = new Map<string, string>();
+  /** The To tag of the branch that has offered anew since: what its 2xx says is old. */
+  #agreed = '';
   #lateOffer = false;
   #unacknowledged = false;
   readonly #fate = new Fate<RTCSession>();
@@ -345,7 +347,11 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
         break;
       case 'reoffer':
         this.#trickle.learn(event.request);
-        this.#standing.renegotiation.receive(event);
+        if (this.#status === STATUS.STATUS_1XX_RECEIVED) {
+          this.#remote.run(() => this.#offeredEarly(event));
+        } else {
+          void this.#standing.renegotiation.receive(event);
+        }
         break;
       case 'reofferAcknowledged':
         this.#standing.renegotiation.acknowledged(event);
@@ -402,12 +408,29 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
   }
 
+  /** UPDATE of a callee that has not answered the call, but our offer, reliably: that answer was the last one (RFC 3311 §5.2). */
+  async #offeredEarly(event: ReofferEvent): Promise<void> {
+    const { fromTag } = event.request;
+    try {
+      if (event.body !== '' && this.#agreed !== fromTag) {
+        await this.#media.applyAnswer(this.#earlyAnswers.get(fromTag) ?? '', false);
+        this.#agreed = fromTag;
+      }
+    } catch {
+      this.#endpoint.attempt((core) => core.respond(event.transaction, 488, {}));
+      return;
+    }
+    await this.#standing.renegotiation.receive(event);
+  }
+
   async #accepted(response: IncomingResponse, body: string): Promise<void> {
     if (this.isEnded()) {
       return;
     }
     try {
-      await this.#media.applyAnswer(body || (this.#earlyAnswers.get(response.to_tag) ?? ''), false);
+      if (this.#agreed !== response.to_tag) {
+        await this.#media.applyAnswer(body || (this.#earlyAnswers.get(response.to_tag) ?? ''), false);
+      }
     } catch (error) {
       if (!this.isEnded() && !(error instanceof MediaClosed)) {
         this.#refuseAnswer(response);

@@ -583,6 +583,48 @@ test('100rel: the caller sends PRACK, and takes a 200 without the description th
   assert.equal(FakePeerConnection.last.signalingState, 'stable');
 });
 
+/** Alice calls; bob's 183 answers, reliably or not, and bob offers anew in an UPDATE while it rings. */
+async function offeredWhileItRings(reliable: boolean) {
+  const scene = await new Scene({ extension_100rel: 'supported' }).start();
+  scene.ua.call('bob', { mediaConstraints: { audio: true, video: false } });
+  await settle();
+  const invite = scene.far.take('INVITE');
+  scene.far.respond(invite, 183, 'Session Progress', [CONTACT, ...(reliable ? ['Require: 100rel', 'RSeq: 12'] : [])], sdp(), 'bobs');
+  scene.far.ask('UPDATE', contactOf(scene.ua), [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, 'CSeq: 1 UPDATE', CONTACT,
+  ], sdp('sendonly', 'ringback'));
+  await settle();
+  return { scene, invite, answer: scene.far.take('UPDATE') };
+}
+
+test('100rel: the callee may offer anew while it rings, and the 200 does not bring the old answer back', options, async () => {
+  for (const body of ['', sdp()]) {
+    const { scene, invite, answer } = await offeredWhileItRings(true);
+    assert.equal(answer.start, 'SIP/2.0 200 OK');
+    assert.match(answer.body, /s=answer/);
+    assert.match(FakePeerConnection.last.remoteDescription?.sdp ?? '', /s=ringback/);
+    assert.deepEqual(scene.news(), ['progress remote', 'hold remote']);
+    scene.far.respond(invite, 200, 'OK', [CONTACT], body, 'bobs');
+    await settle();
+    scene.far.take('ACK');
+    assert.match(FakePeerConnection.last.remoteDescription?.sdp ?? '', /s=ringback/);
+    assert.deepEqual(scene.news(), ['accepted remote', 'confirmed local']);
+  }
+});
+
+test('100rel: after an offer while it rang, another branch may answer', options, async () => {
+  const { scene, invite } = await offeredWhileItRings(true);
+  scene.far.respond(invite, 200, 'OK', [CONTACT], sdp('sendrecv', 'carol'), 'carols');
+  await settle();
+  scene.far.take('ACK');
+  assert.match(FakePeerConnection.last.remoteDescription?.sdp ?? '', /s=carol/);
+});
+
+test('An offer of the callee while ours has no answer that counts is put off with 491', options, async () => {
+  const { answer } = await offeredWhileItRings(false);
+  assert.match(answer.start, / 491 /);
+});
+
 test('100rel: the callee rings reliably and repeats it until PRACK', options, async () => {
   const scene = await new Scene({ extension_100rel: 'supported' }).start();
   scene.ring(sdp(), ['Supported: 100rel']);
