@@ -1,6 +1,6 @@
 /** What a user agent shares with its calls and messages: the core, the settings, and who waits for which event. */
 
-import type { CallNumber, Cause, Core, CoreEvent, RequestNumber, ResponseEvent, SipMessage } from './core.js';
+import type { CallNumber, Cause, Core, CoreEvent, Payload, RequestNumber, ResponseEvent, SipMessage, TransactionNumber } from './core.js';
 import { CoreError } from './core.js';
 import type { Settings } from './configuration.js';
 import type { Environment } from './environment.js';
@@ -70,6 +70,15 @@ export class Endpoint {
         return false;
       }
       throw error;
+    }
+  }
+
+  /** Answers a request of the peer. A header that cannot be written must not keep the peer waiting: then the status goes alone. */
+  respond(transaction: TransactionNumber, status: number, words: Payload & { reason?: string | undefined }): boolean {
+    try {
+      return this.attempt((core) => core.respond(transaction, status, words));
+    } catch {
+      return this.attempt((core) => core.respond(transaction, status));
     }
   }
 

@@ -120,7 +120,7 @@ export class Renegotiation {
       const first = open;
       open = false;
       const options = { ...payloadOf(extraHeaders, body, 'application/sdp'), reason };
-      return first && endpoint.attempt((core) => core.respond(event.transaction, status, options));
+      return first && endpoint.respond(event.transaction, status, options);
     };
     const request = new IncomingRequest(event.request, respond);
     if (this.#busy !== undefined && (event.body !== '' || event.method === 'INVITE')) {

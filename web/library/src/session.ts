@@ -417,7 +417,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
         this.#agreed = fromTag;
       }
     } catch {
-      this.#endpoint.attempt((core) => core.respond(event.transaction, 488, {}));
+      this.#endpoint.respond(event.transaction, 488, {});
       return;
     }
     await this.#standing.renegotiation.receive(event);

@@ -163,9 +163,7 @@ export abstract class StandaloneRequest extends EventEmitter<StandaloneEvents> {
     }
     this.#transaction = null;
     const payload = payloadOf(options.extraHeaders, options.body, this.defaultType);
-    this.#ua.endpoint.attempt((core) =>
-      core.respond(transaction, status, { ...payload, ...(reason === undefined ? {} : { reason }) }),
-    );
+    this.#ua.endpoint.respond(transaction, status, { ...payload, reason });
   }
 
   #answered(status: number, response: IncomingResponse): void {

@@ -145,6 +145,24 @@ test('A call is hung up also where the headers of its BYE cannot be written', op
   assert.deepEqual(scene.news(), ['ended local Terminated']);
 });
 
+test('A refusal of a re-INVITE or MESSAGE whose headers cannot be written refuses all the same', options, async () => {
+  const scene = await new Scene().start();
+  const unwritable = { status_code: 480, extraHeaders: ['X-Why: one\r\ntwo'] };
+  const invite = await scene.call();
+  scene.session.on('reinvite', (event: any) => event.reject(unwritable));
+  scene.far.ask('INVITE', contactOf(scene.ua), [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, 'CSeq: 1 INVITE', CONTACT,
+  ], sdp());
+  await settle();
+  assert.deepEqual(scene.far.inbox.splice(0).map(({ start }) => start), ['SIP/2.0 100 Trying', 'SIP/2.0 480 Temporarily Unavailable']);
+  scene.ua.on('newMessage', ({ message }) => message.reject(unwritable));
+  scene.far.ask('MESSAGE', contactOf(scene.ua), [
+    'From: <sip:bob@example.com>;tag=m', 'To: <sip:alice@example.com>', 'Call-ID: m@far', 'CSeq: 1 MESSAGE', 'Content-Type: text/plain',
+  ], 'hello');
+  await settle();
+  assert.equal(scene.far.take('MESSAGE').start, 'SIP/2.0 480 Temporarily Unavailable');
+});
+
 test('An incoming call, answered and hung up', options, async () => {
   const scene = await new Scene().start();
   scene.ring();
