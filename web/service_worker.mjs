@@ -36,6 +36,33 @@ addEventListener('fetch', (event) => {
   else if (KEPT.has(address.href)) event.respondWith(kept(address.href).then((found) => found ?? fetch(request)));
 });
 
+/** What the pages want shown or taken back, in turn: what is taken back may only just be on its way to the screen. */
+let done = Promise.resolve();
+addEventListener('message', (event) => {
+  const { title, options, close } = event.data;
+  const data = event.source.id;
+  done = done.then(() => (title ? registration.showNotification(title, { ...options, data }) : takeBack(close))).catch(() => undefined);
+  event.waitUntil(done);
+});
+
+async function takeBack(tag) {
+  for (const shown of await registration.getNotifications({ tag })) shown.close();
+}
+
+addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(tell(event.notification, event.action));
+});
+
+/** Tells the page that showed it, and brings it to the front: declining is done from where the user is. */
+async function tell({ tag, data }, action) {
+  const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const page = pages.find(({ id }) => id === data) ?? pages.find(({ url }) => new URL(url).pathname === HERE.pathname);
+  if (!page) return clients.openWindow(HERE.href);
+  if (action !== 'reject') await page.focus().catch(() => undefined);
+  page.postMessage({ tag, action });
+}
+
 /** The page is kept as this build installed it, and never as a newer build has it, which needs other files; the settings as they were told last. */
 async function serverFirst(request, key, renew = false) {
   let response;

@@ -9,6 +9,7 @@ import type { Recent } from './model/history.ts';
 import type { Conversation, TextMessage } from './model/conversations.ts';
 import { nameOf } from './model/peer.ts';
 import type { Phone } from './model/phone.ts';
+import { notify } from './notifications.ts';
 
 const TITLE = 'Sipweb';
 
@@ -69,7 +70,7 @@ export class Alerts {
   readonly #phone: Phone;
   readonly #sounds: Sounds;
   #notified: Call | undefined;
-  #notification: Notification | undefined;
+  #takeBack: (() => void) | undefined;
   #lastCall: Call | undefined;
   #flash = false;
 
@@ -131,10 +132,16 @@ export class Alerts {
   #callNotification(caller: Call | undefined): void {
     if (caller === this.#notified) return;
     this.#notified = caller;
-    this.#notification?.close();
-    this.#notification = undefined;
+    this.#takeBack?.();
+    this.#takeBack = undefined;
     if (!caller || !document.hidden) return;
-    this.#notification = notify(text('titleRinging', { peer: nameOf(caller.peer) }), '', 'sipweb-call', true);
+    this.#takeBack = notify({
+      title: text('titleRinging', { peer: nameOf(caller.peer) }), tag: 'sipweb-call', buttons: { answer: text('answer'), reject: text('reject') },
+      press: (button) => {
+        if (button === 'answer') void this.#phone.calls.answer(caller);
+        if (button === 'reject') caller.reject();
+      },
+    });
   }
 
   #known: readonly Recent[] | undefined;
@@ -146,29 +153,13 @@ export class Alerts {
     const fresh = this.#known !== undefined && entries !== this.#known && latest?.kind === 'missed' && latest !== this.#known[0];
     this.#known = entries;
     if (!fresh || !document.hidden || this.#phone.presence.undisturbed) return;
-    const note = notify(text('titleMissed', { peer: nameOf(latest.peer) }), '', `sipweb-missed-${latest.peer.uri}`, false);
-    note?.addEventListener('click', () => this.#phone.show('recents'));
+    notify({ title: text('titleMissed', { peer: nameOf(latest.peer) }), tag: `sipweb-missed-${latest.peer.uri}`, press: () => this.#phone.show('recents') });
   }
 
   #message(conversation: Conversation, message: TextMessage): void {
     if (this.#phone.presence.undisturbed) return;
     this.#sounds.message();
     if (!document.hidden) return;
-    const note = notify(text('newMessageFrom', { peer: nameOf(conversation.peer) }), message.body, `sipweb-${conversation.peer.uri}`, false);
-    note?.addEventListener('click', () => this.#phone.writeTo(conversation.peer));
-  }
-}
-
-function notify(title: string, body: string, tag: string, stay: boolean): Notification | undefined {
-  try {
-    if (!('Notification' in window) || Notification.permission !== 'granted') return undefined;
-    const note = new Notification(title, { body, tag, icon: 'icon.svg', requireInteraction: stay });
-    note.addEventListener('click', () => {
-      window.focus();
-      note.close();
-    });
-    return note;
-  } catch {
-    return undefined; // Some browsers of phones allow notifications from service workers only.
+    notify({ title: text('newMessageFrom', { peer: nameOf(conversation.peer) }), body: message.body, tag: `sipweb-${conversation.peer.uri}`, press: () => this.#phone.writeTo(conversation.peer) });
   }
 }

@@ -5,6 +5,7 @@ interface InstallEvent extends Event {
 }
 
 let offer: InstallEvent | undefined;
+let registered: ServiceWorkerRegistration | undefined;
 
 /** Lets the browser keep the page, so that it opens without the server. `changed` is told when it can be installed. */
 export function installWorker(changed: () => void): void {
@@ -19,10 +20,15 @@ export function installWorker(changed: () => void): void {
   });
   try {
     // Not there in insecure pages and some private windows; a certificate that the user accepted by hand is not enough.
-    void navigator.serviceWorker?.register('sw.js').catch(() => undefined);
+    void navigator.serviceWorker?.register('sw.js').then((registration) => { registered = registration; }, () => undefined);
   } catch {
     // Some browsers forbid even the question: the page works without.
   }
+}
+
+/** The worker of this page, once it is at work. */
+export function activeWorker(): ServiceWorker | null | undefined {
+  return registered?.active;
 }
 
 export function canInstall(): boolean {

@@ -116,3 +116,67 @@ for (const fault of ['full', 'broken']) {
     assert.equal(await ask('/assets/phone-1.js'), '/assets/phone-1.js');
   });
 }
+
+/** The worker of a build with what the system shows, and with `windows` of this origin, the latest first. */
+function withPages(windows) {
+  const listeners = {};
+  const shown = [];
+  const log = [];
+  const pages = windows.map(({ id, path }) => ({ id, url: new URL(path, PAGE).href, focus: async () => { log.push(`focus ${id}`); }, postMessage: (word) => log.push([id, word.tag, word.action].join(' ')) }));
+  vm.runInNewContext(serviceWorker([]), {
+    URL, self: { location: new URL('sw.js', PAGE) }, addEventListener: (event, listener) => { listeners[event] = listener; },
+    registration: {
+      // The system takes its time.
+      showNotification: (title, options) => new Promise((done) => setImmediate(() => { shown.push({ title, ...options, close() { shown.splice(shown.indexOf(this), 1); } }); done(); })),
+      getNotifications: async ({ tag }) => shown.filter((each) => each.tag === tag),
+    },
+    clients: { matchAll: async () => pages, openWindow: async (address) => { log.push(`open ${address}`); } },
+  });
+  const run = async (name, event) => {
+    let done;
+    listeners[name]({ ...event, waitUntil: (work) => { done = work; } });
+    await done;
+  };
+  return {
+    shown, log,
+    told: (id, data) => run('message', { data, source: { id } }),
+    pressed: (action = '') => run('notificationclick', { notification: shown[0], action }),
+  };
+}
+
+const PHONE = { id: 'phone', path: '/' };
+const CALL = { title: 'Bob is calling', options: { tag: 'call', body: '' } };
+
+test('a press on a notification brings the page that showed it to the front, and tells it', async () => {
+  const worker = withPages([{ id: 'other', path: '/' }, PHONE]);
+  await worker.told('phone', CALL);
+  assert.equal(worker.shown[0].title, 'Bob is calling');
+  await worker.pressed();
+  assert.deepEqual(worker.log, ['focus phone', 'phone call ']);
+  assert.deepEqual(worker.shown, []);
+});
+
+test('declining from a notification leaves the user where he is; answering does not', async () => {
+  const worker = withPages([PHONE]);
+  await worker.told('phone', CALL);
+  await worker.pressed('reject');
+  await worker.told('phone', CALL);
+  await worker.pressed('answer');
+  assert.deepEqual(worker.log, ['phone call reject', 'focus phone', 'phone call answer']);
+});
+
+test('a notification is taken back, also when it is not there yet', async () => {
+  const worker = withPages([PHONE]);
+  void worker.told('phone', CALL);
+  await worker.told('phone', { close: 'call' });
+  assert.deepEqual(worker.shown, []);
+});
+
+test('a press on a notification whose page was loaded anew finds the page; one whose page is gone opens it', async () => {
+  for (const [windows, wanted] of [[[{ id: 'docs', path: '/docs/' }, { id: 'again', path: '/?call=bob' }], ['focus again', 'again call ']], [[], [`open ${PAGE}`]]]) {
+    const worker = withPages(windows);
+    await worker.told('phone', CALL);
+    await worker.pressed();
+    assert.deepEqual(worker.log, wanted);
+  }
+});

@@ -104,6 +104,12 @@ export class Calls {
     this.#events.changed();
   }
 
+  /** Answers `call`, which rings, wherever it is. */
+  async answer(call: Call): Promise<void> {
+    if (call === this.waiting) await this.answerWaiting(false);
+    else await call.answer(false);
+  }
+
   /** Answers the caller that waits; the call on the screen is held, or ended. */
   async answerWaiting(end: boolean): Promise<void> {
     const { waiting: next, current: old } = this;
