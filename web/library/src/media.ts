@@ -73,6 +73,8 @@ export class Media {
   /** The answer to our first offer that was applied last. */
   #lastAnswer: string | undefined;
   #closed = false;
+  /** Ends what waits: nothing waits longer than the call lasts. */
+  readonly #waits = new Set<() => void>();
   /** What the peer has said last of its late candidates, and those of them that the connection has. */
   #late = '';
   readonly #added = new Set<string>();
@@ -338,6 +340,18 @@ export class Media {
     return senders.map((sender) => sender.dtmf).find((dtmf): dtmf is RTCDTMFSender => dtmf?.canInsertDTMF === true);
   }
 
+  /** Waits so many milliseconds, or until the end. */
+  async wait(milliseconds: number): Promise<void> {
+    const { setTimeout, clearTimeout } = this.#environment;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#closed ? 0 : milliseconds);
+      this.#waits.add(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   /** Ends everything. The page's own stream is left as it is. */
   close(): void {
     if (this.#closed) {
@@ -357,6 +371,7 @@ export class Media {
     } catch (error) {
       debug('close failed', error);
     }
+    this.#waits.forEach((end) => end());
   }
 
   /** Each track that is sent, and whether nothing of it may be heard or seen. */
@@ -396,6 +411,7 @@ export class Media {
     const done = new Promise<void>((resolve) => {
       finish = resolve;
     });
+    this.#waits.add(finish);
     let afterFirst: unknown;
     let limit: unknown;
     const onCandidate = (event: RTCPeerConnectionIceEvent) => {
@@ -431,6 +447,7 @@ export class Media {
         }
       },
       stop: () => {
+        this.#waits.delete(finish);
         clearTimeout(afterFirst);
         clearTimeout(limit);
         connection.removeEventListener('icecandidate', onCandidate);

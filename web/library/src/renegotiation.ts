@@ -199,11 +199,9 @@ export class Renegotiation {
 
   /** RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in steps of 10 ms. */
   async #afterGlare(): Promise<void> {
-    const { endpoint, media, ownsCallId } = this.#owner;
+    const { media, ownsCallId } = this.#owner;
     const steps = ownsCallId ? 210 + Math.floor(Math.random() * 191) : Math.floor(Math.random() * 201);
-    await new Promise<void>((resolve) => {
-      endpoint.environment.setTimeout(resolve, steps * 10);
-    });
+    await media.wait(steps * 10);
     if (media.closed) {
       throw new MediaClosed();
     }

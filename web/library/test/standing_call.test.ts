@@ -147,6 +147,32 @@ test('After 491 the offer is made again when the wait of RFC 3261 is over', asyn
   assert.equal(done, 1);
 });
 
+test('A call that ends leaves no timer behind: not while candidates are gathered, nor after a glare, nor between tones', async () => {
+  for (const found of ['none', 'one'] as const) {
+    const page = new Page().connect();
+    FakePeerConnection.gathering = found;
+    page.ua.call('bob', { mediaConstraints: { audio: true, video: false } });
+    await settle();
+    assert.ok(page.clock.waiting > 0);
+    page.session?.terminate();
+    await settle();
+    assert.equal(page.clock.waiting, 0, found);
+  }
+  const page = new Page().connect();
+  await page.establish();
+  page.session?.sendDTMF('1,2');
+  page.session?.hold();
+  await settle();
+  page.respond(REOFFER + 1, 491, 'Request Pending');
+  await settle();
+  assert.equal(page.clock.waiting, 2);
+  page.session?.terminate();
+  await settle();
+  assert.equal(page.clock.waiting, 0);
+  await page.clock.advance(5000);
+  assert.equal(page.core.told('reinvite').length, 1);
+});
+
 test('The peer puts us on hold and takes us back', async () => {
   const page = new Page().connect();
   await page.establish();
