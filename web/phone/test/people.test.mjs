@@ -279,6 +279,25 @@ test('on a narrow screen a link that names nobody is told so where one looks', a
   await see(page, 'dial-error', 'This is not a name');
 });
 
+for (const [screen, viewport] of [['wide', undefined], ['narrow', { width: 360, height: 740 }]]) {
+  test(`on a ${screen} screen, who wants to call somebody while another call rings is told to settle that one first`, async (t) => {
+    const page = await signIn(t, viewport && { viewport });
+    await keep(page, 'Bob', 'bob');
+    await page.evaluate(() => { fake.agent.ring('sip:dora@example.com', 'Dora'); });
+    await see(page, 'call-state', 'Incoming call');
+    await page.click(id('tab-contacts'));
+    await page.click(id('contact-call'));
+    await see(page, 'notice', 'Another call can be made once the one with Dora is answered or ended.');
+    await see(page, 'call-state', 'Incoming call');
+    await page.click(id('call-answer'));
+    await gone(page, 'notice');
+    await page.click(id('tab-contacts'));
+    await page.click(id('contact-call'));
+    await see(page, 'call-peer', 'Bob');
+    await see(page, 'other-call', 'Dora');
+  });
+}
+
 test('a second tab does not ring: it says where the phone is, takes it over on request, and hands links to it', async (t) => {
   const page = await signIn(t);
   await page.evaluate(() => sessionStorage.getItem('sipweb.account')).then((account) => page.evaluate((kept) => localStorage.setItem('sipweb.account', kept), account));

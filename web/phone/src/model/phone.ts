@@ -47,6 +47,8 @@ export class Phone {
   linkAccount: Account | undefined;
   /** Who is being added to the contacts or changed there. */
   editing: Peer | undefined;
+  /** The call that kept the user from calling somebody else: it is not answered yet. */
+  inTheWay: Call | undefined;
   mediaProblem: MediaProblem | undefined;
   /** The browser refused to play sound before a click. */
   soundBlocked = false;
@@ -295,8 +297,12 @@ export class Phone {
   /** Calls `peer`; a call that stands already is held meanwhile. `consultFor` is the call about which we ask. */
   callPeer(peer: Peer, video = false, consultFor?: Call): void {
     const { agent, state } = this.line;
-    if (!this.calls.canAdd) return;
     this.#bringForward();
+    if (!this.calls.canAdd) {
+      this.inTheWay = this.call;
+      this.change.signal();
+      return;
+    }
     if (!agent || state !== 'registered') {
       this.dialError = 'errorNotReady';
       this.change.signal();

@@ -65,6 +65,7 @@ export const en = {
   noticeLost: 'Connection to the server lost. Running calls go on; new ones have to wait.',
   noticeOffline: 'This device is offline.',
   noticeFailed: 'Registration failed: {detail} Nobody can call you.',
+  noticeInTheWay: 'Another call can be made once the one with {peer} is answered or ended.',
   noticeSound: 'The browser holds back the sound of this page.',
   noticeSoundAction: 'Play sound',
   noticeSignInAgain: 'Sign in again',

@@ -64,6 +64,7 @@ export const es: Record<TextKey, string> = {
   noticeLost: 'Se perdió la conexión con el servidor. Las llamadas en curso siguen; las nuevas tienen que esperar.',
   noticeOffline: 'Este dispositivo no tiene red.',
   noticeFailed: 'El registro falló: {detail} Nadie puede llamarte.',
+  noticeInTheWay: 'Podrás hacer otra llamada cuando se responda o termine la de {peer}.',
   noticeSound: 'El navegador retiene el sonido de esta página.',
   noticeSoundAction: 'Oír el sonido',
   noticeSignInAgain: 'Entrar de nuevo',

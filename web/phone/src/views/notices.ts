@@ -2,6 +2,7 @@
 import { Built, arrange, h } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { text, type TextKey } from '../text/index.ts';
+import { nameOf } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
 import { iconButton, type View } from './view.ts';
 import { allowMicrophone } from './settings.ts';
@@ -42,7 +43,7 @@ export function noticesView(phone: Phone, playSound: () => void): View {
 }
 
 function current(phone: Phone, playSound: () => void): Notice[] {
-  return [insecure(phone), link(phone), signInLink(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
+  return [insecure(phone), inTheWay(phone), link(phone), signInLink(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
 }
 
 function insecure(phone: Phone): Notice | undefined {
@@ -86,6 +87,12 @@ function link(phone: Phone): Notice | undefined {
       phone.change.signal();
     },
   };
+}
+
+function inTheWay(phone: Phone): Notice | undefined {
+  const { call } = phone;
+  if (!call || call !== phone.inTheWay || phone.calls.canAdd) return undefined;
+  return { kind: 'in-the-way', severe: false, words: text('noticeInTheWay', { peer: nameOf(call.peer) }) };
 }
 
 function signInLink(phone: Phone): Notice | undefined {
