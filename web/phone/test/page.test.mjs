@@ -482,6 +482,22 @@ test('on the smallest screens the state of the line stands beside the logo, in b
   }
 });
 
+test('on the smallest screens the words under the tabs are whole, in both languages', async (t) => {
+  const page = await signIn(t, { viewport: { width: 320, height: 568 } });
+  for (const language of ['en', 'es']) {
+    await page.waitForFunction((wanted) => document.documentElement.lang === wanted, {}, language);
+    assert.deepEqual(await page.$$eval('.tab-label', (labels) => labels.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)), []);
+    await page.click(id('language'));
+  }
+});
+
+test('the cards of the settings stand apart', async (t) => {
+  const page = await signIn(t, { viewport: { width: 390, height: 780 } });
+  await page.click(id('tab-settings'));
+  const gaps = await page.$$eval('.card + .card', (cards) => cards.map((card) => card.getBoundingClientRect().top - card.previousElementSibling.getBoundingClientRect().bottom));
+  assert.ok(gaps.length > 0 && gaps.every((gap) => gap >= 8), `${gaps}`);
+});
+
 test('on the smallest screens the number of an unknown caller is there to the last digit', async (t) => {
   const page = await signIn(t, { viewport: SMALL });
   await page.evaluate(() => { fake.agent.ring('sip:+34911234567@example.com').emit('failed', { originator: 'remote', cause: 'Canceled' }); });
