@@ -101,19 +101,21 @@ export class Trickle {
 /** What a description says of candidates, as INFOs say it (RFC 8840 §9). `complete`: there will be no others. */
 export function fragmentOf(sdp: string, complete: boolean): string {
   const [, ...media] = sdp.split(/^(?=m=)/m);
-  const lines = (text: string, names: string) => text.match(new RegExp(`^a=(?:${names})(?::.*)?$`, 'gm')) ?? [];
+  const lines = (text: string, name: string) => text.match(new RegExp(`^a=${name}:.*$`, 'gm')) ?? [];
   const sections = media.map((section) => {
-    const found = lines(section, 'mid|ice-pwd|ice-ufrag|candidate');
+    // In the order of the grammar: browsers have another one.
+    const found = ['mid', 'candidate', 'ice-pwd', 'ice-ufrag'].flatMap((name) => lines(section, name));
     return found.length > 0 ? [`${/^m=\w+/.exec(section)?.[0]} 9 RTP/AVP 0`, ...found, ...(complete ? ['a=end-of-candidates'] : [])] : [];
   });
-  return [...lines(sdp, 'ice-pwd|ice-ufrag').slice(0, 2).sort(), ...sections.flat(), ''].join('\r\n');
+  const session = ['ice-pwd', 'ice-ufrag'].flatMap((name) => lines(sdp, name).slice(0, 1));
+  return [...session, ...sections.flat(), ''].join('\r\n');
 }
 
-/** The candidates in such a text; one without text is the end of its section. */
+/** The candidates in such a text; one without text is the end of its section, or of all of them. */
 export function candidatesIn(fragment: string): (RTCIceCandidateInit & { usernameFragment: string })[] {
   const [session = '', ...media] = `\n${fragment}`.split(/^(?=m=)/m);
   const value = (text: string, name: string) => new RegExp(`^a=${name}:(\\S+)`, 'm').exec(text)?.[1];
-  return media.flatMap((section) => {
+  return [...media, session].flatMap((section) => {
     const usernameFragment = value(section, 'ice-ufrag') ?? value(session, 'ice-ufrag') ?? '';
     const sdpMid = value(section, 'mid') ?? null;
     const found = section.match(/^a=(candidate:.*|end-of-candidates)/gm) ?? [];

@@ -1,7 +1,7 @@
 /** Candidates that are found late (RFC 8838, RFC 8840), over the real core: told by INFO to who takes them, and taken. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { candidatesIn } from '../src/trickle.ts';
+import { candidatesIn, fragmentOf } from '../src/trickle.ts';
 import { settle } from './support/clock.ts';
 import { type Sip, one } from './support/far_end.ts';
 import { CONTACT, Scene, contactOf, options } from './support/scene.ts';
@@ -61,7 +61,7 @@ test('A caller tells who takes it what it finds after the INVITE, all of it each
   assert.equal(one(first, 'Info-Package'), 'trickle-ice');
   assert.equal(one(first, 'Content-Disposition'), 'Info-Package');
   assert.equal(one(first, 'Content-Type'), 'application/trickle-ice-sdpfrag');
-  const known = ['a=ice-pwd:secret', 'a=ice-ufrag:own0', 'm=audio 9 RTP/AVP 0', 'a=mid:0', 'a=ice-ufrag:own0', 'a=ice-pwd:secret', 'a=candidate:1', 'a=candidate:2'];
+  const known = ['a=ice-pwd:secret', 'a=ice-ufrag:own0', 'm=audio 9 RTP/AVP 0', 'a=mid:0', 'a=candidate:1', 'a=candidate:2', 'a=ice-pwd:secret', 'a=ice-ufrag:own0'];
   assert.deepEqual(first.body.split('\r\n'), [...known, '']);
   FakePeerConnection.last.finds(null);
   assert.deepEqual(scene.far.inbox, [], 'one at a time');
@@ -167,6 +167,21 @@ test('Candidates that come while it rings wait for the answer', options, async (
 test('Names and passwords of the peer may stand in each section only', () => {
   const section = 'm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=ice-pwd:theirs\r\na=ice-ufrag:far\r\na=candidate:7\r\n';
   assert.deepEqual(candidatesIn(section), [{ candidate: 'candidate:7', sdpMid: '0', usernameFragment: 'far' }]);
+});
+
+test('The lines are said in the order of RFC 8840, whatever the order of the browser', () => {
+  const browsers = 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=candidate:7\r\na=ice-ufrag:own\r\na=ice-pwd:secret\r\na=setup:active\r\na=mid:0\r\n';
+  assert.deepEqual(fragmentOf(browsers, true).split('\r\n'), [
+    'a=ice-pwd:secret', 'a=ice-ufrag:own', 'm=audio 9 RTP/AVP 0', 'a=mid:0', 'a=candidate:7', 'a=ice-pwd:secret', 'a=ice-ufrag:own', 'a=end-of-candidates', '',
+  ]);
+});
+
+test('The peer may say once for all media that there will be no others', () => {
+  const found = candidatesIn('a=ice-pwd:theirs\r\na=ice-ufrag:far\r\na=end-of-candidates\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:7\r\n');
+  assert.deepEqual(found, [
+    { candidate: 'candidate:7', sdpMid: '0', usernameFragment: 'far' },
+    { candidate: '', sdpMid: null, usernameFragment: 'far' },
+  ]);
 });
 
 test('An INFO of a package that nobody knows is refused, unless the page listens to INFO', options, async () => {
