@@ -76,3 +76,46 @@ test('what a STUN server says late goes from page to page by INFO while it rings
   await alice.evaluate(() => void window.phone.hangUp());
   await bob.logged('ended');
 });
+
+test('what a callee finds after its answer goes by INFO, and is enough for the call', async (t) => {
+  const server = await Server.start(t);
+  const urls = await lateStun(t, { after: 1000, address: OUTSIDE });
+  const alice = await page(t, server, 'alice', 440);
+  const bob = await page(t, server, 'bob', 880);
+  for (const each of [alice, bob]) {
+    await each.evaluate((urls) => {
+      window.options = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [{ urls }] } };
+      // The ways of the descriptions lead nowhere, nor do any before the late one: bob's browser stops looking when it has found one.
+      const { setRemoteDescription } = RTCPeerConnection.prototype;
+      RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+        return setRemoteDescription.call(this, { type, sdp: sdp?.replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, '') });
+      };
+    }, urls);
+  }
+  await bob.evaluate(() => (RTCPeerConnection.prototype.addIceCandidate = async () => undefined));
+  await alice.evaluate((late) => {
+    const { addIceCandidate } = RTCPeerConnection.prototype;
+    const known = [];
+    RTCPeerConnection.prototype.addIceCandidate = async function (candidate) {
+      known.push(candidate);
+      if (!known.some((each) => each.candidate.includes(late))) return;
+      await Promise.all(known.splice(0).map((each) => addIceCandidate.call(this, each)));
+    };
+  }, OUTSIDE);
+  await alice.evaluate(() => void window.phone.ua.call('sip:bob@127.0.0.1', window.options));
+  await bob.logged('session remote');
+  await bob.evaluate(() => void window.phone.session.answer(window.options));
+  const [answer] = await bob.sent('its answer', (text) => text.startsWith('SIP/2.0 200') && text.includes('m=audio'));
+  assert.match(answer, /^Recv-Info: trickle-ice\r$/m);
+  assert.doesNotMatch(answer, new RegExp(`a=candidate.*${OUTSIDE}`));
+  const [info] = await bob.sent('its late candidate', (text) => isInfo(text) && text.includes(OUTSIDE));
+  assert.match(info, /^Info-Package: trickle-ice\r$/m);
+  const [ufrag] = /^a=ice-ufrag:.*$/m.exec(answer);
+  assert.match(info, new RegExp(`\\r\\na=ice-pwd:.*\\r\\n${ufrag.replaceAll('+', '\\+')}\\r\\nm=audio 9 RTP/AVP 0\\r\\na=mid:.*\\r\\na=candidate`));
+  await alice.sent('200 to INFO', (text) => text.startsWith('SIP/2.0 200') && /^CSeq: \d+ INFO/m.test(text));
+  await alice.took();
+  await hears(alice, connectionOf.JsSIP, 880);
+  await hears(bob, connectionOf.JsSIP, 440);
+  await alice.evaluate(() => void window.phone.hangUp());
+  await bob.logged('ended');
+});
