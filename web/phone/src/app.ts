@@ -1,6 +1,7 @@
 /** Puts the phone on the page: builds it, keeps it up to date, and builds it anew when the language changes. */
 import { Alerts, RemoteSound } from './alerts.ts';
 import { keepTyped } from './dom.ts';
+import { followLaunches } from './install.ts';
 import { listenToKeys } from './keyboard.ts';
 import { Sounds } from './media/sounds.ts';
 import { accountFrom, fragmentCredentials, loadDefaults, remembered } from './model/account.ts';
@@ -81,6 +82,11 @@ export async function start(library: Library): Promise<Phone> {
   listenToKeys(phone, sounds, () => current.call);
   setInterval(() => { current.tick(); alerts.title(); }, 1000);
   window.addEventListener('hashchange', () => signInByLink(takeFragment()));
+  followLaunches((address) => {
+    phone.linkTarget = linkTarget(address) ?? phone.linkTarget;
+    signInByLink(fragmentCredentials(address.hash));
+    phone.change.signal();
+  });
   listenToWindow(phone);
   exposeForDiagnosis(phone);
 

@@ -39,6 +39,18 @@ export async function install(): Promise<void> {
   await offer?.prompt();
 }
 
+/** Milliseconds in which the browser tells a page what it was opened with; that stands in its address, too. */
+const OPENING = 1_000;
+
+/** Once the installed page is open, a link only brings it to the front: `open` is told the address. */
+export function followLaunches(open: (address: URL) => void): void {
+  const { launchQueue } = window as { launchQueue?: { setConsumer(consumer: (launch: { targetURL?: string }) => void): void } };
+  const begun = performance.now();
+  launchQueue?.setConsumer(({ targetURL }) => {
+    if (targetURL && performance.now() - begun > OPENING) open(new URL(targetURL));
+  });
+}
+
 export function canTakeLinks(): boolean {
   return 'registerProtocolHandler' in navigator && isSecureContext;
 }

@@ -272,6 +272,61 @@ test('a link waits while a call is on its way, and is not lost', async (t) => {
   await see(page, 'call-peer', 'dora');
 });
 
+/** The installed page is open, and a link leads to it: the browser brings it to the front and tells it the address. */
+const launch = (page, where) => page.evaluate((path) => launchQueue.consumer({ targetURL: new URL(path, location.href).href }), where);
+
+async function installed(t, more = {}) {
+  const page = await signIn(t, { ...more, prepare: () => {
+    Object.defineProperty(window, 'launchQueue', { value: {
+      setConsumer(consumer) {
+        this.consumer = consumer;
+        consumer({ targetURL: location.href }); // What the page was opened with.
+      },
+    } });
+  } });
+  await page.waitForFunction(() => performance.now() > 3000);
+  return page;
+}
+
+test('a link that leads to the installed page while it is open proposes its call, in a call too', async (t) => {
+  const page = await installed(t);
+  await launch(page, './?call=tel%3A%2B34911234567');
+  await see(page, 'notice', 'A link wants to call tel:+34911234567.');
+  await page.click(id('notice-link-close'));
+  await talk(page);
+  await launch(page, './?call=dora');
+  await see(page, 'notice', 'A link wants to call dora.');
+  await page.click(id('notice-link-action'));
+  await see(page, 'call-peer', 'dora');
+  await see(page, 'other-call', 'bob');
+});
+
+test('a link that signs in leads to the installed page while it is open, and only once to the one that it opened', async (t) => {
+  const page = await installed(t);
+  assert.equal(await page.evaluate(() => fake.agents), 1);
+  await launch(page, './#bob:word');
+  await see(page, 'account', 'bob');
+});
+
+test('a link that names nobody is told so in a call, too', async (t) => {
+  const page = await signIn(t, { query: '?call=two%20words' });
+  await talk(page);
+  await page.click(id('notice-link-action'));
+  await see(page, 'notice', 'This is not a name, a number or a SIP address.');
+  await page.click(id('notice-dial-close'));
+  await gone(page, 'notice');
+});
+
+test('a call that comes in is not given the blame for what was dialled before', async (t) => {
+  const page = await signIn(t);
+  await page.keyboard.type('two words');
+  await page.keyboard.press('Enter');
+  await see(page, 'dial-error', 'This is not a name');
+  await page.evaluate(() => { fake.agent.ring('sip:bob@example.com', 'Bob'); });
+  await see(page, 'call-peer', 'Bob');
+  await gone(page, 'notice');
+});
+
 test('on a narrow screen a link that names nobody is told so where one looks', async (t) => {
   const page = await signIn(t, { query: '?call=two%20words', viewport: { width: 360, height: 740 } });
   await page.click(id('tab-messages'));

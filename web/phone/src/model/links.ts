@@ -2,7 +2,8 @@
 
 /** Whom a page that was opened with `address` is to call. Nobody is called without a press: any page can set such a link. */
 export function linkTarget(address: URL): string | undefined {
-  const found = address.searchParams.get('call')?.trim().replace(/^web\+/i, '');
+  // Nobody begins with a blank: a number's plus was written as it is.
+  const found = address.searchParams.get('call')?.replace(/^(tel:|sips?:)? (?=\d)/i, '$1+').trim().replace(/^web\+/i, '');
   return found && found.length <= 200 ? found : undefined;
 }
 

@@ -76,7 +76,10 @@ export class Phone {
     };
     this.calls = new Calls(this.devices, {
       changed: signal,
-      shown: () => this.#bringForward(),
+      shown: () => {
+        this.dialError = undefined;
+        this.#bringForward();
+      },
       ended: (call) => this.#record(call),
       media,
       known: (peer) => this.#named(peer),

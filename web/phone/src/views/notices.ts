@@ -43,7 +43,7 @@ export function noticesView(phone: Phone, playSound: () => void): View {
 }
 
 function current(phone: Phone, playSound: () => void): Notice[] {
-  return [insecure(phone), inTheWay(phone), link(phone), signInLink(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
+  return [insecure(phone), inTheWay(phone), dialling(phone), link(phone), signInLink(phone), voicemail(phone), connection(phone), registration(phone), microphone(phone), sound(phone, playSound)].filter((each) => each !== undefined);
 }
 
 function insecure(phone: Phone): Notice | undefined {
@@ -93,6 +93,19 @@ function inTheWay(phone: Phone): Notice | undefined {
   const { call } = phone;
   if (!call || call !== phone.inTheWay || phone.calls.canAdd) return undefined;
   return { kind: 'in-the-way', severe: false, words: text('noticeInTheWay', { peer: nameOf(call.peer) }) };
+}
+
+/** What the dial field would say if no call stood in its place. */
+function dialling(phone: Phone): Notice | undefined {
+  const { call, dialError } = phone;
+  if (!call || !dialError) return undefined;
+  return {
+    kind: 'dial', severe: true, words: text(dialError),
+    dismiss: () => {
+      phone.dialError = undefined;
+      phone.change.signal();
+    },
+  };
 }
 
 function signInLink(phone: Phone): Notice | undefined {
