@@ -491,6 +491,15 @@ test('on the smallest screens the words under the tabs are whole, in both langua
   }
 });
 
+test('on the smallest screens the letters of the keypad stand on its keys, in a call too', async (t) => {
+  const page = await signIn(t, { viewport: { width: 320, height: 568 } });
+  const beside = (keypad) => page.$$eval(`${keypad} .key-letters`, (all) => all.filter((each) => each.getBoundingClientRect().bottom > each.parentElement.getBoundingClientRect().bottom - 2).map((each) => each.textContent));
+  assert.deepEqual(await beside('.dial'), []);
+  await talk(page);
+  await page.click(id('call-keypad'));
+  assert.deepEqual(await beside('.sheet'), []);
+});
+
 test('the cards of the settings stand apart', async (t) => {
   const page = await signIn(t, { viewport: { width: 390, height: 780 } });
   await page.click(id('tab-settings'));
