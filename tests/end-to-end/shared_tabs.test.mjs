@@ -77,3 +77,21 @@ for (const [name, launch] of [['Chromium', chromium], ['Firefox', firefox]]) {
     });
   });
 }
+
+test('Chromium: the worker is killed: both tabs are registered over another one, the call goes on, and hanging up reaches the tab', async (t) => {
+  const tabs = await scene(t, chromium);
+  const call = await talking(tabs);
+  await Promise.all([tabs.first.forgets(), tabs.second.forgets()]);
+  const worker = await tabs.site.browser.waitForTarget((target) => target.type() === 'shared_worker');
+  await (await worker.worker()).close();
+  for (const tab of [tabs.first, tabs.second]) {
+    await until('a tab to be registered again', async () => {
+      const log = await tab.evaluate(() => window.phone.log);
+      return log.includes('registered') || assert.fail(log.join());
+    });
+  }
+  await hears(tabs.second, connection, BOB);
+  await call.hears(ALICE);
+  assert.equal((await call.bye()).status, 200);
+  await tabs.second.logged('ended');
+});

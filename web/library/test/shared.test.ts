@@ -272,6 +272,33 @@ test('A tab that goes while the connection is broken: its call is ended as soon 
   assert.equal(first.ua.isConnected(), true);
 });
 
+test('A worker that dies without a word: the tabs connect and register over another, and their calls go on', options, async () => {
+  const [browser, first, second] = await two();
+  const told: any[] = [];
+  first.ua.on('disconnected', (event) => told.push(event));
+  await browser.ring(first);
+  await second.answer();
+  const ok = browser.answer();
+  await browser.ask(second, 'ACK', ok);
+  second.news();
+  await browser.killWorker();
+  assert.deepEqual([told[0].error, told[0].reason], [true, 'the shared worker is gone']);
+  assert.deepEqual(second.news(), ['unregistered', 'disconnected']);
+  browser.sent();
+  await browser.clock.advance(3000);
+  await browser.grant();
+  await browser.clock.advance(3000);
+  await browser.grant();
+  assert.equal(browser.connections, 2);
+  assert.deepEqual([first.ua.isRegistered(), second.ua.isRegistered()], [true, true]);
+  assert.equal(second.session.isEstablished(), true);
+  browser.sent();
+  // The new worker has never heard of that call.
+  await browser.ask(second, 'BYE', ok, 2);
+  assert.deepEqual(browser.sent(), ['200 OK']);
+  assert.equal(second.session.isEnded(), true);
+});
+
 test('A message reaches every tab, and is answered once', options, async () => {
   const [browser, first, second] = await two();
   browser.far.ask('MESSAGE', first.contact, [
@@ -288,6 +315,7 @@ test('A tab that is not registered is not rung; what belongs to no tab is refuse
   await browser.ring(tab);
   assert.deepEqual(browser.sent(), ['480 Temporarily Unavailable']);
   browser.far.ask('BYE', tab.contact, ['From: <sip:bob@example.com>;tag=b', 'To: <sip:alice@example.com>;tag=nobody', 'Call-ID: x', 'CSeq: 2 BYE']);
+  await settle();
   assert.deepEqual(browser.sent(), ['481 Call/Transaction Does Not Exist']);
 });
 

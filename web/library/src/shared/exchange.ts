@@ -9,6 +9,8 @@ export interface ExchangeHost extends Clock {
   WebSocketClass?: WebSocketConstructor;
   /** Calls back when the holder of that lock is gone. */
   whenFree?: (lock: string, gone: () => void) => void;
+  /** The lock that the worker holds, when it has it. */
+  lock?: Promise<string>;
 }
 
 export class Exchange {
@@ -22,6 +24,7 @@ export class Exchange {
   /** A tab has come. */
   add(port: Port): void {
     const tab = new PortTab(port);
+    void this.#host.lock?.then((lock) => port.postMessage({ kind: 'lock', lock } satisfies ToTab));
     port.onmessage = ({ data }: { data: FromTab }) => this.#heard(tab, data);
   }
 

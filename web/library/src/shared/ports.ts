@@ -16,6 +16,8 @@ export type FromTab =
 /** The worker to a tab. */
 export type ToTab =
   | { kind: 'opened' }
+  /** The worker holds this lock as long as it lives. */
+  | { kind: 'lock'; lock: string }
   | { kind: 'closed'; error: boolean; code: number | undefined; reason: string | undefined }
   | { kind: 'data'; data: SocketData };
 

@@ -71,8 +71,19 @@ export class SharedSocket implements Socket {
   }
 
   #enter(): Port {
-    const port = this.#open(() => this.#notLoaded());
-    port.onmessage = ({ data }: { data: ToTab }) => this.#heard(data);
+    const port = this.#open(() => this.#lost('the shared worker could not be loaded: is sipweb-worker.js there, on this origin, and allowed by worker-src?'));
+    port.onmessage = ({ data }: { data: ToTab }) => {
+      if (data.kind === 'lock') {
+        // Free when the worker is gone, however it went: a port says nothing of that.
+        void this.#page.locks?.request(data.lock, { mode: 'shared' }, () => {
+          if (port === this.#port) {
+            this.#lost('the shared worker is gone');
+          }
+        });
+      } else if (port === this.#port) {
+        this.#heard(data);
+      }
+    };
     // Held until the tab is gone, however it goes. The worker may wait for it only once we have it.
     const lock = `sipweb-tab-${newUUID()}`;
     void this.#page.locks?.request(lock, () => {
@@ -83,13 +94,13 @@ export class SharedSocket implements Socket {
   }
 
   /** The next attempt loads it again. */
-  #notLoaded(): void {
+  #lost(why: string): void {
     this.#port = undefined;
     this.#connected = false;
-    this.ondisconnect?.(true, 1006, 'the shared worker could not be loaded: is sipweb-worker.js there, on this origin, and allowed by worker-src?');
+    this.ondisconnect?.(true, 1006, why);
   }
 
-  #heard(word: ToTab): void {
+  #heard(word: Exclude<ToTab, { kind: 'lock' }>): void {
     switch (word.kind) {
       case 'opened':
         this.#connected = true;

@@ -258,7 +258,7 @@ export class Switchboard<Peer extends Tab = Tab> {
       return;
     }
     const key = endOf(message.callId, message.toTag);
-    if (message.toTag !== '') {
+    if (message.toTag !== '' && message.status !== 481) {
       this.#remember(key, tab);
     }
     const ringing = this.#ringing.get(transactionOf(message));
@@ -365,6 +365,11 @@ export class Switchboard<Peer extends Tab = Tab> {
       this.#send(response(message, 480, 'Temporarily Unavailable'));
       return;
     }
+    this.#ring(message, tabs);
+  }
+
+  #ring(message: SipMessage, tabs: readonly Peer[]): void {
+    const key = transactionOf(message);
     const begun = new Ringing(message, tabs, (text) => this.#send(text));
     this.#ringing.set(key, begun);
     this.#clock.setTimeout(() => this.#ringing.delete(key), RINGING_LIMIT);
@@ -380,8 +385,13 @@ export class Switchboard<Peer extends Tab = Tab> {
     }
     if (tab !== undefined) {
       tab.data(data);
-    } else if (message.method !== 'ACK') {
+    } else if (message.method === 'ACK' || message.method === 'CANCEL') {
+      this.#tabs.forEach((each) => each.data(data));
+    } else if (this.#tabs.size === 0) {
       this.#send(response(message, 481, 'Call/Transaction Does Not Exist'));
+    } else {
+      // The calls of a tab outlive the worker that knew of them: whose this one is, is told by who does not answer 481.
+      this.#ring(message, [...this.#tabs]);
     }
   }
 

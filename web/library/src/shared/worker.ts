@@ -9,6 +9,13 @@ const exchange = new Exchange({
   setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
   clearTimeout: (timer) => clearTimeout(timer as number | undefined),
   whenFree: (lock, gone) => void navigator.locks?.request(lock, gone),
+  lock: new Promise((held) => {
+    const lock = `sipweb-worker-${Math.random()}`;
+    void navigator.locks?.request(lock, () => {
+      held(lock);
+      return new Promise(() => undefined);
+    });
+  }),
 });
 
 (globalThis as unknown as { onconnect: (event: { ports: readonly Port[] }) => void }).onconnect = ({ ports }) => {

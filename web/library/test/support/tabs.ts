@@ -25,7 +25,10 @@ export class Browser {
   readonly far = new FarEnd();
   /** How many connections were opened. */
   connections = 0;
-  readonly #exchange: InstanceType<NonNullable<typeof worker>['Exchange']>;
+  #exchange!: InstanceType<NonNullable<typeof worker>['Exchange']>;
+  #worker = 0;
+  /** The locks of the browser that are held, and who waits for them. */
+  readonly #locks = new Map<string, (() => void)[]>();
 
   constructor() {
     FakePeerConnection.gathering = 'complete';
@@ -46,14 +49,38 @@ export class Browser {
       send(data: string): void { browser.far.send(data); }
       close(): void { this.readyState = 3; browser.far.disconnect(); }
     }
-    const { now, setTimeout, clearTimeout } = { ...this.clock, now: () => this.clock.now };
-    this.#exchange = new worker!.Exchange({ now, setTimeout, clearTimeout, WebSocketClass: WebSocketClass as any });
+    this.#work = () => {
+      const { now, setTimeout, clearTimeout } = { ...this.clock, now: () => this.clock.now };
+      const lock = `worker ${(this.#worker += 1)}`;
+      this.#locks.set(lock, []);
+      this.#exchange = new worker!.Exchange({
+        now, setTimeout, clearTimeout, WebSocketClass: WebSocketClass as any, lock: Promise.resolve(lock),
+      });
+    };
+    this.#work();
+    const request = (lock: string, ...rest: any[]): void => void this.#locks.get(lock)?.push(rest.at(-1));
+    Object.defineProperty(globalThis, 'navigator', { value: { locks: { request } }, configurable: true });
   }
+
+  readonly #work: () => void;
+
+  /** The worker is gone without a word, its connection with it; who asks for it next gets another. */
+  async killWorker(): Promise<void> {
+    const waiting = this.#locks.get(`worker ${this.#worker}`);
+    this.#channels.splice(0).forEach((end) => (end.onmessage = end.postMessage = () => undefined));
+    this.far.disconnect();
+    this.#work();
+    waiting?.forEach((free) => free());
+    await settle();
+  }
+
+  readonly #channels: any[] = [];
 
   /** Opens a tab with a user agent that is registered. */
   async tab(configuration: Record<string, unknown> = {}): Promise<TabOf> {
     const tab = new TabOf(this.clock, () => {
       const [here, there] = channel();
+      this.#channels.push(there);
       this.#exchange.add(there);
       return here;
     }, configuration);
