@@ -202,8 +202,11 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
 export function changeSetting(settings: Settings, parameter: Changeable, value: unknown): boolean {
   if (parameter === 'extra_headers') {
     const headers = isEmpty(value) ? null : checkHeaders(value);
-    settings.extra_headers = headers ?? null;
-    return headers !== undefined;
+    if (headers === undefined) {
+      return false;
+    }
+    settings.extra_headers = headers;
+    return true;
   }
   const checked = isEmpty(value) ? null : parameter === 'authorization_user' ? checkUserName(value) : line(value);
   if (checked === undefined || (checked === null && parameter === 'authorization_user')) {
@@ -213,7 +216,7 @@ export function changeSetting(settings: Settings, parameter: Changeable, value: 
     settings.authorization_user = checked ?? '';
   } else {
     settings[parameter] = checked;
-    if (parameter === 'ha1') {
+    if (parameter === 'ha1' && checked !== null) {
       settings.password = null;
     }
   }
@@ -330,7 +333,8 @@ function checkTagTrail(value: unknown): string | (() => string) | undefined {
 }
 
 function checkHeaders(value: unknown): readonly string[] | undefined {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string') ? (value as string[]) : undefined;
+  const isHeader = (each: unknown) => typeof each === 'string' && /^[^\s:]+\s*:[^\r\n\0]*$/.test(each);
+  return Array.isArray(value) && value.every(isHeader) ? (value as string[]) : undefined;
 }
 
 /** A user name that can stand in a quoted string. */

@@ -1,7 +1,7 @@
 /** Parameters of the user agent, events, messages: what a page hands in and reads. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadConfiguration } from '../src/configuration.ts';
+import { changeSetting, loadConfiguration } from '../src/configuration.ts';
 import { environmentOf } from '../src/environment.ts';
 import { EventEmitter } from '../src/events.ts';
 import { FakeSocket, request } from './support/page.ts';
@@ -30,7 +30,8 @@ test('A parameter that is missing or wrong is named', () => {
     ['sockets', undefined], ['sockets', []], ['sockets', {}], ['sockets', [{ socket: {} }]], ['uri', ''], ['uri', 'example.com'], ['uri', 5],
     ['contact_uri', 'nonsense'], ['instance_id', 'x'], ['session_timers', 'yes'], ['session_timers_refresh_method', 'BYE'],
     ['no_answer_timeout', -1], ['register_expires', 'soon'], ['registrar_server', 'sip:user@example.com'],
-    ['connection_recovery_min_interval', 0], ['extra_headers', 'X: 1'], ['display_name', 'a\r\nX: 1'], ['user_agent', 'a\nb'],
+    ['connection_recovery_min_interval', 0], ['extra_headers', 'X: 1'], ['extra_headers', ['no colon']], ['extra_headers', ['X: 1\r\nY: 2']],
+    ['display_name', 'a\r\nX: 1'], ['user_agent', 'a\nb'],
     ['authorization_user', 'a"b'], ['connection_recovery_max_interval', 1],
   ];
   for (const [name, value] of bad) {
@@ -62,9 +63,22 @@ test('A loaded configuration cannot be changed, but for what UA.set changes', ()
   settings.display_name = 'Alice';
 });
 
+test('Headers that cannot be used leave those that are there', () => {
+  const { settings } = loadConfiguration({ ...MINIMUM(), extra_headers: ['X-All: 1'] });
+  for (const value of ['X: 1', ['no colon'], ['X: 1\r\nY: 2'], [7]]) {
+    assert.equal(changeSetting(settings, 'extra_headers', value), false, String(value));
+    assert.deepEqual(settings.extra_headers, ['X-All: 1']);
+  }
+  assert.equal(changeSetting(settings, 'extra_headers', null), true);
+  assert.equal(settings.extra_headers, null);
+});
+
 test('HA1 takes the place of the password', () => {
   const { settings } = loadConfiguration({ ...MINIMUM(), password: 'secret', ha1: 'abc', realm: 'r' });
   assert.equal(settings.password, null);
+  changeSetting(settings, 'password', 'secret');
+  changeSetting(settings, 'ha1', null);
+  assert.deepEqual([settings.password, settings.ha1], ['secret', null], 'and gives it back');
 });
 
 test('Listeners: order, once, off, and one that is added meanwhile', () => {
