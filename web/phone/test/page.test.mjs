@@ -500,6 +500,27 @@ test('on the smallest screens the letters of the keypad stand on its keys, in a 
   assert.deepEqual(await beside('.sheet'), []);
 });
 
+for (const viewport of [{ width: 390, height: 780 }, SMALL]) {
+  test(`however long names are, calls are taken and ended without a search on ${viewport.width} by ${viewport.height}`, async (t) => {
+    const page = await signIn(t, { viewport });
+    const beyond = () => page.$$eval('[data-testid=call-reject], [data-testid=call-answer], [data-testid=call-hangup], .waiting button, .others button', (buttons) => buttons.filter((each) => each.checkVisibility())
+      .map((each) => [each.textContent, (each.querySelector('.button-face') ?? each).getBoundingClientRect(), document.querySelector('.call').getBoundingClientRect()])
+      .filter(([, { left, right, bottom }, call]) => left < call.left || right > call.right || bottom > call.bottom).map(([words]) => words));
+    const ring = (name) => page.evaluate((called, at) => { fake.agent.ring(`sip:caller${at}@example.com`, called); }, name, name.length);
+    await ring('Maximiliane '.repeat(150));
+    await see(page, 'call-state', 'Incoming call');
+    assert.deepEqual(await beyond(), [], 'while it rings');
+    await page.click(id('call-answer'));
+    await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+    await ring('Donaudampfschifffahrt'.repeat(30));
+    await see(page, 'waiting', 'is calling');
+    assert.deepEqual(await beyond(), [], 'while a second one rings');
+    await page.click(id('waiting-answer'));
+    await page.waitForSelector(id('other-call'));
+    assert.deepEqual(await beyond(), [], 'with two calls');
+  });
+}
+
 test('the cards of the settings stand apart', async (t) => {
   const page = await signIn(t, { viewport: { width: 390, height: 780 } });
   await page.click(id('tab-settings'));
