@@ -276,8 +276,10 @@ impl Agent {
             }
             return;
         }
+        // RFC 5057 §5.1: a subscription that is forgotten there, say of a transfer, is not the call whose dialog it shares.
+        let of_call = request.method() != Some(Method::Notify);
         // Before the answer it is the end of one early dialog: the other branches may ring on.
-        if matches!(status, 408 | 481) && call.stage != Stage::Calling {
+        if matches!(status, 408 | 481) && of_call && call.stage != Stage::Calling {
             let message = Some(Arc::clone(response));
             self.end_unanswered(number, Originator::Remote, message, Cause::DialogError);
         }

@@ -335,6 +335,22 @@ fn a_reoffer_by_update_needs_no_ack() {
 }
 
 #[test]
+fn a_notify_that_nobody_waits_for_any_more_does_not_end_the_call_whose_dialog_it_shares() {
+    let mut line = Line::new();
+    let (alice, _) = line.established();
+    let refused = |line: &mut Line, method: &str| {
+        line.alice.agent.dialog_request(line.now, alice, method, &Payload::default()).unwrap();
+        line.carry();
+        let number = transaction(&line.bob.take_events());
+        line.bob.agent.respond(line.now, number, 481, "", &Payload::default()).unwrap();
+        line.carry();
+        line.alice.told()
+    };
+    assert_eq!(refused(&mut line, "NOTIFY"), ["response 481"]);
+    assert_eq!(refused(&mut line, "INFO"), ["response 481", "ended Remote DialogError"]);
+}
+
+#[test]
 fn two_offers_at_once_are_both_refused_with_491() {
     let mut line = Line::new();
     let (alice, bob) = line.established();
