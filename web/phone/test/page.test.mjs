@@ -512,6 +512,10 @@ for (const viewport of [{ width: 390, height: 780 }, SMALL]) {
     assert.deepEqual(await beyond(), [], 'while it rings');
     await page.click(id('call-answer'));
     await page.waitForSelector(`${id('call')}[data-phase=talking]`);
+    await inSession(page, '(session) => session.emit("hold", { originator: "remote" })');
+    await see(page, 'call-state', 'put you on hold');
+    assert.ok(await page.$eval(id('call-state'), ({ textContent }) => textContent.length) < 80, 'the name in a sentence');
+    await inSession(page, '(session) => session.emit("unhold", { originator: "remote" })');
     await ring('Donaudampfschifffahrt'.repeat(30));
     await see(page, 'waiting', 'is calling');
     assert.deepEqual(await beyond(), [], 'while a second one rings');
@@ -520,6 +524,20 @@ for (const viewport of [{ width: 390, height: 780 }, SMALL]) {
     assert.deepEqual(await beyond(), [], 'with two calls');
   });
 }
+
+test('on the smallest screens what can be done after a call stands on one line, in both languages', async (t) => {
+  const page = await signIn(t, { viewport: SMALL });
+  await page.keyboard.type('bob');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length > 0);
+  await inSession(page, '(session) => session.fail(486, "Busy Here", "Busy")');
+  await see(page, 'call-state', 'bob is busy.');
+  for (const language of ['en', 'es']) {
+    await page.evaluate((wanted) => { if (document.documentElement.lang !== wanted) document.querySelector('[data-testid=language]').click(); }, language);
+    const tops = await page.$$eval('.end-controls .button', (buttons) => buttons.map((each) => each.getBoundingClientRect().top));
+    assert.equal(new Set(tops).size, 1, `${language}: ${tops}`);
+  }
+});
 
 test('the cards of the settings stand apart', async (t) => {
   const page = await signIn(t, { viewport: { width: 390, height: 780 } });

@@ -259,6 +259,13 @@ test('a link proposes a call, and only a press makes it', async (t) => {
   await see(page, 'call-peer', '+34911234567');
 });
 
+test('however long the address in a link is, all of it is read before the call', async (t) => {
+  const page = await signIn(t, { query: `?call=sip:the.bank.example.${'x'.repeat(150)}@evil.example`, viewport: { width: 390, height: 780 } });
+  await see(page, 'notice', '@evil.example');
+  const [words, right] = await page.$eval(`${id('notice')} p`, (each) => [each.textContent, Math.max(...Array.from({ length: each.firstChild.firstChild.length }, (_, at) => { const range = document.createRange(); range.setStart(each.firstChild.firstChild, at); range.setEnd(each.firstChild.firstChild, at + 1); return range.getBoundingClientRect().right; }))]);
+  assert.ok(words.includes('x'.repeat(150)) && right <= 390, `${words} ends at ${right}`);
+});
+
 test('a link waits while a call is on its way, and is not lost', async (t) => {
   const page = await signIn(t);
   await page.keyboard.type('bob');

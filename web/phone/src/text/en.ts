@@ -342,7 +342,7 @@ export const en = {
   otherTabHelp: 'It rings there. Calls and messages are in one place at a time.',
   useHere: 'Use it here',
   otherTabBusy: 'There is a call in the other tab. End it first.',
-  linkCall: 'A link wants to call {peer}.',
+  linkCall: 'A link wants to call {address}.',
   linkHelp: 'Press Call to do so.',
   linkSignIn: 'A link wants to sign in {user} here.',
   linkSignInHelp: 'Your call ends with that.',

@@ -331,7 +331,7 @@ export const es: Record<TextKey, string> = {
   otherTabHelp: 'Suena allí. Llamadas y mensajes están en un solo sitio a la vez.',
   useHere: 'Usarlo aquí',
   otherTabBusy: 'Hay una llamada en la otra pestaña. Termínala antes.',
-  linkCall: 'Un enlace quiere llamar a {peer}.',
+  linkCall: 'Un enlace quiere llamar a {address}.',
   linkHelp: 'Pulsa Llamar para hacerlo.',
   linkSignIn: 'Un enlace quiere iniciar aquí la sesión de {user}.',
   linkSignInHelp: 'Con eso termina tu llamada.',

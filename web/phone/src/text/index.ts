@@ -33,9 +33,17 @@ export function preferredLanguage(wanted: readonly string[]): Language {
   return 'en';
 }
 
+/** Letters of somebody's name in a sentence: whoever calls writes it himself, and it is not to push the rest off the screen. */
+const NAME = 40;
+const NAMES = ['peer', 'target', 'one', 'other'];
+
 /** The text of `key`, with each `{name}` replaced by its value. */
 export function text(key: TextKey, values: Values = {}): string {
-  return DICTIONARIES[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return DICTIONARIES[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = String(values[name] ?? whole);
+    const letters = NAMES.includes(name) ? [...value] : [];
+    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : value;
+  });
 }
 
 export { en, es };

@@ -79,7 +79,7 @@ function registration(phone: Phone): Notice | undefined {
 function link(phone: Phone): Notice | undefined {
   if (!phone.linkTarget || !phone.signedIn) return undefined;
   return {
-    kind: 'link', severe: false, words: text('linkCall', { peer: phone.linkTarget }),
+    kind: 'link', severe: false, words: text('linkCall', { address: phone.linkTarget }),
     // While a call is on its way there is no second one: the link waits.
     ...(phone.calls.canAdd ? { help: text('linkHelp'), action: { label: text('call'), press: () => phone.callLinked() } } : {}),
     dismiss: () => {
