@@ -227,11 +227,12 @@ function sessionExpires(text: string) {
 }
 
 function reason(text: string): ParsedReason | undefined {
-  const [protocol] = halves(text, ';');
+  const [first = ''] = splitOutsideQuotes(text, ',');
+  const [protocol] = halves(first, ';');
   if (protocol === '') {
     return undefined;
   }
-  const params = parameters(text.slice(protocol.length));
+  const params = parameters(first.slice(protocol.length));
   return {
     protocol: protocol.toLowerCase(),
     cause: numberOf(params.cause),

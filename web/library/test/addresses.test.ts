@@ -122,3 +122,8 @@ test('Random names are of the asked size and kind', () => {
   assert.match(Utils.createRandomToken(9, 10), /^[0-9]{9}$/);
   assert.match(Utils.newUUID(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
+
+test('Of several reasons in one header (RFC 3326) the first is read, with nothing of the others', () => {
+  const read: any = Grammar.parse('Q.850;cause=16;text="Normal, clearing", SIP;cause=200', 'Reason');
+  assert.deepEqual([read.protocol, read.cause, read.text], ['q.850', 16, 'Normal, clearing']);
+});
