@@ -84,7 +84,8 @@ impl Agent {
         }
     }
 
-    /// Gives a provisional response to a call that rings here: 180, or another one from 101 to 199.
+    /// Gives a provisional response to a call that rings here: 180, or another one from 101 to 199. With 100, which was sent
+    /// at once, nothing is sent: the user has answered, and is not hurried any more while the answer is made.
     ///
     /// # Errors
     /// When the call does not ring here, or a field cannot be written.
@@ -97,6 +98,11 @@ impl Agent {
         payload: &Payload,
     ) -> Result<(), CommandError> {
         self.now = now;
+        let call = self.call_mut(number).ok_or(CommandError::Unknown)?;
+        if call.stage == Stage::Ringing && status == 100 {
+            call.patience = Instant::NEVER;
+            return Ok(());
+        }
         let call = self.call(number).ok_or(CommandError::Unknown)?;
         let (Stage::Ringing, Some(incoming), 101..200) = (call.stage, &call.incoming, status) else {
             return Err(CommandError::State);

@@ -351,6 +351,22 @@ fn a_notify_that_nobody_waits_for_any_more_does_not_end_the_call_whose_dialog_it
 }
 
 #[test]
+fn who_has_answered_in_time_is_not_cut_off_while_his_answer_is_made() {
+    let mut line = Line::new();
+    line.alice.call(line.now, "sip:bob@example.org");
+    line.carry();
+    let bob = incoming(&line.bob.take_events());
+    line.wait(Duration::from_secs(59));
+    line.take_passed();
+    line.bob.agent.ring(line.now, bob, 100, "", &Payload::default()).unwrap();
+    line.wait(Duration::from_secs(5));
+    assert!(line.take_passed().is_empty());
+    line.bob.agent.accept(line.now, bob, 0, &Payload::sdp(ANSWER)).unwrap();
+    line.carry();
+    assert_eq!(line.take_passed(), ["bob 200 INVITE"]);
+}
+
+#[test]
 fn two_offers_at_once_are_both_refused_with_491() {
     let mut line = Line::new();
     let (alice, bob) = line.established();

@@ -141,7 +141,7 @@ export class Core {
   }
 
   // Calls in.
-  /** Provisional response: 180 by default, or any 101-199, with early SDP if `body`. */
+  /** Provisional response: 180 by default, or any 101-199, with early SDP if `body`. 100: the user has answered; it rings no longer than he needs. */
   ring(call: CallNumber, options: Payload & { status?: number; reason?: string } = {}): void {
     this.#command(new Writer().byte(Op.ring).number(call).number(options.status ?? 180).text(phrase(options.status, options.reason))
       .payload(options, SDP));

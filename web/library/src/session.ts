@@ -226,6 +226,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     const connection = this.#media.open(options.pcConfig ?? {}, () => this.#endpoint.iceServers);
     this.#takeOptions(options);
     this.#status = STATUS.STATUS_ANSWERED;
+    // From now on the time is the browser's, which may have to ask for the microphone.
+    this.#endpoint.attempt((core) => core.ring(this.#call, { status: 100 }));
     this.emit('peerconnection', { peerconnection: connection });
     void this.#answerCall(options);
     return this.accepted;

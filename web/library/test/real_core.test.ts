@@ -182,6 +182,20 @@ test('An incoming call, answered and hung up', options, async () => {
   assert.equal(scene.far.take('BYE').start.split(' ')[1], 'sip:bob@far.example;transport=ws');
 });
 
+test('A call that is answered in the last second waits for the microphone, however long the user is asked for it', options, async () => {
+  const scene = await new Scene().start();
+  scene.ring();
+  await scene.clock.advance(59_000);
+  scene.far.inbox.length = 0;
+  let granted = () => undefined as void;
+  scene.devices.answer = new Promise((resolve) => { granted = resolve; });
+  scene.session.answer({ mediaConstraints: { audio: true, video: false } });
+  await scene.clock.advance(5000);
+  granted();
+  await settle();
+  assert.equal(scene.far.take('INVITE').start, 'SIP/2.0 200 OK');
+});
+
 test('An incoming call is rejected', options, async () => {
   const scene = await new Scene().start();
   scene.ring();
