@@ -41,6 +41,8 @@ impl Proxy {
             transport: upstream.transport,
             secure: false,
         };
+        // What was asked about another one before may still be answered.
+        self.waiting.retain(|_, waiting| !matches!(waiting, Waiting::Upstream));
         let id = self.outbox.ask(question);
         self.waiting.insert(id, Waiting::Upstream);
     }

@@ -2,11 +2,26 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use proxy::{Config, Registrar};
-use sip::{HeaderName, Message};
+use proxy::trunk_settings::{Group, Incoming, Trunks};
+use proxy::{AskId, Config, Output, Proxy, Question, Registrar};
+use sip::{HeaderName, Instant, Message};
 use support::*;
+
+/// Which names a proxy asks for, unanswered yet.
+fn asked(proxy: &mut Proxy, now: Instant) -> Vec<(AskId, String)> {
+    let mut names = Vec::new();
+    proxy.timeout(now);
+    loop {
+        match proxy.poll() {
+            Output::Ask { id, question: Question::Resolve { host, .. } } => names.push((id, host)),
+            Output::Timeout(_) => return names,
+            _ => {}
+        }
+    }
+}
 
 #[test]
 fn a_call_that_rings_goes_on_under_another_configuration() {
@@ -81,6 +96,73 @@ fn an_edge_asks_anew_where_its_upstream_is() {
     house.receive(&alice.flow, &alice.register(1, ""));
     let there = desk_phone("x", "198.51.100.2:5060");
     assert_eq!(house.take(&there.flow).iter().map(Message::is_request).collect::<Vec<_>>(), [true]);
+}
+
+#[test]
+fn a_server_that_was_taken_out_while_its_name_was_looked_up_is_believed_no_more() {
+    let trusting = |hosts: &[&str], probe| {
+        let servers = hosts.iter().map(|host| server(host, 1)).collect();
+        let group = Group { servers, trusted: true, incoming: Incoming::Anywhere, probe, ..group("carrier") };
+        Config { trunks: Trunks { groups: vec![Arc::new(group)], ..Trunks::default() }, ..config() }
+    };
+    for probe in [None, Some(Duration::from_secs(60))] {
+        let mut house = house(config());
+        house.proxy.reconfigure(trusting(&["old.example.net", "new.example.net"], probe));
+        let names = asked(&mut house.proxy, house.now);
+        house.proxy.reconfigure(trusting(&["new.example.net"], probe));
+        asked(&mut house.proxy, house.now);
+        for (id, host) in names {
+            let address = if host == "old.example.net" { "203.0.113.1:5060" } else { "203.0.113.2:5060" };
+            house.proxy.resolved(house.now, id, Ok(vec![udp_hop(address.parse().unwrap())]));
+        }
+        house.drain();
+        let status = |house: &mut House, address| {
+            let caller = desk_phone("x", address);
+            house.take(&caller.flow);
+            house.receive(&caller.flow, &caller.invite("sip:x@198.51.100.3", "c"));
+            house.wait(Duration::from_millis(200));
+            house.take(&caller.flow).iter().find_map(Message::status)
+        };
+        assert_eq!(status(&mut house, "203.0.113.2:5060"), Some(100), "the one that stays");
+        assert_eq!(status(&mut house, "203.0.113.1:5060"), Some(407), "the one that is gone");
+    }
+}
+
+#[test]
+fn an_edge_forgets_the_upstream_before_also_when_its_name_is_slow_to_be_found() {
+    let upstream = |host: &str| {
+        let upstream = proxy::Upstream {
+            host: host.to_owned(),
+            port: None,
+            transport: None,
+            addresses: Vec::new(),
+            keeps_path: true,
+        };
+        Config { role: proxy::Role::Edge { upstream }, ..config() }
+    };
+    let mut house = house(config());
+    house.proxy = Proxy::new(upstream("old.example.net"), SECRET, Box::new(sip::SeededEntropy::new(1)));
+    let old = asked(&mut house.proxy, house.now);
+    house.proxy.reconfigure(upstream("new.example.net"));
+    let new = asked(&mut house.proxy, house.now);
+    for (names, address) in [(new, "198.51.100.2:5060"), (old, "198.51.100.1:5060")] {
+        for (id, _) in names {
+            house.proxy.resolved(house.now, id, Ok(vec![udp_hop(address.parse().unwrap())]));
+        }
+    }
+    house.drain();
+    let status = |house: &mut House, address| {
+        let caller = desk_phone("x", address);
+        house.receive(&caller.flow, &caller.invite("sip:alice@192.0.2.77", "c"));
+        house.wait(Duration::from_millis(200));
+        house.take(&caller.flow).iter().find_map(Message::status)
+    };
+    assert_eq!(
+        status(&mut house, "198.51.100.2:5060"),
+        Some(404),
+        "it may call, though not whom nobody knows"
+    );
+    assert_eq!(status(&mut house, "198.51.100.1:5060"), Some(403), "it may not");
 }
 
 #[test]

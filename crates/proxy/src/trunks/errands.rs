@@ -124,6 +124,10 @@ impl Proxy {
 
     /// The addresses of the server are known, or not.
     pub(crate) fn way_found(&mut self, now: Instant, errand: Errand, hops: Result<Vec<Hop>, ResolveError>) {
+        // The groups are others by now: in its place another one stands, which is asked for by itself.
+        if errand.generation != self.trunks.generation {
+            return;
+        }
         let hops = hops.unwrap_or_default();
         if let (Aim::Probe(place), Some(known)) = (errand.aim, self.trunks.groups.get(errand.group)) {
             self.server_found(&Member { group: Arc::clone(&known.group), place }, &hops);

@@ -67,14 +67,17 @@ impl Proxy {
         }
     }
 
-    /// Remembers the addresses that a server's name has.
+    /// Remembers the addresses that a server's name has. The groups may be others than when it was asked for: what counts is
+    /// where that server stands now, if anywhere.
     pub(crate) fn server_found(&mut self, member: &Member, hops: &[Hop]) {
-        if hops.is_empty() {
-            return;
-        }
-        let known = self.trunks.groups.iter_mut().find(|known| known.group.name == member.group.name);
-        if let Some(addresses) = known.and_then(|known| known.addresses.get_mut(member.place)) {
-            *addresses = hops.iter().map(Hop::address).collect();
+        let Some(server) = member.server().filter(|_| !hops.is_empty()) else { return };
+        let known = self.trunks.groups.iter_mut().filter(|known| known.group.name == member.group.name);
+        for known in known {
+            for (own, addresses) in known.group.servers.iter().zip(&mut known.addresses) {
+                if own.is_at_the_same_place(server) {
+                    *addresses = hops.iter().map(Hop::address).collect();
+                }
+            }
         }
     }
 

@@ -135,6 +135,11 @@ impl Server {
     pub(crate) fn literal(&self) -> Option<SocketAddr> {
         Hop::literal(&self.host, self.port, self.transport, false).map(|hop| hop.address())
     }
+
+    /// Whether both are asked for by one question, whatever calls they get.
+    pub(crate) fn is_at_the_same_place(&self, other: &Self) -> bool {
+        (&self.host, self.port, self.transport) == (&other.host, other.port, other.transport)
+    }
 }
 
 impl fmt::Display for Server {
