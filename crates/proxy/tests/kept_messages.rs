@@ -154,6 +154,42 @@ fn one_sender_leaves_so_many_for_all_users_together_and_more_when_they_are_read(
 }
 
 #[test]
+fn an_account_has_one_allowance_by_whatever_name_of_the_server_it_calls_itself() {
+    let aliases = vec!["sip.example.com".to_owned()];
+    let (mut house, alice, _) = scene(Config { aliases, ..config() });
+    let names = ["example.com", "EXAMPLE.com.", "192.0.2.1", "sip.example.com", "example.com;a=b"];
+    for number in 1..=21 {
+        let name = names[number as usize % names.len()];
+        let text = message(&alice, number, "hello")
+            .replace("From: <sip:alice@example.com>", &format!("From: <sip:%61lice@{name}>"));
+        house.receive(&alice.flow, &text);
+        let expected = if number <= 20 { 202 } else { 480 };
+        assert_eq!(house.one(&alice.flow).status(), Some(expected), "{number} {name}");
+    }
+    house.restart(Config { aliases: vec!["sip.example.com".to_owned()], ..config() });
+    let alice = page("alice", 11);
+    house.register(&alice);
+    assert_eq!(send(&mut house, &alice, 22, "hello"), 480, "what waited before the restart counts");
+}
+
+#[test]
+fn what_another_server_brings_in_the_name_of_a_user_is_not_taken_from_his_allowance() {
+    let gateway = desk_phone("alice", "198.51.100.9:5060");
+    let trusted_peers = vec![sip::AddressRange::single(gateway.flow.remote.ip())];
+    let config = || Config { trusted_peers: trusted_peers.clone(), ..config() };
+    let (mut house, alice, _) = scene(config());
+    for number in 1..=20 {
+        assert_eq!(send(&mut house, &gateway, number, "buy now"), 202);
+    }
+    assert_eq!(send(&mut house, &gateway, 21, "buy now"), 480);
+    assert_eq!(send(&mut house, &alice, 22, "hello"), 202);
+    house.restart(config());
+    let alice = page("alice", 11);
+    house.register(&alice);
+    assert_eq!(send(&mut house, &alice, 23, "hello"), 202, "nor after a restart");
+}
+
+#[test]
 fn where_nothing_is_kept_the_sender_hears_it() {
     let mut config = config();
     config.messages.keep = Duration::ZERO;

@@ -44,14 +44,11 @@ pub fn is_message(name: &[u8]) -> bool {
     name.starts_with(PREFIX)
 }
 
-/// A message that is to be stored. `received` says who has left it: a user proved that he is the one in From, and a peer
-/// is believed.
-fn waiting(name: Vec<u8>, received: &Message, request: &[u8], until: Instant) -> WaitingMessage {
-    let sender = received.from().ok().and_then(|from| {
-        let uri = from.uri().ok()?;
-        Some(key(uri.user().unwrap_or_default(), host_text(uri.host()).as_slice()))
-    });
-    let sender = sender.unwrap_or_default();
+/// How the branch of a kept request's Via begins. Whose allowance it counts against stands behind it.
+const BRANCH: &[u8] = b"z9hG4bKkept.";
+
+/// A message that is to be stored.
+fn waiting(name: Vec<u8>, sender: Vec<u8>, request: &[u8], until: Instant) -> WaitingMessage {
     WaitingMessage { name, sender, request: request.into(), until, stored: false, tries: 0 }
 }
 
@@ -83,13 +80,14 @@ impl Proxy {
         let until = now + settings.keep.min(wanted);
         let bounds =
             Bounds { each: settings.per_user, sender: PER_SENDER, all: settings.total, octets: OCTETS };
-        let Some(request) = self.to_keep(now, &job.received).filter(|it| it.len() <= LARGEST) else {
+        let sender = self.left_by(&job.sender, &job.received);
+        let Some(request) = self.to_keep(now, &job.received, &sender).filter(|it| it.len() <= LARGEST) else {
             return self.refuse(now, &job, &Refusal::new(413, "the message is too large to be kept"));
         };
         let order = format!("{:016x}{}", self.common.date(now).as_micros(), self.entropy.token(ORDER - 16));
         let name = [PREFIX, order.as_bytes(), &aor].concat();
         let record = [self.common.date(until).as_micros().to_be_bytes().as_slice(), &request].concat();
-        let message = waiting(name.clone(), &job.received, &request, until);
+        let message = waiting(name.clone(), sender, &request, until);
         if until <= now || !self.common.0.messages.add(&aor, message, bounds) {
             let why = "the user is not signed in anywhere, and no more messages are kept";
             return self.refuse(now, &job, &Refusal::new(480, why));
@@ -98,8 +96,33 @@ impl Proxy {
         self.waiting.insert(id, Waiting::Message { job: Box::new(job), aor, name, until });
     }
 
+    /// Whose allowance a message counts against: that of the account that proved itself, by whichever name of ours its From
+    /// calls it. A peer is believed who has sent it, but what it brings is not taken from a user's own allowance.
+    fn left_by(&self, sender: &Sender, received: &Message) -> Vec<u8> {
+        let account = match sender {
+            Sender::Account(aor) => Some(aor.as_slice()),
+            _ => None,
+        };
+        let said = || {
+            let uri = received.from().ok().and_then(|from| from.uri().ok())?;
+            Some(key(uri.user().unwrap_or_default(), &host_text(uri.host())))
+        };
+        let kind: &[u8] = if account.is_some() { b"account" } else { b"peer" };
+        let name = account.map_or_else(|| said().unwrap_or_default(), <[u8]>::to_vec);
+        self.key.text(b"left by", &[kind, &name], 16)
+    }
+
+    /// The same of a message that was kept before.
+    fn was_left_by(&self, kept: &Message) -> Vec<u8> {
+        let via = kept.top_via().ok();
+        let noted = via.and_then(|via| via.branch()?.strip_prefix(BRANCH).map(<[u8]>::to_vec));
+        // An earlier version noted nothing.
+        let user = || self.user_in_from(kept).map_or(Sender::Peer, Sender::Account);
+        noted.unwrap_or_else(|| self.left_by(&user(), kept))
+    }
+
     /// The request as it is kept: without its way here and its credentials, with the time of its sending (RFC 3428 §4).
-    fn to_keep(&self, now: Instant, received: &Message) -> Option<Vec<u8>> {
+    fn to_keep(&self, now: Instant, received: &Message, sender: &[u8]) -> Option<Vec<u8>> {
         let mut edit = received.edit();
         for name in [
             HeaderName::Route,
@@ -111,7 +134,8 @@ impl Proxy {
         ] {
             edit.remove(name);
         }
-        edit.replace(HeaderName::Via, format!("SIP/2.0/TCP {NOBODY};branch=z9hG4bKkept").as_bytes());
+        let via = [b"SIP/2.0/TCP ", NOBODY.as_bytes(), b";branch=", BRANCH, sender].concat();
+        edit.replace(HeaderName::Via, &via);
         edit.replace(HeaderName::MaxForwards, b"70");
         if received.header(HeaderName::Date).is_none() {
             edit.append(HeaderName::Date, &self.replies.date(self.common.date(now)));
@@ -156,7 +180,8 @@ impl Proxy {
             let aor = name.strip_prefix(PREFIX)?.get(ORDER..)?;
             let (until, request) = record.split_first_chunk::<8>()?;
             let until = Instant::from_micros(u64::from_be_bytes(*until)).min(latest);
-            let message = waiting(name.to_vec(), &Message::parse(request).ok()?, request, until);
+            let sender = self.was_left_by(&Message::parse(request).ok()?);
+            let message = waiting(name.to_vec(), sender, request, until);
             Some((aor.to_vec(), until, WaitingMessage { stored: true, ..message }))
         };
         let Some((aor, until, message)) = parts() else { return false };

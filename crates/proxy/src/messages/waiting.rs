@@ -57,7 +57,7 @@ struct Inbox {
 pub(super) struct WaitingMessage {
     /// Its name in the store. Names of later messages are greater.
     pub(super) name: Vec<u8>,
-    /// Who has left it: the URI of its From without parameters.
+    /// Who has left it, as a fingerprint.
     pub(super) sender: Vec<u8>,
     /// The request, without what belonged to its way here.
     pub(super) request: Arc<[u8]>,
