@@ -102,6 +102,48 @@ fn an_old_nonce_is_stale_and_a_used_count_is_too() {
     assert!(!text(&house.one(&bob.flow)).contains("stale=true"), "only the right password is merely late");
 }
 
+/// Datagrams overtake one another, come twice, or late.
+#[test]
+fn counts_that_come_out_of_order_twice_or_late_cost_a_fresh_nonce_at_the_most() {
+    let mut house = house(config());
+    let bob = desk_phone("bob", "198.51.100.7:5062");
+    let mut cseq = 0;
+    // Gives the status, and the challenge.
+    let mut ask = |house: &mut House, challenge: Option<&[u8]>, count: u32| {
+        cseq += 1;
+        let credentials = challenge.map(|challenge| {
+            let count = format!("{count:08x}");
+            let value = answer_one(challenge, "OPTIONS", "sip:bob@example.com", "bob", "secret-b", &count);
+            format!("Proxy-Authorization: {value}\r\n")
+        });
+        let more = credentials.unwrap_or_default();
+        let to = "<sip:bob@example.com>";
+        let request = bob.request("OPTIONS", "sip:bob@example.com", to, &format!("o{cseq}"), cseq, &more);
+        house.receive(&bob.flow, &request);
+        let response = house.one(&bob.flow);
+        let challenge = response.header(HeaderName::ProxyAuthenticate).map(<[u8]>::to_vec);
+        (response.status().unwrap(), challenge)
+    };
+    let (_, challenge) = ask(&mut house, None, 0);
+    let mut challenge = challenge.unwrap();
+    for count in [3, 1, 2, 66, 4, 5, 80, 17] {
+        let (status, _) = ask(&mut house, Some(&challenge), count);
+        assert_eq!(status, 480, "{count} of a nonce is good once, if it is among the last 64");
+    }
+    for count in [80, 3, 16, 80] {
+        let (status, anew) = ask(&mut house, Some(&challenge), count);
+        let anew = anew.unwrap();
+        assert_eq!(status, 407, "{count}");
+        assert!(String::from_utf8_lossy(&anew).contains("stale=true"), "{count}");
+        assert_eq!(ask(&mut house, Some(&anew), 1).0, 480, "{count}: the fresh nonce counts");
+        house.wait(Duration::from_secs(40));
+        challenge = anew;
+        assert_eq!(ask(&mut house, Some(&challenge), 80).0, 480);
+        assert_eq!(ask(&mut house, Some(&challenge), 18).0, 480);
+        assert_eq!(ask(&mut house, Some(&challenge), 17).0, 480);
+    }
+}
+
 #[test]
 fn credentials_without_a_quality_of_protection_are_good_once_whatever_they_count() {
     let mut house = house(config());
