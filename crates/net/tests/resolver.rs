@@ -52,6 +52,14 @@ fn records(question: &str, kind: u16) -> Vec<Vec<u8>> {
             vec![srv(2, 5063, "two.example.com"), srv(1, 5062, "one.example.com")]
         }
         ("_sip._udp.example.com", 33) => vec![srv(1, 5060, "one.example.com")],
+        // Its second server is in a zone whose name servers are down.
+        ("_sip._udp.half.example" | "_sip._tcp.half.example" | "_sips._tcp.half.example", 33) => {
+            vec![
+                srv(1, 5060, "one.example.com"),
+                srv(2, 5060, "a.dead.example"),
+                srv(3, 5060, "b.dead.example"),
+            ]
+        }
         ("one.example.com", 1) => vec![vec![192, 0, 2, 1]],
         ("two.example.com", 1) => vec![vec![192, 0, 2, 2]],
         ("two.example.com", 28) => {
@@ -61,8 +69,8 @@ fn records(question: &str, kind: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// The kind of one query, and the answer to it (RFC 1035 §4.1).
-fn answer(query: &[u8]) -> (u16, Vec<u8>) {
+/// The kind of one query, and the answer to it (RFC 1035 §4.1); `None`: nobody knows it.
+fn answer(query: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut labels = Vec::new();
     let mut at = 12;
     while query[at] != 0 {
@@ -71,6 +79,9 @@ fn answer(query: &[u8]) -> (u16, Vec<u8>) {
         at = end;
     }
     let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+    if labels.iter().any(|label| label == "dead") {
+        return None;
+    }
     let found = records(&labels.join("."), kind);
     let mut bytes = query[..2].to_vec();
     bytes.extend([0x85, 0x80, 0, 1]);
@@ -84,7 +95,7 @@ fn answer(query: &[u8]) -> (u16, Vec<u8>) {
         bytes.extend((data.len() as u16).to_be_bytes());
         bytes.extend(data);
     }
-    (kind, bytes)
+    Some((kind, bytes))
 }
 
 /// A name server, and how many queries it has seen.
@@ -103,8 +114,9 @@ async fn name_server_that_answers(kinds: fn(u16) -> bool) -> (SocketAddr, Rc<Cel
         loop {
             let (length, peer) = socket.recv_from(&mut query).await.unwrap();
             count.set(count.get() + 1);
-            let (kind, answer) = answer(&query[..length]);
-            if kinds(kind) {
+            if let Some((kind, answer)) = answer(&query[..length])
+                && kinds(kind)
+            {
                 socket.send_to(&answer, peer).await.unwrap();
             }
         }
@@ -157,6 +169,18 @@ fn a_host_of_which_only_half_is_known_is_not_said_to_be_none() {
         let resolver = Resolver::with_servers(&[server]);
         let outcome = resolver.resolve("one.example.com", Some(5060), None, false).await;
         assert_eq!(outcome, Err(ResolveError::Unanswered));
+    });
+}
+
+#[test]
+fn a_server_that_is_known_is_called_though_the_names_of_its_substitutes_are_not_answered() {
+    run(async {
+        let (server, _) = name_server().await;
+        let resolver = Resolver::with_servers(&[server]);
+        let search = resolver.resolve("half.example", None, None, false);
+        let hops = tokio::time::timeout(short(6_000), search).await.unwrap().unwrap();
+        assert_eq!(hops[0].address().to_string(), "192.0.2.1:5060");
+        assert_eq!(hops[0].transport(), Transport::Udp);
     });
 }
 

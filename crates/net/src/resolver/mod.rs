@@ -111,8 +111,12 @@ impl Resolver {
             return Err(error);
         }
         let dns = Rc::clone(&self.0.dns.borrow());
-        let search = Box::pin(selection::resolve(&*dns, &question, &self.0.entropy));
+        let found = RefCell::default();
+        let search = Box::pin(selection::resolve(&*dns, &question, &self.0.entropy, &found));
         let outcome = tokio::time::timeout(BUDGET, search).await.unwrap_or(Err(ResolveError::Unanswered));
+        let found = found.take();
+        // Where only the names of further servers are not answered, there is somebody to call.
+        let outcome = if found.is_empty() { outcome.and(Ok(found)) } else { Ok(found) };
         if let Err(error) = outcome {
             self.remember_failure(question, error);
         }

@@ -44,26 +44,28 @@ pub(super) trait Records {
     async fn pointers(&self, name: &str) -> Result<Vec<Naptr>, ResolveError>;
 }
 
-/// The hops of a host that is a name.
+/// Finds the hops of a host that is a name, and puts each into `hops` as soon as it is known: whoever cannot wait for all takes
+/// those.
 pub(super) async fn resolve(
     records: &impl Records,
     question: &Question,
     entropy: &RefCell<impl Entropy>,
-) -> Result<Vec<Hop>, ResolveError> {
+    hops: &RefCell<Vec<Hop>>,
+) -> Result<(), ResolveError> {
     let host = question.host.trim_end_matches('.');
-    let mut search = Search { host, hops: Vec::new(), failed: None };
+    let mut search = Search { host, hops, failed: None };
     let known = records.hosts(host);
     if !known.is_empty() {
         let transport = Transport::by_default(question.transport, question.secure);
         search.push(transport, question.port.unwrap_or(transport.default_port()), known);
-        return Ok(search.hops);
+        return Ok(());
     }
     if question.port.is_none() {
         for (transport, service) in search.services(records, question).await {
             search.follow(records, transport, &service, entropy).await;
         }
     }
-    if search.hops.is_empty() {
+    if hops.borrow().is_empty() {
         // RFC 3263 §4.2: no SRV records, or an explicit port: the host's own addresses.
         let transport = Transport::by_default(question.transport, question.secure);
         match records.addresses(host).await {
@@ -73,16 +75,12 @@ pub(super) async fn resolve(
             Err(error) => search.failed = Some(error),
         }
     }
-    if search.hops.is_empty() {
-        Err(search.failed.unwrap_or(ResolveError::NotFound))
-    } else {
-        Ok(search.hops)
-    }
+    if hops.borrow().is_empty() { Err(search.failed.unwrap_or(ResolveError::NotFound)) } else { Ok(()) }
 }
 
 struct Search<'a> {
     host: &'a str,
-    hops: Vec<Hop>,
+    hops: &'a RefCell<Vec<Hop>>,
     failed: Option<ResolveError>,
 }
 
@@ -123,7 +121,7 @@ impl Search<'_> {
         service: &str,
         entropy: &RefCell<impl Entropy>,
     ) {
-        if self.hops.len() >= HOPS {
+        if self.hops.borrow().len() >= HOPS {
             return;
         }
         let found = match records.services(service).await {
@@ -141,16 +139,17 @@ impl Search<'_> {
         }
     }
 
-    fn push(&mut self, transport: Transport, port: u16, addresses: Vec<IpAddr>) {
+    fn push(&self, transport: Transport, port: u16, addresses: Vec<IpAddr>) {
         let server_name = transport.is_secure().then(|| Arc::from(self.host));
+        let mut hops = self.hops.borrow_mut();
         for address in addresses {
             let hop = Hop::Address {
                 transport,
                 address: SocketAddr::new(address, port),
                 server_name: server_name.clone(),
             };
-            if self.hops.len() < HOPS && !self.hops.contains(&hop) {
-                self.hops.push(hop);
+            if hops.len() < HOPS && !hops.contains(&hop) {
+                hops.push(hop);
             }
         }
     }
@@ -306,7 +305,10 @@ mod tests {
         let entropy = RefCell::new(SeededEntropy::new(1));
         let hops = match Hop::literal(host, port, transport, secure) {
             Some(hop) => Ok(vec![hop]),
-            None => runtime.block_on(resolve(zone, &question, &entropy)),
+            None => {
+                let found = RefCell::default();
+                runtime.block_on(resolve(zone, &question, &entropy, &found)).map(|()| found.take())
+            }
         };
         match hops {
             Ok(hops) => {
@@ -400,7 +402,9 @@ mod tests {
         let question = Question { host: "example.com".into(), port: None, transport: None, secure: true };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let entropy = RefCell::new(SeededEntropy::new(1));
-        let hops = runtime.block_on(resolve(&example(), &question, &entropy)).unwrap();
+        let hops = RefCell::default();
+        runtime.block_on(resolve(&example(), &question, &entropy, &hops)).unwrap();
+        let hops = hops.take();
         let Some(Hop::Address { server_name, .. }) = hops.first() else { panic!("no hop") };
         assert_eq!(server_name.as_deref(), Some("example.com"), "RFC 5922 §7.1: not the SRV target");
     }
