@@ -5,7 +5,8 @@
 //! whoever gets one that belongs to another loop hands it over, so a wrong choice costs only time.
 //!
 //! Such a filter cannot go back, so it has a step for every eight octets of a message, each of which compares four
-//! octets with all that can stand there if the Call-ID's name is near.
+//! octets with all that can stand there if the Call-ID's name is near. A filter that looks behind the end of a datagram has
+//! chosen the first socket, so before every other step it asks how long the datagram is.
 
 use nix::libc::{sock_filter, sock_fprog};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -18,6 +19,9 @@ const NAME: &[u8; 11] = b"\r\nCall-ID: ";
 /// Octets between two looks, so that one of them always falls into the name.
 const STRIDE: u32 = 8;
 
+/// After so many looks it is asked how long the message is.
+const TOGETHER: usize = 2;
+
 /// How far into a message the name is looked for.
 const FARTHEST: u32 = 1400;
 
@@ -28,6 +32,8 @@ enum Op {
     Load = 0x20,
     /// A = the word so far behind X.
     LoadBehind = 0x40,
+    /// A = the length of the datagram.
+    Length = 0x80,
     /// X = the number.
     SetX = 0x01,
     /// X = what was kept in this cell.
@@ -50,6 +56,8 @@ enum Op {
     Jump = 0x05,
     /// Over so many if A is not the number.
     UnlessEqual = 0x15,
+    /// Over so many if A is the number, or greater.
+    IfAtLeast = 0x35,
     /// The socket of this number.
     Choose = 0x06,
     /// The socket of the number in A.
@@ -83,20 +91,29 @@ fn program(sockets: u32) -> Vec<sock_filter> {
     let looks: Vec<u32> = (0..LOOKS).filter_map(word).map(|octets| u32::from_be_bytes(*octets)).collect();
     let steps: Vec<u32> = (1..FARTHEST / STRIDE).map(|step| step * STRIDE).collect();
     let length_of_step = 2 + 2 * looks.len();
+    let length_of_question = 3;
     let length_of_landing = 4;
     // The landings follow the last step and the word for "not found".
-    let landings = steps.len() * length_of_step + 1;
+    let landings = steps.len() * length_of_step + steps.len().div_ceil(TOGETHER) * length_of_question + 1;
     let reckoning = landings + looks.len() * length_of_landing;
     let mut program = Vec::new();
     let jump = |program: &Vec<sock_filter>, to: usize| {
         instruction(Op::Jump, u32::try_from(to.saturating_sub(program.len() + 1)).unwrap_or(0))
     };
-    for step in steps {
-        program.push(instruction(Op::SetX, step));
-        program.push(instruction(Op::Load, step));
-        for (place, look) in looks.iter().enumerate() {
-            program.push(unless_equal(*look));
-            program.push(jump(&program, landings + place * length_of_landing));
+    for together in steps.chunks(TOGETHER) {
+        // From the last of these places on there must be a name and what counts of a Call-ID.
+        let last = together.last().copied().unwrap_or(0);
+        let needed = last + u32::try_from(NAME.len() + COUNTING).unwrap_or(0);
+        program.push(instruction(Op::Length, 0));
+        program.push(sock_filter { code: Op::IfAtLeast as u16, jt: 1, jf: 0, k: needed });
+        program.push(instruction(Op::Choose, u32::MAX));
+        for step in together {
+            program.push(instruction(Op::SetX, *step));
+            program.push(instruction(Op::Load, *step));
+            for (place, look) in looks.iter().enumerate() {
+                program.push(unless_equal(*look));
+                program.push(jump(&program, landings + place * length_of_landing));
+            }
         }
     }
     program.push(instruction(Op::Choose, u32::MAX));
@@ -153,8 +170,14 @@ mod tests {
     use crate::config::{ListenerConfig, Protocol};
     use crate::listen;
 
-    /// Sends a message for each Call-ID from one port, and gives the number of the socket that got it.
+    /// Sends messages from one port, and gives the number of the socket that got each.
     fn chosen(sockets: usize, message: &dyn Fn(usize) -> String, count: usize) -> Vec<usize> {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        chosen_for(sockets, &|number| (sender.try_clone().unwrap(), message(number)), count)
+    }
+
+    /// The same, each from the socket that sends it.
+    fn chosen_for(sockets: usize, sent: &dyn Fn(usize) -> (UdpSocket, String), count: usize) -> Vec<usize> {
         let listener = ListenerConfig::new(Protocol::Udp, "127.0.0.1:0".parse().unwrap());
         let group: Vec<UdpSocket> =
             listen::bind(listener, sockets).unwrap().into_iter().map(UdpSocket::from).collect();
@@ -162,9 +185,9 @@ mod tests {
             socket.set_nonblocking(true).unwrap();
         }
         let to = group[0].local_addr().unwrap();
-        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let got = |number| {
-            sender.send_to(message(number).as_bytes(), to).unwrap();
+            let (sender, message) = sent(number);
+            sender.send_to(message.as_bytes(), to).unwrap();
             for _ in 0..1000 {
                 let mut buffer = [0; 4096];
                 if let Some(place) = group.iter().position(|socket| socket.recv(&mut buffer).is_ok()) {
@@ -195,6 +218,15 @@ mod tests {
             let expected: Vec<usize> =
                 (0..200).map(|number| sip::spread::part_of(call_id(number).as_bytes(), sockets)).collect();
             assert_eq!(chosen(sockets, &message, 200), expected);
+        }
+    }
+
+    #[test]
+    fn short_datagrams_in_which_no_call_id_is_found_are_spread_by_their_senders() {
+        for message in ["\r\n\r\n", "OPTIONS sip:x SIP/2.0\r\ni: 1\r\n\r\n", "x\r\nCall-ID: 1\r\n\r\n"] {
+            let sent = |_| (UdpSocket::bind("127.0.0.1:0").unwrap(), message.to_owned());
+            let chosen = chosen_for(2, &sent, 64);
+            assert!(chosen.contains(&0) && chosen.contains(&1), "{message:?}: {chosen:?}");
         }
     }
 
