@@ -303,10 +303,16 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
     this.#change.signal();
   }
 
+  /** A call that comes in goes on ringing, and may be answered again. */
+  #noMicrophone(): void {
+    if (this.call?.incoming) this.problem = 'noMicrophone';
+    this.#tell('sipweb-error', { reason: 'microphone' });
+  }
+
   readonly #callEvents: CallEvents = {
     changed: this.#change.signal,
     // A call that is talking has its microphone.
-    media: () => (this.call?.phase === 'talking' ? this.#noCamera() : this.#tell('sipweb-error', { reason: 'microphone' })),
+    media: () => (this.call?.phase === 'talking' ? this.#noCamera() : this.#noMicrophone()),
     ended: (call) => this.#ended(call),
     referred: (_call, _follow, refuse) => refuse(),
     replaced: (_call, event) => event.reject(),
@@ -321,6 +327,7 @@ export abstract class SipwebPhone extends HTMLElement implements PanelHost {
 
   #update(): void {
     const { call } = this;
+    if (call && call.phase !== 'incoming') this.problem = undefined;
     const stream = call && !call.over ? call.remote : null;
     if (this.#audio.srcObject !== stream) this.#audio.srcObject = stream;
     if (call?.phase === 'incoming') this.#sounds.ring(undefined);

@@ -38,7 +38,7 @@ button:disabled { cursor: default; opacity: .5; }
 .icon .line { fill: none; stroke: currentcolor; stroke-linecap: round; stroke-linejoin: round; stroke-width: 1.8; }
 .launch, .go { padding: .4rem 1.2rem; background: var(--accent); color: var(--on-accent); font-weight: 650; }
 .launch { box-shadow: 0 6px 20px -8px rgb(0 0 0 / 45%); }
-.panel { display: grid; gap: .7rem; width: min(20rem, 86vw); padding: 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: var(--ink); box-shadow: 0 16px 44px -14px rgb(10 20 40 / 45%); }
+.panel { display: grid; grid-template-columns: minmax(0, 1fr); gap: .7rem; width: min(20rem, 86vw); padding: 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: var(--ink); box-shadow: 0 16px 44px -14px rgb(10 20 40 / 45%); }
 :host([target]) .panel { position: absolute; max-height: calc(100dvh - 5rem); overflow-y: auto; z-index: 2147483000; right: 0; bottom: calc(100% + .6rem); }
 :host([target]) .panel[data-below] { top: calc(100% + .6rem); bottom: auto; }
 :host([target]) .panel[data-right] { right: auto; left: 0; }
@@ -52,7 +52,7 @@ button:disabled { cursor: default; opacity: .5; }
 .head { display: flex; align-items: center; gap: .5rem; }
 .name { flex: 1; min-width: 0; margin: 0; overflow: hidden; font-size: 1.06rem; font-weight: 650; text-overflow: ellipsis; white-space: nowrap; }
 .timer { color: var(--ink-2); font-variant-numeric: tabular-nums; }
-.state { margin: 0; color: var(--ink-2); }
+.state { display: -webkit-box; margin: 0; overflow: hidden; color: var(--ink-2); overflow-wrap: anywhere; -webkit-box-orient: vertical; -webkit-line-clamp: 6; }
 .close { min-width: 44px; background: none; }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: center; }
 .controls button { flex: 1 1 44px; padding: 0 .7rem; background: var(--surface-2); font-size: .9rem; font-weight: 600; }

@@ -113,10 +113,10 @@ export function outcomeKey(outcome: Outcome | undefined): keyof Texts {
     case 'endedNoAnswer':
     case 'endedUnavailable':
     case 'endedTimeout':
+    case 'endedDeclined':
       return 'noAnswer';
     case 'endedForbidden':
     case 'endedAuthentication':
-    case 'endedDeclined':
       return 'notAllowed';
     case 'endedNotFound':
     case 'endedBadAddress':

@@ -58,6 +58,7 @@ async function open(t, html) {
 }
 
 const BUTTON = '<sipweb-phone server="wss://sip.example.com/sip" user="guest" password="secret" target="shop" label="Call the shop"></sipweb-phone>';
+const SMALL_PHONE = '<sipweb-phone server="wss://sip.example.com/sip" user="alice" password="secret"></sipweb-phone>';
 const VIDEO_BUTTON = BUTTON.replace('target', 'video target');
 const part = (page, name) => page.waitForSelector(`sipweb-phone >>> [part=${name}]`, { visible: true });
 const press = async (page, name) => (await part(page, name)).click();
@@ -177,6 +178,46 @@ test('a server that does not answer and a refused microphone are told apart', as
   await press(page, 'again');
   await see(page, 'state', 'The microphone cannot be used.');
   assert.deepEqual((await page.evaluate(() => window.told)).filter(([kind]) => kind === 'error').map(([, reason]) => reason), ['server', 'microphone']);
+});
+
+test('a shop that declines is not taken for a call that is forbidden', async (t) => {
+  const page = await open(t, BUTTON);
+  await press(page, 'launch');
+  await page.waitForFunction(() => fake.agent?.sessions.length === 1);
+  await inSession(page, '(session) => session.fail(603, "Decline", "Rejected")');
+  await see(page, 'state', 'Nobody answered. Please try again later.');
+});
+
+test('whoever answers without a microphone is told, goes on being called, and can answer again', async (t) => {
+  const page = await open(t, SMALL_PHONE);
+  await see(page, 'state', 'Ready for calls');
+  await page.evaluate(() => {
+    const { mediaDevices } = navigator;
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+    window.allow = () => { mediaDevices.getUserMedia = ask; };
+    fake.agent.ring('sip:bob@example.com', 'Bob');
+  });
+  await press(page, 'answer');
+  await see(page, 'state', 'The microphone cannot be used.');
+  await page.evaluate(() => allow());
+  await press(page, 'answer');
+  await see(page, 'state', 'In call');
+  await press(page, 'hang-up');
+  await see(page, 'state', 'The call has ended.');
+  await page.evaluate(() => { fake.agent.ring('sip:bob@example.com', 'Bob'); });
+  await see(page, 'state', 'Bob is calling');
+});
+
+test('however long the name of a caller is, the panel is no larger for it', async (t) => {
+  const page = await open(t, SMALL_PHONE);
+  await see(page, 'state', 'Ready for calls');
+  await page.evaluate(() => { fake.agent.ring('sip:bob@example.com', 'Bob'.repeat(500)); });
+  const panel = await (await part(page, 'panel')).boundingBox();
+  for (const name of ['state', 'answer', 'decline']) {
+    const each = await (await part(page, name)).boundingBox();
+    assert.ok(each.x + each.width <= panel.x + panel.width && each.y + each.height < 400, `${name}: ${JSON.stringify(each)}`);
+  }
 });
 
 test('without a target it is a small phone: registered, called, answered', async (t) => {
