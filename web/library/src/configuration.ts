@@ -159,9 +159,9 @@ export function loadConfiguration(given: UAConfiguration): { settings: Settings;
     session_timers_refresh_method: optional(given, 'session_timers_refresh_method', checkRefreshMethod, 'UPDATE'),
     session_timers_force_refresher: optional(given, 'session_timers_force_refresher', flag, false),
     extension_100rel: optional(given, 'extension_100rel', checkReliability, 'unsupported'),
-    no_answer_timeout: optional(given, 'no_answer_timeout', positive, 60) * 1000,
+    no_answer_timeout: optional(given, 'no_answer_timeout', (value) => whole(positive(value)), 60) * 1000,
     register: optional(given, 'register', flag, true),
-    register_expires: optional(given, 'register_expires', notNegative, 600),
+    register_expires: optional(given, 'register_expires', (value) => whole(notNegative(value)), 600),
     register_from_tag_trail: optional(given, 'register_from_tag_trail', checkTagTrail, ''),
     registrar_server: optional(given, 'registrar_server', checkRegistrar, domainOf(uri)),
     connection_recovery_min_interval: optional(
@@ -360,6 +360,11 @@ function flag(value: unknown): boolean | undefined {
 function positive(value: unknown): number | undefined {
   const number = notNegative(value);
   return number === 0 ? undefined : number;
+}
+
+/** The core counts whole seconds: half of one would be none. */
+function whole(number: number | undefined): number | undefined {
+  return Number.isInteger(number) ? number : undefined;
 }
 
 function notNegative(value: unknown): number | undefined {

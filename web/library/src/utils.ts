@@ -23,9 +23,10 @@ export function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** Whether the value is a number, or text that starts with one. */
+/** Whether the value is a whole number, or text that is one. */
 export function isDecimal(value: unknown): boolean {
-  return !Number.isNaN(Number.parseFloat(String(value))) && Number.isFinite(Number(value));
+  const text = String(value);
+  return Number.isFinite(Number(value)) && Number.parseFloat(text) === Number.parseInt(text, 10);
 }
 
 /** Whether the value stands for "not given": null, undefined, '', [] or NaN. */

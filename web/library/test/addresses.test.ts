@@ -123,6 +123,11 @@ test('Random names are of the asked size and kind', () => {
   assert.match(Utils.newUUID(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
+test('Utils.isDecimal knows whole numbers, as JsSIP does', () => {
+  assert.deepEqual([7, '7', '7.0', ' 7', -1].map(Utils.isDecimal), Array(5).fill(true));
+  assert.deepEqual([1.5, '1.5', 'a', '', null, undefined, Infinity].map(Utils.isDecimal), Array(7).fill(false));
+});
+
 test('Of several reasons in one header (RFC 3326) the first is read, with nothing of the others', () => {
   const read: any = Grammar.parse('Q.850;cause=16;text="Normal, clearing", SIP;cause=200', 'Reason');
   assert.deepEqual([read.protocol, read.cause, read.text], ['q.850', 16, 'Normal, clearing']);
