@@ -266,6 +266,18 @@ test('however long the address in a link is, all of it is read before the call',
   assert.ok(words.includes('x'.repeat(150)) && right <= 390, `${words} ends at ${right}`);
 });
 
+test('a link that finds nobody signed in says what it wants, and proposes the call after that', async (t) => {
+  const page = await open(t, { query: '?call=dora', viewport: { width: 390, height: 780 } });
+  await see(page, 'notice', 'A link wants to call dora.');
+  await gone(page, 'notice-link-action');
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(id('notice-link-action'));
+  await page.click(id('notice-link-action'));
+  await see(page, 'call-peer', 'dora');
+});
+
 test('a link waits while a call is on its way, and is not lost', async (t) => {
   const page = await signIn(t);
   await page.keyboard.type('bob');

@@ -77,11 +77,11 @@ function registration(phone: Phone): Notice | undefined {
 }
 
 function link(phone: Phone): Notice | undefined {
-  if (!phone.linkTarget || !phone.signedIn) return undefined;
+  if (!phone.linkTarget) return undefined;
   return {
     kind: 'link', severe: false, words: text('linkCall', { address: phone.linkTarget }),
-    // While a call is on its way there is no second one: the link waits.
-    ...(phone.calls.canAdd ? { help: text('linkHelp'), action: { label: text('call'), press: () => phone.callLinked() } } : {}),
+    // Before the sign-in there is no call, and while one is on its way no second one: the link waits.
+    ...(phone.signedIn && phone.calls.canAdd ? { help: text('linkHelp'), action: { label: text('call'), press: () => phone.callLinked() } } : {}),
     dismiss: () => {
       phone.linkTarget = undefined;
       phone.change.signal();
