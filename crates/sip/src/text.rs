@@ -101,6 +101,24 @@ pub(crate) fn token_length(text: &[u8]) -> usize {
     length
 }
 
+/// Where the first colon stands in the first 32 octets of `text`, if there is one and 8 octets can be looked at at once.
+pub(crate) fn near_colon(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const COLONS: u64 = u64::from_le_bytes([b':'; 8]);
+    let (eights, _) = text.as_chunks::<8>();
+    let mut at = 0;
+    for eight in eights.iter().take(4) {
+        // An octet that is zero borrows from its highest bit; what stands before the first one does not.
+        let others = u64::from_le_bytes(*eight) ^ COLONS;
+        let colons = others.wrapping_sub(ONES) & !others & (ONES << 7);
+        if colons != 0 {
+            return Some(at + (colons.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    None
+}
+
 /// Whether `byte` is a space or a tab.
 #[must_use]
 pub fn is_space(byte: u8) -> bool {
@@ -164,7 +182,11 @@ pub(crate) fn from(bytes: &[u8], start: usize) -> &[u8] {
 /// `text` without linear white space at its beginning.
 #[must_use]
 pub fn trim_start(text: &[u8]) -> &[u8] {
-    // Where one space follows a colon there is mostly nothing to do.
+    // Behind a colon stands mostly one space, and elsewhere none.
+    let text = match text {
+        [b' ', rest @ ..] => rest,
+        _ => text,
+    };
     if !text.first().copied().is_some_and(is_linear_space) {
         return text;
     }

@@ -25,7 +25,6 @@ impl State {
 
     /// Makes room for `length` octets of input.
     pub(crate) fn make_room(&mut self, length: usize) {
-        self.input.clear();
         self.input.resize(length, 0);
     }
 

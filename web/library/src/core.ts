@@ -36,13 +36,14 @@ let parser: Exports | undefined;
 /** A message out of a log, a push notification, a file: read and checked as one from the network is. `undefined` if it is none. */
 export function parseMessage(data: string | Uint8Array): SipMessage | undefined {
   parser ??= instantiate();
-  const bytes = put(parser, data);
+  const octets = put(parser, data);
+  const { room } = parser;
   // As many octets as characters: it is all ASCII, and need not be copied and decoded again.
-  const source = typeof data === 'string' && bytes.length === data.length ? data : bytes.slice();
+  const source = typeof data === 'string' && octets === data.length ? data : room;
   // Line ends before it (RFC 3261 §7.5) and octets behind its body (§18.3) are no part of the message.
   let begin = 0;
-  while (bytes[begin] === 13 || bytes[begin] === 10) begin += 1;
-  const length = parser.check(bytes.length);
+  while (begin < octets && (room[begin] === 13 || room[begin] === 10)) begin += 1;
+  const length = parser.check(octets);
   return length > 0 ? new SipMessage(source.slice(begin, begin + length)) : undefined;
 }
 
@@ -100,7 +101,7 @@ export class Core {
   /** One WebSocket message. CRLF keep-alives are answered. */
   receive(data: string | ArrayBuffer | Uint8Array, flow = 0): void {
     const wasm = this.#alive();
-    wasm.receive(put(wasm, data instanceof ArrayBuffer ? new Uint8Array(data) : data).length, flow, this.#now());
+    wasm.receive(put(wasm, data instanceof ArrayBuffer ? new Uint8Array(data) : data), flow, this.#now());
     this.#settle(false);
   }
   /** Stops the timer and frees the memory. No event follows; commands throw. */
@@ -238,7 +239,7 @@ export class Core {
 
   /** Copies bytes into the module and gives their length. */
   #put(bytes: Uint8Array): number {
-    return put(this.#alive(), bytes).length;
+    return put(this.#alive(), bytes);
   }
 
   /** A copy of what the module has put out last. */
@@ -341,12 +342,17 @@ function phrase(status = 0, reason = ''): string {
   return reason || (REASON_PHRASE[status] ?? '');
 }
 
-/** Copies a message into the module and gives where it is. */
-function put(wasm: Exports, data: string | Uint8Array): Uint8Array {
-  const at = wasm.input(data.length);
-  const room = new Uint8Array(wasm.memory.buffer, at, data.length);
-  if (typeof data !== 'string') room.set(data);
-  // Nearly every message is ASCII: then it is written where it is wanted, in one go.
-  else if (ENCODER.encodeInto(data, room).read < data.length) return put(wasm, ENCODER.encode(data));
-  return room;
+/** Copies a message into the module, to the beginning of its room, and gives how many octets it has. */
+function put(wasm: Exports, data: string | Uint8Array): number {
+  const { length } = data;
+  const at = wasm.input(length);
+  // Once the memory has grown, views of before have no length any more.
+  if (wasm.room.byteOffset !== at || wasm.room.length < length) wasm.room = new Uint8Array(wasm.memory.buffer, at, length);
+  if (typeof data !== 'string') wasm.room.set(data);
+  else {
+    // Nearly every message is ASCII: then it is written where it is wanted, in one go.
+    const { read, written } = ENCODER.encodeInto(data, wasm.room);
+    if (read !== length || written !== length) return put(wasm, ENCODER.encode(data));
+  }
+  return length;
 }

@@ -28,5 +28,5 @@ export function unquote(text: string): string {
     return text;
   }
   const inside = text.startsWith('"') && text.endsWith('"') && text.length >= 2 ? text.slice(1, -1) : text;
-  return inside.replace(/\\(.)/gs, '$1');
+  return inside.includes('\\') ? inside.replace(/\\(.)/gs, '$1') : inside;
 }

@@ -1,6 +1,7 @@
 /** Name-addresses: the value of From, To, Contact and similar headers (RFC 3261 §20.10). */
 
 import { quote, unquote } from './escape.js';
+import { trimmed } from './split.js';
 import { type Parameters, Parameterized, URI } from './uri.js';
 
 /** A display name, a URI and parameters: the value of From, To, Contact. */
@@ -10,7 +11,7 @@ export class NameAddrHeader extends Parameterized {
 
   /** Reads a header value: a name-address with brackets, or a bare URI whose parameters belong to the header. */
   static parse(text: string): NameAddrHeader | undefined {
-    return parseNameAddress(String(text).trim());
+    return parseNameAddress(trimmed(String(text)));
   }
 
   /** @throws TypeError without a `URI`. */
@@ -63,7 +64,7 @@ function parseNameAddress(text: string): NameAddrHeader | undefined {
 
 function nameAddress(name: string, address: string, parameters: string): NameAddrHeader | undefined {
   const uri = URI.parse(address);
-  return uri && new NameAddrHeader(uri, unquote(name.trim()) || undefined).read(parameters);
+  return uri && new NameAddrHeader(uri, unquote(trimmed(name)) || undefined).read(parameters);
 }
 
 /** Where the bracket opens behind the display name, which may be quoted; -1 if there is none. */

@@ -1,7 +1,7 @@
 /** SIP URIs (RFC 3261 §19.1), with the interface of JsSIP's `URI`. */
 
 import { escapeUser } from './escape.js';
-import { halves, splitOutsideQuotes } from './split.js';
+import { halves, splitOutsideQuotes, trimmed } from './split.js';
 
 /** A parameter value: `null` for a parameter without one (`;lr`). */
 export type ParameterValue = string | null;
@@ -93,7 +93,7 @@ export class URI extends Parameterized {
 
   /** Reads a SIP or SIPS URI. `undefined` if it is none. */
   static parse(text: string): URI | undefined {
-    return parseUri(String(text).trim());
+    return parseUri(trimmed(String(text)));
   }
 
   /** @throws TypeError without a host. */

@@ -29,6 +29,19 @@ const SINGLE: [HeaderName; 7] = [
     HeaderName::ContentType,
 ];
 
+/// The same, one bit each.
+const SINGLE_BITS: u128 = bits(SINGLE);
+
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const fn bits<const COUNT: usize>(names: [HeaderName; COUNT]) -> u128 {
+    let (mut bits, mut place) = (0, 0);
+    while place < COUNT {
+        bits |= 1 << (names[place] as u32);
+        place += 1;
+    }
+    bits
+}
+
 /// A fault before it is known whether anybody may be answered.
 type Found = Result<(), Fault>;
 
@@ -125,6 +138,9 @@ impl Message {
                     offset: 0,
                 });
             }
+        }
+        if !self.repeats_any(SINGLE_BITS) {
+            return Ok(());
         }
         for name in SINGLE {
             if self.repeats(name)

@@ -151,6 +151,11 @@ impl Message {
         self.repeated >> (name as u32) & 1 == 1
     }
 
+    /// Whether more than one entry has one of these names, which have one bit each.
+    pub(super) const fn repeats_any(&self, names: u128) -> bool {
+        self.repeated & names != 0
+    }
+
     /// The entries of `name`, in order.
     pub(super) fn entries_of(&self, name: HeaderName) -> impl Iterator<Item = &Entry> {
         let from = self.first_place(name).and_then(|place| self.entries.get(place..)).unwrap_or_default();
@@ -257,6 +262,13 @@ fn folded(bytes: &[u8], mut last: Line, flaws: &mut Flaws) -> Line {
 /// The header field between `start` and `end`. A line that is none keeps its bytes as a name without a value.
 fn header_line(bytes: &[u8], start: usize, end: usize, flaws: &mut Flaws) -> Entry {
     let line = text::part(bytes, start, end);
+    // A name that we know is a token: nearly every line begins with one.
+    if let Some(colon) = text::near_colon(line) {
+        let name = HeaderName::parse(text::part(line, 0, colon));
+        if name != HeaderName::Other {
+            return entry(name, start, colon, text::from(line, colon + 1), end);
+        }
+    }
     let name_length = text::token_length(line);
     let mut colon = name_length;
     // RFC 3261 §25.1: HCOLON = *( SP / HTAB ) ":" SWS.
@@ -273,7 +285,12 @@ fn header_line(bytes: &[u8], start: usize, end: usize, flaws: &mut Flaws) -> Ent
         };
     }
     let name = HeaderName::parse(text::part(line, 0, name_length));
-    let value = text::trim_start(text::from(line, colon + 1));
+    entry(name, start, name_length, text::from(line, colon + 1), end)
+}
+
+/// The entry of a header field from `start` to `end`, of which this stands behind the colon.
+fn entry(name: HeaderName, start: usize, name_length: usize, behind: &[u8], end: usize) -> Entry {
+    let value = text::trim_start(behind);
     let value_start = end - value.len();
     let value_end = value_start + text::trim_end(value).len();
     Entry {
