@@ -3,6 +3,7 @@
 use crate::packet::{Header, RTCP_HEADER, control_ssrc};
 use crate::session::{ENCRYPTED, Session};
 use crate::streams::Streams;
+use crate::window::{MOST_PACKETS, Window};
 use crate::{KeyError, Suite, UnprotectError};
 use std::fmt;
 
@@ -71,12 +72,7 @@ impl Receiver {
             return Err(UnprotectError::NotAuthentic);
         }
         let mut stream = self.streams.find(header.ssrc);
-        let index = stream.packets.estimate(header.sequence).ok_or(UnprotectError::Replayed)?;
-        if !stream.packets.is_new(index) {
-            return Err(UnprotectError::Replayed);
-        }
-        let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
-        opened.map_err(|_| UnprotectError::NotAuthentic)?;
+        let index = self.find_index(&stream.packets, packet, &header, tag)?;
         stream.packets.record(index);
         self.streams.keep(stream);
         Ok(length)
@@ -115,6 +111,41 @@ impl Receiver {
         stream.control.record(index);
         self.streams.keep(stream);
         Ok(length)
+    }
+
+    /// Takes the protection off with the index that the packet has. Most often that is the likely one. It is one turn
+    /// further where so much was lost that the likely one lies too far back (RFC 3711 §3.3.1 knows no more than half a
+    /// turn), or where the source had wrapped before it was heard first: two attempts, whoever sent the packet.
+    fn find_index(
+        &self,
+        seen: &Window,
+        packet: &mut [u8],
+        header: &Header,
+        tag: &[u8],
+    ) -> Result<u64, UnprotectError> {
+        let open = |packet: &mut [u8], index| {
+            let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
+            opened.map(|()| index)
+        };
+        let mut refused = UnprotectError::Replayed;
+        if let Some(likely) = seen.estimate(header.sequence).filter(|likely| !seen.is_too_old(*likely)) {
+            if !seen.is_new(likely) {
+                return Err(UnprotectError::Replayed);
+            }
+            // What a Galois cipher has refused is spoilt.
+            let kept = (self.is_galois() && seen.is_empty()).then(|| packet.to_vec());
+            if let Ok(index) = open(packet, likely) {
+                return Ok(index);
+            }
+            refused = UnprotectError::NotAuthentic;
+            match kept {
+                Some(kept) => packet.copy_from_slice(&kept),
+                None if self.is_galois() => return Err(refused),
+                None => {}
+            }
+        }
+        let further = seen.one_turn_on(header.sequence).filter(|further| *further < MOST_PACKETS);
+        open(packet, further.ok_or(refused)?).map_err(|_| refused)
     }
 
     const fn is_galois(&self) -> bool {

@@ -3,11 +3,9 @@
 use crate::packet::{Header, control_ssrc};
 use crate::session::{ENCRYPTED, Session};
 use crate::streams::Streams;
+use crate::window::MOST_PACKETS;
 use crate::{KeyError, ProtectError, Suite};
 use std::fmt;
-
-/// RFC 3711 §9.2: no more RTP packets of a source than that under one key.
-const MOST_PACKETS: u64 = 1 << 48;
 
 /// Protects the packets of one direction.
 pub struct Sender {

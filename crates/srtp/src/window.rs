@@ -2,6 +2,8 @@
 
 /// How many packets back are remembered. RFC 3711 §3.3.2 asks for 64.
 const SIZE: u64 = 128;
+/// RFC 3711 §9.2: no more RTP packets of a source than that under one key.
+pub(crate) const MOST_PACKETS: u64 = 1 << 48;
 
 /// The packets of one source, by their index: the sequence number, with the rollover counter before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,22 @@ impl Window {
             turn
         };
         Some(turn << 16 | u64::from(sequence))
+    }
+
+    /// The index with this sequence number one turn after the one that it most likely has.
+    pub(crate) fn one_turn_on(&self, sequence: u16) -> Option<u64> {
+        // None is from before the first turn.
+        self.estimate(sequence).map_or(Some(u64::from(sequence)), |likely| likely.checked_add(1 << 16))
+    }
+
+    /// Whether nothing was seen yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.highest.is_none()
+    }
+
+    /// Whether an index lies so far back that nobody knows whether it was seen.
+    pub(crate) fn is_too_old(&self, index: u64) -> bool {
+        self.highest.is_some_and(|highest| highest.saturating_sub(index) >= SIZE)
     }
 
     /// Whether a packet of this index was not seen yet, and is not too old to know.
