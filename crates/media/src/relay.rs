@@ -17,6 +17,8 @@ const STRAGGLERS: Duration = Duration::from_millis(300);
 const FRAME: Duration = Duration::from_millis(20);
 /// How many sequence numbers back the relay remembers which were used.
 const WINDOW: u64 = 128;
+/// A stream begins at one of these. Not near the wrap: a receiver of SRTP must see the first turn begin (RFC 3711 §3.3.1).
+const FIRST: u64 = 0x3fff;
 
 /// What becomes of one payload type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,8 +187,7 @@ impl Relay {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
         let random = entropy.number();
         Self {
-            // Not near the wrap: a receiver of SRTP must see the first turn begin (RFC 3711 §3.3.1).
-            sequence: (random & 0x3fff).saturating_add(1),
+            sequence: (random & FIRST).saturating_add(1),
             timestamp: u32::try_from(random >> 32).unwrap_or(0),
             at: None,
             used: 0,
@@ -261,6 +262,14 @@ impl Relay {
             self.transcoder = Transcoder::between(from, to);
         }
         self.transcoder.as_mut()?.convert(payload)
+    }
+
+    /// What is sent from now on is protected by a new association, whose first turn of sequence numbers is its own: on
+    /// neither side it knows how many there were before (RFC 3711 §3.3.1).
+    pub(crate) const fn begin_turns(&mut self) {
+        self.sequence = (self.sequence & FIRST).saturating_add(1);
+        self.used = 0;
+        self.anchor = None;
     }
 
     /// A packet of our own making, `duration` after the last one at least: silence. The next of a source is anchored

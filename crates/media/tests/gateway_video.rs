@@ -381,3 +381,26 @@ fn an_ended_call_tells_of_its_pictures_and_leaves_nothing() {
     assert_eq!(report.browser.received.traffic.packets, 0, "sound is counted apart");
     assert!(world.gateway.is_idle() && world.open.is_empty(), "{:?}", world.open);
 }
+
+#[test]
+fn a_page_that_was_loaded_anew_late_in_a_call_sees_the_phone() {
+    let (mut world, port) = joined(&vp8(""));
+    // More than one turn of the sequence numbers.
+    for packet in 0..66_000_u32 {
+        phone_shows(&mut world, port, packet as u16, 7);
+    }
+    let page = world.film("198.51.100.7:50002");
+    let offer = world.browsers[page].offer();
+    let key = (call("call"), branch("branch"));
+    world.gateway.offer(world.now, &key.0, &key.1, Side::Browser, &offer).expect("an offer");
+    let answer = world.gateway.answer(world.now, &key.0, &key.1, Side::Phone, &phone(&vp8("")));
+    world.browsers[page].accept(&answer.expect("an answer"));
+    world.pass(Duration::from_secs(2));
+    assert!(world.browsers[page].connected, "ICE and DTLS stand");
+    for sequence in 500..505 {
+        phone_shows(&mut world, port, sequence, 7);
+    }
+    let pictures = world.browsers[page].pictures;
+    let seen = world.browsers[page].heard.iter().filter(|heard| heard.payload_type == pictures);
+    assert_eq!(seen.count(), 5);
+}

@@ -100,6 +100,8 @@ impl Call {
                 if let Some(leg) = outgrown {
                     leg.close(now, &mut outputs);
                 }
+                end.relay.begin_turns();
+                end.pictures.begin_turns();
                 *outgrown = BrowserLeg::new(
                     now,
                     shared.epoch,
