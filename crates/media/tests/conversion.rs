@@ -437,6 +437,17 @@ fn a_browser_must_say_who_it_is() {
 }
 
 #[test]
+fn of_several_fingerprints_of_the_session_one_that_is_strong_enough_counts() {
+    // RFC 8122 §5: as many as there are hash functions, in any order.
+    let offer = browser("actpass", &[OPUS_AND_G711]).replace(&format!("a=fingerprint:{THEIRS}\r\n"), "");
+    let weak = format!("sha-1 {}", ["AB"; 20].join(":"));
+    let both = format!("t=0 0\r\na=fingerprint:{weak}\r\na=fingerprint:{THEIRS}\r\n");
+    let mut call = conversation();
+    call.offer_from_browser(offer.replace("t=0 0\r\n", &both).as_bytes()).unwrap();
+    assert_eq!(call.remote_browser().unwrap().fingerprint, THEIRS);
+}
+
+#[test]
 fn the_role_stays_while_the_certificate_does() {
     let mut call = conversation();
     call.offer_from_phone(phone(PHONE_PCMU).as_bytes()).unwrap();

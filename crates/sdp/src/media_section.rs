@@ -106,6 +106,17 @@ impl<'a> MediaSection<'a> {
         self.attribute(name).or_else(|| self.description.attribute(name))
     }
 
+    /// The values of all attributes of this name in the section; if it has none, of those in the session part.
+    #[must_use]
+    pub fn inherited_attributes(&self, name: &[u8]) -> Vec<&'a [u8]> {
+        let named = |line: Line<'a>| line.attribute().filter(|(found, _)| *found == name);
+        let own: Vec<_> = self.lines().filter_map(named).map(|(_, value)| value).collect();
+        if !own.is_empty() {
+            return own;
+        }
+        self.description.session_lines().filter_map(named).map(|(_, value)| value).collect()
+    }
+
     /// The connection data (`c=`) of the section, else of the session part (RFC 8866 §5.7).
     #[must_use]
     pub fn connection(&self) -> Option<&'a [u8]> {

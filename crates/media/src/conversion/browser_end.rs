@@ -46,9 +46,6 @@ pub(super) const fn our_role(theirs: Setup) -> DtlsRole {
 /// The best of the fingerprints that is no weaker than SHA-256 and has the right length (RFC 8122 §5).
 fn fingerprint(section: &MediaSection<'_>) -> Option<String> {
     const HASHES: [(&str, usize); 3] = [("sha-256", 32), ("sha-384", 48), ("sha-512", 64)];
-    let own: Vec<&[u8]> = section.attributes(b"fingerprint").collect();
-    let written =
-        if own.is_empty() { section.inherited_attribute(b"fingerprint").into_iter().collect() } else { own };
     let readable = |value: &[u8]| {
         let text = std::str::from_utf8(value).ok()?.trim();
         let (hash, octets) = text.split_once(' ')?;
@@ -60,7 +57,7 @@ fn fingerprint(section: &MediaSection<'_>) -> Option<String> {
         whole.then(|| (length, format!("{hash} {}", octets.to_ascii_uppercase())))
     };
     // The first of HASHES is the one that every implementation has.
-    let candidates = written.into_iter().filter_map(readable);
+    let candidates = section.inherited_attributes(b"fingerprint").into_iter().filter_map(readable);
     candidates.min_by_key(|(length, _)| *length).map(|(_, fingerprint)| fingerprint)
 }
 
