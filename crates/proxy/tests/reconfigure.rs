@@ -77,20 +77,22 @@ fn another_grace_holds_for_bindings_that_are_there() {
     assert_eq!(house.proxy.bindings(), 0);
 }
 
+/// An edge before the registrar of that name.
+fn edge_before(host: &str) -> Config {
+    let upstream = proxy::Upstream {
+        host: host.to_owned(),
+        port: None,
+        transport: None,
+        addresses: Vec::new(),
+        keeps_path: true,
+    };
+    Config { role: proxy::Role::Edge { upstream }, ..config() }
+}
+
 #[test]
 fn an_edge_asks_anew_where_its_upstream_is() {
-    let upstream = |host: &str| {
-        let upstream = proxy::Upstream {
-            host: host.to_owned(),
-            port: None,
-            transport: None,
-            addresses: Vec::new(),
-            keeps_path: true,
-        };
-        Config { role: proxy::Role::Edge { upstream }, ..config() }
-    };
-    let mut house = house(upstream("198.51.100.1"));
-    house.proxy.reconfigure(upstream("198.51.100.2"));
+    let mut house = house(edge_before("198.51.100.1"));
+    house.proxy.reconfigure(edge_before("198.51.100.2"));
     house.drain();
     let alice = page("alice", 1);
     house.receive(&alice.flow, &alice.register(1, ""));
@@ -130,20 +132,10 @@ fn a_server_that_was_taken_out_while_its_name_was_looked_up_is_believed_no_more(
 
 #[test]
 fn an_edge_forgets_the_upstream_before_also_when_its_name_is_slow_to_be_found() {
-    let upstream = |host: &str| {
-        let upstream = proxy::Upstream {
-            host: host.to_owned(),
-            port: None,
-            transport: None,
-            addresses: Vec::new(),
-            keeps_path: true,
-        };
-        Config { role: proxy::Role::Edge { upstream }, ..config() }
-    };
     let mut house = house(config());
-    house.proxy = Proxy::new(upstream("old.example.net"), SECRET, Box::new(sip::SeededEntropy::new(1)));
+    house.proxy = Proxy::new(edge_before("old.example.net"), SECRET, Box::new(sip::SeededEntropy::new(1)));
     let old = asked(&mut house.proxy, house.now);
-    house.proxy.reconfigure(upstream("new.example.net"));
+    house.proxy.reconfigure(edge_before("new.example.net"));
     let new = asked(&mut house.proxy, house.now);
     for (names, address) in [(new, "198.51.100.2:5060"), (old, "198.51.100.1:5060")] {
         for (id, _) in names {
