@@ -42,13 +42,17 @@ async function page(t, server, user, tone) {
   return opened;
 }
 
+/** Alice's page, bob's, and a STUN server for both that answers late. */
+async function pages(t) {
+  const server = await Server.start(t);
+  const urls = await lateStun(t, { after: 1000, address: OUTSIDE });
+  return [await page(t, server, 'alice', 440), await page(t, server, 'bob', 880), urls];
+}
+
 const isInfo = (text) => text.startsWith('INFO ') && text.includes('application/trickle-ice-sdpfrag');
 
 test('what a STUN server says late goes from page to page by INFO while it rings, and the answer waits for none', async (t) => {
-  const server = await Server.start(t);
-  const urls = await lateStun(t, { after: 1000, address: OUTSIDE });
-  const alice = await page(t, server, 'alice', 440);
-  const bob = await page(t, server, 'bob', 880);
+  const [alice, bob, urls] = await pages(t);
   for (const each of [alice, bob]) {
     await each.evaluate((urls) => {
       const audio = { echoCancellation: false, autoGainControl: false, noiseSuppression: false };
@@ -78,10 +82,7 @@ test('what a STUN server says late goes from page to page by INFO while it rings
 });
 
 test('what a callee finds after its answer goes by INFO, and is enough for the call', async (t) => {
-  const server = await Server.start(t);
-  const urls = await lateStun(t, { after: 1000, address: OUTSIDE });
-  const alice = await page(t, server, 'alice', 440);
-  const bob = await page(t, server, 'bob', 880);
+  const [alice, bob, urls] = await pages(t);
   for (const each of [alice, bob]) {
     await each.evaluate((urls) => {
       window.options = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [{ urls }] } };
