@@ -1,5 +1,6 @@
 /** The words of the element: English and Spanish inside, any other language by a JSON file with the same keys. */
 import type { Outcome } from '../../phone/src/model/reason.ts';
+import { isolated } from '../../phone/src/text/order.ts';
 
 const en = {
   callUs: 'Call us',
@@ -102,7 +103,7 @@ export async function loadTexts(address: string, base: Texts): Promise<Texts> {
 }
 
 export function filled(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => isolated(values[name] ?? whole));
 }
 
 /** A visitor wants to know what to do, not which of forty causes it was. */

@@ -1,4 +1,5 @@
 /** Somebody to call or write to, and how what people type becomes a SIP address. */
+import { unturned } from '../text/order.ts';
 
 export interface Peer {
   /** Without parameters, so that it names the person, not the device. */
@@ -19,7 +20,7 @@ const ADDRESS = /^(sips?):(?:([^@\s<>"]+)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(
  * `self` is the user's own address.
  */
 export function dial(typed: string, domain: string, known: readonly Peer[] = [], self?: string): Dialled {
-  const input = typed.trim();
+  const input = unturned(typed).trim(); // What is copied out of a page brings such letters along.
   if (!input) return { error: 'errorTarget' };
   const uri = withoutHeaders(addressOf(input, domain, known));
   if (!uri) return { error: 'errorTarget' };
@@ -43,7 +44,7 @@ function addressOf(input: string, domain: string, known: readonly Peer[]): strin
   if (linked !== undefined && !NUMBER.test(number)) return undefined;
   if (NUMBER.test(number)) return `sip:${escapeUser(number.replace(/[\s().\-/]/g, ''))}@${domain}`;
   if (input.includes('@')) return `sip:${input}`;
-  const named = known.find((peer) => peer.name?.toLowerCase() === input.toLowerCase());
+  const named = known.find((peer) => peer.name && nameOf(peer).toLowerCase() === input.toLowerCase());
   if (named) return named.uri;
   // A host name alone is an address only with its scheme; a word with spaces is nobody that we know.
   return /\s/.test(input) ? undefined : `sip:${escapeUser(input)}@${domain}`;
@@ -72,7 +73,7 @@ export function userOf(uri: string): string {
 
 /** What to call somebody: the name, else the user, else the whole address. */
 export function nameOf(peer: Peer): string {
-  return peer.name || userOf(peer.uri) || peer.uri.replace(/^sips?:/, '');
+  return unturned(peer.name ?? '').trim() || userOf(peer.uri) || peer.uri.replace(/^sips?:/, '');
 }
 
 /** The second line under the name; the user alone where the domain is our own. */
@@ -89,9 +90,11 @@ export function fieldText(peer: Peer, domain: string, known: readonly Peer[]): s
   return 'peer' in found && found.peer.uri === peer.uri ? line : peer.uri;
 }
 
+/** Where that would turn the order of letters, they stand as they are written: so nobody looks like somebody else. */
 function unescape(value: string): string {
   try {
-    return decodeURIComponent(value);
+    const letters = decodeURIComponent(value);
+    return unturned(letters) === letters ? letters : value;
   } catch {
     return value;
   }

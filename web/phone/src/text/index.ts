@@ -1,6 +1,7 @@
 /** All texts of the page, in the language that the user chose or the browser prefers. */
 import { en, type TextKey } from './en.ts';
 import { es } from './es.ts';
+import { isolated } from './order.ts';
 
 export type { TextKey } from './en.ts';
 export type Language = 'en' | 'es';
@@ -42,7 +43,7 @@ export function text(key: TextKey, values: Values = {}): string {
   return DICTIONARIES[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = String(values[name] ?? whole);
     const letters = NAMES.includes(name) ? [...value] : [];
-    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : value;
+    return isolated(letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : value);
   });
 }
 

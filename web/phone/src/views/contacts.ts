@@ -2,6 +2,7 @@
 import { Built, arrange, h, fill, setAttribute, setText, show } from '../dom.ts';
 import { icon } from '../icons.ts';
 import { text, type TextKey } from '../text/index.ts';
+import { isolated } from '../text/order.ts';
 import type { Contact } from '../model/contacts.ts';
 import type { Lamp } from '../model/lamps.ts';
 import { addressLine, dial, nameOf, type Peer } from '../model/peer.ts';
@@ -35,7 +36,7 @@ export function contactsView(phone: Phone): View {
     form.update();
     own.update();
     const typed = find.value.trim().toLowerCase();
-    const found = phone.contacts.list.filter((each) => `${each.name} ${addressLine(each, phone.domain)}`.toLowerCase().includes(typed));
+    const found = phone.contacts.list.filter((each) => `${nameOf(each)} ${addressLine(each, phone.domain)}`.toLowerCase().includes(typed));
     const views = found.map((each) => built.of(each.uri, each, () => row(phone, each)));
     built.sweep();
     for (const view of views) view.update();
@@ -59,16 +60,17 @@ function row(phone: Phone, contact: Contact): View {
   const lamp = h('i', { class: 'lamp' });
   const face = h('span', { class: 'with-lamp' }, avatar(contact));
   const words = h('span', { class: 'ellipsis' });
+  const name = nameOf(contact);
   return {
     element: h('li', { 'class': 'row', 'data-testid': 'contact' },
       h('button', { 'type': 'button', 'class': 'row-main', 'data-testid': 'contact-call', 'on': { click: () => phone.callPeer(contact) } },
         h('span', { class: 'spoken' }, text('call')), face,
-        h('span', { class: 'two-lines' }, h('strong', {}, contact.name), h('small', {}, words))),
-      iconButton({ icon: 'message', label: text('writeTo', { peer: contact.name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
-      iconButton({ icon: 'pencil', label: text('editContact', { peer: contact.name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) })),
+        h('span', { class: 'two-lines' }, h('strong', {}, name), h('small', {}, words))),
+      iconButton({ icon: 'message', label: text('writeTo', { peer: name }), id: 'contact-message', style: 'inline row-side', press: () => phone.writeTo(contact) }),
+      iconButton({ icon: 'pencil', label: text('editContact', { peer: name }), id: 'contact-edit', style: 'inline row-side', press: () => phone.editContact(contact) })),
     update() {
       const state = phone.lamps.of(contact);
-      setText(words, [state && text(LAMPS[state]), phone.lamps.noteOf(contact), addressLine(contact, phone.domain)].filter(Boolean).join(' · '));
+      setText(words, [state && text(LAMPS[state]), isolated(phone.lamps.noteOf(contact)), isolated(addressLine(contact, phone.domain))].filter(Boolean).join(' · '));
       if (state) {
         lamp.dataset.lamp = state;
         face.append(lamp);
@@ -128,7 +130,7 @@ function formView(phone: Phone): View {
       shown = phone.editing;
       if (!shown) return;
       complain(undefined, name.field);
-      name.field.value = shown.name ?? '';
+      name.field.value = shown.name ? nameOf(shown) : '';
       address.field.value = shown.uri ? addressLine(shown, phone.domain) : '';
       show(remove, known() !== undefined);
       queueMicrotask(() => name.field.focus());

@@ -2,6 +2,7 @@
 import { h, setAttribute, setText, show } from '../dom.ts';
 import { icon, type IconName } from '../icons.ts';
 import { language, text, type Language, type TextKey } from '../text/index.ts';
+import { isolated } from '../text/order.ts';
 import { uriOf } from '../model/account.ts';
 import { nameOf } from '../model/peer.ts';
 import type { Phone, Tab } from '../model/phone.ts';
@@ -173,7 +174,7 @@ function stripView(phone: Phone): View {
       const { call } = phone;
       const wanted = call !== undefined && !call.over && phone.tab !== 'keypad';
       show(element, wanted);
-      if (wanted) setText(words, [nameOf(call.peer), call.talkingSince === undefined ? text('returnToCall') : clock(call.seconds)].join(' · '));
+      if (wanted) setText(words, [isolated(nameOf(call.peer)), call.talkingSince === undefined ? text('returnToCall') : clock(call.seconds)].join(' · '));
     },
   };
 }
