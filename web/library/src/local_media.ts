@@ -1,6 +1,7 @@
-/** What a call sends: a stream of the page's own, or microphone and camera. */
+/** What a call sends: a stream of the page's own, or microphone and camera; and the first description, which says so (RFC 3264). */
 
 import { type Media, MediaClosed } from './media.js';
+import { offers } from './session_description.js';
 import type { AnswerOptions } from './session_events.js';
 
 /** The page could not or may not use microphone or camera. */
@@ -8,37 +9,38 @@ export class MediaDenied extends Error {
   override readonly name = 'MediaDenied';
 }
 
-/** What is asked for when the page says nothing. */
-export interface Kinds {
-  audio: boolean;
-  video: boolean;
-}
-
 /**
- * Adds what the page gives or the user grants.
+ * The caller's offer, with what the page gives or the user grants. `connecting` is called when the tracks are there.
  *
- * @throws MediaDenied with the browser's error as its cause, MediaClosed if the call ended meanwhile.
+ * @throws MediaDenied with the browser's error as its cause, MediaClosed if the call ended meanwhile, or what WebRTC throws.
  */
-export async function addCallerMedia(media: Media, options: AnswerOptions, usual: Kinds): Promise<void> {
-  if (options.mediaStream) {
-    await addOwnStream(media, options.mediaStream);
+export async function firstOffer(media: Media, options: AnswerOptions, connecting: () => void): Promise<string> {
+  const { mediaStream, mediaConstraints, rtcOfferConstraints } = options;
+  if (mediaStream) {
+    await addOwnStream(media, mediaStream);
   } else {
-    await acquire(media, options.mediaConstraints ?? { ...usual });
+    await acquire(media, mediaConstraints ?? { audio: true, video: true });
   }
+  connecting();
+  return media.createLocal('offer', rtcOfferConstraints);
 }
 
-/** The same for the callee: nothing is sent that was not offered. */
-export async function addCalleeMedia(media: Media, options: AnswerOptions, offered: Kinds): Promise<void> {
-  const { mediaStream, mediaConstraints } = options;
+/** The same for the callee, who answers `offer`, or offers where the INVITE had none. Nothing is sent that was not offered. */
+export async function firstAnswer(media: Media, options: AnswerOptions, offer: string, connecting: () => void): Promise<string> {
+  const { mediaStream, mediaConstraints, rtcOfferConstraints, rtcAnswerConstraints } = options;
+  const late = offer === '';
+  const wanted = (kind: 'audio' | 'video') => (late || offers(offer, kind)) && (mediaConstraints?.[kind] ?? true);
   if (mediaStream) {
     withoutRefused(mediaStream, mediaConstraints);
     await addOwnStream(media, mediaStream);
   } else {
-    await acquire(media, {
-      audio: offered.audio && (mediaConstraints?.audio ?? true),
-      video: offered.video && (mediaConstraints?.video ?? true),
-    });
+    await acquire(media, { audio: wanted('audio'), video: wanted('video') });
   }
+  if (!late) {
+    await media.applyRemote('offer', offer);
+  }
+  connecting();
+  return late ? media.createLocal('offer', rtcOfferConstraints) : media.createLocal('answer', rtcAnswerConstraints);
 }
 
 async function addOwnStream(media: Media, stream: MediaStream): Promise<void> {

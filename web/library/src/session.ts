@@ -10,14 +10,16 @@
  */
 
 import { causes } from './causes.js';
-import { type CallNumber, type Core, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type Payload, type ReofferEvent, type SipMessage } from './core.js';
+import { type CallNumber, type Core, CoreError, type EndedEvent, type FailedEvent, type IncomingCallEvent, type ReofferEvent, type SipMessage } from './core.js';
 import { type DTMFOptions, checkTones } from './dtmf.js';
+import { EarlyAnswers } from './early_answers.js';
 import type { CallEvent, Endpoint } from './endpoint.js';
 import { EventEmitter, guarded } from './events.js';
 import { InvalidStateError, NotSupportedError } from './exceptions.js';
 import { Fate } from './fate.js';
 import { InsideCall } from './inside_call.js';
-import { MediaDenied, addCalleeMedia, addCallerMedia } from './local_media.js';
+import { leave, refuse, sayBye } from './last_words.js';
+import { MediaDenied, firstAnswer, firstOffer } from './local_media.js';
 import { Media, MediaClosed } from './media.js';
 import type { NameAddrHeader } from './name_address.js';
 import { payloadOf } from './payload.js';
@@ -25,7 +27,6 @@ import { reason, reasonOf, refusalOf } from './reason.js';
 import type { ReferOptions, ReferSubscriber } from './refer.js';
 import type { RenegotiateOptions } from './renegotiation.js';
 import { Sequence } from './sequence.js';
-import { offers } from './session_description.js';
 import type {
   AnswerOptions, CallOptions, CallOriginator, EndEvent, MediaKinds, RTCSessionEvents, RequestOptions, TerminateOptions,
 } from './session_events.js';
@@ -50,6 +51,11 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   readonly #standing: StandingMedia;
   readonly #inside: InsideCall;
   readonly #trickle: Trickle;
+  readonly #answers: EarlyAnswers;
+  /** The description of the INVITE; a callee without one offers. */
+  #offerBody = '';
+  #lateOffer = false;
+  #mediaOptions: AnswerOptions = {};
   /** Remote events whose descriptions take time to apply keep their order. */
   readonly #remote = new Sequence();
   #call: CallNumber = 0;
@@ -61,15 +67,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   #remoteIdentity: NameAddrHeader | null = null;
   #startTime: Date | null = null;
   #endTime: Date | null = null;
-  #offerBody = '';
-  /** The answers of reliable provisional responses, by To tag: a 2xx need not say them again. */
-  readonly #earlyAnswers = new Map<string, string>();
-  /** The To tag of the branch that has offered anew since: what its 2xx says is old. */
-  #agreed = '';
-  #lateOffer = false;
   #unacknowledged = false;
   readonly #fate = new Fate<RTCSession>();
-  #mediaOptions: AnswerOptions = {};
 
   /** A call to be; `ua.call` makes one and connects it. */
   constructor(ua: UA) {
@@ -101,6 +100,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#standing = new StandingMedia(around);
     this.#trickle = new Trickle(around);
     this.#inside = new InsideCall(around, this.#trickle);
+    this.#answers = new EarlyAnswers(this.#media);
   }
   /** The same as `RTCSession.C`. */
   get C(): typeof STATUS { return STATUS; }
@@ -253,8 +253,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
         // The 2xx is there, and its answer is just being applied: CANCEL comes too late.
         this.#sayBye(why, options);
       } else {
-        this.#leave();
-        this.#endpoint.attempt((core) => core.cancel(this.#call, { reason: why }));
+        leave(this.#endpoint, this.#call, (core, call) => core.cancel(call, { reason: why }));
       }
       this.#finish('failed', 'local', null, options.cause ?? causes.CANCELED);
     }
@@ -374,9 +373,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   async #startCall(request: OutgoingRequest): Promise<void> {
     try {
-      await addCallerMedia(this.#media, this.#mediaOptions, { audio: true, video: true });
-      this.emit('connecting', { request });
-      request.body = await this.#media.createLocal('offer', this.#mediaOptions.rtcOfferConstraints);
+      request.body = await firstOffer(this.#media, this.#mediaOptions, () => this.emit('connecting', { request }));
       this.#status = STATUS.STATUS_INVITE_SENT;
       this.emit('sending', { request });
       if (this.isEnded()) {
@@ -385,7 +382,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       const payload = payloadOf(request.extraHeaders, request.body, 'application/sdp');
       request.sent(this.#endpoint.core.invite(this.#call, payload));
     } catch (error) {
-      this.#mediaFailed(error, (core) => core.cancel(this.#call));
+      this.#mediaFailed(error, (core, call) => core.cancel(call));
     }
   }
 
@@ -395,14 +392,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
     this.#status = STATUS.STATUS_1XX_RECEIVED;
     if (body !== '') {
-      if (response.hasHeader('RSeq')) {
-        this.#earlyAnswers.set(response.to_tag, body);
-      }
-      try {
-        await this.#media.applyAnswer(body, true);
-      } catch {
-        // Early media is a courtesy: the call may still be answered with a description that works.
-      }
+      await this.#answers.early(response, body);
     }
     if (!this.isEnded()) {
       this.#trickle.open(response);
@@ -410,13 +400,11 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     }
   }
 
-  /** UPDATE of a callee that has not answered the call, but our offer, reliably: that answer was the last one (RFC 3311 §5.2). */
+  /** UPDATE of a callee that has not answered the call, but our offer, reliably. */
   async #offeredEarly(event: ReofferEvent): Promise<void> {
-    const { fromTag } = event.request;
     try {
-      if (event.body !== '' && this.#agreed !== fromTag) {
-        await this.#media.applyAnswer(this.#earlyAnswers.get(fromTag) ?? '', false);
-        this.#agreed = fromTag;
+      if (event.body !== '') {
+        await this.#answers.final(event.request.fromTag, '');
       }
     } catch {
       this.#endpoint.respond(event.transaction, 488, {});
@@ -430,9 +418,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       return;
     }
     try {
-      if (this.#agreed !== response.to_tag) {
-        await this.#media.applyAnswer(body || (this.#earlyAnswers.get(response.to_tag) ?? ''), false);
-      }
+      await this.#answers.final(response.to_tag, body);
     } catch (error) {
       if (!this.isEnded() && !(error instanceof MediaClosed)) {
         this.#refuseAnswer(response);
@@ -467,9 +453,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     if (!foreign && this.#endpoint.environment.RTCPeerConnection !== undefined) {
       return true;
     }
-    this.#leave();
     const extraHeaders = foreign ? ['Accept: application/sdp'] : [];
-    this.#endpoint.attempt((core) => core.reject(event.call, foreign ? 415 : 488, { extraHeaders }));
+    leave(this.#endpoint, this.#call, (core, call) => core.reject(call, foreign ? 415 : 488, { extraHeaders }));
     this.#status = STATUS.STATUS_TERMINATED;
     this.#ua.sessionOver(this);
     return false;
@@ -477,18 +462,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   async #answerCall(options: AnswerOptions): Promise<void> {
     try {
-      const body = this.#offerBody;
-      const offered = { audio: offers(body, 'audio'), video: offers(body, 'video') };
-      await addCalleeMedia(this.#media, this.#mediaOptions, this.#lateOffer ? { audio: true, video: true } : offered);
-      if (!this.#lateOffer) {
-        await this.#media.applyRemote('offer', body);
-      }
-      if (this.#request !== null) {
-        this.emit('connecting', { request: this.#request });
-      }
-      const sdp = this.#lateOffer
-        ? await this.#media.createLocal('offer', this.#mediaOptions.rtcOfferConstraints)
-        : await this.#media.createLocal('answer', this.#mediaOptions.rtcAnswerConstraints);
+      const sdp = await firstAnswer(this.#media, this.#mediaOptions, this.#offerBody, () => this.#request !== null && this.emit('connecting', { request: this.#request }));
       if (this.isEnded()) {
         return;
       }
@@ -500,7 +474,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.emit('accepted', { originator: 'local', response: null });
     } catch (error) {
       const status = error instanceof MediaDenied ? 480 : this.#media.connection?.remoteDescription ? 500 : 488;
-      this.#mediaFailed(error, (core) => core.reject(this.#call, status));
+      this.#mediaFailed(error, (core, call) => core.reject(call, status));
     }
   }
 
@@ -530,13 +504,12 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
 
   #refuse(options: TerminateOptions): void {
     const { status, phrase } = refusalOf(options, 480);
-    this.#leave();
-    this.#part((core, words) => core.reject(this.#call, status, words), { ...payloadOf(options.extraHeaders, options.body), reason: phrase });
+    refuse(this.#endpoint, this.#call, status, phrase, options);
     this.#finish('failed', 'local', null, options.cause ?? causes.REJECTED);
   }
 
   /** The call cannot start: `drop` tells the peer. */
-  #mediaFailed(error: unknown, drop: (core: Endpoint['core']) => void): void {
+  #mediaFailed(error: unknown, drop: (core: Core, call: CallNumber) => void): void {
     if (this.isEnded() || error instanceof MediaClosed) {
       return;
     }
@@ -546,8 +519,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
       this.emit('getusermediafailed', error.cause);
     }
     if (!this.isEnded()) {
-      this.#leave();
-      this.#endpoint.attempt(drop);
+      leave(this.#endpoint, this.#call, drop);
       this.#finish('failed', 'local', null, cause);
     }
   }
@@ -596,33 +568,18 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
   }
 
   #sayBye(why: string | undefined, options: TerminateOptions): void {
-    const headers = [...(options.extraHeaders ?? []), ...(why === undefined ? [] : [`Reason: ${why}`])];
-    this.#leave();
+    leave(this.#endpoint, this.#call);
     this.#acknowledge();
-    this.#part((core, words) => core.bye(this.#call, words), payloadOf(headers, options.body));
-  }
-
-  /** Says the last word; a header that cannot be written must not keep the peer waiting. */
-  #part(say: (core: Core, words: Payload) => void, words: Payload & { reason?: string }): void {
-    try {
-      this.#endpoint.attempt((core) => say(core, words));
-    } catch {
-      this.#endpoint.attempt((core) => say(core, {}));
-    }
+    sayBye(this.#endpoint, this.#call, why, options);
   }
 
   /** The core says that it is over. */
   #over({ originator, message, cause }: FailedEvent | EndedEvent): void {
     if (!this.isEnded()) {
       const established = this.#startTime !== null;
-      this.#leave();
+      leave(this.#endpoint, this.#call);
       this.#finish(established ? 'ended' : 'failed', originator, message && received(message), cause);
     }
-  }
-
-  /** From here on the core's events of this call are not heard: its end is told by `finish`. */
-  #leave(): void {
-    this.#endpoint.detach(this.#call);
   }
 
   #finish(how: 'ended' | 'failed', originator: CallOriginator, message: EndEvent['message'], cause: string): void {
