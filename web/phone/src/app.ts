@@ -29,7 +29,7 @@ export async function start(library: Library): Promise<Phone> {
   const link = takeFragment();
   setLanguage(read<Language>('language') ?? preferredLanguage(navigator.languages));
   const page = new URL(location.href);
-  const proposed = linkTarget(page);
+  const proposed = linkTarget(page) ?? keptLink();
   if (proposed) history.replaceState(history.state, '', withoutLink(page));
   const phone = new Phone(library, { domain: page.hostname, server: '' });
   phone.linkTarget = proposed;
@@ -68,6 +68,7 @@ export async function start(library: Library): Promise<Phone> {
       phone.seat.pass(phone.linkTarget);
       phone.linkTarget = undefined;
     }
+    keepLink(phone.linkTarget);
     current.update();
     sound.update();
     alerts.update();
@@ -122,6 +123,15 @@ function listenToWindow(phone: Phone): void {
   // A page that the browser kept asleep and brings back has lost its call and its connection: it starts afresh.
   window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
   document.addEventListener('visibilitychange', () => phone.readOpen());
+}
+
+/** A link that waits for the sign-in, or for the end of a call, outlives a reload of its tab. */
+function keepLink(target: string | undefined): void {
+  if (keptLink() !== target) history.replaceState({ call: target }, '');
+}
+
+function keptLink(): string | undefined {
+  return (history.state as { call?: string } | null)?.call;
 }
 
 /** Takes the credentials of a sign-in link out of the address bar. */

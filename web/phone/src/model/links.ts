@@ -8,7 +8,7 @@ export function linkTarget(address: URL): string | undefined {
   return found && found.length <= 200 ? found : undefined;
 }
 
-/** The address without that wish, so that a reload does not bring it back. */
+/** The address without that wish, so that a reload does not bring back what was done. */
 export function withoutLink(address: URL): string {
   const bare = new URL(address);
   bare.searchParams.delete('call');

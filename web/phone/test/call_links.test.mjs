@@ -1,0 +1,32 @@
+// Links that call, and what becomes of them while the user cannot follow them yet.
+import { test } from 'node:test';
+import { gone, id, open, see, signIn } from './support/page.mjs';
+
+async function enter(page) {
+  await page.type(id('sign-in-user'), 'alice');
+  await page.type(id('sign-in-password'), 'secret');
+  await page.keyboard.press('Enter');
+  await see(page, 'registration', 'Ready');
+}
+
+test('a link that waits for the sign-in outlives a reload, until it is followed', async (t) => {
+  const page = await open(t, { query: '?call=dora' });
+  await see(page, 'notice', 'A link wants to call dora.');
+  await page.reload();
+  await see(page, 'notice', 'A link wants to call dora.');
+  await enter(page);
+  await page.click(id('notice-link-action'));
+  await see(page, 'call-peer', 'dora');
+  await page.click(id('call-hangup'));
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  await gone(page, 'notice');
+});
+
+test('a link that was put aside stays so after a reload', async (t) => {
+  const page = await signIn(t, { query: '?call=dora' });
+  await page.click(id('notice-link-close'));
+  await page.reload();
+  await see(page, 'registration', 'Ready');
+  await gone(page, 'notice');
+});
