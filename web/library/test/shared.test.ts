@@ -299,6 +299,33 @@ test('A worker that dies without a word: the tabs connect and register over anot
   assert.equal(second.session.isEnded(), true);
 });
 
+test('After the death of a worker a re-INVITE is taken back: its CANCEL is answered, and so is the re-INVITE', options, async () => {
+  const [browser, , second] = await two();
+  await browser.ring(second);
+  await second.answer();
+  const ok = browser.answer();
+  await browser.ask(second, 'ACK', ok);
+  await browser.killWorker();
+  await browser.clock.advance(3000);
+  await browser.grant();
+  await browser.clock.advance(3000);
+  await browser.grant();
+  browser.sent();
+  for (const method of ['INVITE', 'CANCEL']) {
+    const body = method === 'INVITE' ? sdp('sendonly') : '';
+    browser.far.say([
+      `${method} ${second.contact} SIP/2.0`, 'Via: SIP/2.0/WS far.example;branch=z9hG4bKwithdrawn', 'Max-Forwards: 70',
+      'From: <sip:bob@example.com>;tag=bobs', `To: ${one(ok, 'To')}`, 'Call-ID: theirs@far', `CSeq: 2 ${method}`,
+      'Contact: <sip:bob@far.example;transport=ws>',
+    ], body);
+  }
+  await settle();
+  const answers = browser.far.inbox.map(({ start, method }) => `${start.slice(8)} to ${method}`);
+  assert.ok(answers.includes('200 OK to CANCEL'), answers.join(', '));
+  assert.ok(answers.includes('487 Request Terminated to INVITE'), answers.join(', '));
+  assert.equal(second.session.isEstablished(), true);
+});
+
 test('A message reaches every tab, and is answered once', options, async () => {
   const [browser, first, second] = await two();
   browser.far.ask('MESSAGE', first.contact, [

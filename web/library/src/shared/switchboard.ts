@@ -349,14 +349,13 @@ export class Switchboard<Peer extends Tab = Tab> {
 
   /** A request outside of dialogs. */
   #begins(message: SipMessage): void {
-    const key = transactionOf(message);
-    const ringing = this.#ringing.get(key);
     if (message.method === 'ACK') {
       return; // To a refusal: the tab has been told.
     }
     if (message.method === 'CANCEL') {
-      this.#send(ringing === undefined ? response(message, 481, 'Call/Transaction Does Not Exist') : response(message, 200, 'OK'));
-      ringing?.canceled(message.text);
+      if (!this.#takenBack(message)) {
+        this.#send(response(message, 481, 'Call/Transaction Does Not Exist'));
+      }
       return;
     }
     const forAll = ['INVITE', 'MESSAGE', 'NOTIFY'].includes(message.method);
@@ -368,6 +367,16 @@ export class Switchboard<Peer extends Tab = Tab> {
     this.#ring(message, tabs);
   }
 
+  /** Whether the CANCEL is of something that several tabs were given: it is answered for all. */
+  #takenBack(cancel: SipMessage): boolean {
+    const ringing = this.#ringing.get(transactionOf(cancel));
+    if (ringing !== undefined) {
+      this.#send(response(cancel, 200, 'OK'));
+      ringing.canceled(cancel.text);
+    }
+    return ringing !== undefined;
+  }
+
   #ring(message: SipMessage, tabs: readonly Peer[]): void {
     const key = transactionOf(message);
     const begun = new Ringing(message, tabs, (text) => this.#send(text));
@@ -377,6 +386,9 @@ export class Switchboard<Peer extends Tab = Tab> {
   }
 
   #continues(message: SipMessage, data: SocketData): void {
+    if (message.method === 'CANCEL' && this.#takenBack(message)) {
+      return;
+    }
     const key = endOf(message.callId, message.toTag);
     const tab = this.#ends.get(key) ?? this.#dialogs.get(key)?.tab;
     const standing = this.#dialogs.get(key);
