@@ -344,11 +344,13 @@ export class Media {
   async wait(milliseconds: number): Promise<void> {
     const { setTimeout, clearTimeout } = this.#environment;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#closed ? 0 : milliseconds);
-      this.#waits.add(() => {
+      const end = () => {
         clearTimeout(timer);
+        this.#waits.delete(end);
         resolve();
-      });
+      };
+      const timer = setTimeout(end, this.#closed ? 0 : milliseconds);
+      this.#waits.add(end);
     });
   }
 

@@ -1,6 +1,8 @@
 /** What happens inside a call: hold, mute, re-offers, keypad, INFO, transfer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Media } from '../src/media.ts';
+import { Clock } from './support/clock.ts';
 import { FakePeerConnection, Page, request, response, sdp, settle } from './support/page.ts';
 import { Exceptions } from './support/library.ts';
 import { FakeTrack } from './support/webrtc.ts';
@@ -171,6 +173,19 @@ test('A call that ends leaves no timer behind: not while candidates are gathered
   assert.equal(page.clock.waiting, 0);
   await page.clock.advance(5000);
   assert.equal(page.core.told('reinvite').length, 1);
+});
+
+test('A wait that is over leaves nothing behind for the end of the call', async () => {
+  const clock = new Clock();
+  const cleared: unknown[] = [];
+  const clearTimeout = (timer: unknown) => void cleared.push(timer);
+  const media = new Media({ setTimeout: clock.setTimeout, clearTimeout } as any, {} as any);
+  const waits = [media.wait(10), media.wait(20)];
+  await clock.advance(20);
+  await Promise.all(waits);
+  cleared.length = 0;
+  media.close();
+  assert.deepEqual(cleared, []);
 });
 
 test('The peer puts us on hold and takes us back', async () => {
