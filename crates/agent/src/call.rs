@@ -43,6 +43,8 @@ impl Stage {
 pub(crate) struct Answer {
     /// The re-INVITE that it answers; `None` for the first INVITE.
     pub(crate) transaction: Option<TransactionNumber>,
+    /// Whether it says an offer of ours, whose answer the ACK brings.
+    pub(crate) offers: bool,
     pub(crate) repetition: SuccessRetransmission,
 }
 

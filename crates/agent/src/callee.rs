@@ -146,7 +146,10 @@ impl Agent {
         let Some(incoming) = &call.incoming else { return Err(CommandError::State) };
         let (timer, fields) = self.answer_timer(&request, session_expires);
         let bytes = self.write_answer(call, incoming, 200, "", payload, &fields)?;
-        let answer = self.new_answer(&request, bytes.clone(), None);
+        let early = incoming.sent.as_ref().is_some_and(|sent| sent.answered);
+        let late_offer = request.body().is_empty() && !early;
+        let mut answer = self.new_answer(&request, bytes.clone(), None);
+        answer.offers = late_offer;
         if let Some(call) = self.call_mut(number) {
             call.stage = Stage::Answered;
             call.dialog.iter_mut().for_each(Dialog::confirm);
@@ -156,8 +159,7 @@ impl Agent {
             call.session_timer = timer;
             if let Some(incoming) = &mut call.incoming {
                 incoming.answered = true;
-                let answered = incoming.sent.as_ref().is_some_and(|sent| sent.answered);
-                incoming.late_offer = request.body().is_empty() && !answered;
+                incoming.late_offer = late_offer;
             }
         }
         self.transactions.respond(self.now, key, bytes);
@@ -175,7 +177,7 @@ impl Agent {
     ) -> Answer {
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let repetition = SuccessRetransmission::new(self.now, &self.timers, bytes.into(), cseq);
-        Answer { transaction, repetition }
+        Answer { transaction, offers: request.body().is_empty(), repetition }
     }
 
     /// A response to the INVITE of a call. 101 to 2xx carry what makes the dialog (RFC 3261 §12.1.1).

@@ -205,6 +205,7 @@ impl Agent {
         let unanswered = offer && !Self::is_described(call, request.from_tag().unwrap_or_default());
         let ours = call.reoffer_out.is_some()
             || call.unacknowledged.is_some()
+            || offer && call.answer.as_ref().is_some_and(|answer| answer.offers)
             || stage == Stage::Calling && (invite || unanswered);
         // Before the ACK for our first 2xx the peer has no reason for another INVITE: let the first one end.
         let unconfirmed = stage == Stage::Answered && invite;

@@ -254,6 +254,52 @@ fn a_late_offer_without_an_answer_ends_the_call() {
     assert_eq!(line.bob.told(), ["ended Local MissingSdp"]);
 }
 
+/// An UPDATE with an offer within the dialog of `request`, as its sender would send it next.
+fn update_after(request: &Message, answer: &Message) -> Vec<u8> {
+    let edited = request
+        .edit()
+        .replace(HeaderName::To, answer.header(HeaderName::To).unwrap())
+        .replace(HeaderName::CSeq, b"90 UPDATE")
+        .replace_first_value(HeaderName::Via, b"SIP/2.0/WS x.invalid;branch=z9hG4bKupdate")
+        .body(b"application/sdp", OFFER.as_bytes())
+        .finish()
+        .unwrap();
+    [b"UPDATE", edited.strip_prefix(b"INVITE".as_slice()).unwrap()].concat()
+}
+
+#[test]
+fn an_offer_while_ours_waits_for_its_answer_in_the_ack_is_refused_with_491() {
+    let mut line = Line::new();
+    let (alice, _) =
+        line.alice.agent.create_call(line.now, "sip:bob@example.org", CallOptions::default()).unwrap();
+    line.alice.agent.invite(line.now, alice, Payload::default()).unwrap();
+    let invite = line.alice.only_sent();
+    line.bob.receive(line.now, invite.as_bytes());
+    let bob = incoming(&line.bob.take_events());
+    line.bob.take_sent();
+    line.bob.agent.accept(line.now, bob, 0, &Payload::sdp(OFFER)).unwrap();
+    let answer = line.bob.only_sent();
+    line.bob.receive(line.now, &update_after(&invite, &answer));
+    assert_eq!(lines(&line.bob.take_sent()), ["491 UPDATE"], "RFC 3311 §5.2");
+    assert!(line.bob.told().is_empty());
+}
+
+#[test]
+fn an_offer_while_ours_to_a_reinvite_waits_for_its_answer_is_refused_with_491() {
+    let mut line = Line::new();
+    let (alice, _) = line.established();
+    line.alice.agent.reinvite(line.now, alice, false, Payload::default()).unwrap();
+    let reinvite = line.alice.only_sent();
+    line.bob.receive(line.now, reinvite.as_bytes());
+    let events = line.bob.take_events();
+    line.bob.take_sent();
+    line.bob.agent.respond(line.now, transaction(&events), 200, "", &Payload::sdp(OFFER)).unwrap();
+    let answer = line.bob.only_sent();
+    line.bob.receive(line.now, &update_after(&reinvite, &answer));
+    assert_eq!(lines(&line.bob.take_sent()), ["491 UPDATE"], "RFC 3311 §5.2");
+    assert!(line.bob.told().is_empty());
+}
+
 /// A response to alice's INVITE from the phone that answers under `tag`.
 fn fork(invite: &Message, status: u16, tag: &str) -> Vec<u8> {
     let contact = format!("<sip:bob@{tag}.example;transport=ws>");
