@@ -6,6 +6,7 @@ import type { Environment } from './environment.js';
 import { ConfigurationError } from './exceptions.js';
 import { createRandomToken, newUUID } from './random.js';
 import type { WeightedSocket } from './transport.js';
+import { isHeaderLine } from './header_lines.js';
 import { URI } from './uri.js';
 import { isEmpty } from './utils.js';
 import { type Socket, isSocket } from './websocket_interface.js';
@@ -333,8 +334,7 @@ function checkTagTrail(value: unknown): string | (() => string) | undefined {
 }
 
 function checkHeaders(value: unknown): readonly string[] | undefined {
-  const isHeader = (each: unknown) => typeof each === 'string' && /^[^\s:]+\s*:[^\r\n\0]*$/.test(each);
-  return Array.isArray(value) && value.every(isHeader) ? (value as string[]) : undefined;
+  return Array.isArray(value) && value.every(isHeaderLine) ? value : undefined;
 }
 
 /** A user name that can stand in a quoted string. */

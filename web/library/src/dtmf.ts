@@ -9,6 +9,7 @@ import { InfoRequest } from './dialog_request.js';
 import type { Endpoint } from './endpoint.js';
 import type { EventHandlers } from './events.js';
 import type { DialogRequestEvents } from './dialog_request.js';
+import { headerLines } from './header_lines.js';
 import type { IncomingRequest } from './sip_message.js';
 
 /** Milliseconds. */
@@ -70,6 +71,8 @@ export function checkTones(tones: string | number | undefined, options: DTMFOpti
   if (typeof text !== 'string' || !/^[0-9A-DR#*,]+$/i.test(text)) {
     throw new TypeError(`Invalid tones: ${String(tones)}`);
   }
+  // Most tones are sent later, when nobody could be told.
+  headerLines(options.extraHeaders);
   return {
     tones: text.toUpperCase(),
     duration: Math.min(Math.max(times(options.duration, DURATION.usual, 'duration'), DURATION.least), DURATION.most),

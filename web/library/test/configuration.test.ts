@@ -30,7 +30,7 @@ test('A parameter that is missing or wrong is named', () => {
     ['sockets', undefined], ['sockets', []], ['sockets', {}], ['sockets', [{ socket: {} }]], ['uri', ''], ['uri', 'example.com'], ['uri', 5],
     ['contact_uri', 'nonsense'], ['instance_id', 'x'], ['session_timers', 'yes'], ['session_timers_refresh_method', 'BYE'],
     ['no_answer_timeout', -1], ['no_answer_timeout', 0.5], ['register_expires', 1.5], ['register_expires', 'soon'], ['registrar_server', 'sip:user@example.com'],
-    ['connection_recovery_min_interval', 0], ['extra_headers', 'X: 1'], ['extra_headers', ['no colon']], ['extra_headers', ['X: 1\r\nY: 2']],
+    ['connection_recovery_min_interval', 0], ['extra_headers', 'X: 1'], ['extra_headers', ['no colon']], ['extra_headers', ['X: 1\r\nY: 2']], ['extra_headers', ['X(1): 1']],
     ['display_name', 'a\r\nX: 1'], ['user_agent', 'a\nb'],
     ['authorization_user', 'a"b'], ['connection_recovery_max_interval', 1],
   ];

@@ -340,6 +340,7 @@ test('Tones that are none are refused', async () => {
   assert.throws(() => page.session?.sendDTMF('5x'), TypeError);
   assert.throws(() => page.session?.sendDTMF('5', { duration: 'long' }), TypeError);
   assert.throws(() => page.session?.sendDTMF(''), TypeError);
+  assert.throws(() => page.session?.sendDTMF(',12', { extraHeaders: ['X-Why: one\r\ntwo'] }), { name: 'TypeError', message: /^Invalid header: "X-Why: one/ });
 });
 
 test('Keypad and INFO need a dialog', () => {

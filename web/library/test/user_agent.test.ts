@@ -178,6 +178,20 @@ test('Headers and Contact parameters of REGISTER', () => {
   assert.deepEqual(page.core.told('configure'), [[{ registerExtraHeaders: ['X-One: 1'] }], [{ registerContactParameters: ';q=0.5;flag' }]]);
 });
 
+test('Headers and Contact parameters of REGISTER that cannot be written are refused where they are given', () => {
+  const page = new Page();
+  const registrator = page.ua.registrator();
+  for (const line of ['no colon', 'X One: 1', ': 1', 'X(1): 1', 'X-One: 1\r\nX-Two: 2', 'X-One: \0', 7]) {
+    assert.throws(() => registrator.setExtraHeaders(['X-Good: 1', line as string]), { name: 'TypeError', message: /^Invalid header: / }, String(line));
+  }
+  for (const [name, value] of [['a b', 1], ['a', '1\r\nX: 2'], ['a', '1,<sip:mallory@example.com>'], ['a', 'two words'], ['a', '"open']] as const) {
+    assert.throws(() => registrator.setExtraContactParams({ [name]: value }), { name: 'TypeError', message: /^Invalid Contact parameter: / }, String(value));
+  }
+  assert.deepEqual(page.core.told('configure'), []);
+  registrator.setExtraContactParams({ methods: '"INVITE, BYE"', q: '0.5', audio: '' });
+  assert.deepEqual(page.core.told('configure'), [[{ registerContactParameters: ';methods="INVITE, BYE";q=0.5;audio' }]]);
+});
+
 test('The contact shows the GRUU that the registrar gave', () => {
   const page = new Page({ contact_uri: 'sip:me@here.invalid;transport=ws' }).connect();
   assert.equal(page.ua.contact.toString(), '<sip:me@here.invalid;transport=ws>');
