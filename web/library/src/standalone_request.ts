@@ -13,12 +13,12 @@ import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_messag
 import type { URI } from './uri.js';
 import type { UA } from './user_agent.js';
 
-/** Events of `Message` and `Options`. */
+/** Events of a `Message` or `Options` that we sent; of one that arrived, the page gives the answer itself. */
 export type StandaloneEvents = {
-  /** A 2xx came, or was sent. */
-  succeeded: [event: { originator: 'local' | 'remote'; response: IncomingResponse | null }];
-  /** Another response came, or was sent, or none came. */
-  failed: [event: { originator: 'local' | 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
+  /** A 2xx came. */
+  succeeded: [event: { originator: 'remote'; response: IncomingResponse }];
+  /** Another response came, or none. */
+  failed: [event: { originator: 'remote' | 'system'; response: IncomingResponse | null; cause: string }];
 };
 
 /** Options of `ua.sendMessage` and `ua.sendOptions`. */
