@@ -55,10 +55,15 @@ export function canTakeLinks(): boolean {
   return 'registerProtocolHandler' in navigator && isSecureContext;
 }
 
-/** Asks the browser to open tel: and sip: links with this page. */
-export function takeLinks(): void {
+/** Asks the browser to open tel: and sip: links with this page. Says whether it may be asked; what the user answers, no page is told. */
+export function takeLinks(): boolean {
   const page = new URL('./', location.href).href;
-  for (const scheme of ['tel', 'sip']) navigator.registerProtocolHandler(scheme, `${page}?call=%s`);
+  try {
+    for (const scheme of ['tel', 'sip']) navigator.registerProtocolHandler(scheme, `${page}?call=%s`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A number on the icon of the installed page: missed calls and unread messages. */

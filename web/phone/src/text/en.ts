@@ -346,6 +346,8 @@ export const en = {
   linkHelp: 'Press Call to do so.',
   linkSignIn: 'A link wants to sign in {user} here.',
   linkSignInHelp: 'Your call ends with that.',
+  linksAsked: 'Your browser asks now whether it may. If it does not, it was told so before: then allow it in its settings for this page.',
+  linksRefused: 'Your browser does not allow it.',
   phoneLinks: 'Open phone links (tel:) with this page',
   install: 'Install as an app',
   ringerVolume: 'Ringtone volume',

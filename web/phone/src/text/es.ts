@@ -335,6 +335,8 @@ export const es: Record<TextKey, string> = {
   linkHelp: 'Pulsa Llamar para hacerlo.',
   linkSignIn: 'Un enlace quiere iniciar aquí la sesión de {user}.',
   linkSignInHelp: 'Con eso termina tu llamada.',
+  linksAsked: 'Tu navegador pregunta ahora si puede. Si no pregunta, ya se le respondió antes: permítelo en sus ajustes para esta página.',
+  linksRefused: 'Tu navegador no lo permite.',
   phoneLinks: 'Abrir enlaces de teléfono (tel:) con esta página',
   install: 'Instalar como aplicación',
   ringerVolume: 'Volumen del tono',

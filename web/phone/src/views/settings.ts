@@ -23,6 +23,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
   const test = deviceTest(phone, sounds);
   const voicemail = h('input', { 'id': 'settings-voicemail', 'data-testid': 'settings-voicemail', 'type': 'text', 'autocomplete': 'off', 'autocapitalize': 'none', 'spellcheck': 'false', 'placeholder': '*97', 'on': { change: () => { phone.voicemail = voicemail.value.trim() || undefined; } } });
   const installs = pill('settings-install', text('install'), () => void install());
+  const linked = h('p', { 'class': 'hint', 'role': 'status', 'data-testid': 'settings-links-hint' });
   const link = pill('settings-link', text('copyCallLink'), () => {
     const { account } = phone.line;
     if (account) void navigator.clipboard?.writeText(callLink(new URL('./', location.href), uriOf(account).replace('sip:', ''))).then(() => setText(link, text('copied')), () => setText(link, text('notCopied')));
@@ -69,7 +70,7 @@ export function settingsView(phone: Phone, sounds: Sounds, look: Look): View {
           choice('settings-language', text('languageLabel'), LANGUAGES.map((each) => [each, NAMES[each]]), language(), (value) => look.setLanguage(value as Language)).element,
           theme.element,
           notifications.element, blocked,
-          canTakeLinks() && pill('settings-links', text('phoneLinks'), takeLinks), installs))),
+          canTakeLinks() && pill('settings-links', text('phoneLinks'), () => setText(linked, text(takeLinks() ? 'linksAsked' : 'linksRefused'))), linked, installs))),
     update() {
       const account = phone.line.account;
       if (account) {
