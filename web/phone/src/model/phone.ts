@@ -100,8 +100,16 @@ export class Phone {
         this.linkTarget = target;
         signal();
       },
+      there: () => this.#toTell && { peer: nameOf(this.#toTell.peer), phase: this.#toTell.phase, at: this.#toTell.startedAt },
+      press: (at, answer) => {
+        const call = this.#toTell;
+        if (call?.startedAt !== at) return;
+        if (answer) void this.calls.answer(call);
+        else call.hangUp();
+      },
       changed: signal,
     });
+    this.change.listen(() => this.seat.tell());
     this.change.listen(() => {
       const ready = this.line.state === 'registered';
       if (!ready) for (const each of [this.lamps, this.presence]) each.lost();
@@ -135,6 +143,11 @@ export class Phone {
   /** Whether there is a call that the user would not want to lose. */
   get busy(): boolean {
     return this.inCall || this.calls.others.length > 0;
+  }
+
+  /** The call that other tabs show: whoever rings, else the one that runs. */
+  get #toTell(): Call | undefined {
+    return this.calls.waiting ?? (this.inCall ? this.call : undefined);
   }
 
   get known(): readonly Peer[] {

@@ -4,10 +4,21 @@
  *     free --take--> here <--handed over, or the other tab closed-- elsewhere
  *                     '------------------ another tab asks -------------^
  *
+ * The others are told what call there is, and can have it answered and ended: only its sound is in the tab that has the seat.
+ *
  * Built on the Web Locks API; where a browser or an insecure page has none, or forbids it, every tab is a phone of its own.
  */
 
+import type { Phase } from './call.ts';
+
 export type SeatState = 'free' | 'here' | 'elsewhere';
+
+/** The call of the tab that has the seat, as the others show it. */
+export interface CallThere {
+  readonly peer: string;
+  readonly phase: Phase;
+  readonly at: number;
+}
 
 export interface SeatEvents {
   /** The seat is ours. */
@@ -20,18 +31,26 @@ export interface SeatEvents {
   signedOut(erase: boolean): void;
   /** Another tab was opened by a link that wants to call. */
   call(target: string): void;
+  /** What the other tabs are to show. */
+  there(): CallThere | undefined;
+  /** A button was pressed in another tab for the call that began `at` that time. */
+  press(at: number, answer: boolean): void;
   changed(): void;
 }
 
 /** Milliseconds for the other tab to say that it is busy; a sleeping one says nothing. */
 const ANSWER = 600;
 
-type Word = { readonly kind: 'ask' | 'busy' | 'free' } | { readonly kind: 'out'; readonly erase: boolean } | { readonly kind: 'call'; readonly target: string };
+type Word = { readonly kind: 'ask' | 'busy' | 'free' | 'look' } | { readonly kind: 'there'; readonly call: CallThere | undefined }
+  | { readonly kind: 'press'; readonly at: number; readonly answer: boolean } | { readonly kind: 'out'; readonly erase: boolean } | { readonly kind: 'call'; readonly target: string };
 
 export class Seat {
   state: SeatState = 'free';
   /** The other tab said that it is in a call. */
   refused = false;
+  /** The call in the other tab. */
+  there: CallThere | undefined;
+  #told = '';
   readonly #events: SeatEvents;
   #channel: BroadcastChannel | undefined;
   #name = '';
@@ -60,23 +79,41 @@ export class Seat {
   /** Asks the other tab for the seat. */
   async takeOver(): Promise<void> {
     this.refused = false;
-    const channel = this.#channel;
-    if (this.state !== 'elsewhere' || !channel) return;
-    channel.postMessage({ kind: 'ask' } satisfies Word);
+    if (this.state !== 'elsewhere') return;
+    this.#say({ kind: 'ask' });
     await new Promise((resolve) => setTimeout(resolve, ANSWER));
     if (this.refused || this.state !== 'elsewhere') return;
     this.#queue?.abort();
     await this.#request({ steal: true });
   }
 
+  /** Shows the other tabs what call there is, if that is news. */
+  tell(): void {
+    if (this.state !== 'here') return;
+    const call = this.#events.there();
+    const key = JSON.stringify(call) ?? '';
+    if (key === this.#told) return;
+    this.#told = key;
+    this.#say({ kind: 'there', call });
+  }
+
+  /** Answers or ends the call in the other tab. */
+  press(answer: boolean): void {
+    if (this.there) this.#say({ kind: 'press', at: this.there.at, answer });
+  }
+
+  #say(word: Word): void {
+    this.#channel?.postMessage(word);
+  }
+
   /** Hands a link's wish to the tab that has the seat. */
   pass(target: string): void {
-    this.#channel?.postMessage({ kind: 'call', target } satisfies Word);
+    this.#say({ kind: 'call', target });
   }
 
   /** The user signs out: in all tabs. */
   signOut(erase: boolean): void {
-    this.#channel?.postMessage({ kind: 'out', erase } satisfies Word);
+    this.#say({ kind: 'out', erase });
     this.leave();
   }
 
@@ -120,6 +157,8 @@ export class Seat {
 
   #wait(): void {
     this.state = 'elsewhere';
+    this.there = undefined;
+    this.#say({ kind: 'look' });
     this.#queue = new AbortController();
     void this.#request({ signal: this.#queue.signal });
     this.#events.changed();
@@ -127,6 +166,7 @@ export class Seat {
 
   #take(): void {
     this.state = 'here';
+    this.#told = '';
     this.refused = false;
     this.#events.taken();
   }
@@ -141,11 +181,20 @@ export class Seat {
     if (word.kind === 'busy') {
       this.refused = this.state === 'elsewhere';
       this.#events.changed();
+    } else if (word.kind === 'there') {
+      this.there = word.call;
+      if (!word.call) this.refused = false;
+      this.#events.changed();
     } else if (word.kind === 'out') {
       this.leave();
       this.#events.signedOut(word.erase);
     } else if (this.state === 'here' && word.kind === 'ask') {
-      this.#channel?.postMessage({ kind: this.#events.busy() ? 'busy' : 'free' } satisfies Word);
+      this.#say({ kind: this.#events.busy() ? 'busy' : 'free' });
+    } else if (this.state === 'here' && word.kind === 'look') {
+      this.#told = '';
+      this.tell();
+    } else if (this.state === 'here' && word.kind === 'press') {
+      this.#events.press(word.at, word.answer);
     } else if (this.state === 'here' && word.kind === 'call') {
       this.#events.call(word.target);
     }

@@ -15,7 +15,7 @@ import { pickerView, type PickerView } from './picker.ts';
 import { qualityView } from './quality.ts';
 import { avatar, clock, keypad, type View } from './view.ts';
 
-const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
+export const PHASES: Record<Exclude<Phase, 'ended'>, TextKey> = {
   microphone: 'phaseMicrophone', calling: 'phaseCalling', ringing: 'phaseRinging', early: 'phaseEarly', incoming: 'phaseIncoming',
   connecting: 'phaseConnecting', talking: 'phaseTalking', ending: 'phaseEnding',
 };

@@ -4,7 +4,7 @@ import { text } from '../text/index.ts';
 import type { Call } from '../model/call.ts';
 import { nameOf } from '../model/peer.ts';
 import type { Phone } from '../model/phone.ts';
-import { avatar, clock, iconButton, type View } from './view.ts';
+import { avatar, clock, iconButton, pill, type View } from './view.ts';
 
 /** A second caller. */
 export function waitingView(phone: Phone): View {
@@ -100,8 +100,4 @@ function stateOf(phone: Phone, call: Call): string {
   if (call.phase !== 'talking') return text('phaseRinging');
   if (phone.calls.inConference) return time;
   return call.held.local ? text('onHoldFor', { time }) : time;
-}
-
-function pill(style: string, id: string, label: string, press: () => void): HTMLButtonElement {
-  return h('button', { 'type': 'button', 'class': `pill ${style}`.trim(), 'data-testid': id, 'on': { click: press } }, label);
 }

@@ -50,6 +50,10 @@ export function relabel(button: HTMLButtonElement, drawing: IconName, label: str
   else for (const name of ['aria-label', 'title']) setAttribute(button, name, label);
 }
 
+export function pill(style: string, id: string, label: string, press: () => void): HTMLButtonElement {
+  return h('button', { 'type': 'button', 'class': `pill ${style}`.trim(), 'data-testid': id, 'on': { click: press } }, label);
+}
+
 export function avatar(peer: Peer, size: 'small' | 'large' = 'small'): HTMLElement {
   const element = h('span', { 'class': `avatar avatar-${size}`, 'aria-hidden': 'true' }, initials(peer));
   element.style.setProperty('--hue', String(hueOf(peer)));
