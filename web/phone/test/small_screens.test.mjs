@@ -93,3 +93,12 @@ test('on the smallest screen the button that signs in is in sight, in both langu
     assert.ok(await page.$eval(id('sign-in-submit'), (button) => button.getBoundingClientRect().bottom) <= 568, language);
   }
 });
+
+test('what is only spoken in a long list does not move the page when a reader comes to it', async (t) => {
+  const page = await signIn(t, { viewport: { width: 320, height: 568 } });
+  await page.evaluate(() => { for (let at = 0; at < 20; at += 1) fake.agent.ring(`sip:caller${at}@example.com`).emit('failed', { originator: 'remote', cause: 'Canceled' }); });
+  await page.click(id('tab-recents'));
+  await see(page, 'recents', 'caller19');
+  await page.$$eval('.row .spoken', (all) => all.at(-1).scrollIntoView());
+  assert.equal(await page.$eval('.card-frame', (frame) => frame.scrollTop), 0);
+});
