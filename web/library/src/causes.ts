@@ -32,22 +32,23 @@ export const causes = {
   RTP_TIMEOUT: 'RTP Timeout',
 } as const;
 
-const BY_STATUS: ReadonlyMap<number, string> = new Map([
-  ...statuses(causes.REDIRECTED, 300, 301, 302, 305, 380),
-  ...statuses(causes.BUSY, 486, 600),
-  ...statuses(causes.REJECTED, 403, 603),
-  ...statuses(causes.NOT_FOUND, 404, 604),
-  ...statuses(causes.UNAVAILABLE, 480, 410, 408, 430),
-  ...statuses(causes.ADDRESS_INCOMPLETE, 484, 424),
-  ...statuses(causes.INCOMPATIBLE_SDP, 488, 606),
-  ...statuses(causes.AUTHENTICATION_ERROR, 401, 407),
-]);
+/** The statuses that stand for a cause of their own, by the key of `causes`. */
+export const SIP_ERROR_CAUSES = {
+  REDIRECTED: [300, 301, 302, 305, 380],
+  BUSY: [486, 600],
+  REJECTED: [403, 603],
+  NOT_FOUND: [404, 604],
+  UNAVAILABLE: [480, 410, 408, 430],
+  ADDRESS_INCOMPLETE: [484, 424],
+  INCOMPATIBLE_SDP: [488, 606],
+  AUTHENTICATION_ERROR: [401, 407],
+} as const;
+
+const BY_STATUS: ReadonlyMap<number, string> = new Map(
+  Object.entries(SIP_ERROR_CAUSES).flatMap(([key, codes]) => codes.map((code) => [code, causes[key as keyof typeof causes]] as const)),
+);
 
 /** The cause that a final response with this status stands for. */
 export function causeOfStatus(status: number): string {
   return BY_STATUS.get(status) ?? causes.SIP_FAILURE_CODE;
-}
-
-function statuses(cause: string, ...codes: number[]): [number, string][] {
-  return codes.map((code) => [code, cause]);
 }

@@ -1,6 +1,6 @@
 /** The `C` namespace: names, numbers and texts of SIP as JsSIP's users know them. */
 
-import { causes } from './causes.js';
+import { SIP_ERROR_CAUSES, causes } from './causes.js';
 
 /** The name of this library. */
 export const name = 'Sipweb';
@@ -93,6 +93,7 @@ export const C = {
   SIP: 'sip',
   SIPS: 'sips',
   causes,
+  SIP_ERROR_CAUSES,
   ACK: 'ACK',
   BYE: 'BYE',
   CANCEL: 'CANCEL',

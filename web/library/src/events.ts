@@ -31,6 +31,16 @@ export class EventEmitter<Events extends EventMap<Events>> {
     return this.#add(name, listener, false);
   }
 
+  /** The same as `on`, but before those that are there. */
+  prependListener<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
+    return this.#add(name, listener, false, true);
+  }
+
+  /** The same as `once`, but before those that are there. */
+  prependOnceListener<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
+    return this.#add(name, listener, true, true);
+  }
+
   /** Calls `listener` at the next `name` event only. */
   once<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
     return this.#add(name, listener, true);
@@ -83,6 +93,26 @@ export class EventEmitter<Events extends EventMap<Events>> {
     return (this.#registrations.get(name) ?? []).map((each) => each.listener as unknown as Listener<Events[Name]>);
   }
 
+  /** The same as `listeners`: there is nothing around them here. */
+  rawListeners<Name extends keyof Events>(name: Name): Listener<Events[Name]>[] {
+    return this.listeners(name);
+  }
+
+  /** The events that have listeners. */
+  eventNames(): (keyof Events)[] {
+    return [...this.#registrations.keys()].filter((name) => this.listenerCount(name) > 0);
+  }
+
+  /** Taken for compatibility: there may be as many listeners as the page likes, and nobody is warned. */
+  setMaxListeners(_count: number): this {
+    return this;
+  }
+
+  /** No bound. */
+  getMaxListeners(): number {
+    return Infinity;
+  }
+
   /** How many listeners `name` has. */
   listenerCount(name: keyof Events): number {
     return (this.#registrations.get(name) ?? []).length;
@@ -98,13 +128,14 @@ export class EventEmitter<Events extends EventMap<Events>> {
     }
   }
 
-  #add<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>, once: boolean): this {
+  #add<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>, once: boolean, first = false): this {
     if (typeof listener !== 'function') {
       throw new TypeError('an event listener must be a function');
     }
     const registrations = this.#registrations.get(name) ?? [];
     // A new list each time: a listener added while an event is being emitted is called from the next event on.
-    this.#registrations.set(name, [...registrations, { listener: listener as unknown as Listener<never[]>, once }]);
+    const added = { listener: listener as unknown as Listener<never[]>, once };
+    this.#registrations.set(name, first ? [added, ...registrations] : [...registrations, added]);
     return this;
   }
 }

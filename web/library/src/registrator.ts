@@ -28,12 +28,12 @@ export class Registrator {
   }
 
   /** Parameters of the Contact of every REGISTER from now on. @throws TypeError if one cannot be written. */
-  setExtraContactParams(parameters: Record<string, string | number | null | undefined> | null | undefined): void {
+  setExtraContactParams(parameters: Record<string, string | number | boolean | null | undefined> | null | undefined): void {
     if (parameters !== null && parameters !== undefined && typeof parameters !== 'object') {
       throw new TypeError('extraContactParams must be an object');
     }
     const written = Object.entries(parameters ?? {})
-      .map(([name, value]) => (value === null || value === undefined || value === '' ? `;${name}` : `;${name}=${value}`));
+      .map(([name, value]) => (value === null || value === undefined || value === '' || value === false ? `;${name}` : `;${name}=${value}`));
     const bad = written.find((each) => !PARAMETER.test(each));
     if (bad !== undefined) {
       throw new TypeError(`Invalid Contact parameter: ${JSON.stringify(bad.slice(1))} (what is no word goes between quotation marks)`);

@@ -55,7 +55,7 @@ export function cloneArray<Item>(array: readonly Item[] | undefined | null): Ite
   return [...(array ?? [])];
 }
 
-/** A copy, one level deep; of nothing, an empty one. */
-export function cloneObject<Value extends object>(object: Value | undefined | null): Partial<Value> {
-  return { ...(object ?? {}) };
+/** A copy, one level deep; of nothing, `fallback`, which is empty by default. */
+export function cloneObject<Value extends object>(object: Value | undefined | null, fallback: Partial<Value> = {}): Partial<Value> {
+  return object ? { ...object } : fallback;
 }

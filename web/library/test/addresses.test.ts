@@ -111,6 +111,8 @@ test('Single headers are taken apart', () => {
 test('Statuses have the causes that JsSIP gives them', () => {
   const { causes } = C;
   assert.equal(Utils.sipErrorCause(486), causes.BUSY);
+  assert.deepEqual(C.SIP_ERROR_CAUSES.BUSY, [486, 600]);
+  assert.deepEqual(Utils.cloneObject(undefined, { a: 1 }), { a: 1 });
   assert.equal(Utils.sipErrorCause(603), causes.REJECTED);
   assert.equal(Utils.sipErrorCause(480), causes.UNAVAILABLE);
   assert.equal(Utils.sipErrorCause(407), causes.AUTHENTICATION_ERROR);

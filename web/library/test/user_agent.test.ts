@@ -188,8 +188,8 @@ test('Headers and Contact parameters of REGISTER that cannot be written are refu
     assert.throws(() => registrator.setExtraContactParams({ [name]: value }), { name: 'TypeError', message: /^Invalid Contact parameter: / }, String(value));
   }
   assert.deepEqual(page.core.told('configure'), []);
-  registrator.setExtraContactParams({ methods: '"INVITE, BYE"', q: '0.5', audio: '' });
-  assert.deepEqual(page.core.told('configure'), [[{ registerContactParameters: ';methods="INVITE, BYE";q=0.5;audio' }]]);
+  registrator.setExtraContactParams({ methods: '"INVITE, BYE"', q: '0.5', audio: '', video: false, automata: true });
+  assert.deepEqual(page.core.told('configure'), [[{ registerContactParameters: ';methods="INVITE, BYE";q=0.5;audio;video;automata=true' }]]);
 });
 
 test('The contact shows the GRUU that the registrar gave', () => {
