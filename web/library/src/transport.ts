@@ -83,6 +83,8 @@ export class Transport {
   #current: Candidate;
   #state: State = 'idle';
   #attempts = 0;
+  /** How many connections have been lost or could not be made since one was open. */
+  #recoveries = 0;
   /** Whether the network may be another than the one of the last connection. */
   #moved = false;
   #timer: unknown;
@@ -134,6 +136,7 @@ export class Transport {
     }
     if (this.#state === 'idle') {
       this.#attempts = 0;
+      this.#recoveries = 0;
       this.#moved = false;
       this.#environment.events?.addEventListener('online', this.#online);
       this.#attempt();
@@ -171,6 +174,7 @@ export class Transport {
   #replace(): void {
     debug('no sign of life', this.url);
     this.#moved = true;
+    this.#recoveries += 1;
     this.#state = 'waiting';
     this.#stopTimer();
     this.#release();
@@ -190,7 +194,7 @@ export class Transport {
     this.#attempts += 1;
     this.#current = this.#choose();
     debug('connecting', this.url, 'attempt', this.#attempts);
-    this.onconnecting?.({ socket: this, attempts: this.#attempts });
+    this.onconnecting?.({ socket: this, attempts: this.#recoveries });
     if (this.#state !== 'connecting') {
       return; // The page disconnected in its listener.
     }
@@ -209,6 +213,7 @@ export class Transport {
     this.#stopTimer();
     this.#state = 'connected';
     this.#attempts = 0;
+    this.#recoveries = 0;
     for (const candidate of this.#candidates) {
       candidate.failed = false;
     }
@@ -224,6 +229,7 @@ export class Transport {
     }
     debug('disconnected', this.url, code, reason);
     this.#current.failed = true;
+    this.#recoveries += 1;
     this.#release();
     const retry_in = this.#wait();
     this.ondisconnect?.({

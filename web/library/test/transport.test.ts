@@ -104,7 +104,7 @@ test('The network is back: a connection that gives no sign of life is replaced a
   await clock.advance(1_900);
   assert.equal(socket.attempts, 1);
   await clock.advance(100);
-  assert.deepEqual(diary, ['connecting 1', 'disconnected true 1006', 'connecting 1']);
+  assert.deepEqual(diary, ['connecting 0', 'disconnected true 1006', 'connecting 1']);
   assert.equal(socket.disconnects, 1);
   socket.onconnect?.();
   assert.deepEqual(moves, [false, true]);
@@ -119,7 +119,7 @@ test('The network is back: a connection that is alive stays', async () => {
   socket.onconnect?.();
   events.dispatchEvent(new Event('online'));
   await clock.advance(60_000);
-  assert.deepEqual(diary, ['connecting 1']);
+  assert.deepEqual(diary, ['connecting 0']);
   socket.ondisconnect?.(true, 1006);
   await clock.advance(2_000);
   socket.onconnect?.();
@@ -144,7 +144,7 @@ test('A socket that does not open in 10 s has failed', async () => {
   const { transport, clock, diary } = connection([socket]);
   transport.connect();
   await clock.advance(10_000);
-  assert.deepEqual(diary, ['connecting 1', 'disconnected true 1006']);
+  assert.deepEqual(diary, ['connecting 0', 'disconnected true 1006']);
 });
 
 test('After disconnect nothing happens any more', async () => {
@@ -155,7 +155,7 @@ test('After disconnect nothing happens any more', async () => {
   transport.disconnect();
   events.dispatchEvent(new Event('online'));
   await clock.advance(60_000);
-  assert.deepEqual(diary, ['connecting 1', 'connected', 'disconnected false undefined']);
+  assert.deepEqual(diary, ['connecting 0', 'connected', 'disconnected false undefined']);
   assert.equal(clock.waiting, 0);
   assert.equal(transport.send('x'), false);
 });
