@@ -30,16 +30,24 @@ impl NextHop for Link {
 }
 
 impl Agent {
+    /// The connection of that flow is open, and the user may use it before what is owed goes out:
+    /// [`Agent::connected_over`] must follow.
+    pub fn opened_over(&mut self, now: Instant, flow: u8, via: Via) {
+        self.now = now;
+        if self.registration(flow).is_some() {
+            self.links.retain(|link| link.flow != flow);
+            self.links.push(Link { flow, via });
+        }
+    }
+
     /// The connection of that flow is open, or for UDP: there is a network. What is owed goes out now: REGISTER if it
     /// is wished for, ACKs and BYEs that an old connection may have swallowed. Flows count from 0; one beyond
     /// [`crate::Config::flows`] is ignored.
     pub fn connected_over(&mut self, now: Instant, flow: u8, via: Via) {
-        self.now = now;
         if self.registration(flow).is_none() {
             return;
         }
-        self.links.retain(|link| link.flow != flow);
-        self.links.push(Link { flow, via });
+        self.opened_over(now, flow, via);
         self.register_if_wanted(flow);
         self.move_calls();
         let on_it = |call: &&Call| call.flow == flow && call.lost_path.is_empty();

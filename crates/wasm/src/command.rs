@@ -43,7 +43,12 @@ fn of_agent(agent: &mut Agent, now: Instant, op: u8, words: &mut Reader<'_>) {
         2 => {
             let transport = Transport::ALL.get(usize::from(words.byte())).copied().unwrap_or(Transport::Ws);
             // Whatever Via names, the page has a WebSocket, which loses nothing (RFC 7118 §5).
-            agent.connected_over(now, words.byte(), Via { reliable: true, transport });
+            let (flow, via) = (words.byte(), Via { reliable: true, transport });
+            if words.flag() {
+                agent.opened_over(now, flow, via);
+            } else {
+                agent.connected_over(now, flow, via);
+            }
         }
         3 => agent.disconnected_over(now, words.byte()),
         4 => agent.register(now),

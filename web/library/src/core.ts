@@ -92,7 +92,11 @@ export class Core {
   // The connection.
   /** A connection is open. Registers again if {@link register} was the last wish, and repeats what was owed. */
   connected(via: ViaTransport, flow = 0): void {
-    this.#command(new Writer().byte(Op.connected).byte(VIA_TRANSPORTS.indexOf(via)).byte(flow));
+    this.#open(via, flow, false);
+  }
+  /** A connection is open, and may be used before what was owed goes out: {@link connected} must follow. */
+  opened(via: ViaTransport, flow = 0): void {
+    this.#open(via, flow, true);
   }
   /** The connection is gone. Pending requests fail with 'Connection Error'; calls survive; registration: see events. */
   disconnected(flow = 0): void {
@@ -213,6 +217,10 @@ export class Core {
   }
 
   // How commands and events cross the border.
+
+  #open(via: ViaTransport, flow: number, waits: boolean): void {
+    this.#command(new Writer().byte(Op.connected).byte(VIA_TRANSPORTS.indexOf(via)).byte(flow).flag(waits));
+  }
 
   #end(kind: Ending, call: CallNumber, options: Payload & { status?: number; reason?: string; cause?: Cause; cancelReason?: string }): void {
     this.#command(new Writer().byte(Op.end).byte(kind).number(call).number(options.status ?? 0)

@@ -513,14 +513,12 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     if (this.isEnded() || error instanceof MediaClosed) {
       return;
     }
-    let cause: string = error instanceof CoreError ? causes.INTERNAL_ERROR : causes.WEBRTC_ERROR;
-    if (error instanceof MediaDenied) {
-      cause = causes.USER_DENIED_MEDIA_ACCESS;
+    const denied = error instanceof MediaDenied;
+    leave(this.#endpoint, this.#call, drop);
+    const cause = denied ? causes.USER_DENIED_MEDIA_ACCESS : error instanceof CoreError ? causes.INTERNAL_ERROR : causes.WEBRTC_ERROR;
+    this.#finish('failed', 'local', null, cause);
+    if (denied) {
       this.emit('getusermediafailed', error.cause);
-    }
-    if (!this.isEnded()) {
-      leave(this.#endpoint, this.#call, drop);
-      this.#finish('failed', 'local', null, cause);
     }
   }
 

@@ -57,7 +57,7 @@ const FAREWELL = 2000;
 
 /** Events of the user agent. Who listens to `newRTCSession`, `newMessage`, `newSubscribe` can be called, written to, watched; others get 405. Who listens to `newRefer` can be asked to call somebody. */
 export type UAEvents = {
-  /** An attempt to connect begins. */
+  /** An attempt to connect begins; `attempts` counts from the loss of a connection: the very first one is 0. */
   connecting: [event: { socket: Transport; attempts: number }];
   /** There is a connection. */
   connected: [event: { socket: Transport }];
@@ -124,6 +124,8 @@ export class UA extends EventEmitter<UAEvents> {
   readonly #unregistering = new Outcome<void>();
   readonly #stopping = new Outcome<void>();
   #farewell: unknown;
+  /** Tells of the loss of the connection, before what follows from it. */
+  #tellLoss: (() => void) | undefined;
   #told = '';
 
   /** @throws ConfigurationError if a parameter is missing or cannot be used. */
@@ -448,11 +450,17 @@ export class UA extends EventEmitter<UAEvents> {
     const first = this.#status !== C.STATUS_READY;
     this.#status = C.STATUS_READY;
     this.#error = null;
-    this.#tellListeners();
-    this.endpoint.core.connected(viaTransport(transport.via_transport), flow);
+    const via = viaTransport(transport.via_transport);
+    this.endpoint.core.opened(via, flow);
     if (first) {
+      // Before the registration, as with JsSIP: the page may have something to add to it.
       this.emit('connected', { socket: transport });
+      if (!transport.isConnected()) {
+        return; // It has stopped in its listener.
+      }
     }
+    this.#tellListeners();
+    this.endpoint.core.connected(via, flow);
     this.#connecting.resolve();
     for (const session of this.#sessions) {
       session.signallingBack(moved);
@@ -473,8 +481,16 @@ export class UA extends EventEmitter<UAEvents> {
       this.#status = C.STATUS_NOT_READY;
       this.#error = C.NETWORK_ERROR;
     }
+    let told = false;
+    this.#tellLoss = () => {
+      if (!told) {
+        told = true;
+        this.emit('disconnected', event);
+      }
+    };
     this.endpoint.core.disconnected(flow);
-    this.emit('disconnected', event);
+    this.#tellLoss();
+    this.#tellLoss = undefined;
     if (this.#status === C.STATUS_USER_CLOSED) {
       this.#stopping.resolve();
     }
@@ -521,6 +537,7 @@ export class UA extends EventEmitter<UAEvents> {
       case 'unregistered': {
         this.#registrator.isRegistered = false;
         const response = event.response === null ? null : new IncomingResponse(event.response);
+        this.#tellLoss?.();
         this.emit('unregistered', response === null && event.cause === null ? {} : { response, cause: event.cause });
         this.#unregistering.resolve();
         break;

@@ -69,7 +69,7 @@ test('The loss of one edge is none of the page: it stays connected and registere
   assert.deepEqual(scene.news(), []);
   edges[0].drop();
   edges[1].drop();
-  assert.deepEqual(scene.news(), ['unregistered', 'disconnected']);
+  assert.deepEqual(scene.news(), ['disconnected', 'unregistered']);
   assert.equal(scene.ua.isRegistered(), false);
 });
 

@@ -135,7 +135,7 @@ test('The microphone is refused: the caller gets 480, the page the true cause', 
   page.ring();
   page.session?.answer();
   await settle();
-  assert.deepEqual(page.news().slice(-2), ['getusermediafailed', 'failed local User Denied Media Access']);
+  assert.deepEqual(page.news().slice(-2), ['failed local User Denied Media Access', 'getusermediafailed']);
   assert.equal(page.core.told('reject')[0]?.[1], 480);
 });
 

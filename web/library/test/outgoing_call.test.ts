@@ -222,7 +222,7 @@ test('The microphone is refused: no throw, getusermediafailed, and failed with t
   page.devices.refusal = new DOMException('Permission denied', 'NotAllowedError');
   page.ua.call('bob', AUDIO);
   await settle();
-  assert.deepEqual(page.news(), ['newRTCSession local', 'getusermediafailed', 'failed local User Denied Media Access']);
+  assert.deepEqual(page.news(), ['newRTCSession local', 'failed local User Denied Media Access', 'getusermediafailed']);
   assert.equal(page.last.getusermediafailed.name, 'NotAllowedError');
   assert.deepEqual(page.core.told('invite'), []);
 });
@@ -246,7 +246,7 @@ test('A page that is no secure context fails in the same way', async () => {
     },
   });
   await settle();
-  assert.deepEqual(told, ['NotSupportedError', 'User Denied Media Access']);
+  assert.deepEqual(told, ['User Denied Media Access', 'NotSupportedError']);
 });
 
 test('An offer that cannot be made: failed with WebRTC Error', async () => {

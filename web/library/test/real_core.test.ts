@@ -286,6 +286,24 @@ test('Text messages both ways', options, async () => {
   assert.deepEqual(told, ['succeeded', 'remote hi']);
 });
 
+test('What the page adds to registrations in the event connected is in the first one, and it may write already', options, async () => {
+  const scene = new Scene({ register: true });
+  scene.ua.on('connected', () => {
+    scene.ua.registrator().setExtraHeaders(['X-Device: 7']);
+    scene.ua.sendMessage('bob', 'here');
+  });
+  await scene.start();
+  assert.deepEqual(scene.far.inbox.map(({ method }) => method), ['MESSAGE', 'REGISTER']);
+  assert.equal(one(scene.far.take('REGISTER'), 'X-Device'), '7');
+});
+
+test('Who stops in the event connected is not registered', options, async () => {
+  const scene = new Scene({ register: true });
+  scene.ua.on('connected', () => void scene.ua.stop());
+  await scene.start();
+  assert.deepEqual(scene.far.inbox, []);
+});
+
 test('A dropped connection comes back by itself, registers again, and the call can be hung up', options, async () => {
   const scene = new Scene({ register: true });
   await scene.start();
@@ -294,7 +312,7 @@ test('A dropped connection comes back by itself, registers again, and the call c
   await scene.call();
   scene.news();
   scene.far.drop();
-  assert.deepEqual(scene.news(), ['unregistered', 'disconnected']);
+  assert.deepEqual(scene.news(), ['disconnected', 'unregistered']);
   await scene.clock.advance(3_000);
   const again = scene.far.take('REGISTER');
   scene.far.respond(again, 200, 'OK', [`Contact: ${one(again, 'Contact')};expires=600`]);

@@ -283,7 +283,7 @@ test('A worker that dies without a word: the tabs connect and register over anot
   second.news();
   await browser.killWorker();
   assert.deepEqual([told[0].error, told[0].reason], [true, 'the shared worker is gone']);
-  assert.deepEqual(second.news(), ['unregistered', 'disconnected']);
+  assert.deepEqual(second.news(), ['disconnected', 'unregistered']);
   browser.sent();
   await browser.clock.advance(3000);
   await browser.grant();

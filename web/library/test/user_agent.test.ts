@@ -20,7 +20,7 @@ test('Start connects and registers', () => {
   const page = new Page();
   const diary = diaryOf(page);
   page.connect();
-  assert.deepEqual(diary, ['connecting 1', 'connected']);
+  assert.deepEqual(diary, ['connecting 0', 'connected']);
   assert.equal(page.core.told('register').length, 1);
   assert.deepEqual(page.core.told('connected'), [['WS', 0]]);
   assert.equal(page.ua.status, UA.C.STATUS_READY);
@@ -64,7 +64,7 @@ test('A lost connection: disconnected, unregistered, back by itself, registered 
     page.core.fire({ type: 'unregistered', response: null, cause: null });
   };
   page.socket.ondisconnect?.(true, 1006, 'gone');
-  assert.deepEqual(diary, ['unregistered', 'disconnected']);
+  assert.deepEqual(diary, ['disconnected', 'unregistered']);
   assert.equal(page.ua.status, UA.C.STATUS_NOT_READY);
   assert.equal(page.ua.isRegistered(), false);
   await page.clock.advance(4_000);

@@ -44,6 +44,7 @@ export class Core {
   }
 
   configure(...args: unknown[]) { this.#note('configure', args); }
+  opened(...args: unknown[]) { this.#note('opened', args); }
   connected(...args: unknown[]) { this.#note('connected', args); }
   disconnected(...args: unknown[]) { this.#note('disconnected', args); }
   receive(...args: unknown[]) { this.#note('receive', args); }
