@@ -26,6 +26,7 @@ const SCREENS = {
   'two calls and a third caller': { signedIn: true, run: async (page) => { await two(page); await page.evaluate(() => { fake.agent.ring('sip:dora@example.com', 'Dora'); }); await see(page, 'waiting', 'Dora'); } },
   'a conference': { signedIn: true, run: async (page) => { await two(page); await page.click(id('others-merge')); await see(page, 'call-peer', 'Conference'); } },
   'a call that failed': { signedIn: true, run: async (page) => { await page.keyboard.type('bob'); await page.keyboard.press('Enter'); await page.waitForFunction(() => fake.agent.sessions.length > 0); await inSession(page, '(session) => session.fail(486, "Busy Here", "Busy")'); } },
+  'a call in the other tab': { signedIn: true, run: async (page) => { await page.evaluate(() => { phone.seat.state = 'elsewhere'; phone.seat.there = { peer: 'Carmen', phase: 'incoming', at: 0 }; phone.change.signal(); }); await see(page, 'other-tab-call', 'Carmen'); } },
   'no connection': { signedIn: true, run: (page) => page.evaluate(() => { fake.agent.emit('disconnected', { error: true, retry_in: 9000 }); }) },
 };
 

@@ -30,6 +30,7 @@ export const STATES = {
   'link-sign-in': { says: 'A link wants to sign in somebody else while a call stands; the user decides.', ...signedIn, run: async (page) => { await talk(page); await page.evaluate(() => { location.hash = '#carmen:word'; }); await page.waitForSelector('[data-notice=sign-in-link]'); } },
   'sign-out': { says: 'What becomes of contacts, messages and calls when one signs out.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-settings]'); await page.click('[data-testid=sign-out]'); } },
   'other-tab': { says: 'The phone is open in another tab.', ...signedIn, run: async (page) => { await page.evaluate(() => { phone.seat.state = 'elsewhere'; phone.change.signal(); }); } },
+  'other-tab-call': { says: 'Somebody calls the phone in the other tab.', ...signedIn, run: async (page) => { await page.evaluate(() => { phone.seat.state = 'elsewhere'; phone.seat.there = { peer: 'Carmen Ruiz', phase: 'incoming', at: 0 }; phone.change.signal(); }); } },
   'settings-end': { says: 'The end of the settings.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-settings]'); await page.$eval('.settings', (list) => { list.scrollTop = 10_000; }); } },
   'messages': { says: 'The conversations, one with two unread messages.', ...signedIn, run: (page) => page.click('[data-testid=tab-messages]') },
   'conversation': { says: 'A conversation, with a message that was not sent.', ...signedIn, run: async (page) => { await page.click('[data-testid=tab-messages]'); await page.click('[data-testid=conversation-row]'); } },

@@ -1,6 +1,7 @@
 /**
  * Letters of both directions on one line (UAX #9). Whoever calls or writes names himself, so a name, a link or a note must not set
- * the order of what stands beside it, nor of its own letters: "gro.elpmaxe" could be read as "example.org" (UTR #36 §2.5).
+ * the order of what stands beside it, nor of its own letters: "gro.elpmaxe" could be read as "example.org" (UTR #36, Bidirectional
+ * Text Spoofing).
  */
 
 /** Letters that are not seen and turn the order of others. */
