@@ -16,7 +16,7 @@ await picture('phone.png', { width: 1120, height: 760 }, 'light', async (page) =
   await page.click('[data-testid=tab-messages]');
   await page.click('[data-testid=conversation-row]');
 });
-await picture('phone-call.png', { width: 360, height: 720 }, 'dark', async (page) => {
+await picture('phone-call.png', { width: 360, height: 780 }, 'dark', async (page) => {
   await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com', 'Carmen Ruiz'); });
   await page.click('[data-testid=call-answer]');
   await page.waitForSelector('[data-phase=talking]');
@@ -32,6 +32,7 @@ async function picture(name, viewport, look, act) {
   await page.evaluateOnNewDocument(prepare, { language: 'en', kept });
   await page.goto(`${server.url}#alice:secret`);
   await page.evaluate(() => window.ready);
+  await page.waitForFunction(() => phone.line.state === 'registered'); // The page before it gives the phone up a moment later.
   await act(page);
   await page.mouse.move(0, 0);
   await new Promise((resolve) => setTimeout(resolve, 1200));
