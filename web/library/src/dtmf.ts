@@ -81,11 +81,11 @@ export function checkTones(tones: string | number | undefined, options: DTMFOpti
 }
 
 function times(value: number | string | null | undefined, usual: number, name: string): number {
-  if (value === undefined || value === null) {
+  if (!value) {
     return usual;
   }
   const number = Number(value);
-  if (!Number.isFinite(number) || number < 1 || value === '') {
+  if (!Number.isFinite(number)) {
     throw new TypeError(`Invalid ${name}: ${value}`);
   }
   return Math.round(number);

@@ -1,10 +1,12 @@
 /** Requests inside a call, ours and the peer's: keypad, INFO, transfer, anything else. */
 
 import { causes } from './causes.js';
-import type { CallNumber, DialogRequestEvent } from './core.js';
+import type { CallNumber, DialogRequestEvent, SipMessage } from './core.js';
 import { DTMF, type DTMFOptions, ToneQueue, type Tones, playTones } from './dtmf.js';
 import type { Endpoint } from './endpoint.js';
 import { Info } from './info.js';
+import { Message } from './message.js';
+import { Options } from './options.js';
 import { payloadOf } from './payload.js';
 import { type ReferOptions, ReferSubscriber, ReferSubscribers } from './refer.js';
 import { ReferNotifier, once, referTarget, takeRefer, transfer } from './refer_incoming.js';
@@ -13,10 +15,12 @@ import type { RequestOptions } from './session_events.js';
 import { IncomingRequest, IncomingResponse, OutgoingRequest } from './sip_message.js';
 import { PACKAGE, type Trickle } from './trickle.js';
 import type { URI } from './uri.js';
+import type { UA } from './user_agent.js';
 
 /** What is needed of the call around. */
 export interface SurroundingCall {
   readonly session: RTCSession;
+  readonly ua: UA;
   readonly endpoint: Endpoint;
   readonly call: CallNumber;
   /** A further call of the same user agent. */
@@ -56,11 +60,12 @@ export class InsideCall {
   }
 
   /** Sends any request. */
-  send(method: string, options: RequestOptions): OutgoingRequest {
+  send(method: string, options: RequestOptions): OutgoingRequest | undefined {
     const { endpoint, call } = this.#around;
     const handlers = options.eventHandlers ?? {};
     const payload = payloadOf(options.extraHeaders, options.body);
-    const message = endpoint.request((core) => core.dialogRequest(call, method, payload), {
+    let message: SipMessage | undefined;
+    const send = () => (message = endpoint.request((core) => core.dialogRequest(call, method, payload), {
       responded: ({ status, response }) => {
         const handler = status < 300 ? handlers.onSuccessResponse : handlers.onErrorResponse;
         handler?.(new IncomingResponse(response));
@@ -75,8 +80,11 @@ export class InsideCall {
         }
       },
       authenticated: (request) => handlers.onAuthenticated?.(request),
-    });
-    return new OutgoingRequest(message, options.extraHeaders, options.body ?? null);
+    }));
+    if (!endpoint.attempt(send)) {
+      queueMicrotask(() => handlers.onDialogError?.());
+    }
+    return message && new OutgoingRequest(message, options.extraHeaders, options.body ?? null);
   }
 
   /** Asks the peer to call `target`. `replaces` is the value of a Replaces header. */
@@ -116,12 +124,22 @@ export class InsideCall {
         // A further offer before the call is answered (RFC 3262 §5): WebRTC has nothing yet that could answer it.
         request.reply(488);
         break;
+      case 'MESSAGE':
       case 'OPTIONS':
-        request.reply(200);
+        this.#standalone(event, request);
         break;
       default:
-        // RFC 3261 §8.2.1; MESSAGE inside a call is not offered by this API.
-        request.reply(405);
+        request.reply(405); // RFC 3261 §8.2.1
+    }
+  }
+
+  /** A request that might as well come outside of the call: the user agent tells it. */
+  #standalone({ method, transaction }: DialogRequestEvent, request: IncomingRequest): void {
+    const { ua } = this.#around;
+    if (ua.listenerCount(method === 'MESSAGE' ? 'newMessage' : 'newOptions') > 0) {
+      new (method === 'MESSAGE' ? Message : Options)(ua).init_incoming(request, transaction);
+    } else {
+      request.reply(method === 'MESSAGE' ? 405 : 200);
     }
   }
 

@@ -90,6 +90,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     const session: RTCSession = this;
     const around = {
       session,
+      ua,
       endpoint: this.#endpoint,
       media: this.#media,
       get call() { return session.#call; },
@@ -269,9 +270,12 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     this.#inside.sendTones(checked, options, sender);
   }
 
-  /** Sends an INFO. @throws InvalidStateError. */
+  /** Sends an INFO. @throws InvalidStateError, or TypeError without a type. */
   sendInfo(contentType: string, body?: string, options: { extraHeaders?: readonly string[] } = {}): void {
     this.#requireDialog();
+    if (!contentType) {
+      throw new TypeError('an INFO needs a content type');
+    }
     this.#inside.sendInfo(contentType, body ?? '', options.extraHeaders ?? []);
   }
 
@@ -314,8 +318,8 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     return this.#inside.replacesValue();
   }
 
-  /** Sends any request inside the call. */
-  sendRequest(method: string, options: RequestOptions = {}): OutgoingRequest {
+  /** Sends any request inside the call; where there is none (any more), `onDialogError` is called, and nothing returned. */
+  sendRequest(method: string, options: RequestOptions = {}): OutgoingRequest | undefined {
     return this.#inside.send(method, options);
   }
 

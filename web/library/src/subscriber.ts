@@ -127,10 +127,10 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     return this.#id;
   }
 
-  /** Subscribes, or refreshes. @throws InvalidStateError when it is over. */
+  /** Subscribes, or refreshes. Does nothing when it is over. */
   subscribe(body?: string): void {
     if (this.#state === C.STATE_TERMINATED || this.#leaving) {
-      throw new InvalidStateError(this.#state);
+      return;
     }
     if (this.#state === C.STATE_INIT) {
       this.#state = C.STATE_WAITING_NOTIFY;

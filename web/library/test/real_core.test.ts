@@ -286,6 +286,46 @@ test('Text messages both ways', options, async () => {
   assert.deepEqual(told, ['succeeded', 'remote hi']);
 });
 
+test('MESSAGE and OPTIONS inside a call are told by the user agent, as those outside are', options, async () => {
+  const scene = await new Scene().start();
+  const invite = await scene.call();
+  const dialog = (method: string, cseq: number) => [
+    `From: ${one(invite, 'To')};tag=bobs`, `To: ${one(invite, 'From')}`, `Call-ID: ${one(invite, 'Call-ID')}`, `CSeq: ${cseq} ${method}`, CONTACT,
+  ];
+  scene.far.ask('MESSAGE', contactOf(scene.ua), [...dialog('MESSAGE', 1), 'Content-Type: text/plain'], 'hi');
+  scene.far.ask('OPTIONS', contactOf(scene.ua), dialog('OPTIONS', 2));
+  assert.deepEqual(scene.far.inbox.splice(0).map(({ start }) => start), ['SIP/2.0 405 Method Not Allowed', 'SIP/2.0 200 OK'], 'nobody listens');
+  const told: string[] = [];
+  scene.ua.on('newMessage', ({ originator, message, request }) => {
+    told.push(`${originator} ${message.direction} ${request.body}`);
+  });
+  scene.ua.on('newOptions', ({ message }) => message.reject({ status_code: 486 }));
+  scene.far.ask('MESSAGE', contactOf(scene.ua), [...dialog('MESSAGE', 3), 'Content-Type: text/plain'], 'hi');
+  scene.far.ask('OPTIONS', contactOf(scene.ua), dialog('OPTIONS', 4));
+  assert.deepEqual(scene.far.inbox.map(({ start }) => start), ['SIP/2.0 200 OK', 'SIP/2.0 486 Busy Here']);
+  assert.deepEqual(told, ['remote incoming hi']);
+});
+
+test('A request in a call that is over, or has no dialog yet, throws nothing: its handler is told', options, async () => {
+  const scene = await new Scene().start();
+  const told: string[] = [];
+  const eventHandlers = { onDialogError: () => told.push('dialog error') };
+  const early = scene.ua.call('carol', { mediaConstraints: { audio: true } });
+  assert.equal(early.sendRequest('INFO', { eventHandlers }), undefined);
+  early.terminate();
+  await scene.call();
+  scene.session.terminate();
+  assert.equal(scene.session.sendRequest('INFO', { eventHandlers }), undefined);
+  await settle();
+  assert.deepEqual(told, ['dialog error', 'dialog error']);
+});
+
+test('A message without a body is none', options, async () => {
+  const scene = await new Scene().start();
+  assert.throws(() => (scene.ua as any).sendMessage('bob'), TypeError);
+  assert.deepEqual(scene.far.inbox, []);
+});
+
 test('What the page adds to registrations in the event connected is in the first one, and it may write already', options, async () => {
   const scene = new Scene({ register: true });
   scene.ua.on('connected', () => {

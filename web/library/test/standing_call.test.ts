@@ -329,7 +329,7 @@ test('Keypad as telephone events goes to the audio sender and appends to what it
   const page = new Page().connect();
   await page.establish();
   page.session?.sendDTMF('12', { transportType: 'RFC2833' });
-  page.session?.sendDTMF(3, { transportType: 'RFC2833', duration: 10 });
+  page.session?.sendDTMF(3, { transportType: 'RFC2833', duration: 10, interToneGap: 0 });
   assert.deepEqual(page.connection.getSenders()[0]?.dtmf?.played, [['12', 100, 500], ['123', 70, 500]]);
   assert.deepEqual(page.core.told('dialogRequest'), []);
 });
@@ -339,6 +339,7 @@ test('Tones that are none are refused', async () => {
   await page.establish();
   assert.throws(() => page.session?.sendDTMF('5x'), TypeError);
   assert.throws(() => page.session?.sendDTMF('5', { duration: 'long' }), TypeError);
+  assert.throws(() => (page.session as any).sendInfo(), TypeError);
   assert.throws(() => page.session?.sendDTMF(''), TypeError);
   assert.throws(() => page.session?.sendDTMF(',12', { extraHeaders: ['X-Why: one\r\ntwo'] }), { name: 'TypeError', message: /^Invalid header: "X-Why: one/ });
 });
