@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
@@ -28,7 +28,26 @@ pub(crate) fn create(path: &Path) -> Result<File, StoreError> {
         .open(path)
         .map_err(StoreError::file("make", path))?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(StoreError::file("protect", path))?;
+    give_to_owner(&file, path);
     Ok(file)
+}
+
+/// Gives a file to whom its directory belongs: root adds a user, and a server that is not root is to read it.
+pub(crate) fn give_to_owner(file: &File, path: &Path) {
+    let owners = (file.metadata(), fs::metadata(directory_of(path)));
+    if let (Ok(made), Ok(directory)) = owners
+        && made.uid() != directory.uid()
+    {
+        // Nobody else may; then it stays as it is.
+        let _ = fchown(file, Some(directory.uid()), Some(directory.gid()));
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Renames `fresh`, whose bytes are on the disk, to `path`: from now on whoever opens `path` gets it.
@@ -38,10 +57,7 @@ pub(crate) fn rename(fresh: &Path, path: &Path) -> Result<(), StoreError> {
 
 /// Brings the name of `path` to the disk too. If it fails, a power cut may bring back the file that was there before.
 pub(crate) fn keep_name(path: &Path) -> Result<(), StoreError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     File::open(directory).and_then(|opened| opened.sync_all()).map_err(StoreError::file("write", directory))
 }
 

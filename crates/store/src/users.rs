@@ -129,6 +129,7 @@ impl UserFile {
             .map_err(StoreError::file("open", &path))?;
         lock.lock().map_err(StoreError::file("lock", &path))?;
         Ok(lock)
+        replace::give_to_owner(&lock, &path);
     }
 
     fn write(&self, lines: &[String]) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! The users' file: changed by commands, edited by hand, read again by the server.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::{Duration, Instant};
 
 use store::{Change, Refreshed, User, UserFile, Users, UsersError};
@@ -43,6 +43,25 @@ fn the_file_is_private_and_keeps_the_comments_of_its_reader() {
     assert!(text.starts_with("# The users of this server"), "{text}");
     assert!(text.contains("# bob is on leave\ncarol:home:"), "{text}");
     assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// `sudo sipweb user add`, where the server has an account of its own.
+#[test]
+fn what_root_writes_belongs_to_the_owner_of_the_directory() {
+    const OTHER: u32 = 65_534;
+    let place = tempfile::tempdir().unwrap();
+    if chown(place.path(), Some(OTHER), Some(OTHER)).is_err() {
+        return; // Only root can do it, and only root needs it.
+    }
+    let file = UserFile::of(place.path()).unwrap();
+    for octet in [1, 2] {
+        file.set(&user("alice", octet)).unwrap();
+        for path in [file.path(), &place.path().join("users.lock")] {
+            let metadata = fs::metadata(path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (OTHER, OTHER), "{}", path.display());
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        }
+    }
 }
 
 #[test]
