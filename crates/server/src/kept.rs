@@ -65,6 +65,11 @@ impl Kept {
         match self.users.write().unwrap_or_else(PoisonError::into_inner).refresh(now) {
             Refreshed::Unchanged => {}
             Refreshed::Reloaded(count) => log::info(format!("the users' file changed: it has {count} users")),
+            Refreshed::Gone(time) => log::error(format!(
+                "the users' file has been missing or empty for {} s: nobody is known any more. Bring it back, or add users \
+                 with: sipweb user add",
+                time.as_secs()
+            )),
             Refreshed::Failed(error) => log::error(format!("{error}; the users stay as they were")),
         }
     }

@@ -14,6 +14,8 @@ use crate::user::User;
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a file that is missing, or has nothing in it, may only be about to be written anew.
+const REWRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 const HEADER: &str = "\
 # The users of this server, one a line: name:realm:MD5:SHA-256:SHA-512-256
@@ -127,9 +129,9 @@ impl UserFile {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::file("open", &path))?;
+        replace::give_to_owner(&lock, &path);
         lock.lock().map_err(StoreError::file("lock", &path))?;
         Ok(lock)
-        replace::give_to_owner(&lock, &path);
     }
 
     fn write(&self, lines: &[String]) -> Result<(), StoreError> {
@@ -173,6 +175,10 @@ pub struct Users {
     users: HashMap<String, Vec<User>>,
     stamp: Option<Stamp>,
     looked: Instant,
+    /// Since when there is nothing to read, if users are known from before.
+    gone: Option<Instant>,
+    /// The version that could not be read, which was told.
+    unread: Option<Stamp>,
 }
 
 /// What tells one version of the file from the next.
@@ -200,6 +206,9 @@ pub enum Refreshed {
     Unchanged,
     /// The file changed and was read: it has so many users.
     Reloaded(usize),
+    /// The file has been missing, or without a word in it, for so long that no program only writes it anew: there are no users
+    /// any more.
+    Gone(Duration),
     /// The file changed and cannot be used; the users are those of before.
     Failed(UsersError),
 }
@@ -210,8 +219,15 @@ impl Users {
     /// # Errors
     /// Says which line is wrong, and how.
     pub fn open(path: &Path, now: Instant) -> Result<Self, UsersError> {
-        let mut users = Self { path: path.join("users"), users: HashMap::new(), stamp: None, looked: now };
-        users.load()?;
+        let mut users = Self {
+            path: path.join("users"),
+            users: HashMap::new(),
+            stamp: None,
+            looked: now,
+            gone: None,
+            unread: None,
+        };
+        users.load(now)?;
         Ok(users)
     }
 
@@ -234,26 +250,45 @@ impl Users {
     }
 
     /// Reads the file again if it changed. It is looked at once a second at most, so this may be called before
-    /// every look-up.
+    /// every look-up. Some programs remove or empty a file before they write it anew: meanwhile the users stay as they were.
     pub fn refresh(&mut self, now: Instant) -> Refreshed {
         if !self.is_due(now) {
             return Refreshed::Unchanged;
         }
         self.looked = now;
         if fs::metadata(&self.path).ok().as_ref().map(Stamp::of) == self.stamp {
+            (self.gone, self.unread) = (None, None);
             return Refreshed::Unchanged;
         }
-        match self.load() {
-            Ok(()) => Refreshed::Reloaded(self.count()),
-            Err(error) => Refreshed::Failed(error),
+        let (before, unread) = (self.gone, self.unread);
+        match (self.load(now), self.gone, before) {
+            // It is tried at each look, and told once.
+            (Err(_), ..) if unread.is_some() && unread == self.unread => Refreshed::Unchanged,
+            (Err(error), ..) => Refreshed::Failed(error),
+            (Ok(()), Some(_), _) => Refreshed::Unchanged,
+            (Ok(()), None, Some(since)) if self.users.is_empty() => {
+                Refreshed::Gone(now.saturating_duration_since(since))
+            }
+            (Ok(()), None, _) => Refreshed::Reloaded(self.count()),
         }
     }
 
-    fn load(&mut self) -> Result<(), UsersError> {
+    fn load(&mut self, now: Instant) -> Result<(), UsersError> {
         // Taken before the reading: a change that falls between the two is seen at the next look.
         let stamp = fs::metadata(&self.path).ok().as_ref().map(Stamp::of);
         let mut users: HashMap<String, Vec<User>> = HashMap::new();
         let outcome = read(&self.path, |_, user| users.entry(user.name.clone()).or_default().push(user));
+        if let Ok(text) = &outcome
+            && text.as_ref().is_none_or(|text| text.trim().is_empty())
+            && !self.users.is_empty()
+        {
+            let since = *self.gone.get_or_insert(now);
+            if now.saturating_duration_since(since) < REWRITTEN_WITHIN {
+                return Ok(());
+            }
+        }
+        self.gone = None;
+        self.unread = stamp.filter(|_| outcome.is_err());
         let may_be_good = match &outcome {
             Err(UsersError::Store(StoreError::File { source, .. })) => {
                 source.kind() != ErrorKind::InvalidData

@@ -110,8 +110,79 @@ fn the_running_server_sees_a_change_at_its_next_look_and_keeps_its_users_over_a_
 
     fs::write(file.path(), good).unwrap();
     assert!(matches!(users.refresh(later(5)), Refreshed::Reloaded(1)));
+    file.remove("alice", None).unwrap();
+    assert!(
+        matches!(users.refresh(later(6)), Refreshed::Reloaded(0)),
+        "the last one was removed, and is gone"
+    );
+}
+
+/// Editors and scripts remove or empty a file before they write it anew.
+#[test]
+fn users_stay_known_while_another_program_writes_their_file_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let file = UserFile::of(place.path()).unwrap();
+    file.set(&user("alice", 1)).unwrap();
+    let text = fs::read_to_string(file.path()).unwrap();
+    let start = Instant::now();
+    let later = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut users = Users::open(place.path(), start).unwrap();
+
     fs::remove_file(file.path()).unwrap();
-    assert!(matches!(users.refresh(later(6)), Refreshed::Reloaded(0)));
+    assert!(matches!(users.refresh(later(1)), Refreshed::Unchanged));
+    assert!(users.lookup("alice", "home").is_some());
+    fs::write(file.path(), "").unwrap();
+    assert!(matches!(users.refresh(later(2)), Refreshed::Unchanged));
+    assert!(users.lookup("alice", "home").is_some());
+    fs::write(file.path(), format!("{text}{}\n", user("bob", 2).line())).unwrap();
+    assert!(matches!(users.refresh(later(3)), Refreshed::Reloaded(2)));
+    assert!(users.lookup("bob", "home").is_some());
+}
+
+#[test]
+fn users_whose_file_stays_away_are_gone_in_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    let file = UserFile::of(place.path()).unwrap();
+    file.set(&user("alice", 1)).unwrap();
+    let start = Instant::now();
+    let later = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut users = Users::open(place.path(), start).unwrap();
+
+    fs::remove_file(file.path()).unwrap();
+    assert!(matches!(users.refresh(later(1)), Refreshed::Unchanged));
+    assert!(matches!(users.refresh(later(10)), Refreshed::Unchanged));
+    assert!(matches!(users.refresh(later(11)), Refreshed::Gone(time) if time == Duration::from_secs(10)));
+    assert!(users.lookup("alice", "home").is_none());
+    assert!(matches!(users.refresh(later(12)), Refreshed::Unchanged), "it is told once");
+
+    // What was away once and came back does not count towards the next time.
+    file.set(&user("alice", 1)).unwrap();
+    assert!(matches!(users.refresh(later(13)), Refreshed::Reloaded(1)));
+    let aside = place.path().join("aside");
+    fs::rename(file.path(), &aside).unwrap();
+    assert!(matches!(users.refresh(later(14)), Refreshed::Unchanged));
+    fs::rename(&aside, file.path()).unwrap();
+    assert!(matches!(users.refresh(later(20)), Refreshed::Unchanged));
+    fs::remove_file(file.path()).unwrap();
+    assert!(matches!(users.refresh(later(25)), Refreshed::Unchanged));
+    assert!(users.lookup("alice", "home").is_some());
+}
+
+/// As a file that belongs to somebody else: a line of log for each second would bury everything.
+#[test]
+fn a_file_that_cannot_be_read_is_tried_again_and_told_once() {
+    let place = tempfile::tempdir().unwrap();
+    let file = UserFile::of(place.path()).unwrap();
+    let start = Instant::now();
+    let later = |seconds: u64| start + Duration::from_secs(seconds);
+    let mut users = Users::open(place.path(), start).unwrap();
+    fs::create_dir(file.path()).unwrap();
+    assert!(matches!(users.refresh(later(1)), Refreshed::Failed(_)));
+    assert!(matches!(users.refresh(later(2)), Refreshed::Unchanged));
+    assert!(matches!(users.refresh(later(3)), Refreshed::Unchanged));
+    fs::remove_dir(file.path()).unwrap();
+    file.set(&user("alice", 1)).unwrap();
+    assert!(matches!(users.refresh(later(4)), Refreshed::Reloaded(1)));
 }
 
 #[test]
