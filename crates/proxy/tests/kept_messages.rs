@@ -210,6 +210,26 @@ fn a_device_that_does_not_take_a_message_is_offered_it_again_but_not_for_ever() 
 }
 
 #[test]
+fn a_message_that_a_device_does_not_take_keeps_no_later_one_back() {
+    let (mut house, alice, bob) = scene(config());
+    for (number, words) in [(1, "<html>"), (2, "call me"), (3, "please")] {
+        assert_eq!(send(&mut house, &alice, number, words), 202);
+        house.wait(Duration::from_secs(1));
+    }
+    let first = come(&mut house, &bob, 1).remove(0);
+    assert_eq!(body(&first), "<html>");
+    house.receive(&bob.flow, &bob.respond(&first, 415, ""));
+    for words in ["call me", "please"] {
+        let next = house.one(&bob.flow);
+        assert_eq!(body(&next), words);
+        house.receive(&bob.flow, &bob.respond(&next, 200, ""));
+    }
+    house.nothing(&bob.flow);
+    let again = come(&mut house, &bob, 11);
+    assert_eq!(again.iter().map(body).collect::<Vec<_>>(), ["<html>"]);
+}
+
+#[test]
 fn a_device_that_does_not_answer_is_offered_it_when_it_comes_again() {
     let (mut house, alice, bob) = scene(config());
     assert_eq!(send(&mut house, &alice, 1, "hello"), 202);

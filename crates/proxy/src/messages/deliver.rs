@@ -30,8 +30,17 @@ impl Deliveries {
 }
 
 impl Proxy {
-    /// A user has a device now, or a message more: the oldest one that waits sets out.
+    /// A user has a device now: what waits for him sets out, the oldest message first.
     pub(crate) fn deliver_messages(&mut self, now: Instant, aor: &[u8]) {
+        if self.common.0.messages.is_empty() {
+            return;
+        }
+        self.common.0.messages.offer_again(aor);
+        self.deliver_next(now, aor);
+    }
+
+    /// The oldest message that waits sets out, but for those that his devices have refused since they came.
+    pub(super) fn deliver_next(&mut self, now: Instant, aor: &[u8]) {
         if self.common.0.messages.is_empty() {
             return;
         }
@@ -47,7 +56,10 @@ impl Proxy {
                 self.deliveries.ends.push_back((now + DELIVERY, branch.into_bytes()));
                 self.start(now, job, targets, Reach::OwnUser);
             }
-            None => self.delivery_failed(now, aor, message.name, true),
+            None => {
+                self.delivery_failed(now, aor, message.name, true);
+                self.deliver_next(now, aor);
+            }
         }
     }
 
@@ -89,12 +101,18 @@ impl Proxy {
         let Some((aor, name)) = self.deliveries.under_way.remove(branch) else { return };
         let now = self.now;
         if status >= 300 {
-            return self.delivery_failed(now, &aor, name, !is_for_now(status));
+            let refused = !is_for_now(status);
+            self.delivery_failed(now, &aor, name, refused);
+            // What his devices do not take keeps nothing back that they may.
+            if refused {
+                self.deliver_next(now, &aor);
+            }
+            return;
         }
         self.common.0.messages.finish(&aor, &name);
         self.forget_message(name);
         self.tell_watchers(now, &aor, Package::MessageSummary);
-        self.deliver_messages(now, &aor);
+        self.deliver_next(now, &aor);
     }
 
     fn delivery_failed(&mut self, now: Instant, aor: &[u8], name: Vec<u8>, refused: bool) {

@@ -49,7 +49,7 @@ const BRANCH: &[u8] = b"z9hG4bKkept.";
 
 /// A message that is to be stored.
 fn waiting(name: Vec<u8>, sender: Vec<u8>, request: &[u8], until: Instant) -> WaitingMessage {
-    WaitingMessage { name, sender, request: request.into(), until, stored: false, tries: 0 }
+    WaitingMessage { name, sender, request: request.into(), until, stored: false, tries: 0, refused: false }
 }
 
 impl Proxy {
@@ -164,7 +164,7 @@ impl Proxy {
         self.review_messages(until, &aor);
         self.tell_watchers(now, &aor, Package::MessageSummary);
         // He may have come while the store was at work.
-        self.deliver_messages(now, &aor);
+        self.deliver_next(now, &aor);
     }
 
     fn review_messages(&mut self, until: Instant, aor: &[u8]) {

@@ -65,6 +65,8 @@ pub(super) struct WaitingMessage {
     /// Whether the store has it.
     pub(super) stored: bool,
     pub(super) tries: u32,
+    /// Whether the devices that are there have refused it.
+    pub(super) refused: bool,
 }
 
 impl WaitingMessages {
@@ -118,12 +120,20 @@ impl WaitingMessages {
         }
     }
 
-    /// The oldest message, to be delivered by the caller alone until [`finish`](Self::finish) or
+    /// A device has come that may take what others refused.
+    pub(super) fn offer_again(&self, aor: &[u8]) {
+        let mut users = self.users.write(aor);
+        let messages = users.get_mut(aor).map(|inbox| inbox.messages.as_mut_slice()).unwrap_or_default();
+        messages.iter_mut().for_each(|message| message.refused = false);
+    }
+
+    /// The oldest message that was not refused, to be delivered by the caller alone until [`finish`](Self::finish) or
     /// [`put_off`](Self::put_off). None while somebody else delivers.
     pub(super) fn claim(&self, now: Instant, aor: &[u8]) -> Option<WaitingMessage> {
         let mut users = self.users.write(aor);
         let inbox = users.get_mut(aor).filter(|inbox| inbox.busy.is_none_or(|until| until <= now))?;
-        let next = inbox.messages.iter().find(|message| message.stored && message.until > now)?.clone();
+        let is_next = |it: &&WaitingMessage| it.stored && it.until > now && !it.refused;
+        let next = inbox.messages.iter().find(is_next)?.clone();
         inbox.busy = Some(now + DELIVERY);
         Some(next)
     }
@@ -146,6 +156,7 @@ impl WaitingMessages {
             return false;
         };
         message.tries += u32::from(refused);
+        message.refused = refused;
         let given_up = message.tries >= TRIES;
         if given_up {
             self.retain(&mut users, aor, |message| message.name != name);
@@ -198,6 +209,7 @@ mod tests {
             until: Instant::NEVER,
             stored: true,
             tries: 0,
+            refused: false,
         }
     }
 
