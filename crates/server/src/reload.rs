@@ -7,6 +7,7 @@ use net::LoadedTls;
 use proxy::Role;
 
 use crate::certificate::Certificate;
+use crate::certificate_watch::CertificateWatch;
 use crate::configuration::Configuration;
 use crate::log;
 use crate::post::Reconfiguration;
@@ -14,28 +15,11 @@ use crate::server::Server;
 
 /// Reads the file again that `running` came from, and takes what can change while the server runs. `server` is one of
 /// its event loops, which tells the others.
-pub(crate) fn reload(running: &mut Configuration, server: &Server) {
-    if let Some(file) = running.file.as_deref().filter(|file| is_empty(file)) {
-        log::error(format!(
-            "{} is empty, as after a write to a full disk; the configuration and the certificates stay as they were",
-            file.display()
-        ));
-        return;
-    }
-    let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
-    let mut new = match read {
-        Ok(new) => new,
-        Err(error) => {
-            log::error(format!("{error}; the configuration and the certificates stay as they were"));
-            return;
-        }
-    };
-    // What has come while the server runs stays.
-    new.tls.issued.clone_from(&running.tls.issued);
-    let tls = match LoadedTls::load(&new.tls) {
-        Ok(tls) => tls,
-        Err(error) => {
-            log::error(format!("{error}; the configuration and the certificates stay as they were"));
+pub(crate) fn reload(running: &mut Configuration, watch: &mut CertificateWatch, server: &Server) {
+    let (new, tls) = match read_again(running, watch) {
+        Ok(read) => read,
+        Err(trouble) => {
+            log::error(format!("{trouble}; the configuration and the certificates stay as they were"));
             return;
         }
     };
@@ -56,6 +40,25 @@ pub(crate) fn reload(running: &mut Configuration, server: &Server) {
     });
     log::info("the configuration was read again");
     *running = new;
+}
+
+/// The configuration of the same file as it is now, and its certificates; or why they cannot be taken. Only certificates that are
+/// taken count as such for the watch: what was renewed meanwhile is still to come.
+fn read_again(
+    running: &Configuration,
+    watch: &mut CertificateWatch,
+) -> Result<(Configuration, LoadedTls), String> {
+    if let Some(file) = running.file.as_deref().filter(|file| is_empty(file)) {
+        return Err(format!("{} is empty, as after a write to a full disk", file.display()));
+    }
+    let read = running.file.as_deref().map_or_else(|| Ok(running.clone()), Configuration::read);
+    let mut new = read.map_err(|error| error.to_string())?;
+    // What has come while the server runs stays.
+    new.tls.issued.clone_from(&running.tls.issued);
+    let files = CertificateWatch::new(&new.tls);
+    let tls = LoadedTls::load(&new.tls).map_err(|error| error.to_string())?;
+    *watch = files;
+    Ok((new, tls))
 }
 
 /// Takes certificate files that another program has renewed.
@@ -96,4 +99,52 @@ fn changes_for_the_next_start(running: &Configuration, new: &Configuration) -> V
     .into_iter()
     .filter_map(|(name, changed)| changed.then_some(name))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A server's folder with a configuration and a certificate.
+    fn folder() -> (tempfile::TempDir, Configuration) {
+        let place = tempfile::tempdir().unwrap();
+        let configuration = "data = \"data\"\n[listen]\nhttps = [\"127.0.0.1:0\"]\n[tls]\ncertificate = \"one.pem\"\nkey = \"one.key\"\n";
+        fs::write(place.path().join("sipweb.toml"), configuration).unwrap();
+        renew(place.path());
+        let running = Configuration::read(&place.path().join("sipweb.toml")).unwrap();
+        (place, running)
+    }
+
+    fn renew(folder: &Path) {
+        let made = rcgen::generate_simple_self_signed(["one.example".to_owned()]).unwrap();
+        fs::write(folder.join("one.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.join("one.key"), made.signing_key.serialize_pem()).unwrap();
+    }
+
+    #[test]
+    fn certificates_that_a_wrong_configuration_kept_from_being_taken_are_taken_later() {
+        let (place, running) = folder();
+        let mut watch = CertificateWatch::new(&running.tls);
+        let file = place.path().join("sipweb.toml");
+        renew(place.path());
+        fs::write(&file, "[lisen]\n").unwrap();
+        assert!(read_again(&running, &mut watch).is_err());
+        assert!(!watch.has_renewal(&running.tls), "they may still be written");
+        assert!(watch.has_renewal(&running.tls));
+    }
+
+    #[test]
+    fn certificates_that_were_taken_are_no_renewal_though_the_configuration_names_other_files() {
+        let (place, running) = folder();
+        let mut watch = CertificateWatch::new(&running.tls);
+        let file = place.path().join("sipweb.toml");
+        fs::create_dir(place.path().join("new")).unwrap();
+        renew(&place.path().join("new"));
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace("one.", "new/one.")).unwrap();
+        let (new, _) = read_again(&running, &mut watch).unwrap();
+        assert!(!watch.has_renewal(&new.tls));
+        assert!(!watch.has_renewal(&new.tls));
+    }
 }

@@ -224,10 +224,7 @@ impl Signals {
         loop {
             match self.order().await {
                 Order::Stop => break,
-                Order::Reload => {
-                    watch = CertificateWatch::new(&configuration.tls);
-                    reload(configuration, &running.server);
-                }
+                Order::Reload => reload(configuration, &mut watch, &running.server),
                 Order::Look if watch.has_renewal(&configuration.tls) => {
                     take_renewal(configuration, &running.server);
                 }
