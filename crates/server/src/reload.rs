@@ -24,7 +24,7 @@ pub(crate) fn reload(running: &mut Configuration, watch: &mut CertificateWatch, 
         }
     };
     log::info("the certificate files were read again");
-    Certificate::of(&new).tell_trouble();
+    new.tell_trouble();
     let waiting = changes_for_the_next_start(running, &new);
     if !waiting.is_empty() {
         log::warning(format!("changes of {} count from the next start on", waiting.join(", ")));

@@ -10,7 +10,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::acme::Caretaker;
-use crate::certificate::Certificate;
 use crate::certificate_watch::CertificateWatch;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
@@ -53,7 +52,7 @@ pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Re
     log::set_level(configuration.level);
     log::write_aside();
     raise_file_limit();
-    Certificate::of(&configuration).tell_trouble();
+    configuration.tell_trouble();
     let watch = CertificateWatch::new(&configuration.tls);
     let caretaker = configuration.acme.clone().map(Caretaker::open).transpose()?;
     configuration.tls.issued = caretaker.as_ref().map(Caretaker::issued);

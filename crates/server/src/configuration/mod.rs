@@ -30,6 +30,7 @@ use media::SdesSuite;
 use net::{Limits as NetLimits, ListenerConfig, Protocol, TlsConfig};
 
 use crate::acme::Acme;
+use crate::certificate::Certificate;
 use crate::ice_servers::IceServers;
 use crate::media_joining::{Anchor, Sdes};
 use crate::stir::Stir;
@@ -189,6 +190,14 @@ impl Configuration {
         let read = Self::parse(&text, folder)
             .map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })?;
         Ok(Self { file: Some(path.to_owned()), ..read })
+    }
+
+    /// Says in the log what is taken, but will hardly do what it is meant for.
+    pub(crate) fn tell_trouble(&self) {
+        Certificate::of(self).tell_trouble();
+        if let Some(tokens) = &self.tokens {
+            tokens.tell_trouble();
+        }
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, Vec<error::Problem>> {

@@ -18,8 +18,14 @@ pub(super) fn tokens(
     origins: &Origins,
 ) -> Option<Arc<Tokens>> {
     let mut keys = Keys::default();
+    let mut left_out = Vec::new();
     for path in file.texts("tokens", "public_keys").unwrap_or_default() {
-        add(file, folder, path, |read| keys.add_public(&String::from_utf8_lossy(read)));
+        let name = folder.join(&path.value).display().to_string();
+        add(file, folder, path, |read| {
+            let others = keys.add_public(&String::from_utf8_lossy(read))?;
+            left_out.extend(others.into_iter().map(|key| format!("{name}: {key}")));
+            Ok(())
+        });
     }
     if let Some(path) = file.text("tokens", "shared_secret") {
         add(file, folder, path, |read| keys.add_secret(read.trim_ascii()));
@@ -61,6 +67,7 @@ pub(super) fn tokens(
         cookie: cookie.map(|cookie| cookie.value),
         query: query.map(|query| query.value),
         required,
+        left_out,
     }))
 }
 

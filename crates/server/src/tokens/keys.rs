@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,12 @@ pub(crate) struct Keys {
     keys: Vec<Key>,
     issuer: Option<String>,
     audience: Option<String>,
+}
+
+/// What of a file can only be a set of keys.
+#[derive(serde::Deserialize)]
+struct Set {
+    keys: Vec<Value>,
 }
 
 #[derive(Clone)]
@@ -44,8 +50,8 @@ pub(crate) enum KeyError {
 }
 
 impl Keys {
-    /// Adds the public keys of a file.
-    pub(crate) fn add_public(&mut self, text: &str) -> Result<(), KeyError> {
+    /// Adds the public keys of a file. Gives the names of those keys of a set that are left out.
+    pub(crate) fn add_public(&mut self, text: &str) -> Result<Vec<String>, KeyError> {
         if text.trim_start().starts_with('{') {
             return self.add_set(text);
         }
@@ -61,21 +67,21 @@ impl Keys {
             .or_else(|_| DecodingKey::from_ed_pem(pem))
             .map_err(|_| KeyError::OtherKind)?;
         self.keys.push(Key { id: None, family: key.family(), key });
-        Ok(())
+        Ok(Vec::new())
     }
 
-    fn add_set(&mut self, text: &str) -> Result<(), KeyError> {
-        let set: JwkSet = serde_json::from_str(text).map_err(|_| KeyError::NoKey)?;
+    /// Each key is read by itself: one of a kind that nobody knows yet takes nothing from the others (RFC 7517 §5).
+    fn add_set(&mut self, text: &str) -> Result<Vec<String>, KeyError> {
+        let set: Set = serde_json::from_str(text).map_err(|_| KeyError::NoKey)?;
         let before = self.keys.len();
-        for jwk in &set.keys {
-            // A set may have keys for other purposes.
-            if let Ok(key) = DecodingKey::from_jwk(jwk)
-                && key.family() != AlgorithmFamily::Hmac
-            {
-                self.keys.push(Key { id: jwk.common.key_id.clone(), family: key.family(), key });
+        let mut left_out = Vec::new();
+        for (index, value) in set.keys.iter().enumerate() {
+            match usable(value) {
+                Some(key) => self.keys.push(key),
+                None => left_out.push(name(index, value)),
             }
         }
-        if self.keys.len() == before { Err(KeyError::OtherKind) } else { Ok(()) }
+        if self.keys.len() == before { Err(KeyError::OtherKind) } else { Ok(left_out) }
     }
 
     /// Adds a secret that whoever signs has too.
@@ -148,6 +154,32 @@ impl Keys {
     }
 }
 
+/// A key of a set, if it is one that tokens are signed with here. A set may have keys for other purposes.
+fn usable(value: &Value) -> Option<Key> {
+    let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
+    let is_known = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(key) => {
+            matches!(key.curve, EllipticCurve::P256 | EllipticCurve::P384)
+        }
+        _ => true,
+    };
+    let key = DecodingKey::from_jwk(&jwk).ok()?;
+    let is_public = key.family() != AlgorithmFamily::Hmac;
+    (is_known && is_public).then(|| Key { id: jwk.common.key_id, family: key.family(), key })
+}
+
+/// What a key of a set is called in the log: its place, its kind and its name.
+fn name(index: usize, value: &Value) -> String {
+    let field = |name| value.get(name).and_then(Value::as_str).map(str::escape_debug);
+    let mut name = format!("key {}", index.saturating_add(1));
+    for (what, field) in
+        ["kty", "crv", "alg", "kid"].into_iter().filter_map(|what| Some((what, field(what)?)))
+    {
+        name.push_str(&format!(" {what}={field}"));
+    }
+    name
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Keys are nobody's to read.
@@ -218,7 +250,7 @@ mod tests {
         let (second, second_token) = pair(Some("second"));
         let jwk = |pair: &rcgen::KeyPair, kid: &str| {
             let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
-            let mut jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+            let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
             jwk.common.key_id = Some(kid.to_owned());
             jwk
         };
@@ -230,6 +262,36 @@ mod tests {
         }
         let (_, unknown) = pair(Some("third"));
         assert!(matches!(keys.claims(&unknown), Err(TokenError::OtherKey)));
+    }
+
+    /// RFC 7517 §5: what is not understood is to be ignored.
+    #[test]
+    fn keys_of_a_set_that_nobody_understands_are_left_out_and_the_others_count() {
+        let (pair, token) = pair(Some("ours"));
+        let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        let mut ours = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+        ours.common.key_id = Some("ours".to_owned());
+        let others = [
+            (
+                json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AAAA" }),
+                "kty=AKP alg=ML-DSA-44 kid=pq",
+            ),
+            (json!({ "kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA" }), "kty=EC crv=secp256k1"),
+            (json!({ "kty": "EC", "crv": "P-521", "x": "AAAA", "y": "AAAA" }), "kty=EC crv=P-521"),
+            (json!({ "kty": "OKP", "crv": "X25519", "x": "AAAA" }), "kty=OKP crv=X25519"),
+            (json!({ "kty": "OKP", "crv": "Ed448", "x": "AAAA" }), "kty=OKP crv=Ed448"),
+            (json!({ "kty": "oct", "k": "AAAA" }), "kty=oct"),
+            (json!({ "kty": "EC", "crv": "P-256", "kid": 7, "x": "AAAA", "y": "AAAA" }), "kty=EC crv=P-256"),
+            (json!({ "kid": "a\nb" }), "kid=a\\nb"),
+        ];
+        for (other, name) in others {
+            let mut keys = Keys::default();
+            let set = json!({ "keys": [other, ours] }).to_string();
+            assert_eq!(keys.add_public(&set).unwrap(), [format!("key 1 {name}")], "{name}");
+            assert!(keys.claims(&token).is_ok(), "{name}");
+            let alone = json!({ "keys": [other] }).to_string();
+            assert!(matches!(Keys::default().add_public(&alone), Err(KeyError::OtherKind)), "{name}");
+        }
     }
 
     #[test]

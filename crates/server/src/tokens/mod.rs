@@ -15,6 +15,7 @@ use proxy::TokenHolder;
 use serde_json::{Map, Value};
 use sip::Instant;
 
+use crate::log;
 pub(crate) use keys::{KeyError, Keys};
 pub(crate) use sign_ins::SignIns;
 
@@ -39,6 +40,8 @@ pub(crate) struct Tokens {
     pub(crate) query: Option<String>,
     /// Whether a page that shows none gets no WebSocket.
     pub(crate) required: bool,
+    /// The keys of sets that are left out, each with its file.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Why a token does not count.
@@ -92,6 +95,15 @@ impl From<Error> for TokenError {
 }
 
 impl Tokens {
+    /// Says in the log which keys do not count.
+    pub(crate) fn tell_trouble(&self) {
+        for key in &self.left_out {
+            log::warning(format!(
+                "{key} is left out: it is none that tokens are checked with (RSA, EC P-256 and P-384, Ed25519)"
+            ));
+        }
+    }
+
     /// Whose a token is, and until when. `now` is the present time.
     ///
     /// # Errors
@@ -149,6 +161,7 @@ pub(crate) mod tests {
             cookie: None,
             query: None,
             required: false,
+            left_out: Vec::new(),
         }
     }
 
