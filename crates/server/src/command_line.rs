@@ -100,12 +100,13 @@ pub(crate) struct NamedUser {
 
 /// Where the users are.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("where the users are").required(true).args(["config", "data"])))]
 pub(crate) struct Place {
     /// The configuration file of the server.
-    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The data directory of the server.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// The realm, if it is not that of the configuration.
     #[arg(long)]

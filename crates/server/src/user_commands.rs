@@ -35,8 +35,14 @@ impl Users {
         };
         let realm = place.realm.unwrap_or(configured);
         User::check_realm(&realm).map_err(|error| Failure::Usage(error.to_string()))?;
-        let file = UserFile::of(&data).map_err(Failure::from_error)?;
-        Ok(Self { file, data, realm })
+        Ok(Self { file: UserFile::at(&data), data, realm })
+    }
+
+    /// The same; makes the directory if it is missing. Who only looks for a user makes none where he mistypes its name.
+    fn made_at(place: Place) -> Result<Self, Failure> {
+        let users = Self::at(place)?;
+        let file = UserFile::of(&users.data).map_err(Failure::from_error)?;
+        Ok(Self { file, ..users })
     }
 
     fn has(&self, name: &str) -> Result<bool, Failure> {
@@ -64,7 +70,7 @@ impl Users {
 
 fn add(user: NamedUser) -> Result<(), Failure> {
     User::check_name(&user.name).map_err(|error| Failure::Usage(error.to_string()))?;
-    let users = Users::at(user.place)?;
+    let users = Users::made_at(user.place)?;
     if users.has(&user.name)? {
         let sentence = format!("{0} is there already; use: sipweb user passwd {0}", user.name);
         return Err(Failure::Failed(sentence));

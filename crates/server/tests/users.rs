@@ -52,6 +52,28 @@ fn a_password_is_made_up_if_none_is_given_and_shown_once() {
 }
 
 #[test]
+fn who_only_looks_for_users_makes_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mistyped");
+    let place = data.display().to_string();
+    for (words, code) in [(&["list"][..], 0), (&["remove", "alice"], 1), (&["passwd", "alice"], 1)] {
+        let output = sipweb(&[&["user"], words, &["--data", &place]].concat(), "x\n");
+        assert_eq!(output.status.code(), Some(code), "{words:?}");
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(said.contains(&place), "{said}");
+        assert!(!data.exists(), "{words:?}");
+    }
+}
+
+#[test]
+fn who_does_not_say_where_the_users_are_hears_of_both_ways() {
+    let output = sipweb(&["user", "add", "alice"], "x\n");
+    assert_eq!(output.status.code(), Some(64));
+    let said = text(&output.stderr);
+    assert!(said.contains("--config <FILE>") && said.contains("--data <DIR>"), "{said}");
+}
+
+#[test]
 fn names_that_no_uri_can_have_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().display().to_string();

@@ -46,7 +46,13 @@ impl UserFile {
     /// [`StoreError::File`] if the directory cannot be made.
     pub fn of(path: &Path) -> Result<Self, StoreError> {
         Directory::make(path)?;
-        Ok(Self { path: path.join("users") })
+        Ok(Self::at(path))
+    }
+
+    /// The file of the data directory at `path`, which need not be there: then there are no users.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.join("users") }
     }
 
     /// Where the file is.
@@ -98,6 +104,9 @@ impl UserFile {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn remove(&self, name: &str, realm: Option<&str>) -> Result<usize, UsersError> {
+        if !self.path.exists() {
+            return Ok(0);
+        }
         let _lock = self.lock()?;
         let mut gone = Vec::new();
         let text = read(&self.path, |line, found| {
