@@ -33,6 +33,24 @@ fn the_printed_example_is_a_good_file() {
 }
 
 #[test]
+fn a_file_in_another_encoding_is_told_with_its_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sipweb.toml").display().to_string();
+    fs::write(&file, b"# the \xc3\xbcber\n# caf\xe9\n").unwrap();
+    let output = sipweb(&["check", &file], "");
+    let expected = format!("{file}:2:6: this is no UTF-8; save the file in that encoding\n");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(78), expected));
+}
+
+#[test]
+fn a_data_directory_without_a_name_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = check(folder.path(), "data = \"\"\n");
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.starts_with("sipweb.toml:1:8: data is a folder"), "{said}");
+}
+
+#[test]
 fn every_mistake_is_told_with_its_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = "domian = \"example.com\"\n[listen]\n  udp = \"127.0.0.1:99999\"\nhttp = [\"127.0.0.1:6000\"]\n\

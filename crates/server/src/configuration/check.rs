@@ -1,7 +1,7 @@
 //! From the values of a file to a configuration, or to all that is wrong with it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{ListenerConfig, Protocol};
@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Problem>> {
     let mut file = File::parse(text);
     let file = &mut file;
-    let data = folder.join(file.text("", "data").map_or_else(|| "sipweb-data".to_owned(), |data| data.value));
+    let data = data(file, folder);
     let advertise = file.parsed("listen", "advertise", values::host).map(|host| host.value);
     let listeners = listeners(file);
     let (web, proxy) = (web(file), proxy_part(file, folder));
@@ -57,6 +57,15 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<Configuration, Vec<Prob
         return Err(file.problems());
     }
     Ok(configuration)
+}
+
+fn data(file: &mut File<'_>, folder: &Path) -> PathBuf {
+    let data = file.text("", "data");
+    if let Some(empty) = data.as_ref().filter(|data| data.value.is_empty()) {
+        let message = "data is a folder; leave the line out for \"sipweb-data\" beside this file";
+        file.report(empty.span.clone(), message.to_owned());
+    }
+    folder.join(data.map_or_else(|| "sipweb-data".to_owned(), |data| data.value))
 }
 
 fn listeners(file: &mut File<'_>) -> Vec<ListenerConfig> {

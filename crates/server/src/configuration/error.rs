@@ -15,6 +15,16 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
+impl Problem {
+    /// What follows these octets is no UTF-8.
+    pub(super) fn no_text(before: &[u8]) -> Self {
+        let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
+        let start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        Self { line, column, message: "this is no UTF-8; save the file in that encoding".to_owned() }
+    }
+}
+
 /// Why there is no configuration.
 #[derive(Debug)]
 pub(crate) enum ConfigurationError {

@@ -184,11 +184,14 @@ impl Configuration {
 
     /// Reads and checks the file at `path`. Relative paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigurationError> {
-        let text = std::fs::read_to_string(path)
+        let octets = std::fs::read(path)
             .map_err(|source| ConfigurationError::Unreadable { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let read = Self::parse(&text, folder)
-            .map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })?;
+        let read = match std::str::from_utf8(&octets) {
+            Ok(text) => Self::parse(text, folder),
+            Err(error) => Err(vec![error::Problem::no_text(&octets[..error.valid_up_to()])]),
+        };
+        let read = read.map_err(|problems| ConfigurationError::Wrong { path: path.to_owned(), problems })?;
         Ok(Self { file: Some(path.to_owned()), ..read })
     }
 
