@@ -59,19 +59,19 @@ pub(crate) struct Serve {
 #[command(next_help_heading = "Options of --demo")]
 pub(crate) struct DemoOptions {
     /// Port of the phone page and WebSockets; 0 is any free port.
-    #[arg(long, value_name = "PORT", default_value_t = 8080, requires = "demo")]
+    #[arg(long, value_name = "PORT", default_value_t = 8080, conflicts_with = "config")]
     pub(crate) http_port: u16,
     /// Port of the phone page and WebSockets, encrypted.
-    #[arg(long, value_name = "PORT", default_value_t = 8443, requires = "demo")]
+    #[arg(long, value_name = "PORT", default_value_t = 8443, conflicts_with = "config")]
     pub(crate) https_port: u16,
     /// Port of SIP over UDP and TCP.
-    #[arg(long, value_name = "PORT", default_value_t = 5060, requires = "demo")]
+    #[arg(long, value_name = "PORT", default_value_t = 5060, conflicts_with = "config")]
     pub(crate) sip_port: u16,
     /// Port of SIP over TLS.
-    #[arg(long, value_name = "PORT", default_value_t = 5061, requires = "demo")]
+    #[arg(long, value_name = "PORT", default_value_t = 5061, conflicts_with = "config")]
     pub(crate) sips_port: u16,
     /// Keep users, passwords and registrations in this folder over restarts.
-    #[arg(long, value_name = "DIR", requires = "demo")]
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) data: Option<PathBuf>,
 }
 

@@ -42,6 +42,19 @@ fn a_file_in_another_encoding_is_told_with_its_line_and_column() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(78), expected));
 }
 
+/// They would have no effect.
+#[test]
+fn options_of_the_demo_are_refused_beside_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sipweb.toml").display().to_string();
+    fs::write(&file, "lisen = 1\n").unwrap();
+    for (option, value) in [("--http-port", "8081"), ("--data", "x")] {
+        let output = sipweb(&["serve", "--config", &file, option, value], "");
+        assert_eq!(output.status.code(), Some(64), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(option), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn a_data_directory_without_a_name_is_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
