@@ -108,3 +108,11 @@ fn control_characters_of_a_message_do_not_reach_the_terminal() {
     assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{said}");
     assert!(said.contains("\\x1b[2Jgreen\\u{202e}"), "{said}");
 }
+
+#[test]
+fn a_missing_file_is_no_crash_where_not_even_that_can_be_said() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sipweb"));
+    let status = command.args(["parse", "missing.sip"]).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}

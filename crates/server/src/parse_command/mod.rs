@@ -9,7 +9,7 @@ mod explain;
 mod rules;
 mod text;
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,7 +24,8 @@ pub(crate) fn execute(files: &[PathBuf], json: bool) -> ExitCode {
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                eprintln!("sipweb: cannot read {name}: {error}");
+                // Where nobody reads what went wrong, the exit code says it.
+                let _ = writeln!(std::io::stderr(), "sipweb: cannot read {name}: {error}");
                 all_acceptable = false;
                 continue;
             }
