@@ -53,7 +53,7 @@ pub(super) async fn resolve(
     hops: &RefCell<Vec<Hop>>,
 ) -> Result<(), ResolveError> {
     let host = question.host.trim_end_matches('.');
-    let mut search = Search { host, hops, failed: None };
+    let mut search = Search { host, hops, failed: None, not_there: Vec::new() };
     let known = records.hosts(host);
     if !known.is_empty() {
         let transport = Transport::by_default(question.transport, question.secure);
@@ -65,9 +65,9 @@ pub(super) async fn resolve(
             search.follow(records, transport, &service, entropy).await;
         }
     }
-    if hops.borrow().is_empty() {
+    let transport = Transport::by_default(question.transport, question.secure);
+    if hops.borrow().is_empty() && !search.not_there.contains(&transport) {
         // RFC 3263 §4.2: no SRV records, or an explicit port: the host's own addresses.
-        let transport = Transport::by_default(question.transport, question.secure);
         match records.addresses(host).await {
             Ok(addresses) => {
                 search.push(transport, question.port.unwrap_or(transport.default_port()), addresses);
@@ -82,6 +82,8 @@ struct Search<'a> {
     host: &'a str,
     hops: &'a RefCell<Vec<Hop>>,
     failed: Option<ResolveError>,
+    /// Where the service is decidedly not available.
+    not_there: Vec<Transport>,
 }
 
 impl Search<'_> {
@@ -129,7 +131,10 @@ impl Search<'_> {
             Err(error) => return self.failed = Some(error),
         };
         // RFC 2782: a target "." says that the service is decidedly not there.
-        let found = found.into_iter().filter(|srv| srv.target != ".").collect();
+        let (absent, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|srv| srv.target == ".");
+        if found.is_empty() && !absent.is_empty() {
+            return self.not_there.push(transport);
+        }
         let ordered = in_order(found, &mut *entropy.borrow_mut());
         for srv in ordered.into_iter().take(TARGETS) {
             match records.addresses(&srv.target).await {
@@ -371,6 +376,20 @@ mod tests {
         let mut zone = example();
         zone.services.insert("_sips._tcp.example.com", vec![srv(0, 0, 0, ".")]);
         assert!(!ask(&zone, "example.com", None, None, false).iter().any(|hop| hop.starts_with("TLS")));
+    }
+
+    /// RFC 2782: the name of the domain itself, mostly a web server, is not asked instead.
+    #[test]
+    fn a_domain_whose_service_is_decidedly_not_there_is_not_called_at_its_own_address() {
+        let mut zone = example();
+        zone.pointers.clear();
+        zone.services.clear();
+        zone.services.insert("_sip._udp.example.com", vec![srv(0, 0, 0, ".")]);
+        assert_eq!(ask(&zone, "example.com", None, None, false), ["no such host"]);
+        assert_eq!(ask(&zone, "example.com", None, Some(Transport::Udp), false), ["no such host"]);
+        // Of other transports nothing was said, and whoever names a port asks for no service.
+        assert_eq!(ask(&zone, "example.com", None, None, true), ["TLS 192.0.2.9:5061"]);
+        assert_eq!(ask(&zone, "example.com", Some(5060), None, false), ["UDP 192.0.2.9:5060"]);
     }
 
     #[test]
