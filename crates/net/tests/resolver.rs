@@ -184,6 +184,22 @@ fn a_server_that_is_known_is_called_though_the_names_of_its_substitutes_are_not_
     });
 }
 
+/// As some firewalls do it. Only the first call waits long enough for the query to be repeated.
+#[test]
+fn a_domain_whose_naptr_queries_are_dropped_is_found_by_its_srv_records() {
+    run(async {
+        let (server, seen) = name_server_that_answers(|kind| kind != 35).await;
+        let resolver = Resolver::with_servers(&[server]);
+        for _ in 0..2 {
+            seen.set(0);
+            let hops = resolver.resolve("example.com", None, None, true).await.unwrap();
+            assert_eq!(hops[0].address().to_string(), "192.0.2.1:5062");
+        }
+        // All else is known, but for the address of the other family that the first server does not have.
+        assert!(seen.get() <= 2, "NAPTR was asked for more than once: {} queries", seen.get());
+    });
+}
+
 #[test]
 fn a_silent_name_server_costs_a_bounded_time() {
     run(async {

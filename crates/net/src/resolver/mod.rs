@@ -2,6 +2,7 @@
 
 mod dns;
 mod files;
+mod patience;
 mod selection;
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use dns::Dns;
 use files::Files;
+use patience::Patient;
 
 /// How long one resolution may take in all (A30).
 const BUDGET: Duration = Duration::from_secs(5);
@@ -32,7 +34,7 @@ const FAILURES: usize = 10_000;
 pub struct Resolver(Rc<Inner>);
 
 struct Inner {
-    dns: RefCell<Rc<Dns>>,
+    dns: RefCell<Rc<Patient<Dns>>>,
     /// Where the name servers come from, and how they are read again; `None` if they stay as they are.
     source: Option<(Files, fn() -> Dns)>,
     entropy: RefCell<SeededEntropy>,
@@ -80,7 +82,7 @@ impl Resolver {
     fn over(dns: Dns, source: Option<(Files, fn() -> Dns)>) -> Self {
         let seed = RandomState::new().hash_one(0u8);
         Self(Rc::new(Inner {
-            dns: RefCell::new(Rc::new(dns)),
+            dns: RefCell::new(Rc::new(Patient::new(dns))),
             source,
             entropy: RefCell::new(SeededEntropy::new(seed)),
             failures: RefCell::default(),
@@ -128,7 +130,7 @@ impl Resolver {
         if let Some((files, read)) = &self.0.source
             && files.have_changed()
         {
-            self.0.dns.replace(Rc::new(read()));
+            self.0.dns.replace(Rc::new(Patient::new(read())));
             self.0.failures.borrow_mut().clear();
         }
     }
