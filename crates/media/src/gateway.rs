@@ -9,6 +9,7 @@ mod anchoring;
 mod branch;
 mod browser_end;
 mod call;
+mod early_dialogs;
 mod ending;
 mod interface;
 mod picture_requests;
@@ -158,6 +159,7 @@ impl Gateway {
         let Some((id, branch)) = part else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let others = call.confirm(now, branch);
+        call.settle_dialogs(branch);
         call.settle_video(branch, &mut self.shared);
         call.renew_picture(now, branch, &mut self.shared);
         call.tell_failed(branch, &mut self.shared);

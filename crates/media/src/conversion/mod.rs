@@ -119,6 +119,14 @@ impl Conversation {
         branch
     }
 
+    /// Takes the place of a conversation with another dialog of the same branch: our ends and the versions of our
+    /// descriptions are as far as they are there.
+    pub(crate) fn take_over_from(&mut self, other: &Self) {
+        self.state = agreed_again(&self.state, &other.state);
+        self.browser = other.browser.clone();
+        self.phone.video.clone_from(&other.phone.video);
+    }
+
     /// The kinds of live streams in a description: what to have transports for, before a [`Conversation`] is
     /// made.
     ///

@@ -6,6 +6,7 @@
 
 use super::BranchKey;
 use super::branch::transmit;
+use super::early_dialogs::EarlyDialogs;
 use super::shared::{Place, Shared};
 use crate::conversion::anchored::{Anchored, AnchoredSection, Carried};
 use crate::phone_leg::{PhoneLeg, Taken};
@@ -74,6 +75,14 @@ struct Stream {
     expected: Both<bool>,
 }
 
+/// The rounds of offer and answer of one dialog, as far as they count.
+#[derive(Clone, Default)]
+pub(super) struct Rounds {
+    last: Option<Exchange>,
+    /// What holds when the open offer is refused.
+    before: Option<Exchange>,
+}
+
 /// An offer and what became of it.
 #[derive(Clone)]
 struct Exchange {
@@ -92,16 +101,16 @@ pub(super) struct AnchoredBranch {
     addresses: Both<Option<IpAddr>>,
     /// An address of each party's media, for its family.
     reached_at: Both<Option<IpAddr>>,
-    exchange: Option<Exchange>,
-    /// What holds when the open offer is refused.
-    before: Option<Exchange>,
+    pub(super) rounds: Rounds,
+    /// Those of the other dialogs behind it, until one has won.
+    pub(super) dialogs: EarlyDialogs<Rounds>,
     pub(super) agreed: bool,
     /// When a party was heard last, or the last answer came.
     heard_at: Instant,
 }
 
 impl AnchoredBranch {
-    pub(super) const fn new(id: u64, key: BranchKey, untouched: bool) -> Self {
+    pub(super) fn new(id: u64, key: BranchKey, untouched: bool) -> Self {
         Self {
             id,
             key,
@@ -109,8 +118,8 @@ impl AnchoredBranch {
             streams: Vec::new(),
             addresses: Both { caller: None, callee: None },
             reached_at: Both { caller: None, callee: None },
-            exchange: None,
-            before: None,
+            rounds: Rounds::default(),
+            dialogs: EarlyDialogs::default(),
             agreed: false,
             heard_at: Instant::NEVER,
         }
@@ -163,9 +172,9 @@ impl AnchoredBranch {
             }
         }
         let offered = description.sections.clone();
-        let answered = self.exchange.take().filter(|exchange| exchange.answered.is_some());
-        self.before = answered.or_else(|| self.before.take());
-        self.exchange = Some(Exchange { from, offered, answered: None });
+        let answered = self.rounds.last.take().filter(|exchange| exchange.answered.is_some());
+        self.rounds.before = answered.or_else(|| self.rounds.before.take());
+        self.rounds.last = Some(Exchange { from, offered, answered: None });
         Ok(self.written(&description, from.other()))
     }
 
@@ -180,24 +189,20 @@ impl AnchoredBranch {
         if self.untouched {
             return Ok(text.to_vec());
         }
-        let offered = self.exchange.as_ref().filter(|exchange| exchange.from != from);
+        let offered = self.rounds.last.as_ref().filter(|exchange| exchange.from != from);
         let mut exchange = offered.cloned().ok_or(Cause::SdpUnexpectedAnswer)?;
         let description = Anchored::read(text)?;
         if description.sections.len() > exchange.offered.len() {
             return Err(Cause::SdpAnswerMismatch);
         }
         if exchange.answered.as_ref() != Some(&description.sections) {
+            exchange.answered = Some(description.sections.clone());
             for index in 0..exchange.offered.len() {
-                let offer = exchange.offered.get(index).and_then(Option::as_ref);
-                let answer = description.sections.get(index).and_then(Option::as_ref);
-                match offer.zip(answer) {
-                    Some((offer, answer)) => self.agree(now, index, exchange.from, offer, answer),
-                    None => self.refuse(index, shared),
+                if !self.agree(now, index, &exchange) {
+                    self.refuse(index, shared);
                 }
             }
-            exchange.answered = Some(description.sections.clone());
-            self.exchange = Some(exchange);
-            self.before = None;
+            self.rounds = Rounds { last: Some(exchange), before: None };
         }
         self.agreed = true;
         self.heard_at = now;
@@ -206,21 +211,30 @@ impl AnchoredBranch {
 
     /// The open offer was refused: what was agreed before holds on.
     pub(super) fn withdraw(&mut self) {
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.answered.is_none()) {
-            self.exchange = self.before.take();
+        if self.rounds.last.as_ref().is_some_and(|exchange| exchange.answered.is_none()) {
+            self.rounds.last = self.rounds.before.take();
         }
     }
 
-    /// Both parties want this stream.
-    fn agree(
-        &mut self,
-        now: Instant,
-        index: usize,
-        offerer: Party,
-        offer: &AnchoredSection,
-        answer: &AnchoredSection,
-    ) {
-        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else { return };
+    /// Another dialog behind this branch has it now, and in that these are the rounds.
+    pub(super) fn resume(&mut self, now: Instant, rounds: Rounds) {
+        let agreed =
+            [&rounds.last, &rounds.before].into_iter().flatten().find(|known| known.answered.is_some());
+        if let Some(exchange) = agreed {
+            for index in 0..exchange.offered.len() {
+                self.agree(now, index, exchange);
+            }
+        }
+        self.rounds = rounds;
+    }
+
+    /// Carries out what was agreed of a stream. False where not both parties want it.
+    fn agree(&mut self, now: Instant, index: usize, exchange: &Exchange) -> bool {
+        let offerer = exchange.from;
+        let offer = exchange.offered.get(index).and_then(Option::as_ref);
+        let answer = exchange.answered.as_ref().and_then(|answered| answered.get(index)?.as_ref());
+        let Some((offer, answer)) = offer.zip(answer) else { return false };
+        let Some(stream) = self.streams.get_mut(index).and_then(Option::as_mut) else { return true };
         let mux = offer.mux && answer.mux;
         for (party, section, other) in [(offerer, offer, answer), (offerer.other(), answer, offer)] {
             if let Some((rtp, rtcp)) = section.addresses {
@@ -231,6 +245,7 @@ impl AnchoredBranch {
             *stream.expected.of_mut(party) |= section.direction.sends() && other.direction.receives();
             *stream.said.of_mut(party) = Some(section.clone());
         }
+        true
     }
 
     /// This stream is refused, or gone.
@@ -343,7 +358,7 @@ impl AnchoredBranch {
         let mut streams = self.streams.iter().flatten();
         let stream = streams.clone().find(is_sound).or_else(|| streams.next());
         let figures = |party| stream.map(|stream| stream.legs.of(party).figures());
-        let answer = self.exchange.as_ref().and_then(|exchange| exchange.answered.as_ref());
+        let answer = self.rounds.last.as_ref().and_then(|exchange| exchange.answered.as_ref());
         CallReport {
             duration,
             browser: Default::default(),

@@ -1,5 +1,6 @@
 //! One branch of a call: the phone leg, what was agreed for it, and what it is owed.
 
+use super::early_dialogs::EarlyDialogs;
 use super::shared::Shared;
 use super::video::Video;
 use super::{BranchKey, Output};
@@ -24,6 +25,8 @@ pub(super) struct Branch {
     pub(super) key: BranchKey,
     pub(super) browser: u64,
     pub(super) conversation: Conversation,
+    /// The conversations with the other dialogs behind it, until one has won.
+    pub(super) dialogs: EarlyDialogs<Conversation>,
     pub(super) phone: PhoneLeg,
     pub(super) relay: Relay,
     /// How its streams are keyed, a later one as the first.
@@ -60,6 +63,7 @@ impl Branch {
             key,
             browser,
             conversation,
+            dialogs: EarlyDialogs::default(),
             phone,
             relay,
             keying: PhoneKeying::Clear,

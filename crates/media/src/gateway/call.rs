@@ -136,6 +136,16 @@ impl Call {
         self.parts().map(|(known, _)| known).filter(|known| *known != branch).collect()
     }
 
+    /// Of the dialogs behind the branch that won only the present one goes on.
+    pub(super) fn settle_dialogs(&mut self, branch: u64) {
+        if let Some(won) = self.branches.iter_mut().find(|known| known.id == branch) {
+            won.dialogs.settle();
+        }
+        if let Some(won) = self.anchored_part(branch) {
+            won.dialogs.settle();
+        }
+    }
+
     /// Frees a branch, and the browser leg that only it used.
     pub(super) fn remove(&mut self, now: Instant, branch: u64, shared: &mut Shared) {
         if let Some(position) = self.anchored.iter().position(|known| known.id == branch) {

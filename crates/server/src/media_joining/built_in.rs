@@ -95,12 +95,14 @@ impl BuiltIn {
         self.drain(hub);
     }
 
-    /// A description for the other side. `phone` is who may be at its end.
+    /// A description for the other side. `dialog` is the callee's tag, empty while there is none; `phone` is who may be at
+    /// its end.
     pub(super) fn translate(
         &self,
         hub: &MediaJoining,
         step: &Step,
         description: &[u8],
+        dialog: &[u8],
         phone: &Phone,
     ) -> Result<Vec<u8>, Cause> {
         let now = hub.clock.now();
@@ -113,6 +115,7 @@ impl BuiltIn {
         for _ in 0..PORT_TRIES {
             let translated = {
                 let mut gateway = self.gateway.borrow_mut();
+                gateway.enter_dialog(now, call, branch, dialog);
                 if matches!(step, Step::Offer { replaces: true, .. }) {
                     gateway.withdraw(call, branch);
                 }
@@ -194,7 +197,10 @@ impl BuiltIn {
             match consequence {
                 Consequence::CallOver(call) => gateway.end(now, call),
                 Consequence::BranchOver(call, branch) => gateway.end_branch(now, call, branch),
-                Consequence::BranchWon(call, branch) => gateway.confirm(now, call, branch),
+                Consequence::BranchWon(call, branch, dialog) => {
+                    gateway.enter_dialog(now, call, branch, dialog);
+                    gateway.confirm(now, call, branch);
+                }
                 Consequence::OfferRefused(call, branch) => gateway.withdraw(call, branch),
             }
         }

@@ -17,7 +17,8 @@ use media::{BranchKey, CallKey, Side};
 use sip::{HeaderName, Instant, Message, Method, Transport, Via};
 
 use super::anchor::Anchor;
-use super::negotiation::{Meaning, Negotiation, Request};
+use super::branch::Branch;
+use super::negotiation::{Meaning, Request};
 use super::reading::{has_description, other, side_before, side_of, tag, transaction, writer};
 
 /// How long an INVITE may ring without any news before its ports are given back: longer than the longest Timer C that can
@@ -52,24 +53,10 @@ pub(crate) enum Consequence {
     CallOver(CallKey),
     /// One branch that did not win is over.
     BranchOver(CallKey, BranchKey),
-    /// This branch has won.
-    BranchWon(CallKey, BranchKey),
+    /// This branch has won, with the dialog of this tag; empty: with what was heard of last.
+    BranchWon(CallKey, BranchKey, Vec<u8>),
     /// The open offer inside the call of this branch was refused.
     OfferRefused(CallKey, BranchKey),
-}
-
-/// One branch toward one target, and the dialogs behind it.
-#[derive(Debug, Default)]
-struct Branch {
-    /// The callee's tags: several before the answer where somebody behind us forks, one after it.
-    tags: Vec<Vec<u8>>,
-    negotiation: Negotiation,
-    /// Between which sides it stands is known: its media goes through the gateway.
-    joined: bool,
-    /// Both of its sides are what the caller is, and its media goes through us as it is.
-    anchored: bool,
-    /// The kind of the hop to which the INVITE went: requests of the callee come back from there.
-    beyond: Option<Side>,
 }
 
 #[derive(Debug)]
@@ -139,7 +126,8 @@ impl Calls {
             let (from, key) = call.sender(request).filter(|_| !call.comes_again(request))?;
             Some((call, from, key))
         })?;
-        let meaning = call.branches.get_mut(&key)?.negotiation.request(now, read(request, from)?);
+        let callee = if from == call.caller { tag(request.to()) } else { tag(request.from()) };
+        let meaning = call.branches.get_mut(&key)?.dialog(&callee).request(now, read(request, from)?);
         call.step(key, meaning)
     }
 
@@ -183,12 +171,12 @@ impl Calls {
         let branch = call.branches.entry(key.clone()).or_default();
         branch.joined |= described;
         branch.anchored |= alike;
-        let callee = tag(request.to());
-        if !callee.is_empty() && branch.tags.is_empty() {
-            branch.tags.push(callee);
-        }
         branch.beyond = Some(side_of(to));
         let meaning = branch.negotiation.request(now, invite);
+        let callee = tag(request.to());
+        if !callee.is_empty() && branch.dialogs.is_empty() {
+            branch.begin_dialog(callee);
+        }
         call.step(key, meaning)
     }
 
@@ -320,7 +308,7 @@ impl Call {
     }
 
     fn knows(&self, via: &BranchKey) -> bool {
-        self.branches.values().any(|branch| branch.negotiation.knows(via))
+        self.branches.values().any(|branch| branch.knows(via))
     }
 
     /// Whether a request has passed an anchored branch of this call on its way: a proxy beyond us sent it back to us, and
@@ -330,7 +318,7 @@ impl Call {
         anchored().next().is_some()
             && request.values(HeaderName::Via).skip(1).any(|via| {
                 let branch = Via::parse(via).ok().and_then(|via| via.branch().map(BranchKey::new));
-                branch.is_some_and(|via| anchored().any(|branch| branch.negotiation.knows(&via)))
+                branch.is_some_and(|via| anchored().any(|branch| branch.knows(&via)))
             })
     }
 
@@ -356,10 +344,11 @@ impl Call {
             return None;
         }
         let (status, via) = (response.status()?, transaction(response)?);
-        let known = self.branches.iter_mut().find(|(_, branch)| branch.negotiation.knows(&via));
+        let known = self.branches.iter_mut().find(|(_, branch)| branch.knows(&via));
         let (key, branch) = known.map(|(key, branch)| (key.clone(), branch))?;
         if key != via {
-            let meaning = branch.negotiation.response(now, &via, status, has_description(response));
+            let negotiation = branch.of_transaction(&via);
+            let meaning = negotiation.response(now, &via, status, has_description(response));
             return self.step(key, meaning);
         }
         if status > 100 {
@@ -379,18 +368,20 @@ impl Call {
             branch.joined = true;
         }
         let tag = tag(response.to());
-        let stranger = !branch.tags.contains(&tag);
+        let stranger = !branch.has(&tag);
         if self.won.is_some() && stranger {
             // The 2xx of a dialog that came too late: the caller will end it.
             return None;
         }
-        if status > 100 && stranger && !tag.is_empty() && branch.tags.len() < MOST_DIALOGS {
-            branch.tags.push(tag.clone());
+        if status > 100 && stranger && !tag.is_empty() && branch.dialogs.len() < MOST_DIALOGS {
+            branch.begin_dialog(tag.clone());
         }
-        let meaning = branch.negotiation.response(now, &via, status, has_description(response));
+        let meaning = branch.dialog(&tag).response(now, &via, status, has_description(response));
         if status >= 200 && self.won.is_none() {
-            branch.tags = vec![tag];
-            self.branch_won(key.clone());
+            branch.only_dialog(&tag);
+            // Who answers without a description, though nobody has in his dialog, relies on what another one said.
+            let dialog = if meaning == Meaning::Refused { Vec::new() } else { tag };
+            self.branch_won(key.clone(), dialog);
         }
         self.step(key, meaning)
     }
@@ -420,13 +411,13 @@ impl Call {
     /// through us. The ACK to a refusal is the proxy's own, and has no Via but ours.
     fn is_over_by(&mut self, ack: &Message) -> bool {
         let callee = tag(ack.to());
-        let joined = self.branches.values().any(|branch| branch.tags.contains(&callee));
+        let joined = self.branches.values().any(|branch| branch.has(&callee));
         let elsewhere = self.won.is_none() && !joined && tag(ack.from()) == self.caller_tag;
         self.answered_elsewhere |= elsewhere && ack.values(HeaderName::Via).nth(1).is_some();
         self.answered_elsewhere && self.refused.is_some()
     }
 
-    fn branch_won(&mut self, key: BranchKey) {
+    fn branch_won(&mut self, key: BranchKey, dialog: Vec<u8>) {
         if self.branches.get(&key).is_some_and(|branch| !branch.joined) {
             // It came to no offer: there is nothing to join.
             self.branches.remove(&key);
@@ -439,7 +430,7 @@ impl Call {
             }
             !lost
         });
-        self.consequences.push(Consequence::BranchWon(self.key.clone(), key.clone()));
+        self.consequences.push(Consequence::BranchWon(self.key.clone(), key.clone(), dialog));
         self.won = Some(key);
         self.refused = None;
     }
@@ -455,7 +446,7 @@ impl Call {
         } else {
             return None;
         };
-        let (key, branch) = self.branches.iter().find(|(_, branch)| branch.tags.contains(&callee))?;
+        let (key, branch) = self.branches.iter().find(|(_, branch)| branch.has(&callee))?;
         let hop = if side == self.caller { self.before } else { branch.beyond };
         let elsewhere = side_before(request).zip(hop).is_some_and(|(before, hop)| before != hop);
         (!elsewhere).then(|| (side, key.clone()))
@@ -464,7 +455,7 @@ impl Call {
     /// Whether the call is over with this BYE: that of the dialog that won, or of the only one there is.
     fn ends_with(&self, request: &Message) -> bool {
         let Some((_, key)) = self.sender(request) else { return false };
-        let dialogs = || self.branches.values().map(|branch| branch.tags.len()).sum::<usize>();
+        let dialogs = || self.branches.values().map(|branch| branch.dialogs.len()).sum::<usize>();
         self.won.as_ref() == Some(&key) || dialogs() == 1
     }
 }

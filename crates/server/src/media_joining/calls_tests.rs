@@ -37,6 +37,10 @@ fn key(branch: &str) -> BranchKey {
     BranchKey::new(branch.as_bytes())
 }
 
+fn won(branch: &str) -> Consequence {
+    Consequence::BranchWon(call(), key(branch), b"b".to_vec())
+}
+
 /// Alice's browser has called bob's phone, which answered on branch z1.
 fn answered() -> Calls {
     let mut calls = Calls::default();
@@ -67,7 +71,7 @@ fn each_branch_to_the_other_kind_is_an_offer_and_the_one_that_answers_wins() {
     }
     let step = calls.response(Instant::ZERO, &ok("z2", PHONE));
     assert_eq!(step, Some(Step::Answer { call: call(), branch: key("z2"), from: Side::Phone }));
-    let expected = [Consequence::BranchOver(call(), key("z1")), Consequence::BranchWon(call(), key("z2"))];
+    let expected = [Consequence::BranchOver(call(), key("z1")), won("z2")];
     assert_eq!(calls.after_response(&ok("z2", PHONE)), expected);
 }
 
@@ -89,10 +93,7 @@ fn the_branch_that_was_refused_last_stays_until_the_next_one_has_begun() {
     let next = invite("z2", BROWSER);
     assert_eq!(calls.request(Instant::ZERO, &next, Transport::Udp), Some(offer("z2", Side::Browser)));
     assert_eq!(calls.after_request(&next), Some(Consequence::BranchOver(call(), key("z1"))));
-    assert_eq!(
-        follows(&mut calls, Instant::ZERO, &ok("z2", PHONE)),
-        [Consequence::BranchWon(call(), key("z2"))]
-    );
+    assert_eq!(follows(&mut calls, Instant::ZERO, &ok("z2", PHONE)), [won("z2")]);
 }
 
 #[test]
@@ -246,7 +247,7 @@ fn who_waits_in_a_queue_with_early_media_keeps_it_for_as_long_as_the_queue_tells
         assert_eq!(calls.stale(now), [], "after {minute} minutes");
     }
     let answered = follows(&mut calls, Instant::from_secs(7200), &ok("z1", PHONE));
-    assert_eq!(answered, [Consequence::BranchWon(call(), key("z1"))]);
+    assert_eq!(answered, [won("z1")]);
 }
 
 /// A request of the caller (to its page or phone) without a description, which came to us over this transport.
@@ -270,7 +271,7 @@ fn an_invite_without_a_description_is_joined_by_the_offer_in_its_200_and_the_hop
             calls.response(Instant::ZERO, &ok("z1", offer)),
             Some(Step::Offer { call: call(), branch: key("z1"), from, replaces: false })
         );
-        assert_eq!(calls.after_response(&ok("z1", offer)), [Consequence::BranchWon(call(), key("z1"))]);
+        assert_eq!(calls.after_response(&ok("z1", offer)), [won("z1")]);
         // The answer rides in an ACK that belongs to no branch.
         let ack = message("ACK sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "b", "1 ACK", answer);
         assert_eq!(
@@ -300,7 +301,7 @@ fn a_200_without_a_description_wins_when_a_183_has_answered() {
     assert_eq!(calls.after_response(&early), []);
     let ok = message("SIP/2.0 200 OK", "z1", "a", "b", "1 INVITE", "");
     assert_eq!(calls.response(Instant::ZERO, &ok), None);
-    assert_eq!(calls.after_response(&ok), [Consequence::BranchWon(call(), key("z1"))]);
+    assert_eq!(calls.after_response(&ok), [won("z1")]);
 }
 
 #[test]
@@ -335,6 +336,41 @@ fn the_dialog_of_a_fork_behind_us_that_came_too_late_neither_changes_nor_ends_th
     let bye = message("BYE sip:bob@192.0.2.9 SIP/2.0", "z9", "a", "c", "2 BYE", "");
     assert_eq!(calls.after_request(&bye), None);
     assert!(!calls.is_empty());
+}
+
+#[test]
+fn each_dialog_of_a_fork_behind_us_answers_the_first_offer_whatever_was_offered_in_another() {
+    for (method, number) in [("UPDATE", "2 UPDATE"), ("PRACK", "2 PRACK")] {
+        let mut calls = Calls::default();
+        calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+        let early = |tag| message("SIP/2.0 183 Session Progress", "z1", "a", tag, "1 INVITE", PHONE);
+        let answer = Some(Step::Answer { call: call(), branch: key("z1"), from: Side::Phone });
+        assert_eq!(calls.response(Instant::ZERO, &early("b")), answer);
+        let start = format!("{method} sip:bob@192.0.2.9 SIP/2.0");
+        let later = message(&start, "z2", "a", "b", number, BROWSER);
+        assert_eq!(calls.request(Instant::ZERO, &later, Transport::Udp), Some(offer("z1", Side::Browser)));
+        assert_eq!(calls.response(Instant::ZERO, &early("c")), answer, "while the later offer is open");
+        let settled = message("SIP/2.0 200 OK", "z2", "a", "b", number, PHONE);
+        assert_eq!(calls.response(Instant::ZERO, &settled), answer);
+        assert_eq!(calls.response(Instant::ZERO, &early("d")), answer);
+        // The dialog of the later offer repeats its first answer, which has been overtaken.
+        assert_eq!(calls.response(Instant::ZERO, &early("b")), Some(Step::Overtaken));
+        let ok = message("SIP/2.0 200 OK", "z1", "a", "e", "1 INVITE", PHONE);
+        assert_eq!(calls.response(Instant::ZERO, &ok), answer);
+        let won = Consequence::BranchWon(call(), key("z1"), b"e".to_vec());
+        assert_eq!(calls.after_response(&ok), [won]);
+    }
+}
+
+#[test]
+fn a_200_of_another_dialog_without_a_description_leaves_what_the_183_agreed() {
+    let mut calls = Calls::default();
+    calls.request(Instant::ZERO, &invite("z1", BROWSER), Transport::Udp).unwrap();
+    let early = message("SIP/2.0 183 Session Progress", "z1", "a", "b", "1 INVITE", PHONE);
+    calls.response(Instant::ZERO, &early).unwrap();
+    let ok = message("SIP/2.0 200 OK", "z1", "a", "c", "1 INVITE", "");
+    assert_eq!(calls.response(Instant::ZERO, &ok), None);
+    assert!(calls.after_response(&ok).contains(&Consequence::BranchWon(call(), key("z1"), Vec::new())));
 }
 
 /// A message that came to us from a hop of this transport.
@@ -407,7 +443,7 @@ fn an_anchored_call_goes_on_and_ends_as_a_joined_one_does() {
     let mut calls = Calls::new(Anchor::Phones);
     calls.request(Instant::ZERO, &invite("z1", PHONE), Transport::Udp).unwrap();
     calls.response(Instant::ZERO, &ok("z1", PHONE)).unwrap();
-    assert_eq!(calls.after_response(&ok("z1", PHONE)), [Consequence::BranchWon(call(), key("z1"))]);
+    assert_eq!(calls.after_response(&ok("z1", PHONE)), [won("z1")]);
     let reinvite = message("INVITE sip:x@example.com SIP/2.0", "z2", "b", "a", "7 INVITE", PHONE);
     assert_eq!(calls.request(Instant::ZERO, &reinvite, Transport::Udp), Some(offer("z1", Side::Browser)));
     let refusal = message("SIP/2.0 488 No", "z2", "b", "a", "7 INVITE", "");

@@ -105,6 +105,11 @@ pub(super) fn key(call_id: &[u8], caller_tag: &[u8], passage: usize) -> CallKey 
     CallKey::new(key)
 }
 
+/// The caller's tag in the name of a call.
+pub(super) fn caller_tag(call: &CallKey) -> &[u8] {
+    call.as_bytes().split(|octet| *octet == 0).nth(1).unwrap_or_default()
+}
+
 fn tag(message: &Message, name: HeaderName) -> &[u8] {
     message.name_address(name).ok().and_then(|address| address.tag()).unwrap_or_default()
 }

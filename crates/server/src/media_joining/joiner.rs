@@ -8,8 +8,9 @@ use sip::{Instant, Message};
 
 use super::built_in::BuiltIn;
 use super::calls::{Consequence, Step};
+use super::dialogs::caller_tag;
 use super::fleet::FleetJoiner;
-use super::reading::description;
+use super::reading::{description, tag};
 use super::refusal::Refusal;
 use super::{MediaJoining, Phone};
 
@@ -39,7 +40,9 @@ impl Joiner {
         match self {
             Self::BuiltIn(gateway) => {
                 let description = description(message).unwrap_or_default();
-                Translation::Now(gateway.translate(hub, step, description, phone).map_err(Refusal::from))
+                let dialog = callee_tag(step, message);
+                let translated = gateway.translate(hub, step, description, &dialog, phone);
+                Translation::Now(translated.map_err(Refusal::from))
             }
             Self::Fleet(fleet) => fleet.translate(hub, step, message, phone),
         }
@@ -93,4 +96,11 @@ impl Joiner {
             Self::Fleet(fleet) => fleet.timeout(hub, now),
         }
     }
+}
+
+/// The tag of the called party in a message of this step; empty while it has none.
+fn callee_tag(step: &Step, message: &Message) -> Vec<u8> {
+    let (Step::Offer { call, .. } | Step::Answer { call, .. }) = step else { return Vec::new() };
+    let (from, to) = (tag(message.from()), tag(message.to()));
+    if from == caller_tag(call) { to } else { from }
 }

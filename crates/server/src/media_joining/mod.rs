@@ -10,6 +10,7 @@
 
 mod anchor;
 mod arriving;
+mod branch;
 mod built_in;
 mod calls;
 mod codec_lists;

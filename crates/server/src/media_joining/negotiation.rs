@@ -1,4 +1,4 @@
-//! Offers and answers of one branch: which message carries which, told by what came before.
+//! Offers and answers of one dialog behind a branch: which message carries which, told by what came before.
 //!
 //! RFC 6337 §2.2 counts six ways: an INVITE may offer and a 2xx or reliable 1xx answer; a 2xx may offer and the ACK
 //! answer, or a reliable 1xx and the PRACK; a PRACK or an UPDATE may offer and its 2xx answer. Here they are one
@@ -44,7 +44,7 @@ enum Carried {
     Answer,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Transaction {
     via: BranchKey,
     is_invite: bool,
@@ -58,15 +58,15 @@ struct Transaction {
 }
 
 /// The offer that waits for its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     by: Side,
     via: BranchKey,
     until: Instant,
 }
 
-/// The offers and answers of one branch.
-#[derive(Debug, Default)]
+/// The offers and answers of one dialog behind a branch; what it begins with is what the INVITE carried.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Negotiation {
     transactions: Vec<Transaction>,
     open: Option<Open>,
