@@ -166,7 +166,7 @@ pub enum MediaCause {
     NoneFromCallee,
     /// No sound from either party of an anchored call.
     NoneFromParties,
-    /// Nothing from either party of an anchored call for an hour.
+    /// Nothing from either party of a call for an hour.
     PartiesGone,
     /// Only strangers sent to the phone's port: its packets come from another address than it signalled.
     PhoneElsewhere,

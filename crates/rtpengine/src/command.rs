@@ -24,7 +24,7 @@ pub enum Peer {
 pub struct Leg {
     /// The Call-ID.
     pub call_id: Vec<u8>,
-    /// The tag of the one who wrote the offer; the caller's for the end of a call.
+    /// The tag of the one who wrote the offer; the caller's for the end of a call; empty where it is of no matter.
     pub from_tag: Vec<u8>,
     /// The tag of the other side, once it is known.
     pub to_tag: Option<Vec<u8>>,
@@ -127,7 +127,10 @@ fn strings<'a>(texts: &[&'a str]) -> Value<'a> {
 
 fn write_leg<'a>(leg: &'a Leg, entries: &mut Entries<'a>) {
     entries.push((b"call-id", Value::Octets(&leg.call_id)));
-    entries.push((b"from-tag", Value::Octets(&leg.from_tag)));
+    // Without one a question is about the whole call.
+    if !leg.from_tag.is_empty() {
+        entries.push((b"from-tag", Value::Octets(&leg.from_tag)));
+    }
     if let Some(tag) = &leg.to_tag {
         entries.push((b"to-tag", Value::Octets(tag)));
     }

@@ -346,6 +346,8 @@ impl Fleet {
                 node.limited_until = now + self.limits.limited_for;
                 Err(Failure::LoadLimit)
             }
+            // It has given the call up, or has been started anew since.
+            (Command::Query(_), Reply::Error(reason)) if is_unknown(&reason) => Err(Failure::UnknownCall),
             (_, Reply::Error(reason)) => {
                 node.statistics.errors += 1;
                 Err(Failure::Refused { node: address, reason })
@@ -449,4 +451,9 @@ impl Fleet {
             self.elsewhere(now, exchange, Failure::Unanswered { node: address });
         }
     }
+}
+
+/// Whether rtpengine says that it has no such call.
+fn is_unknown(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("unknown call")
 }

@@ -257,6 +257,13 @@ impl Calls {
         self.keep(|call| call.key != *key);
     }
 
+    /// Whether the call of that key is joined and was answered.
+    pub(crate) fn is_answered(&self, key: &CallKey) -> bool {
+        let call_id = key.as_bytes().split(|octet| *octet == 0).next().unwrap_or_default();
+        let passages = self.by_call_id.get(call_id);
+        passages.is_some_and(|passages| passages.iter().any(|call| call.key == *key && call.won.is_some()))
+    }
+
     /// Calls that nobody ever answered or refused.
     pub(crate) fn stale(&mut self, now: Instant) -> Vec<Consequence> {
         let mut stale = Vec::new();

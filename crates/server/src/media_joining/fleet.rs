@@ -17,6 +17,7 @@ use super::joiner::Translation;
 use super::reading::{description, other, tag};
 use super::refusal::Refusal;
 use super::sockets;
+use super::unended::Watch;
 use super::{Anchored, MediaJoining, Phone};
 use crate::Failure;
 use crate::clock::Clock;
@@ -29,7 +30,7 @@ const LARGEST: usize = 65_536;
 
 /// What is known of a call on the fleet.
 #[derive(Clone, Debug, Default)]
-struct Known {
+pub(super) struct Known {
     /// When it was answered first.
     answered: Option<Instant>,
     browser_tag: Vec<u8>,
@@ -39,15 +40,20 @@ struct Known {
     phone_is_secured: bool,
     /// What both sides are, where they are of a kind; the callee has then the other one's tag.
     anchored: Option<Side>,
+    pub(super) watch: Watch,
+    /// It was given up, for nothing passed any more.
+    pub(super) is_silent: bool,
 }
 
 /// The fleet, and the sockets toward it.
 pub(super) struct FleetJoiner {
-    fleet: RefCell<Fleet>,
+    pub(super) fleet: RefCell<Fleet>,
     sockets: Vec<Rc<UdpSocket>>,
-    calls: RefCell<HashMap<CallKey, Known>>,
+    pub(super) calls: RefCell<HashMap<CallKey, Known>>,
     /// The calls that are over, until their figures are there.
     ending: RefCell<HashMap<Ticket, CallKey>>,
+    /// The calls about which their nodes were asked whether anything passes.
+    pub(super) asked: RefCell<HashMap<Ticket, CallKey>>,
 }
 
 impl FleetJoiner {
@@ -75,6 +81,7 @@ impl FleetJoiner {
             sockets,
             calls: RefCell::default(),
             ending: RefCell::default(),
+            asked: RefCell::default(),
         })
     }
 
@@ -180,6 +187,7 @@ impl FleetJoiner {
         let (offerer, answerer) = (leg.from_tag.clone(), leg.to_tag.clone().unwrap_or_default());
         let mut calls = self.calls.borrow_mut();
         let known = calls.entry(call.clone()).or_default();
+        known.watch = Watch::default();
         let browser_offered = (from == Side::Browser) != is_answer;
         (known.browser_tag, known.phone_tag) =
             if browser_offered { (offerer, answerer) } else { (answerer, offerer) };
@@ -204,7 +212,11 @@ impl FleetJoiner {
     }
 
     /// Does what the fleet wants. What came of `ticket`, if it is known by now.
-    fn drain(&self, hub: &MediaJoining, ticket: Option<Ticket>) -> Option<Result<Vec<u8>, Refusal>> {
+    pub(super) fn drain(
+        &self,
+        hub: &MediaJoining,
+        ticket: Option<Ticket>,
+    ) -> Option<Result<Vec<u8>, Refusal>> {
         let mut outcome_now = None;
         loop {
             // The fleet is borrowed for this line only.
@@ -216,6 +228,11 @@ impl FleetJoiner {
                     let ended = self.ending.borrow_mut().remove(&done);
                     if let Some(call) = ended {
                         self.tell_end(hub, call, outcome);
+                        continue;
+                    }
+                    let asked = self.asked.borrow_mut().remove(&done);
+                    if let Some(call) = asked {
+                        self.heard_of(hub, &call, &outcome);
                         continue;
                     }
                     let outcome = match outcome {
@@ -266,11 +283,13 @@ impl FleetJoiner {
         let known = self.calls.borrow_mut().remove(&call).unwrap_or_default();
         let Some(answered) = known.answered else { return hub.ended(&call, None) };
         match outcome {
-            Ok(Done::Figures(figures)) => {
-                let report = Box::new(report(&known, answered, hub.clock.now(), &figures));
+            Ok(Done::Figures(figures)) if !figures.legs.is_empty() => {
+                let mut report = Box::new(report(&known, answered, hub.clock.now(), &figures));
+                report.cause = Some(MediaCause::PartiesGone).filter(|_| known.is_silent).or(report.cause);
                 hub.happened(Event::Ended { call, report });
             }
-            Ok(Done::Description(_)) => hub.ended(&call, None),
+            // It did not know the call any more, and what passed is not known.
+            Ok(_) => hub.ended(&call, None),
             Err(failure) => {
                 let name = super::telling::name(&call);
                 log::warning(format!("media of call {name}: no figures: {}: {failure}", failure.code()));
@@ -321,7 +340,7 @@ fn asked(message: &Message, call: &CallKey, branch: &BranchKey, from: Side, is_a
 }
 
 /// The Call-ID by which rtpengine knows a call, and the caller's tag. A call that passes us again is another one there.
-fn named(call: &CallKey) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn named(call: &CallKey) -> (Vec<u8>, Vec<u8>) {
     let mut parts = call.as_bytes().split(|octet| *octet == 0);
     let mut call_id = parts.next().unwrap_or_default().to_vec();
     let caller_tag = parts.next().unwrap_or_default().to_vec();

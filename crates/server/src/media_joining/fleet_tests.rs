@@ -9,11 +9,15 @@ use crate::configuration::{Media, MediaNode};
 use crate::media_joining::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
 use crate::media_joining::{Inward, MediaJoining, Onward};
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A node that takes everything, and the server that asks it.
 struct Fleet {
     node: UdpSocket,
     joining: Rc<MediaJoining>,
     released: Rc<RefCell<usize>>,
+    /// What the node says when it is asked about a call.
+    knows: RefCell<String>,
 }
 
 impl Fleet {
@@ -30,7 +34,7 @@ impl Fleet {
         let released = Rc::new(RefCell::new(0));
         let count = Rc::clone(&released);
         joining.release_to(Rc::new(move |_| *count.borrow_mut() += 1));
-        Self { node, joining, released }
+        Self { node, joining, released, knows: RefCell::default() }
     }
 
     /// The next question that is no ping, answered.
@@ -45,8 +49,14 @@ impl Fleet {
             let question = String::from_utf8_lossy(&datagram[..length]).into_owned();
             let cookie = question.split(' ').next().expect("a cookie");
             let is_ping = question.contains("4:ping");
-            let said = if is_ping { "d6:result4:ponge" } else { "d3:sdp5:v=0\r\n6:result2:oke" };
-            self.node.send_to(format!("{cookie} {said}").as_bytes(), from).await.expect("sent");
+            let said = match () {
+                () if is_ping => "d6:result4:ponge".to_owned(),
+                () if question.contains("5:query") => self.knows.borrow().clone(),
+                () => "d3:sdp5:v=0\r\n6:result2:oke".to_owned(),
+            };
+            if !said.is_empty() {
+                self.node.send_to(format!("{cookie} {said}").as_bytes(), from).await.expect("sent");
+            }
             if !is_ping {
                 return question;
             }
@@ -58,6 +68,17 @@ impl Fleet {
         while *self.released.borrow() < count {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// It is so many hours later.
+    fn later(&self, hours: u32) {
+        self.joining.sweep(self.joining.clock.now() + HOUR * hours);
+    }
+
+    /// Whether the call is still one of the node's: then it is asked for what is offered in it.
+    async fn goes_on(&self) -> bool {
+        self.leaves("INVITE", ";tag=b", 9, OF_PAGE);
+        self.asked().await.contains("5:offer")
     }
 
     /// A request of the page leaves for the phone, over TLS.
@@ -87,7 +108,7 @@ fn text(method: &str, to: &str, number: u32, body: &str) -> String {
         "Via: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK{number}\r\n\
          Via: SIP/2.0/WSS x.invalid;branch=z9hG4bKpage{number};received=127.0.0.1\r\nFrom: <sip:a@example.com>;tag=a\r\n\
          To: <sip:b@example.com>{to}\r\nCall-ID: one\r\nCSeq: {number} {method}\r\nMax-Forwards: 70\r\n\
-         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+         Contact: <sip:z@192.0.2.9>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -130,5 +151,89 @@ fn what_was_agreed_is_told_to_the_node_again_when_a_later_offer_is_refused() {
             "{offer}"
         );
         assert!(answer.contains("6:answer") && answer.contains("m=audio 4000"), "{answer}");
+    });
+}
+
+/// What a node says that has relayed so many packets of the page.
+fn relayed(packets: u32) -> String {
+    let stats = format!("d5:statsd7:packetsi{packets}eee");
+    format!("d6:result2:ok4:tagsd1:ad6:mediasld7:streamsl{stats}eeeeee")
+}
+
+#[test]
+fn a_call_that_nobody_ends_is_hung_up_when_no_packet_has_passed_for_an_hour() {
+    on_loop(async {
+        let fleet = called().await;
+        fleet.later(0);
+        for (hour, packets) in [(1, 100), (2, 200), (3, 200)] {
+            fleet.knows.replace(relayed(packets));
+            fleet.later(hour);
+            let question = fleet.asked().await;
+            assert!(question.contains("5:query") && question.contains("7:call-id3:one"), "{question}");
+        }
+        let question = fleet.asked().await;
+        assert!(question.contains("6:delete"), "{question}");
+        let byes = fleet.joining.take_requests();
+        assert_eq!(byes.len(), 2, "one to either side");
+        assert!(byes.iter().all(|bye| String::from_utf8_lossy(bye).contains("MEDIA-PARTIES-GONE")));
+    });
+}
+
+#[test]
+fn a_call_whose_packets_pass_goes_on_for_days() {
+    on_loop(async {
+        let fleet = called().await;
+        fleet.later(0);
+        for hour in 1..50 {
+            fleet.knows.replace(relayed(100 * hour));
+            fleet.later(hour);
+            assert!(fleet.asked().await.contains("5:query"));
+        }
+        assert!(fleet.goes_on().await);
+    });
+}
+
+#[test]
+fn a_call_that_its_node_does_not_know_any_more_is_hung_up() {
+    on_loop(async {
+        let fleet = called().await;
+        fleet.later(0);
+        fleet.knows.replace("d12:error-reason15:Unknown call-id6:result5:errore".to_owned());
+        fleet.later(1);
+        assert!(fleet.asked().await.contains("5:query"));
+        let question = fleet.asked().await;
+        assert!(question.contains("6:delete"), "{question}");
+        assert_eq!(fleet.joining.take_requests().len(), 2);
+    });
+}
+
+#[test]
+fn a_node_that_is_away_has_a_day_to_come_back() {
+    on_loop(async {
+        let fleet = called().await;
+        fleet.later(0);
+        for hour in 1..=24 {
+            assert!(fleet.joining.take_requests().is_empty(), "after {hour} hours");
+            let asked = fleet.joining.clock.now() + HOUR * hour;
+            fleet.joining.sweep(asked);
+            for seconds in 1..6 {
+                fleet.joining.joiner.timeout(&fleet.joining, asked + Duration::from_secs(seconds));
+            }
+        }
+        assert_eq!(fleet.joining.take_requests().len(), 2);
+    });
+}
+
+#[test]
+fn a_call_that_rings_is_left_to_its_caller() {
+    on_loop(async {
+        let fleet = Fleet::start().await;
+        fleet.leaves("INVITE", "", 1, OF_PAGE);
+        fleet.asked().await;
+        fleet.released(1).await;
+        fleet.later(0);
+        fleet.later(1);
+        assert!(matches!(fleet.arrives("200 OK", 1, OF_PHONE), Inward::Later));
+        assert!(fleet.asked().await.contains("6:answer"));
     });
 }

@@ -67,6 +67,15 @@ impl MediaJoining {
         self.follow([Consequence::CallOver(call.clone())]);
     }
 
+    /// Hangs up an answered call of which nothing passes any more; where not enough is known of its dialog, it is forgotten.
+    pub(super) fn give_up(&self, call: &CallKey, reason: &Reason) {
+        self.hang_up(call, reason);
+        if self.calls.borrow().is_answered(call) {
+            self.calls.borrow_mut().lost(call);
+            self.follow([Consequence::CallOver(call.clone())]);
+        }
+    }
+
     /// Hangs up every call that was answered: the server is about to stop.
     pub(crate) fn hang_up_all(&self, reason: &Reason) {
         let calls = self.dialogs.borrow().answered();

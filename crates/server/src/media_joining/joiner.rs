@@ -89,6 +89,14 @@ impl Joiner {
         }
     }
 
+    /// Looks for calls that nobody ends.
+    pub(super) fn look_for_unended(&self, hub: &MediaJoining, now: Instant) {
+        match self {
+            Self::BuiltIn(_) => {}
+            Self::Fleet(fleet) => fleet.look_for_unended(hub, now),
+        }
+    }
+
     /// Time has passed.
     pub(super) fn timeout(&self, hub: &MediaJoining, now: Instant) {
         match self {

@@ -41,6 +41,7 @@ mod telling;
 mod test_support;
 #[cfg(test)]
 mod tests;
+mod unended;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -255,15 +256,21 @@ impl MediaJoining {
                 }
                 () = self.sooner.notified() => {}
                 _ = sweep.tick() => {
-                    // A BYE is answered or given up within 32 seconds.
-                    self.farewells.borrow_mut().clear();
-                    self.keying.borrow_mut().sweep(self.clock.now());
-                    self.inserted.borrow_mut().sweep(self.clock.now());
-                    let stale = self.calls.borrow_mut().stale(self.clock.now());
-                    self.follow(stale);
+                    self.sweep(self.clock.now());
                 }
             }
         }
+    }
+
+    /// Gives back what nobody used.
+    fn sweep(&self, now: Instant) {
+        // A BYE is answered or given up within 32 seconds.
+        self.farewells.borrow_mut().clear();
+        self.keying.borrow_mut().sweep(now);
+        self.inserted.borrow_mut().sweep(now);
+        let stale = self.calls.borrow_mut().stale(now);
+        self.follow(stale);
+        self.joiner.look_for_unended(self, now);
     }
 
     /// A message is about to leave for a hop.
