@@ -194,11 +194,11 @@ impl Calls {
         step
     }
 
-    /// The call that this first INVITE belongs to, if it is or may be joined.
+    /// The call that this INVITE begins or joins anew, if it is or may be joined.
     pub(crate) fn begun_by(&self, request: &Message) -> Option<CallKey> {
         let via = transaction(request)?;
         let call = self.by_call_id.get(request.call_id().ok()?)?.iter().find(|call| call.knows(&via))?;
-        let begins = request.method() == Some(Method::Invite) && tag(request.to()).is_empty();
+        let begins = request.method() == Some(Method::Invite) && call.branches.contains_key(&via);
         (begins && call.caller_tag == tag(request.from())).then(|| call.key.clone())
     }
 

@@ -118,6 +118,16 @@ fn value(message: &Message, name: HeaderName) -> Vec<u8> {
     message.header(name).unwrap_or_default().to_vec()
 }
 
+/// The callee's route set, as far as an INVITE inside the dialog knows it where it leaves us: the Routes that lead on to
+/// the callee, backwards, and the Record-Routes of all who are before us, ours among them. Not every proxy writes one
+/// inside a dialog.
+fn routes_of(invite: &Message) -> Vec<Vec<u8>> {
+    let mut routes: Vec<Vec<u8>> = invite.values(HeaderName::Route).map(<[u8]>::to_vec).collect();
+    routes.reverse();
+    routes.extend(invite.values(HeaderName::RecordRoute).map(<[u8]>::to_vec));
+    routes
+}
+
 /// The URI of the first Contact.
 fn contact(message: &Message) -> Option<Vec<u8>> {
     let contact = message.contacts().next()?.ok()?;
@@ -136,8 +146,10 @@ fn carries_digits(info: &Message) -> bool {
 }
 
 impl Dialogs {
-    /// An INVITE that will be joined is on its way to a branch.
+    /// An INVITE that will be joined is on its way to a branch. One inside a dialog joins a call anew that was answered
+    /// before our restart: of that it says all that is needed.
     pub(super) fn begin(&mut self, now: Instant, call: &CallKey, invite: &Message) {
+        let is_inside = !tag(invite, HeaderName::To).is_empty();
         let mut caller = Party {
             address: value(invite, HeaderName::From),
             contact: contact(invite).unwrap_or_default(),
@@ -150,11 +162,15 @@ impl Dialogs {
         self.by_call.entry(call.clone()).or_insert_with(|| Dialog {
             call_id: invite.call_id().unwrap_or_default().to_vec(),
             caller,
-            callee: Party { address: value(invite, HeaderName::To), ..Party::default() },
-            routes: Vec::new(),
+            callee: Party {
+                address: value(invite, HeaderName::To),
+                contact: if is_inside { invite.request_uri().to_vec() } else { Vec::new() },
+                ..Party::default()
+            },
+            routes: if is_inside { routes_of(invite) } else { Vec::new() },
             invite: invite.cseq().map_or(0, |cseq| cseq.number),
             begun: now,
-            answered: None,
+            answered: is_inside.then_some(now),
             status: None,
             ended_by: None,
             offered: Vec::new(),

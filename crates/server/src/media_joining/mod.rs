@@ -33,6 +33,8 @@ mod refusal;
 #[cfg(test)]
 mod refusal_tests;
 #[cfg(test)]
+mod rejoined_tests;
+#[cfg(test)]
 mod serial_tests;
 mod sockets;
 mod streams;
