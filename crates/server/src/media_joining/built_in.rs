@@ -110,7 +110,7 @@ impl BuiltIn {
             Step::Offer { call, branch, from, .. } | Step::Answer { call, branch, from } => {
                 (call, branch, *from)
             }
-            Step::Overtaken | Step::Crossing { .. } => return Err(Cause::SdpGlare),
+            Step::Overtaken | Step::Crossing { .. } | Step::Full => return Err(Cause::SdpGlare),
         };
         for _ in 0..PORT_TRIES {
             let translated = {

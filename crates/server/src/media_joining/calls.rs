@@ -44,6 +44,8 @@ pub(crate) enum Step {
     Overtaken,
     /// Its request is refused: another offer is open. `own`: one of the same side.
     Crossing { own: bool },
+    /// Its request is refused: as many calls are joined as can be, and without that nobody would hear anything.
+    Full,
 }
 
 /// What follows from a message, once it has been translated.
@@ -136,8 +138,12 @@ impl Calls {
         let caller = if described { writer(request)? } else { side_before(request)? };
         let full = self.by_call_id.len() >= LIMIT && !self.by_call_id.contains_key(&call_id);
         let alike = described && caller == side_of(to);
-        if (alike && !self.anchor.covers(caller)) || full {
+        if alike && !self.anchor.covers(caller) {
             return None;
+        }
+        if full {
+            // Two of a kind need nobody between them.
+            return (caller != side_of(to)).then_some(Step::Full);
         }
         let caller_tag = tag(request.from());
         let invite = read(request, caller)?;

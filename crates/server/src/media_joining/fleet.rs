@@ -128,7 +128,7 @@ impl FleetJoiner {
         let (call, branch, from, is_answer) = match step {
             Step::Offer { call, branch, from, .. } => (call, branch, *from, false),
             Step::Answer { call, branch, from } => (call, branch, *from, true),
-            Step::Overtaken | Step::Crossing { .. } => {
+            Step::Overtaken | Step::Crossing { .. } | Step::Full => {
                 return Translation::Now(Err(media::Cause::SdpGlare.into()));
             }
         };

@@ -331,6 +331,7 @@ impl MediaJoining {
                 self.await_ack(&request);
                 refusal::crossing(&request, own)
             }
+            Some(Step::Full) => self.refuse_for_now(&request),
             Some(step) => {
                 let phone = self.phone_of(&request, hop, anchored);
                 match self.joiner.translate(self, &step, &request, &phone) {

@@ -59,6 +59,16 @@ impl MediaJoining {
         unusable(request, refusal)
     }
 
+    /// As many calls are joined as can be.
+    pub(super) fn refuse_for_now(&self, request: &Message) -> Onward {
+        let sentence = "the server joins as many calls as it can; call again in a minute";
+        let refusal = Refusal::new(503, "MEDIA-TOO-MANY-CALLS", &sentence);
+        self.not_joined(request, &refusal);
+        self.await_ack(request);
+        let (wait, warning) = (BUSY.to_string(), warning(&refusal.text()));
+        refuse(request, refusal.status, &[(HeaderName::RetryAfter, &wait), (HeaderName::Warning, &warning)])
+    }
+
     /// The refusal of an INVITE from here will be acknowledged, and nobody else has seen that INVITE.
     pub(super) fn await_ack(&self, request: &Message) {
         if request.method() == Some(Method::Invite) {
@@ -68,9 +78,12 @@ impl MediaJoining {
     }
 }
 
+/// So long does nobody call again who could not be joined, in seconds.
+const BUSY: u32 = 30;
+
 /// The offer cannot be translated.
 pub(super) fn unusable(request: &Message, refusal: &Refusal) -> Onward {
-    refuse(request, refusal.status, HeaderName::Warning, &warning(&refusal.text()))
+    refuse(request, refusal.status, &[(HeaderName::Warning, &warning(&refusal.text()))])
 }
 
 /// An offer is open already: 491 where it is the other side's, 500 and a time to wait where it is the sender's own
@@ -78,14 +91,16 @@ pub(super) fn unusable(request: &Message, refusal: &Refusal) -> Onward {
 pub(super) fn crossing(request: &Message, own: bool) -> Onward {
     if own {
         let wait = SystemEntropy.number() % (LONGEST_WAIT + 1);
-        return refuse(request, 500, HeaderName::RetryAfter, &wait.to_string());
+        return refuse(request, 500, &[(HeaderName::RetryAfter, &wait.to_string())]);
     }
     unusable(request, &Cause::SdpGlare.into())
 }
 
-fn refuse(request: &Message, status: u16, name: HeaderName, value: &str) -> Onward {
+fn refuse(request: &Message, status: u16, headers: &[(HeaderName, &str)]) -> Onward {
+    let response = Builder::response_to(request, status, "").to_tag(b"media");
     let response =
-        Builder::response_to(request, status, "").to_tag(b"media").header(name, value.as_bytes()).finish();
+        headers.iter().fold(response, |response, (name, value)| response.header(*name, value.as_bytes()));
+    let response = response.finish();
     response.map_or(Onward::AsItIs, Onward::Refused)
 }
 

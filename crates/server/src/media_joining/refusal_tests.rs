@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use sip::{ConnectionId, Flow, Hop, Message, Method, Transport};
+use sip::{ConnectionId, Flow, HeaderName, Hop, Message, Method, Transport};
 
 use super::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
 use super::{Inward, MediaJoining, Onward};
@@ -84,5 +84,41 @@ fn nobody_is_sent_the_ack_to_a_refusal_from_here() {
         let crossing = scene.leaves("INVITE", "four", "b", "a", "1 INVITE", OF_PAGE);
         assert!(matches!(crossing, Onward::Refused(_)));
         assert!(matches!(scene.leaves("ACK", "four", "b", "a", "1 ACK", ""), Onward::Nowhere));
+    });
+}
+
+/// An INVITE that goes from a phone to a page.
+fn invite(call: usize, body: &str) -> Vec<u8> {
+    let text = Scene::text("INVITE sip:y@example.com SIP/2.0", "one", ["a", ""], "1 INVITE", body);
+    text.replace("Call-ID: one", &format!("Call-ID: {call}")).into_bytes()
+}
+
+#[test]
+fn beyond_the_calls_that_are_joined_at_a_time_one_is_refused_that_would_be_mute() {
+    on_loop(async {
+        let joining = joining(&Media::default());
+        for call in 0..20_000 {
+            let invite = Message::parse(&invite(call, OF_PHONE)).expect("an INVITE");
+            let step = joining.calls.borrow_mut().request(sip::Instant::ZERO, &invite, Transport::Ws);
+            assert!(step.is_some(), "{call}");
+        }
+        let hop = |transport| Hop::Address { transport, address: ADDRESS, server_name: None };
+        for body in [OF_PHONE, ""] {
+            let Onward::Refused(refusal) = joining.outgoing(&hop(Transport::Ws), &invite(20_000, body))
+            else {
+                panic!("nobody would be heard")
+            };
+            let refusal = Message::parse(&refusal).expect("a response");
+            // A 503 would say that the page does not work, and its caller would not hear why.
+            assert_eq!(refusal.status(), Some(500));
+            let wait = refusal.header(HeaderName::RetryAfter).expect("a time to wait");
+            assert!(
+                std::str::from_utf8(wait).is_ok_and(|wait| wait.parse::<u32>().is_ok_and(|wait| wait > 0))
+            );
+            let warning = refusal.header(HeaderName::Warning).expect("a reason");
+            assert!(String::from_utf8_lossy(warning).contains("MEDIA-TOO-MANY-CALLS"));
+        }
+        let alike = joining.outgoing(&hop(Transport::Udp), &invite(20_000, OF_PHONE));
+        assert!(matches!(alike, Onward::AsItIs), "two phones need nobody between them");
     });
 }

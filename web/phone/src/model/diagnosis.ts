@@ -50,6 +50,7 @@ const BY_MEDIA_CODE: Readonly<Record<string, TextKey>> = {
   'MEDIA-NONE': 'adviceUdp', 'MEDIA-PHONE-ELSEWHERE': 'adviceAdministrator', 'MEDIA-KEYS-MISSING': 'adviceAdministrator',
   'DTLS-FAILED': 'adviceNetwork', 'DTLS-FINGERPRINT': 'adviceAdministrator', 'SDP-NO-COMMON-CODEC': 'adviceCodecs', 'SERVER-STOPPED': 'adviceLater',
   'MEDIA-NO-FREE-PORT': 'adviceLater',
+  'MEDIA-TOO-MANY-CALLS': 'adviceLater',
 };
 
 const BY_OUTCOME: Partial<Record<TextKey, TextKey>> = {

@@ -29,7 +29,8 @@ const BY_MEDIA_CODE: Readonly<Record<string, TextKey>> = {
   'MEDIA-NONE-FROM-PHONE': 'mediaNothingIn', 'MEDIA-NONE-FROM-BROWSER': 'mediaNothingOut', 'MEDIA-NONE': 'mediaNothing',
   'MEDIA-PHONE-ELSEWHERE': 'mediaElsewhere', 'MEDIA-KEYS-MISSING': 'mediaKeys', 'ICE-UDP-BLOCKED': 'mediaBlocked', 'ICE-LOST': 'mediaLost',
   'DTLS-FAILED': 'mediaEncryption', 'DTLS-FINGERPRINT': 'mediaEncryption', 'SDP-NO-COMMON-CODEC': 'mediaCodecs',
-  'SDP-NO-COMMON-SUITE': 'mediaKeys', 'MEDIA-NO-FREE-PORT': 'endedServerBusy', 'SERVER-STOPPED': 'mediaServerStopped',
+  'SDP-NO-COMMON-SUITE': 'mediaKeys', 'MEDIA-NO-FREE-PORT': 'endedServerBusy', 'MEDIA-TOO-MANY-CALLS': 'endedServerBusy',
+  'SERVER-STOPPED': 'mediaServerStopped',
 };
 
 /** Codes whose sentence names things that ours cannot: both lists of codecs. */
