@@ -57,7 +57,7 @@ impl MediaJoining {
         let inward = match step {
             None => self.explained(&response).map_or(Inward::AsItIs, Inward::Instead),
             Some(Step::Overtaken) => without_description(&response).map_or(Inward::AsItIs, Inward::Instead),
-            Some(step) => match self.joiner.translate(self, &step, &response, &phone) {
+            Some(step) => match self.translate(step, &response, phone) {
                 Translation::Now(outcome) => return self.translated_response(&response, outcome),
                 Translation::Later(ticket) => {
                     let message = Waiting::Arrives { flow: *flow, bytes: bytes.to_vec() };

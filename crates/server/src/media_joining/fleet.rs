@@ -153,7 +153,7 @@ impl FleetJoiner {
         };
         match self.drain(hub, Some(ticket)) {
             Some(outcome) => Translation::Now(outcome),
-            None => Translation::Later(ticket),
+            None => Translation::Later(ticket.into()),
         }
     }
 

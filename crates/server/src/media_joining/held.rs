@@ -1,6 +1,6 @@
 //! Messages that wait for a translation.
 //!
-//! rtpengine needs a moment. Until it has answered, every later message of that call waits behind the one that it
+//! rtpengine needs a moment, and so does a host name. Until there is an answer, every later message of that call waits behind the one that it
 //! translates, in either direction: a CANCEL or BYE must not overtake its INVITE, a 180 must not come after its 200.
 
 use std::collections::{HashMap, VecDeque};
@@ -13,6 +13,21 @@ use super::{Inward, MediaJoining, Outlet, Released};
 
 /// The most messages of one call that wait. One that finds no room is lost, as on a bad line.
 const MOST: usize = 64;
+
+/// What a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// A translation by the fleet.
+    Node(Ticket),
+    /// The addresses of the names in its description.
+    Names(u64),
+}
+
+impl From<Ticket> for Awaited {
+    fn from(ticket: Ticket) -> Self {
+        Self::Node(ticket)
+    }
+}
 
 /// A message that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +42,7 @@ pub(super) enum Waiting {
 #[derive(Debug)]
 struct Line {
     /// What the first one waits for; `None` while it is being worked on.
-    ticket: Option<Ticket>,
+    ticket: Option<Awaited>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -54,17 +69,25 @@ impl Held {
     }
 
     /// A message waits for its translation, before all others of its call.
-    pub(super) fn wait(&mut self, call_id: &[u8], ticket: Ticket, message: Waiting) {
+    pub(super) fn wait(&mut self, call_id: &[u8], ticket: impl Into<Awaited>, message: Waiting) {
         let line = self
             .lines
             .entry(call_id.to_vec())
             .or_insert_with(|| Line { ticket: None, waiting: VecDeque::new() });
-        line.ticket = Some(ticket);
+        line.ticket = Some(ticket.into());
         line.waiting.push_front(message);
     }
 
+    /// What waited for the one waits for the other now.
+    pub(super) fn wait_on(&mut self, ticket: Awaited, next: Awaited) {
+        if let Some(line) = self.lines.values_mut().find(|line| line.ticket == Some(ticket)) {
+            line.ticket = Some(next);
+        }
+    }
+
     /// The message that waited for this, and its Call-ID. The others of its call go on waiting.
-    pub(super) fn translated(&mut self, ticket: Ticket) -> Option<(Vec<u8>, Waiting)> {
+    pub(super) fn translated(&mut self, ticket: impl Into<Awaited>) -> Option<(Vec<u8>, Waiting)> {
+        let ticket = ticket.into();
         let (call_id, line) = self.lines.iter_mut().find(|(_, line)| line.ticket == Some(ticket))?;
         line.ticket = None;
         Some((call_id.clone(), line.waiting.pop_front()?))
@@ -97,7 +120,7 @@ impl MediaJoining {
 
     /// A description that a message waited for is translated, or cannot be: the message goes on, and those behind
     /// it until one must wait again.
-    pub(super) fn translated(&self, ticket: Ticket, outcome: Result<Vec<u8>, Refusal>) {
+    pub(super) fn translated(&self, ticket: impl Into<Awaited>, outcome: Result<Vec<u8>, Refusal>) {
         // What follows may make messages wait: the lines are borrowed for single calls only.
         let Some((call_id, first)) = self.held.borrow_mut().translated(ticket) else { return };
         let Some(outlet) = self.outlet.borrow().clone() else { return };

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use media::{BranchKey, CallKey, Digit, MediaCause};
-use rtpengine::Ticket;
 use sip::{Instant, Message};
 
 use super::built_in::BuiltIn;
 use super::calls::{Consequence, Step};
 use super::dialogs::caller_tag;
 use super::fleet::FleetJoiner;
+use super::held::Awaited;
 use super::reading::{description, tag};
 use super::refusal::Refusal;
 use super::{MediaJoining, Phone};
@@ -19,7 +19,7 @@ pub(super) enum Translation {
     /// It is done, or refused.
     Now(Result<Vec<u8>, Refusal>),
     /// It will come: the message must wait.
-    Later(Ticket),
+    Later(Awaited),
 }
 
 /// Who translates descriptions and carries media. The decisions are the same for both.

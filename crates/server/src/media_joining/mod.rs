@@ -23,6 +23,9 @@ mod in_dialog;
 mod inserted;
 mod joiner;
 mod keying;
+mod names;
+#[cfg(test)]
+mod names_tests;
 mod negotiation;
 mod parts;
 mod pictures;
@@ -142,6 +145,9 @@ pub(crate) type Outlet = Rc<dyn Fn(Released)>;
 pub(crate) struct MediaJoining {
     me: Weak<Self>,
     clock: Clock,
+    /// Finds the hosts that phones write in their descriptions, and how many look-ups there were.
+    resolver: net::Resolver,
+    look_ups: Cell<u64>,
     joiner: Joiner,
     calls: RefCell<Calls>,
     held: RefCell<Held>,
@@ -197,6 +203,8 @@ impl MediaJoining {
         Rc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             clock,
+            resolver: net::Resolver::system(),
+            look_ups: Cell::default(),
             joiner,
             calls: RefCell::new(Calls::new(place.anchor)),
             held: RefCell::default(),
@@ -334,7 +342,7 @@ impl MediaJoining {
             Some(Step::Full) => self.refuse_for_now(&request),
             Some(step) => {
                 let phone = self.phone_of(&request, hop, anchored);
-                match self.joiner.translate(self, &step, &request, &phone) {
+                match self.translate(step, &request, phone) {
                     Translation::Now(outcome) => return self.translated_request(&request, outcome),
                     Translation::Later(ticket) => {
                         let message = Waiting::Leaves { hop: hop.clone(), bytes: bytes.to_vec() };

@@ -26,6 +26,13 @@ impl Refusal {
         Self { status: if status == 503 { 500 } else { status }, code, sentence: sentence.to_string() }
     }
 
+    /// A phone wants its media at a host that nobody knows.
+    pub(super) fn unknown_host(name: &str) -> Self {
+        let name: String = name.chars().take(64).collect();
+        let sentence = format!("the session description wants media at {name}, and that name has no address");
+        Self::new(488, "SDP-UNKNOWN-HOST", &sentence)
+    }
+
     /// The code and the sentence.
     pub(super) fn text(&self) -> String {
         told(self.code, &self.sentence)
