@@ -42,6 +42,8 @@ pub(crate) struct PhoneLeg {
     address: PhoneAddress,
     port: u16,
     ssrc: u32,
+    /// How far the next source of ours is from this one.
+    next_ssrc: u32,
     name: String,
     mux: bool,
     media: Path,
@@ -68,10 +70,12 @@ pub(crate) struct PhoneLeg {
 impl PhoneLeg {
     /// A leg on this pair of ports of that address.
     pub(crate) fn new(address: PhoneAddress, port: u16, entropy: &mut dyn Entropy) -> Self {
+        let random = entropy.number();
         Self {
             address,
             port,
-            ssrc: u32::try_from(entropy.number() >> 32).unwrap_or(0),
+            ssrc: u32::try_from(random >> 32).unwrap_or(0),
+            next_ssrc: u32::try_from(random & 0xffff_ffff).unwrap_or(0) | 1,
             name: entropy.token(16),
             mux: false,
             media: Path::default(),
@@ -121,14 +125,20 @@ impl PhoneLeg {
         self.second = Some(address);
     }
 
-    /// What the phone's description says.
-    pub(crate) fn describe(&mut self, now: Instant, remote: &RemotePhone) {
+    /// What the phone's description says. True when we send under another key from now on, and with that as another
+    /// source, whose sequence numbers must begin anew: whether a source goes on under a new key with its rollover
+    /// counter (RFC 3711 §3.3.1) or without (RFC 4568 §7.1.4), phones disagree; that a new one begins at zero, they do not.
+    pub(crate) fn describe(&mut self, now: Instant, remote: &RemotePhone) -> bool {
         self.mux = remote.mux;
         self.media.describe(now, remote.rtp);
         self.control.describe(now, remote.rtcp);
         self.source.describe();
-        self.protection.agree(now, &remote.security);
+        let renewed = self.protection.agree(now, &remote.security);
+        if renewed {
+            self.ssrc = self.ssrc.wrapping_add(self.next_ssrc);
+        }
         self.next_report.get_or_insert(now + REPORTS);
+        renewed
     }
 
     /// A datagram arrived on one of the two ports: a packet of sound, or nothing that concerns others. `agreed` says

@@ -41,19 +41,21 @@ pub(crate) struct Keyed {
 }
 
 impl Protection {
-    /// What was agreed. A direction whose key stays goes on where it is: its counters must not begin anew.
-    pub(crate) fn agree(&mut self, now: Instant, negotiated: &Negotiated) {
+    /// What was agreed. A direction whose key stays goes on where it is: its counters must not begin anew. True when a key
+    /// of ours took the place of another one.
+    pub(crate) fn agree(&mut self, now: Instant, negotiated: &Negotiated) -> bool {
         let Negotiated::Sdes { ours, theirs } = negotiated else {
             *self = Self::Clear;
-            return;
+            return false;
         };
         match self {
             Self::Srtp(keyed) => keyed.renew(now, ours, theirs),
             Self::Unknown | Self::Clear => {
                 // Keys of another length are refused where they are read and not made where they are written.
-                let (Some(sender), Some(receiver)) = (sender(ours), receiver(theirs)) else { return };
+                let (Some(sender), Some(receiver)) = (sender(ours), receiver(theirs)) else { return false };
                 let (ours, theirs) = (ours.clone(), theirs.clone());
                 *self = Self::Srtp(Box::new(Keyed { ours, sender, theirs, receiver, before: None }));
+                false
             }
         }
     }
@@ -99,20 +101,22 @@ impl Protection {
 }
 
 impl Keyed {
-    fn renew(&mut self, now: Instant, ours: &SdesKey, theirs: &SdesKey) {
-        if self.ours != *ours
-            && let Some(sender) = sender(ours)
-        {
+    fn renew(&mut self, now: Instant, ours: &SdesKey, theirs: &SdesKey) -> bool {
+        let other = Some(ours).filter(|ours| **ours != self.ours).and_then(sender);
+        let renewed = other.is_some();
+        if let Some(sender) = other {
             self.sender = sender;
             self.ours = ours.clone();
         }
         if self.theirs != *theirs
-            && let Some(receiver) = receiver(theirs)
+            && let Some(mut receiver) = receiver(theirs)
         {
+            receiver.follow(&self.receiver);
             let before = std::mem::replace(&mut self.receiver, receiver);
             self.before = Some((before, now + CHANGING));
             self.theirs = theirs.clone();
         }
+        renewed
     }
 
     fn open<'p>(

@@ -264,7 +264,7 @@ impl Relay {
         self.transcoder.as_mut()?.convert(payload)
     }
 
-    /// What is sent from now on is protected by a new association, whose first turn of sequence numbers is its own: on
+    /// What is sent from now on is protected by a new association or key, whose first turn of sequence numbers is its own: on
     /// neither side it knows how many there were before (RFC 3711 §3.3.1).
     pub(crate) const fn begin_turns(&mut self) {
         self.sequence = (self.sequence & FIRST).saturating_add(1);

@@ -322,6 +322,30 @@ fn a_phone_that_changes_its_key_is_given_a_new_one_too() {
 }
 
 #[test]
+fn a_phone_that_is_given_a_new_key_hears_a_new_source_from_its_first_turn_on() {
+    let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
+    world.browser_sends(0, 0, 160, &[0x40; 160]);
+    let before = phone.heard(&mut world).pop().expect("sound");
+    let now = world.now;
+    let (call, branch) = (call("call"), branch("within the dialog"));
+    let offer = keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 2);
+    let offer = world.gateway.offer(now, &call, &branch, Side::Phone, &offer).expect("an offer");
+    let answer = world.browsers[0].answer(&offer);
+    let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
+    let (_, name, ours) = crypto(&answer).remove(0);
+    world.sent.clear();
+    let mut phone = Phone::new(&name, 2, &ours);
+    world.browser_sends(0, 0, 160, &[0x40; 160]);
+    world.browser_sends(0, 0, 160, &[0x40; 160]);
+    let after = phone.heard(&mut world);
+    // Whether a source that goes on keeps its rollover counter, phones disagree.
+    assert_ne!(after[0].ssrc, before.ssrc);
+    assert_eq!(after[1].ssrc, after[0].ssrc);
+    assert!(after[0].sequence < 0x8000, "RFC 4568 §6.4: {}", after[0].sequence);
+    sounds(&mut world, &mut phone, port, 7);
+}
+
+#[test]
 fn reports_and_the_goodbye_are_protected() {
     let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_32");
     sounds(&mut world, &mut phone, port, 1);

@@ -17,6 +17,8 @@ pub struct Receiver {
     streams: Streams,
     /// The master key identifier that every packet carries; mostly none.
     identifier: Box<[u8]>,
+    /// What was seen under the key before this one.
+    earlier: Streams,
 }
 
 impl Receiver {
@@ -41,7 +43,14 @@ impl Receiver {
             session: Session::new(suite, master)?,
             streams: Streams::default(),
             identifier: identifier.into(),
+            earlier: Streams::default(),
         })
+    }
+
+    /// This key takes the place of another one. A source goes on with its rollover counter then (RFC 3711 §3.3.1), or
+    /// begins at zero again (RFC 4568 §7.1.4, where it has moved; and many do so always): both are understood.
+    pub fn follow(&mut self, before: &Self) {
+        self.earlier = before.streams.clone();
     }
 
     /// The suite.
@@ -115,7 +124,7 @@ impl Receiver {
 
     /// Takes the protection off with the index that the packet has. Most often that is the likely one. It is one turn
     /// further where so much was lost that the likely one lies too far back (RFC 3711 §3.3.1 knows no more than half a
-    /// turn), or where the source had wrapped before it was heard first: two attempts, whoever sent the packet.
+    /// turn), or where the source had wrapped before it was heard first: two attempts, whoever sent the packet, and a third for the first packet after a change of keys.
     fn find_index(
         &self,
         seen: &Window,
@@ -127,6 +136,17 @@ impl Receiver {
             let opened = self.session.media.open(packet, header.length, tag, header.ssrc, index);
             opened.map(|()| index)
         };
+        if seen.is_empty()
+            && let Some(index) = self.going_on(header)
+        {
+            let kept = self.is_galois().then(|| packet.to_vec());
+            if let Ok(index) = open(packet, index) {
+                return Ok(index);
+            }
+            if let Some(kept) = kept {
+                packet.copy_from_slice(&kept);
+            }
+        }
         let mut refused = UnprotectError::Replayed;
         if let Some(likely) = seen.estimate(header.sequence).filter(|likely| !seen.is_too_old(*likely)) {
             if !seen.is_new(likely) {
@@ -148,13 +168,21 @@ impl Receiver {
         open(packet, further.ok_or(refused)?).map_err(|_| refused)
     }
 
+    /// The index of the first packet of a source under this key, if it goes on counting where it was under the one before.
+    fn going_on(&self, header: &Header) -> Option<u64> {
+        let index = self.earlier.get(header.ssrc)?.packets.estimate(header.sequence)?;
+        // In the first turn there is no difference.
+        (index > u64::from(u16::MAX)).then_some(index)
+    }
+
     const fn is_galois(&self) -> bool {
         matches!(self.suite, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm)
     }
 
     #[cfg(test)]
     pub(crate) fn with_session(suite: Suite, session: Session) -> Self {
-        Self { suite, session, streams: Streams::default(), identifier: Box::default() }
+        let (streams, earlier) = (Streams::default(), Streams::default());
+        Self { suite, session, streams, identifier: Box::default(), earlier }
     }
 }
 

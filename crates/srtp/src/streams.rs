@@ -19,7 +19,7 @@ pub(crate) struct Stream {
 }
 
 /// All sources.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Streams {
     streams: Vec<Stream>,
     /// Where the last one was found: nearly always that of the next packet too.
@@ -38,6 +38,11 @@ impl Streams {
             control: Window::default(),
             next_control: 0,
         })
+    }
+
+    /// What is known of a source, if anything is.
+    pub(crate) fn get(&self, ssrc: u32) -> Option<&Stream> {
+        self.streams.iter().find(|stream| stream.ssrc == ssrc)
     }
 
     /// Keeps what is known of a source from now on.

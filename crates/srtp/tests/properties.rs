@@ -181,6 +181,31 @@ fn a_source_whose_sequence_numbers_wrapped_before_anybody_heard_it_is_heard() {
 }
 
 #[test]
+fn under_a_new_key_a_source_goes_on_counting_or_begins_anew_and_is_heard_either_way() {
+    for suite in SUITES {
+        for goes_on in [true, false] {
+            let (mut sender, mut before) = pair(suite);
+            for step in (0..200_000u32).step_by(9_001) {
+                opened(&mut before, &protected(&mut sender, &packet(7, step as u16))).unwrap();
+            }
+            let renewed = key(suite, 2);
+            let mut sender = Sender::new(suite, &renewed).unwrap();
+            let mut receiver = Receiver::new(suite, &renewed).unwrap();
+            receiver.follow(&before);
+            if goes_on {
+                silence(&mut sender, 0, 200_000);
+            }
+            for next in [200_001u32, 200_002, 200_100] {
+                let plain = packet(7, next as u16);
+                let sent = protected(&mut sender, &plain);
+                assert_eq!(opened(&mut receiver, &sent), Ok(plain), "{suite:?}, goes on: {goes_on}");
+                assert_eq!(opened(&mut receiver, &sent), Err(UnprotectError::Replayed), "{suite:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_too_old_to_know_stays_unheard_and_harms_nobody() {
     for suite in SUITES {
         let (mut sender, mut receiver) = pair(suite);

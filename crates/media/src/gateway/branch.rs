@@ -111,8 +111,10 @@ impl Branch {
         self.to_browser = stream.map(Table::to_browser).unwrap_or_default();
         self.expected_browser |= stream.is_some_and(|stream| stream.browser_to_phone);
         self.expected_phone |= stream.is_some_and(|stream| stream.phone_to_browser);
-        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref()) {
-            self.phone.describe(now, remote);
+        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref())
+            && self.phone.describe(now, remote)
+        {
+            self.relay.begin_turns();
         }
         if let Some(video) = &mut self.video {
             video.agree(now, plan);

@@ -74,8 +74,10 @@ impl Video {
         }
         self.to_phone = stream.map(Table::to_phone).unwrap_or_default();
         self.to_browser = stream.map(Table::to_browser).unwrap_or_default();
-        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref()) {
-            self.phone.describe(now, remote);
+        if let Some(remote) = stream.and_then(|stream| stream.remote_phone.as_ref())
+            && self.phone.describe(now, remote)
+        {
+            self.relay.begin_turns();
         }
         self.stream = stream.cloned();
         self.noticed = None;
