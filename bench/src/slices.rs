@@ -39,11 +39,7 @@ pub(crate) const SLICES: [Slice; 22] = [
             "2",
         ],
     ),
-    slice(
-        "udp-500-1000",
-        "signalling",
-        &["--loads", "udp-call", "--rates", "500,1000", "--servers", "sipweb,kamailio", "--seconds", "4"],
-    ),
+    slice("udp-500-1000", "signalling", &["--loads", "udp-call", "--rates", "500,1000", "--seconds", "4"]),
     slice("memory", "memory", &[]),
     slice("idle-ws", "idle", &["--loads", "ws"]),
     slice("idle-wss", "idle", &["--loads", "wss"]),
