@@ -54,6 +54,15 @@ impl Instant {
         self.0 / 1_000_000
     }
 
+    /// The first multiple of `step` since the epoch that is not earlier; the same instant if `step` is below a microsecond.
+    #[must_use]
+    pub fn rounded_up(self, step: Duration) -> Self {
+        match u64::try_from(step.as_micros()) {
+            Ok(step @ 1..) => Self(self.0.checked_next_multiple_of(step).unwrap_or(u64::MAX)),
+            _ => self,
+        }
+    }
+
     /// The time that passed since `earlier`, or zero if `earlier` is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {

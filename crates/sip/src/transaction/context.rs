@@ -95,6 +95,13 @@ impl<H: NextHop> Context<'_, H> {
         self.alarms.set(alarm, self.now + span.max(Duration::from_millis(1)));
     }
 
+    /// Sets the end of a transaction that is only kept to absorb what comes late (Timers D, I, J, K, L, M): nobody
+    /// notices when it goes, so it goes with others ([`Timers::ended_together`]).
+    pub(super) fn end_after(&mut self, span: Duration) {
+        let exact = self.now + span.max(Duration::from_millis(1));
+        self.alarms.set(Alarm::End, exact.rounded_up(self.timers.ended_together));
+    }
+
     /// Stops an alarm.
     pub(super) fn stop(&mut self, alarm: Alarm) {
         self.alarms.set(alarm, Instant::NEVER);

@@ -10,8 +10,6 @@ use crate::message::Message;
 
 const TIMER_A: Alarm = Alarm::Again;
 const TIMER_B: Alarm = Alarm::End;
-const TIMER_D: Alarm = Alarm::End;
-const TIMER_M: Alarm = Alarm::End;
 /// RFC 3261 §9.1 gives it no letter: how long a cancelled INVITE waits for its final response.
 const CANCELLED: Alarm = Alarm::Other;
 
@@ -118,7 +116,7 @@ impl InviteClient {
                 self.bytes = Arc::default();
                 context.stop(TIMER_A);
                 context.stop(CANCELLED);
-                context.set(TIMER_M, context.timers.patience());
+                context.end_after(context.timers.patience());
                 Handing::Up
             }
             // Retransmissions, and the responses of other branches of a fork.
@@ -140,7 +138,7 @@ impl InviteClient {
                     self.state = State::Terminated;
                 } else {
                     self.state = State::Completed;
-                    context.set(TIMER_D, context.timers.d());
+                    context.end_after(context.timers.d());
                 }
                 Handing::Up
             }

@@ -10,8 +10,6 @@ use crate::message::Message;
 
 const TIMER_G: Alarm = Alarm::Again;
 const TIMER_H: Alarm = Alarm::End;
-const TIMER_I: Alarm = Alarm::End;
-const TIMER_L: Alarm = Alarm::End;
 /// RFC 3261 §17.2.1 gives it no letter: when 100 (Trying) is due.
 const TRYING: Alarm = Alarm::Other;
 
@@ -99,7 +97,7 @@ impl InviteServer {
         // RFC 6026 §7.1: the user retransmits it, not we.
         self.response = None;
         self.state = State::Accepted;
-        context.set(TIMER_L, context.timers.patience());
+        context.end_after(context.timers.patience());
     }
 
     fn failure<H: NextHop>(&mut self, response: Arc<[u8]>, context: &mut Context<'_, H>) {
@@ -131,7 +129,7 @@ impl InviteServer {
                     self.state = State::Terminated;
                 } else {
                     self.state = State::Confirmed;
-                    context.set(TIMER_I, context.timers.t4);
+                    context.end_after(context.timers.t4);
                 }
                 Handing::Absorbed
             }

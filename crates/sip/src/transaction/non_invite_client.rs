@@ -8,7 +8,6 @@ use super::context::{Alarm, Context, Handing};
 
 const TIMER_E: Alarm = Alarm::Again;
 const TIMER_F: Alarm = Alarm::End;
-const TIMER_K: Alarm = Alarm::End;
 
 /// ```text
 ///                        │ request
@@ -91,7 +90,7 @@ impl NonInviteClient {
                     self.state = State::Terminated;
                 } else {
                     self.state = State::Completed;
-                    context.set(TIMER_K, context.timers.t4);
+                    context.end_after(context.timers.t4);
                 }
                 Handing::Up
             }
@@ -103,7 +102,8 @@ impl NonInviteClient {
         match (alarm, self.state) {
             (TIMER_E, State::Trying | State::Proceeding) => self.timer_e(context),
             (TIMER_F, State::Trying | State::Proceeding) => self.timer_f(context),
-            (TIMER_K, State::Completed) => self.state = State::Terminated,
+            // Timer K.
+            (Alarm::End, State::Completed) => self.state = State::Terminated,
             _ => {}
         }
     }

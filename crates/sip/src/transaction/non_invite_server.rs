@@ -8,7 +8,6 @@ use crate::builder::Builder;
 use crate::message::Message;
 use crate::time::Instant;
 
-const TIMER_J: Alarm = Alarm::End;
 /// The client's Timer F as we can know it: after it nobody waits for a response.
 const LATE: Alarm = Alarm::End;
 /// When 100 (Trying) is due (RFC 4320 §4.1).
@@ -110,7 +109,7 @@ impl NonInviteServer {
             self.state = State::Terminated;
         } else {
             self.state = State::Completed;
-            context.set(TIMER_J, context.timers.patience());
+            context.end_after(context.timers.patience());
         }
     }
 

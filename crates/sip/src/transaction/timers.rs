@@ -15,6 +15,10 @@ pub struct Timers {
     /// an INVITE (RFC 3261 §17.2.1). Other requests get theirs when their client's Timer E has grown to T2, not
     /// before (RFC 4320 §4.1). `None`, the default, leaves both to the user.
     pub trying_after: Option<Duration>,
+    /// By how much longer than the RFC's timers a transaction may be kept that has nothing left to send or to tell. What goes
+    /// then goes together, at the multiples of this span, and whoever runs the layer wakes once for all of it. Zero,
+    /// the default, is exact.
+    pub ended_together: Duration,
 }
 
 impl Default for Timers {
@@ -24,6 +28,7 @@ impl Default for Timers {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             trying_after: None,
+            ended_together: Duration::ZERO,
         }
     }
 }

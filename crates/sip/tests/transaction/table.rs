@@ -1,5 +1,7 @@
 //! The table as a whole.
 
+use std::time::Duration;
+
 use sip::{Entropy, Hop, Message, Method, NextHop, Received, SeededEntropy, Timers, Transactions};
 
 use crate::stage::{Stage, TCP, UDP, ack, invite, is_response, request, response};
@@ -180,4 +182,35 @@ fn the_hops_of_the_server_serve_as_they_are() {
     }
     assert!(table::<Hop>().is_empty());
     let _ = Message::parse(b"");
+}
+
+#[test]
+fn finished_transactions_go_together_and_none_before_its_time() {
+    let timers = Timers { ended_together: Duration::from_millis(64), ..Timers::default() };
+    let mut stage = Stage::with(timers);
+    for (at, branch) in [(10, "z9hG4bK-1"), (40, "z9hG4bK-2"), (65, "z9hG4bK-3")] {
+        stage.run_until(at);
+        let options = request(Method::Options, branch);
+        let key = stage.accept(UDP, &options);
+        stage.respond(key, &response(&options, 200));
+    }
+    stage.events();
+    stage.run_until(60_000);
+    // 32,010 and 32,040 ms are within one multiple of 64 ms, 32,065 is beyond.
+    let ended = |at: u64| (at, "ended".to_owned());
+    assert_eq!(stage.timeline(), [ended(32_064), ended(32_064), ended(32_128)]);
+}
+
+#[test]
+fn whatever_has_still_to_be_sent_or_told_is_exact() {
+    let timers = Timers { ended_together: Duration::from_millis(64), ..Timers::default() };
+    let mut stage = Stage::with(timers);
+    stage.run_until(10);
+    stage.request(UDP, &request(Method::Options, "z9hG4bK-1"));
+    stage.run_until(1_600);
+    stage.events();
+    stage.run_until(60_000);
+    let told = stage.timeline();
+    assert_eq!(told.first(), Some(&(3_510, "OPTIONS".to_owned())), "Timer E");
+    assert!(told.contains(&(32_010, "timed out".to_owned())), "Timer F: {told:?}");
 }
