@@ -15,7 +15,7 @@ use std::time::Duration;
 use net::{Bound, Network};
 use proxy::Proxy;
 use tokio::runtime::Runtime;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::{JoinError, JoinHandle, LocalSet};
 
 use crate::Failure;
 use crate::clock::Clock;
@@ -85,11 +85,25 @@ fn run(part: Part, started: &mpsc::Sender<Result<(), Failure>>) -> Result<(), Fa
         let post = part.post.clone();
         let running = part.start()?;
         let _ = started.send(Ok(()));
-        running.server.told_to_stop().await;
-        running.stop().await;
+        apart(async move {
+            running.server.told_to_stop().await;
+            running.stop().await;
+        })
+        .await;
         post.end();
         Ok(())
     })
+}
+
+/// Waits for something in a task of its own. What a `LocalSet` waits for itself is looked at whenever any of its tasks is
+/// woken, so with each message.
+pub(crate) async fn apart<R: 'static>(future: impl Future<Output = R> + 'static) -> R {
+    match tokio::task::spawn_local(future).await.map_err(JoinError::try_into_panic) {
+        Ok(outcome) => outcome,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The loop itself ends.
+        Err(Err(_)) => std::future::pending().await,
+    }
 }
 
 /// A server that has lost a loop, or the timers of one, answers half of its calls: then it is better gone, and started again.

@@ -1,5 +1,6 @@
 //! From a configuration to a running server, and to its end.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Re
     let runtime = event_loop::runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let signals = Signals::catch()?;
-        let running = first.start()?;
+        let running = Rc::new(first.start()?);
         let file_watch = tokio::task::spawn_local({
             let (kept, common) = (Arc::clone(&kept), running.server.post().common().clone());
             async move { look_after(&kept, clock, &common).await }
@@ -72,7 +73,9 @@ pub(crate) fn serve(mut configuration: Configuration, manner: &Manner<'_>) -> Re
         if let Some(caretaker) = caretaker {
             caretaker.start()?;
         }
-        signals.wait_and_stop(&running, &mut configuration, watch).await;
+        let served = Rc::clone(&running);
+        event_loop::apart(async move { signals.wait_and_stop(&served, &mut configuration, watch).await })
+            .await;
         file_watch.abort();
         drop(running);
         kept.flush();
