@@ -1,9 +1,7 @@
 //! Calls between two agents, and what can go wrong in them (RFC 3261 §9, §13-15, RFC 6026).
 
-mod common;
-
+use crate::common::{ANSWER, Line, OFFER, Phone, Side, incoming, lines, transaction};
 use agent::{CallOptions, Ending, Header, Payload};
-use common::{ANSWER, Line, OFFER, Phone, Side, incoming, lines, transaction};
 use core::time::Duration;
 use sip::message::Message;
 use sip::{Builder, HeaderName, Instant, Method};

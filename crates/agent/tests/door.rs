@@ -1,9 +1,7 @@
 //! What an agent does with requests that nobody expects, and over other transports (RFC 3261 §8.2, §18; RFC 3581).
 
-mod common;
-
+use crate::common::{ANSWER, Line, OFFER, Phone, config, lines, transaction};
 use agent::{Agent, Config, Ending, Event, Listens, Payload, Via};
-use common::{ANSWER, Line, OFFER, Phone, config, lines, transaction};
 use core::time::Duration;
 use sip::{HeaderName, Instant, Transport};
 
@@ -166,7 +164,7 @@ fn an_ack_that_the_old_connection_swallowed_goes_over_the_new_one() {
     let mut line = Line::new();
     let alice = line.alice.call(line.now, "sip:bob@example.org");
     line.carry();
-    let bob = common::incoming(&line.bob.take_events());
+    let bob = crate::common::incoming(&line.bob.take_events());
     line.bob.agent.accept(line.now, bob, 0, &Payload::sdp(ANSWER)).unwrap();
     line.carry();
     line.alice.agent.acknowledge(line.now, alice, Payload::default()).unwrap();

@@ -1,9 +1,7 @@
 //! Two flows of one agent through two edges (RFC 5626 §4): registration, calls whose edge dies, requests that come in.
 
-mod common;
-
+use crate::common::{ANSWER, OFFER, config};
 use agent::{CallOptions, Output, Payload, Via};
-use common::{ANSWER, OFFER, config};
 use core::time::Duration;
 use sip::message::Message;
 use sip::{Builder, HeaderName, Instant, SeededEntropy, Transport};
@@ -41,7 +39,7 @@ impl Page {
         loop {
             match self.agent.poll() {
                 Output::Transmit { flow, bytes } => sent.push((flow, Message::parse(&bytes).unwrap())),
-                Output::Event(event) => self.events.push(common::name(&event)),
+                Output::Event(event) => self.events.push(crate::common::name(&event)),
                 Output::Timeout(at) => {
                     self.deadline = at;
                     return sent;

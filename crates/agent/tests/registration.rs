@@ -1,9 +1,7 @@
 //! Registration: challenges, refreshes, failures, the loss of the connection (RFC 3261 §10, §22; RFC 5626; RFC 5627).
 
-mod common;
-
+use crate::common::{Phone, config, lines};
 use agent::{Cause, Event, Via};
-use common::{Phone, config, lines};
 use sip::digest::{Algorithm, Credentials, Ha1};
 use sip::message::Message;
 use sip::{Builder, HeaderName, Instant, Transport};
@@ -133,7 +131,7 @@ fn a_chain_of_proxies_and_the_callee_may_each_challenge_an_invite() {
     phone.answer(T0, &invite, 200, |builder| {
         builder
             .header(HeaderName::Contact, b"<sip:bob@192.0.2.9>")
-            .body(b"application/sdp", common::ANSWER.as_bytes())
+            .body(b"application/sdp", crate::common::ANSWER.as_bytes())
     });
     phone.agent.acknowledge(T0, call, agent::Payload::default()).unwrap();
     let ack = phone.only_sent();
@@ -359,7 +357,7 @@ fn gruus_are_learnt_and_used_in_contact() {
         ..agent::CallOptions::default()
     };
     let (call, _) = phone.agent.create_call(T0, "sip:bob@example.org", options).unwrap();
-    phone.agent.invite(T0, call, agent::Payload::sdp(common::OFFER)).unwrap();
+    phone.agent.invite(T0, call, agent::Payload::sdp(crate::common::OFFER)).unwrap();
     let invite = phone.only_sent();
     assert_eq!(invite.header(HeaderName::Contact), Some(&b"<sip:tgruu.7hs@example.org;gr>"[..]));
     assert_eq!(invite.header(HeaderName::Privacy), Some(&b"id"[..]));

@@ -1,9 +1,7 @@
 //! Reliable provisional responses between two agents, and against a script (RFC 3262).
 
-mod common;
-
+use crate::common::{ANSWER, Line, OFFER, Phone, Side, config, incoming, lines, name, transaction};
 use agent::{CallNumber, Event, Payload, ReliableProvisional, Via};
-use common::{ANSWER, Line, OFFER, Phone, Side, config, incoming, lines, name, transaction};
 use core::time::Duration;
 use sip::message::Message;
 use sip::{Builder, HeaderName, Instant, Method, Transport};
@@ -251,7 +249,7 @@ fn a_prack_for_nothing_is_refused_and_a_further_offer_in_one_is_the_users() {
         builder.finish().unwrap()
     };
     line.bob.receive(line.now, &ask(2, number + 1, ""));
-    assert_eq!(common::line(&line.bob.only_sent()), "481 PRACK");
+    assert_eq!(crate::common::line(&line.bob.only_sent()), "481 PRACK");
     line.bob.receive(line.now, &ask(3, number, OFFER));
     let events = line.bob.take_events();
     let [Event::DialogRequest { transaction, .. }] = events.as_slice() else {
@@ -259,7 +257,7 @@ fn a_prack_for_nothing_is_refused_and_a_further_offer_in_one_is_the_users() {
     };
     line.bob.agent.respond(line.now, *transaction, 200, "", &Payload::sdp(ANSWER)).unwrap();
     let answer = line.bob.only_sent();
-    assert_eq!((common::line(&answer).as_str(), answer.body()), ("200 PRACK", ANSWER.as_bytes()));
+    assert_eq!((crate::common::line(&answer).as_str(), answer.body()), ("200 PRACK", ANSWER.as_bytes()));
 }
 
 /// A call from alice that rings at bob, whose 183 carries `early`: her number and bob's.
@@ -316,7 +314,7 @@ fn an_update_without_an_offer_is_taken_while_it_rings_and_starts_no_session_time
         let events = side.take_events();
         side.agent.respond(line.now, transaction(&events), 200, "", &Payload::default()).unwrap();
         let response = side.only_sent();
-        assert_eq!(common::line(&response), "200 UPDATE");
+        assert_eq!(crate::common::line(&response), "200 UPDATE");
         assert_eq!(response.header(HeaderName::SessionExpires), None, "there is no session yet");
     }
 }
@@ -341,5 +339,5 @@ fn a_second_invite_of_the_callee_while_it_rings_is_refused_with_491() {
         .finish()
         .unwrap();
     line.alice.receive(line.now, &again);
-    assert_eq!(common::line(&line.alice.only_sent()), "491 INVITE");
+    assert_eq!(crate::common::line(&line.alice.only_sent()), "491 INVITE");
 }

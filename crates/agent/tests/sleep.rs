@@ -1,9 +1,7 @@
 //! A machine that slept: its clock has gone on, and none of its timers has rung meanwhile.
 
-mod common;
-
+use crate::common::{Line, Phone, line, lines};
 use agent::Via;
-use common::{Line, Phone, line, lines};
 use core::time::Duration;
 use sip::{HeaderName, Instant, Transport};
 

@@ -1,9 +1,7 @@
 //! Whatever arrives, an agent goes on: random octets, and messages of real calls with random damage.
 
-mod common;
-
+use crate::common::{ANSWER, Line, OFFER, config, incoming};
 use agent::{Agent, Output, Payload, Via};
-use common::{ANSWER, Line, OFFER, config, incoming};
 use core::time::Duration;
 use sip::{Entropy, Instant, SeededEntropy, Transport};
 

@@ -1,9 +1,7 @@
 //! What calls say of candidates that are found late, and the INFOs that bring them (RFC 6086, RFC 8840).
 
-mod common;
-
+use crate::common::{ANSWER, Line, Phone, incoming, transaction};
 use agent::{Event, Header, Payload};
-use common::{ANSWER, Line, Phone, incoming, transaction};
 use sip::{HeaderName, Instant, Message};
 
 const T0: Instant = Instant::ZERO;

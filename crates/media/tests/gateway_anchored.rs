@@ -1,9 +1,7 @@
 //! Two phones whose media goes through us as it is.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{Cause, Event, MediaCause, Party, Side};
-use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const CALLEE: &str = PHONE;

@@ -1,9 +1,9 @@
 //! A browser and a plain phone are joined: who calls whom, what they hear, and what is left afterwards.
 
-mod peers;
-
+use crate::peers::{
+    BROWSER, GATEWAY, Heard, PHONE, World, address, branch, call, phone_description, port_of, rtp,
+};
 use media::{DtlsState, Event, MediaCause, Side};
-use peers::{BROWSER, GATEWAY, Heard, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const PCMU: &str =

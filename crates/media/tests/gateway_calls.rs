@@ -1,9 +1,7 @@
 //! Many calls, long calls: what was taken is given back.
 
-mod peers;
-
+use crate::peers::{PHONE, World, branch, call, phone_description, port_of, rtp};
 use media::{Output, Side};
-use peers::{PHONE, World, branch, call, phone_description, port_of, rtp};
 use sip::{Entropy, SeededEntropy};
 use std::time::Duration;
 
@@ -65,7 +63,7 @@ fn ten_thousand_short_calls_leave_nothing() {
 #[test]
 fn a_gateway_with_hundreds_of_calls_wakes_only_who_is_due() {
     let mut world = World::with_ports(30_000..=31_999);
-    let browser = world.browser(peers::BROWSER, false);
+    let browser = world.browser(crate::peers::BROWSER, false);
     let offer = world.browsers[browser].offer();
     for number in 0..500 {
         let (now, key) = (world.now, call(&number.to_string()));

@@ -1,9 +1,7 @@
 //! What changes within a call: hold, another codec, another network, and requests that come to nothing.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{Event, Side};
-use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 use str0m::net::Protocol;
 use str0m::{Candidate, Input};
@@ -231,14 +229,14 @@ fn every_family_has_its_candidate_and_its_socket() {
             address("[2001:db8::1]:40000"),
             address("192.0.2.2:40000"),
         ],
-        phone_addresses: peers::phone_addresses(),
+        phone_addresses: crate::peers::phone_addresses(),
         ports: 30_000..=30_001,
-        epoch: peers::epoch(start),
+        epoch: crate::peers::epoch(start),
     };
     let entropy = || Box::new(sip::SeededEntropy::new(1));
     let mut gateway = media::Gateway::new(&config, entropy()).expect("a gateway");
     let offer = phone_description(PHONE, "0", PCMU);
-    let now = sip::Instant::from_secs(peers::START);
+    let now = sip::Instant::from_secs(crate::peers::START);
     let offer = gateway.offer(now, &call("call"), &branch("branch"), Side::Phone, &offer).expect("an offer");
     let offer = String::from_utf8(offer).expect("text");
     for candidate in ["192.0.2.1 40000", "2001:db8::1 40000", "192.0.2.2 40000"] {

@@ -1,9 +1,7 @@
 //! Keys that a page tells by INFO: the phone hears them as telephone events, in the middle of its sound.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, branch, call, phone_description, rtp};
 use media::{Digit, Event, Side};
-use peers::{BROWSER, PHONE, World, branch, call, phone_description, rtp};
 use std::time::Duration;
 
 const EVENTS: &str = "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";

@@ -1,10 +1,8 @@
 //! Several dialogs behind one branch, for a proxy beyond us forks: each answers the first offer by itself, whatever was
 //! offered in another meanwhile.
 
-mod peers;
-
+use crate::peers::{BROWSER, World, branch, call, phone_description, port_of, rtp};
 use media::{Party, Side};
-use peers::{BROWSER, World, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const FIRST: &str = "203.0.113.5:7000";
@@ -51,7 +49,7 @@ fn updated() -> (World, u16, Vec<u8>) {
 fn heard(world: &mut World, port: u16, codec: u8) -> Vec<Vec<u8>> {
     world.browsers[0].heard.clear();
     let sequence =
-        u16::try_from(world.now.saturating_since(sip::Instant::from_secs(peers::START)).as_millis());
+        u16::try_from(world.now.saturating_since(sip::Instant::from_secs(crate::peers::START)).as_millis());
     let sequence = sequence.expect("a short test");
     for (from, source, sound) in [(FIRST, 1, b"first".as_slice()), (SECOND, 2, b"second")] {
         world.phone_sends(from, port, &rtp(codec, sequence, 160 * u32::from(sequence), source, sound));

@@ -1,9 +1,7 @@
 //! What a call tells of itself, while it goes on and at its end: the figures of both legs, and one cause.
 
-mod peers;
-
+use crate::peers::{BROWSER, GATEWAY, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{CallReport, DtlsState, Event, MediaCause, Side};
-use peers::{BROWSER, GATEWAY, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";

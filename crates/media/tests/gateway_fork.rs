@@ -1,9 +1,7 @@
 //! A browser calls several phones: its one leg is fixed, and only the branch that wins is joined.
 
-mod peers;
-
+use crate::peers::{BROWSER, World, branch, call, phone_description, port_of, rtp};
 use media::Side;
-use peers::{BROWSER, World, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";

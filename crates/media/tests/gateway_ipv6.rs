@@ -1,9 +1,7 @@
 //! The ports for a phone are of the family over which the phone is reached.
 
-mod peers;
-
+use crate::peers::{BROWSER, GATEWAY, World, address, branch, call, phone_description, port_of, rtp};
 use media::{KnownPhone, Side};
-use peers::{BROWSER, GATEWAY, World, address, branch, call, phone_description, port_of, rtp};
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,9 +1,7 @@
 //! The browser that a phone reached is not the one that answers in the end, or is gone by then.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, branch, call, phone_description, port_of, rtp};
 use media::{Event, MediaCause, Side};
-use peers::{BROWSER, PHONE, World, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";

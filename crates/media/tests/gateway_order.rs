@@ -1,9 +1,7 @@
 //! Whatever order things come in, whatever is repeated, forgotten or mutilated: no panic, and nothing is left.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, address, branch, call, phone_description, rtp};
 use media::{Gateway, Party, Side, SocketId};
-use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, rtp};
 use sip::{Entropy, SeededEntropy};
 use std::time::Duration;
 

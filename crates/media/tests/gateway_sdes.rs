@@ -1,9 +1,7 @@
 //! A phone whose packets are protected by SRTP, with the keys in its descriptions (RFC 4568).
 
-mod peers;
-
+use crate::peers::{BROWSER, Heard, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{Event, KnownPhone, MediaCause, PhoneKeying, SdesSuite, Side};
-use peers::{BROWSER, Heard, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use srtp::{OVERHEAD, Receiver, Sender};
 use std::time::Duration;
 
@@ -100,7 +98,7 @@ impl Phone {
         let to = address(PHONE);
         let (mine, others) = std::mem::take(&mut world.sent).into_iter().partition(|sent| sent.to == to);
         world.sent = others;
-        let mine: Vec<peers::Sent> = mine;
+        let mine: Vec<crate::peers::Sent> = mine;
         mine.into_iter()
             .map(|mut sent| {
                 let length = self.receiver.unprotect(&mut sent.bytes).expect("an authentic packet");

@@ -1,9 +1,7 @@
 //! Who is not a party of a call gets nothing, changes nothing and is not heard.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{Event, Gateway, MediaCause, Side, SocketId};
-use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use sip::{Entropy, SeededEntropy};
 use std::time::Duration;
 

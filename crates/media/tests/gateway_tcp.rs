@@ -1,9 +1,7 @@
 //! Where UDP is blocked on the way, the browser's media comes over TCP (RFC 6544).
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use media::{Event, IceTransport, MediaCause, Side, SocketId};
-use peers::{BROWSER, PHONE, World, address, branch, call, phone_description, port_of, rtp};
 use std::time::Duration;
 
 const PCMU: &str = "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";

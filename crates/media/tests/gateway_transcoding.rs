@@ -1,9 +1,7 @@
 //! A browser that has Opus alone and a phone that has G.711 alone hear each other all the same.
 
-mod peers;
-
+use crate::peers::{BROWSER, PHONE, World, branch, call, phone_description, port_of, rtp};
 use media::{Cause, Codec, Conversation, Side};
-use peers::{BROWSER, PHONE, World, branch, call, phone_description, port_of, rtp};
 use rusty_opus::{Application, OpusDecoder, OpusEncoder};
 use std::time::Duration;
 
@@ -53,7 +51,7 @@ fn joined(format: &str) -> (World, usize, u16, u8) {
 }
 
 /// One second of a tone from the browser; returns what the phone heard.
-fn browser_talks(world: &mut World, browser: usize, payload_type: u8) -> Vec<peers::Heard> {
+fn browser_talks(world: &mut World, browser: usize, payload_type: u8) -> Vec<crate::peers::Heard> {
     let mut encoder = OpusEncoder::new(48_000, 1, Application::Voip).expect("an encoder");
     world.phone_heard(PHONE);
     for frame in 0..50 {
@@ -181,10 +179,10 @@ fn plain_conversation() -> Conversation {
         ufrag: "gate".to_owned(),
         password: "passwordpasswordpassword".to_owned(),
         fingerprint: format!("sha-256 {}", ["AB"; 32].join(":")),
-        candidates: vec![media::Candidate::udp(peers::address(peers::GATEWAY))],
+        candidates: vec![media::Candidate::udp(crate::peers::address(crate::peers::GATEWAY))],
     };
     let audio = media::PhoneTransport {
-        address: peers::address(peers::GATEWAY).ip(),
+        address: crate::peers::address(crate::peers::GATEWAY).ip(),
         rtp_port: 30_000,
         security: media::PhoneSecurity::Plain,
     };

@@ -1,9 +1,7 @@
 //! A browser and a phone see each other: a second stream beside the sound, and requests for whole pictures.
 
-mod peers;
-
+use crate::peers::{BROWSER, Heard, PHONE, World, address, branch, call, rtp};
 use media::{Event, PhoneKeying, SdesSuite, Side};
-use peers::{BROWSER, Heard, PHONE, World, address, branch, call, rtp};
 use std::time::Duration;
 use str0m::media::KeyframeRequestKind;
 

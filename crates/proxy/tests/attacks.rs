@@ -1,12 +1,10 @@
 //! Attacks that no other file has (docs/attacks.md names the tests of all).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Output;
 use sip::{HeaderName, Hop, Message, Transport};
-use support::*;
 
 #[test]
 fn an_answer_goes_where_its_request_came_from_whatever_its_via_says() {

@@ -1,13 +1,11 @@
 //! Who calls, as a provider wants it in From.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::*;
 use proxy::trunk_settings::{Account, Action, Caller, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Identity};
 use sip::{AddressRange, HeaderName, Message};
-use support::*;
 
 const PROVIDER: &str = "203.0.113.1:5060";
 const CALLED: &str = "sip:+49301234@example.com";

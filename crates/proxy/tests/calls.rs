@@ -1,12 +1,10 @@
 //! Calls between pages and phones through the proxy (RFC 3261 §16, RFC 7118, RFC 5626 §5.3).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Event;
 use sip::{HeaderName, Hop, Message, Transport};
-use support::*;
 
 #[test]
 fn a_page_calls_a_phone_and_each_can_hang_up() {

@@ -1,9 +1,7 @@
 //! CANCEL of what the proxy knows nothing of (RFC 3261 §16.10, §16.11).
 
-mod support;
-
+use crate::support::*;
 use sip::HeaderName;
-use support::*;
 
 #[test]
 fn a_cancel_of_nothing_is_forwarded_statelessly_for_those_who_may_send_there() {

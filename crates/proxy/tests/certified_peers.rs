@@ -1,11 +1,9 @@
 //! Peers that are known by the certificates which they show (RFC 5922).
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::*;
 use sip::{Flow, HeaderName, Hop, Transport};
-use support::*;
 
 const WORLD: &str = "203.0.113.80:5060";
 

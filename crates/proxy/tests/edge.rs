@@ -1,10 +1,8 @@
 //! The edge role: in front of an existing registrar (RFC 5626 §5, RFC 3327).
 
-mod support;
-
+use crate::support::*;
 use proxy::{Config, Role, Upstream};
 use sip::{HeaderName, Message, Transport};
-use support::*;
 
 const REGISTRAR: &str = "192.0.2.200:5080";
 
@@ -124,7 +122,7 @@ fn the_page_calls_through_the_registrar() {
         registrar.respond(&invite, 200, "").replacen("Record-Route: ", &format!("{own}Record-Route: "), 1);
     house.receive(&registrar.flow, &ok);
     let answered = house.one(&alice.flow);
-    let more = support::routes(&answered, true);
+    let more = crate::support::routes(&answered, true);
     let to = "<sip:bob@example.com>;tag=to-registrar";
     for (name, cseq) in [("ACK", 1), ("BYE", 2)] {
         house.receive(&alice.flow, &alice.request(name, "sip:bob@198.51.100.7", to, "c1", cseq, &more));

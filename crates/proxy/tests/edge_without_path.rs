@@ -1,13 +1,11 @@
 //! An edge in front of a registrar that keeps no Path: Contacts that stand in for those of the clients.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::{Config, Role, Upstream};
 use sip::header::Contact;
 use sip::{HeaderName, Message};
-use support::*;
 
 const ADDRESS: &str = "192.0.2.200:5080";
 const ALICE: &str = "<sip:alice@example.com>";

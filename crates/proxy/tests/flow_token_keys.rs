@@ -1,13 +1,11 @@
 //! The keys of flow tokens change, and calls do not notice (RFC 5626 §5.2).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Config;
 use proxy::config::FlowTokenKeys;
 use sip::{HeaderName, Message};
-use support::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

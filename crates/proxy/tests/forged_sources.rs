@@ -1,10 +1,8 @@
 //! Requests whose source address may be another's (RFC 3261 §26.3.2.4).
 
-mod support;
-
 use std::time::Duration;
 
-use support::*;
+use crate::support::*;
 
 #[test]
 fn an_invite_from_nobody_known_is_refused_once_and_leaves_nothing_behind() {

@@ -1,13 +1,11 @@
 //! In which order contacts are tried (RFC 3261 §16.6), redirections (§16.7 item 4), Request-Disposition (RFC 3841),
 //! Max-Breadth (RFC 5393), 199 (RFC 6228), and devices that come late.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::{Config, Forking, Redirections};
 use sip::{HeaderName, Message};
-use support::*;
 
 /// bob's phones, each with a preference, and carol who calls them.
 struct Home {

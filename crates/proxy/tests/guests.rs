@@ -1,12 +1,10 @@
 //! Accounts whose password stands in a public page.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Config;
 use proxy::config::Guests;
-use support::*;
 
 fn with_guests() -> House {
     let guests =

@@ -1,11 +1,9 @@
 //! The server itself hangs up a call: the BYE of each party goes the way that the party's own would go.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use sip::{Flow, HeaderName, Message};
-use support::*;
 
 /// A call that has been answered and acknowledged.
 struct Call {

@@ -1,10 +1,8 @@
 //! Who sends, as far as a connection tells, and what strangers may do.
 
-mod support;
-
 use std::time::Duration;
 
-use support::*;
+use crate::support::*;
 
 /// How a call from `phone` to bob is answered at once: 407, or 480 since bob is nowhere.
 fn called(house: &mut House, phone: &Phone, call_id: &str) -> u16 {

@@ -1,12 +1,10 @@
 //! Messages for users who are signed in nowhere (RFC 3428), and how many wait (RFC 3842).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{House, Phone, config, desk_phone, header, house, method, page, text};
 use proxy::Config;
 use sip::{HeaderName, Message};
-use support::{House, Phone, config, desk_phone, header, house, method, page, text};
 
 const BOB: &str = "sip:bob@example.com";
 
@@ -31,7 +29,7 @@ fn body(message: &Message) -> String {
 fn come(house: &mut House, phone: &Phone, cseq: u32) -> Vec<Message> {
     house.receive(&phone.flow, &phone.register(cseq, ""));
     let challenge = house.one(&phone.flow);
-    let credentials = support::answer(&challenge, "REGISTER", "sip:example.com", "bob", "secret-b");
+    let credentials = crate::support::answer(&challenge, "REGISTER", "sip:example.com", "bob", "secret-b");
     house.receive(&phone.flow, &phone.register(cseq + 1, &format!("Authorization: {credentials}\r\n")));
     let mut heard = house.take(&phone.flow);
     assert_eq!(heard.remove(0).status(), Some(200));

@@ -1,11 +1,9 @@
 //! Connections that are lost while somebody calls or is in a call (RFC 5626 §5.3.1, §7), and servers that start again.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use sip::Transport;
-use support::*;
 
 #[test]
 fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {

@@ -1,11 +1,9 @@
 //! Requests that go round, that ask for what nobody knows, and what is no message at all (RFC 3261 §16.3).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use sip::{AddressRange, Entropy, HeaderName, SeededEntropy};
-use support::*;
 
 #[test]
 fn loops_end_and_spirals_do_not() {

@@ -1,12 +1,10 @@
 //! Servers with several addresses: which one is asked, and when the next one is (RFC 3263 §4.3).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Config;
 use sip::{HeaderName, Hop, Message, Transport};
-use support::*;
 
 const FIRST: &str = "203.0.113.1:5060";
 const SECOND: &str = "203.0.113.2:5060";

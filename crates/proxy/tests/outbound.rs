@@ -1,9 +1,7 @@
 //! Several flows of one instance (RFC 5626), and the addresses of a device (RFC 5627).
 
-mod support;
-
+use crate::support::*;
 use sip::{HeaderName, Message};
-use support::*;
 
 const INSTANCE: &str = "+sip.instance=\"<urn:uuid:0001>\"";
 

@@ -1,13 +1,11 @@
 //! Who may do what, and what is stopped at the door (RFC 3261 §16.3, RFC 5393).
 
-mod support;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::{Config, Event};
 use sip::{AddressRange, HeaderName, Hop, Transport};
-use support::*;
 
 const WORLD: &str = "203.0.113.80:5060";
 

@@ -1,12 +1,10 @@
 //! Presence, from registrations and PUBLISH (RFC 3856, RFC 3903), and where one is signed in (RFC 3680).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{House, Phone, config, desk_phone, header, house, method, open_config, page, text};
 use proxy::Config;
 use sip::{HeaderName, Message};
-use support::{House, Phone, config, desk_phone, header, house, method, open_config, page, text};
 
 const BOB: &str = "sip:bob@example.com";
 

@@ -1,14 +1,12 @@
 //! Another configuration while calls are up.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::trunk_settings::{Group, Incoming, Trunks};
 use proxy::{AskId, Config, Output, Proxy, Question, Registrar};
 use sip::{HeaderName, Instant, Message};
-use support::*;
 
 /// Which names a proxy asks for, unanswered yet.
 fn asked(proxy: &mut Proxy, now: Instant) -> Vec<(AskId, String)> {

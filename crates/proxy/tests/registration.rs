@@ -1,13 +1,11 @@
 //! The registrar, as phones see it (RFC 3261 §10, RFC 5626 §6, RFC 5627, RFC 3327).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::{AskId, Common, Event, Output, Proxy, Question, StoreError, Unregistration};
 use sip::digest::{Challenge, Ha1};
 use sip::{HeaderName, SeededEntropy};
-use support::*;
 
 #[test]
 fn a_phone_registers_with_its_password() {

@@ -1,15 +1,13 @@
 //! Routes that lead to users: what the server answers itself stays private, messages find whom a number stands for, and
 //! numbers that are nobody's go on to the next route.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::*;
 use proxy::config::Guests;
 use proxy::trunk_settings::{Action, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Event};
 use sip::{AddressRange, Message};
-use support::*;
 
 const BOB: &str = "sip:bob@example.com";
 /// Stands for bob.

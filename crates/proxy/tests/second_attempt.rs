@@ -1,11 +1,9 @@
 //! A target that refuses how a request was written gets it once more, and the caller hears nothing of it.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use sip::{HeaderName, Message};
-use support::*;
 
 /// Alice's page has called bob, whose phone has just got the INVITE.
 fn called() -> (House, Phone, Phone, Message) {

@@ -1,12 +1,10 @@
 //! Where answers go that cannot go back the way their requests came (RFC 3261 §18.2.2, RFC 3263 §5).
 
-mod support;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::support::*;
 use sip::{AddressRange, Hop, Message, Transport};
-use support::*;
 
 const PEER: &str = "198.51.100.9";
 

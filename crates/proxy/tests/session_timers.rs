@@ -1,13 +1,11 @@
 //! Session timers on behalf of those who have none (RFC 4028 §8).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Config;
 use proxy::config::SessionTimers;
 use sip::{HeaderName, Message};
-use support::*;
 
 const BOB: &str = "<sip:bob@example.com>";
 

@@ -1,12 +1,12 @@
 //! One server, several event loops: what one has done, the others must know.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    House, Phone, answer_one, config, desk_phone, header, method, open_config, page, udp_hop,
+};
 use proxy::{Common, Config, Event, Registrar};
 use sip::{HeaderName, Message, SeededEntropy};
-use support::{House, Phone, answer_one, config, desk_phone, header, method, open_config, page, udp_hop};
 
 /// The event loops of one server.
 struct Loops {
@@ -316,7 +316,11 @@ fn the_lamp_of_a_user_is_told_on_every_loop_whichever_has_the_call() {
     loops.share(1);
     for house in &mut loops.houses {
         let notify = house.one(&alice.flow);
-        assert!(String::from_utf8_lossy(notify.body()).contains("trying"), "{}", support::text(&notify));
+        assert!(
+            String::from_utf8_lossy(notify.body()).contains("trying"),
+            "{}",
+            crate::support::text(&notify)
+        );
     }
 }
 

@@ -1,16 +1,14 @@
 //! Calls that are signed on their way to a group, and verified on their way from one (RFC 8224, RFC 8588). What a
 //! signature is and is worth, the surroundings say.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::stir::{Attestation, Invalid, Party, Signing, Verification};
 use proxy::trunk_settings::{Account, Action, Caller, Group, Numbers, Route, Source, Trunks};
 use proxy::{Config, Question};
 use sip::{HeaderName, Message};
-use support::*;
 
 const CARRIER: &str = "203.0.113.1:5060";
 const SIGNING: Signing = Signing { users: Attestation::Full, others: None };

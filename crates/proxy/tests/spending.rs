@@ -1,12 +1,10 @@
 //! What one account may spend, whoever has its password.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::Config;
 use sip::Message;
-use support::*;
 
 fn with_elsewhere(config: Config) -> House {
     let mut house = house(config);

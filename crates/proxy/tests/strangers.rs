@@ -1,12 +1,10 @@
 //! What strangers learn, and when they are not heard any more (RELIABILITY: A13, A15, A16; the scanners).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Phone, answer, config, desk_phone, house, method, page, tcp_phone, text};
 use proxy::{Config, Event, Strangers};
 use sip::{AddressRange, HeaderName, Message};
-use support::{Phone, answer, config, desk_phone, house, method, page, tcp_phone, text};
 
 fn eve() -> Phone {
     desk_phone("eve", "198.51.100.66:5060")
@@ -171,7 +169,7 @@ fn a_flood_of_strangers_is_cut_to_a_rate() {
     let strangers = Strangers { requests_per_second: 2, tries: 0, ..Strangers::default() };
     let mut house = house(Config { strangers, ..config() });
     let eve = eve();
-    let flood = |house: &mut support::House, name: &str| {
+    let flood = |house: &mut crate::support::House, name: &str| {
         for number in 0..50 {
             house.receive(&eve.flow, &from_elsewhere(&eve, "OPTIONS", "alice", &format!("{name}{number}")));
         }
@@ -189,12 +187,14 @@ fn the_identity_of_a_user_is_told_to_peers_and_to_nobody_else() {
     let mut house = house(config);
     let alice = page("alice", 1);
     house.register(&alice);
-    house
-        .hosts
-        .insert("carrier.example".to_owned(), vec![support::udp_hop("203.0.113.5:5060".parse().unwrap())]);
-    house
-        .hosts
-        .insert("elsewhere.example".to_owned(), vec![support::udp_hop("203.0.113.6:5060".parse().unwrap())]);
+    house.hosts.insert(
+        "carrier.example".to_owned(),
+        vec![crate::support::udp_hop("203.0.113.5:5060".parse().unwrap())],
+    );
+    house.hosts.insert(
+        "elsewhere.example".to_owned(),
+        vec![crate::support::udp_hop("203.0.113.6:5060".parse().unwrap())],
+    );
     let more =
         "P-Preferred-Identity: <sip:boss@example.com>\r\nP-Asserted-Identity: <sip:boss@example.com>\r\n";
     for (host, address, expected) in [
@@ -205,7 +205,7 @@ fn the_identity_of_a_user_is_told_to_peers_and_to_nobody_else() {
         house.receive(&alice.flow, &alice.request("INVITE", &uri, &format!("<{uri}>"), host, 1, more));
         let invite = house.one(&desk_phone("x", address).flow);
         assert_eq!(method(&invite), "INVITE");
-        assert_eq!(support::header(&invite, HeaderName::PAssertedIdentity), expected);
+        assert_eq!(crate::support::header(&invite, HeaderName::PAssertedIdentity), expected);
         assert_eq!(invite.header(HeaderName::PPreferredIdentity), None);
     }
 }

@@ -1,13 +1,13 @@
 //! The last NOTIFY of a subscription (RFC 6665 §4.1.2.3, §4.2.1.2), also where it has to wait for something, and the
 //! subscriptions of other servers, which are reached by their own name.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    House, Phone, flow, header, house, method, open_config, page, tcp_phone, text, udp_hop,
+};
 use proxy::{Config, Output};
 use sip::{HeaderName, Message};
-use support::{House, Phone, flow, header, house, method, open_config, page, tcp_phone, text, udp_hop};
 
 const BOB: &str = "sip:bob@example.com";
 const MOMENT: Duration = Duration::from_millis(10);

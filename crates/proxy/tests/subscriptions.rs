@@ -1,14 +1,12 @@
 //! Subscriptions to what the server knows (RFC 6665), with the busy lamp (RFC 4235) as the example.
 
-mod support;
-
 use std::time::Duration;
 
-use proxy::{Config, Watchers};
-use sip::{HeaderName, Message};
-use support::{
+use crate::support::{
     House, Phone, answer, config, desk_phone, flow, header, house, method, open_config, page, routes, text,
 };
+use proxy::{Config, Watchers};
+use sip::{HeaderName, Message};
 
 const BOB: &str = "sip:bob@example.com";
 

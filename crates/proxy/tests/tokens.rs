@@ -1,13 +1,11 @@
 //! Users who show a token instead of a password (RFC 8898; RFC 7118 §7).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::config::Tokens;
 use proxy::{Config, TokenHolder};
 use sip::{HeaderName, Message};
-use support::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -1,15 +1,13 @@
 //! The server as somebody else's client: it asks servers whether they work, registers at a provider, and answers when
 //! a call is challenged there.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::trunk_settings::{Account, Action, Group, Route, Source, Trunks};
 use proxy::{Config, Event};
 use sip::{HeaderName, Message};
-use support::*;
 
 const FIRST: &str = "203.0.113.1:5060";
 const SECOND: &str = "203.0.113.2:5060";

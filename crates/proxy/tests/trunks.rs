@@ -1,16 +1,14 @@
 //! Groups of other servers and the routes that lead there: who gets where, and what happens when a server fails.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::trunk_settings::{
     Action, Domain, Group, Incoming, Numbers, Pattern, Route, Server, Source, Trunks,
 };
 use proxy::{Config, Event};
 use sip::{Flow, HeaderName, Message, Transport};
-use support::*;
 
 const FIRST: &str = "203.0.113.1:5060";
 const SECOND: &str = "203.0.113.2:5060";

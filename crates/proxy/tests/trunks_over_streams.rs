@@ -1,18 +1,16 @@
 //! Groups of servers that are reached over TCP and TLS: connections that are refused, closed, opened by either side.
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use proxy::stir::Verification;
 use proxy::trunk_settings::{
     Account, Action, Caller, Group, Incoming, Password, Route, Server, Source, Trunks,
 };
 use proxy::{Config, Event};
 use sip::{Flow, HeaderName, Hop, Message, Transport};
-use support::*;
 
 const CALLED: &str = "sip:+49301234@example.com";
 const NAMES: [&str; 2] = ["one.provider.example", "two.provider.example"];

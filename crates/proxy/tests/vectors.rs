@@ -3,14 +3,12 @@
 //! The folder `../shared/vectors` beside the workspace is not a part of the project. Without it nothing is
 //! checked here, and the test says so; under `CI=true` it must be there.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::*;
 use sip::AddressRange;
 use sip::{ConnectionId, Flow, Message, Transport};
-use support::*;
 
 fn vectors() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");

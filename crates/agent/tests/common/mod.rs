@@ -1,5 +1,4 @@
 //! Agents under virtual time: one against a script, or two against each other.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use agent::{
     Agent, CallNumber, CallOptions, Config, Event, Listens, Output, Payload, Settings, TransactionNumber, Via,
@@ -8,21 +7,21 @@ use core::time::Duration;
 use sip::message::Message;
 use sip::{Builder, Instant, SeededEntropy, Transport};
 
-pub const OFFER: &str =
+pub(crate) const OFFER: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
-pub const ANSWER: &str =
+pub(crate) const ANSWER: &str =
     "v=0\r\no=- 2 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
 
 /// One agent, and what it has said that nobody has taken yet.
-pub struct Phone {
-    pub agent: Agent,
-    pub sent: Vec<Message>,
-    pub events: Vec<Event>,
-    pub deadline: Instant,
+pub(crate) struct Phone {
+    pub(crate) agent: Agent,
+    pub(crate) sent: Vec<Message>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) deadline: Instant,
 }
 
 /// The configuration of `user`, who listens to everything.
-pub fn config(user: &str) -> Config {
+pub(crate) fn config(user: &str) -> Config {
     let mut config = Config::new(&format!("sip:{user}@example.org"));
     config.settings = Settings {
         password: Some("secret".into()),
@@ -40,14 +39,14 @@ pub fn config(user: &str) -> Config {
 }
 
 impl Phone {
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub(crate) fn new(config: Config, seed: u64) -> Self {
         let agent =
             Agent::new(config, Box::new(SeededEntropy::new(seed))).expect("the configuration is good");
         Self { agent, sent: Vec::new(), events: Vec::new(), deadline: Instant::NEVER }
     }
 
     /// An agent of `user` on an open WebSocket.
-    pub fn connected(user: &str, seed: u64) -> Self {
+    pub(crate) fn connected(user: &str, seed: u64) -> Self {
         let mut phone = Self::new(config(user), seed);
         phone.agent.connected(Instant::ZERO, Via::new(Transport::Ws));
         phone.drain();
@@ -55,7 +54,7 @@ impl Phone {
     }
 
     /// Takes what the agent puts out.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         loop {
             match self.agent.poll() {
                 Output::Transmit { bytes, .. } => {
@@ -75,35 +74,35 @@ impl Phone {
     }
 
     /// What the agent has sent since the last time, as `METHOD` or status.
-    pub fn take_sent(&mut self) -> Vec<Message> {
+    pub(crate) fn take_sent(&mut self) -> Vec<Message> {
         self.drain();
         core::mem::take(&mut self.sent)
     }
 
     /// The one message that the agent has sent since the last time.
-    pub fn only_sent(&mut self) -> Message {
+    pub(crate) fn only_sent(&mut self) -> Message {
         let mut sent = self.take_sent();
         assert_eq!(sent.len(), 1, "expected one message, not {:?}", lines(&sent));
         sent.remove(0)
     }
 
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
         self.drain();
         core::mem::take(&mut self.events)
     }
 
     /// The names of the events since the last time.
-    pub fn told(&mut self) -> Vec<String> {
+    pub(crate) fn told(&mut self) -> Vec<String> {
         self.take_events().iter().map(name).collect()
     }
 
-    pub fn receive(&mut self, now: Instant, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, bytes: &[u8]) {
         self.agent.receive(now, bytes);
         self.drain();
     }
 
     /// Answers `request` as a server would.
-    pub fn answer(
+    pub(crate) fn answer(
         &mut self,
         now: Instant,
         request: &Message,
@@ -116,7 +115,7 @@ impl Phone {
     }
 
     /// Lets time pass until `until`, firing every timer on the way.
-    pub fn wait(&mut self, until: Instant) {
+    pub(crate) fn wait(&mut self, until: Instant) {
         self.drain();
         while self.deadline <= until {
             let at = self.deadline;
@@ -127,7 +126,7 @@ impl Phone {
     }
 
     /// Starts a call with an offer.
-    pub fn call(&mut self, now: Instant, target: &str) -> CallNumber {
+    pub(crate) fn call(&mut self, now: Instant, target: &str) -> CallNumber {
         let (call, _) = self.agent.create_call(now, target, CallOptions::default()).expect("a good target");
         self.agent.invite(now, call, Payload::sdp(OFFER)).expect("a prepared call");
         self.drain();
@@ -136,12 +135,12 @@ impl Phone {
 }
 
 /// The first line of each message.
-pub fn lines(messages: &[Message]) -> Vec<String> {
+pub(crate) fn lines(messages: &[Message]) -> Vec<String> {
     messages.iter().map(line).collect()
 }
 
 /// `INVITE`, or `200 INVITE`.
-pub fn line(message: &Message) -> String {
+pub(crate) fn line(message: &Message) -> String {
     let cseq = message.cseq().expect("agents write a CSeq");
     let method = String::from_utf8_lossy(cseq.method.as_bytes()).into_owned();
     match message.status() {
@@ -151,7 +150,7 @@ pub fn line(message: &Message) -> String {
 }
 
 /// A short name of an event, with the cause if it has one.
-pub fn name(event: &Event) -> String {
+pub(crate) fn name(event: &Event) -> String {
     match event {
         Event::Failed { originator, cause, .. } => format!("failed {originator:?} {cause:?}"),
         Event::Ended { originator, cause, .. } => format!("ended {originator:?} {cause:?}"),
@@ -168,27 +167,27 @@ pub fn name(event: &Event) -> String {
 
 /// Which side of a [`Line`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub(crate) enum Side {
     Alice,
     Bob,
 }
 
 /// Decides which messages are lost.
-pub type Loss = Box<dyn FnMut(Side, &Message) -> bool>;
+pub(crate) type Loss = Box<dyn FnMut(Side, &Message) -> bool>;
 
 /// Two agents that hear each other.
-pub struct Line {
-    pub alice: Phone,
-    pub bob: Phone,
-    pub now: Instant,
+pub(crate) struct Line {
+    pub(crate) alice: Phone,
+    pub(crate) bob: Phone,
+    pub(crate) now: Instant,
     /// Every message that passed, as `alice INVITE`.
-    pub passed: Vec<String>,
+    pub(crate) passed: Vec<String>,
     /// Loses a message if it says so.
-    pub loses: Loss,
+    pub(crate) loses: Loss,
 }
 
 impl Line {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             alice: Phone::connected("alice", 1),
             bob: Phone::connected("bob", 2),
@@ -199,7 +198,7 @@ impl Line {
     }
 
     /// Carries messages until both are silent.
-    pub fn carry(&mut self) {
+    pub(crate) fn carry(&mut self) {
         loop {
             let (from_alice, from_bob) = (self.alice.take_sent(), self.bob.take_sent());
             if from_alice.is_empty() && from_bob.is_empty() {
@@ -221,7 +220,7 @@ impl Line {
     }
 
     /// Lets time pass for both.
-    pub fn wait(&mut self, span: Duration) {
+    pub(crate) fn wait(&mut self, span: Duration) {
         let until = self.now + span;
         loop {
             self.carry();
@@ -239,12 +238,12 @@ impl Line {
     }
 
     /// What passed since the last time.
-    pub fn take_passed(&mut self) -> Vec<String> {
+    pub(crate) fn take_passed(&mut self) -> Vec<String> {
         core::mem::take(&mut self.passed)
     }
 
     /// A call from alice that stands: her number and bob's.
-    pub fn established(&mut self) -> (CallNumber, CallNumber) {
+    pub(crate) fn established(&mut self) -> (CallNumber, CallNumber) {
         let alice = self.alice.call(self.now, "sip:bob@example.org");
         self.carry();
         let bob = incoming(&self.bob.take_events());
@@ -260,7 +259,7 @@ impl Line {
 }
 
 /// The call that came in.
-pub fn incoming(events: &[Event]) -> CallNumber {
+pub(crate) fn incoming(events: &[Event]) -> CallNumber {
     events
         .iter()
         .find_map(|event| match event {
@@ -271,7 +270,7 @@ pub fn incoming(events: &[Event]) -> CallNumber {
 }
 
 /// The request that waits for a response.
-pub fn transaction(events: &[Event]) -> TransactionNumber {
+pub(crate) fn transaction(events: &[Event]) -> TransactionNumber {
     events
         .iter()
         .find_map(|event| match event {

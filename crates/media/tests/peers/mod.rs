@@ -1,6 +1,5 @@
 //! Both sides of a gateway in memory, under virtual time: browsers (str0m with full ICE, its own descriptions) and
 //! phones of which every packet is scripted.
-#![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,

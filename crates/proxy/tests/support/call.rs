@@ -5,22 +5,22 @@ use sip::{HeaderName, Message};
 use super::*;
 
 /// Two phones that are registered, and the call between them up to the ACK.
-pub struct Call {
-    pub house: House,
-    pub caller: Phone,
-    pub callee: Phone,
-    pub invite: Message,
-    pub answer: Message,
+pub(crate) struct Call {
+    pub(crate) house: House,
+    pub(crate) caller: Phone,
+    pub(crate) callee: Phone,
+    pub(crate) invite: Message,
+    pub(crate) answer: Message,
 }
 
-pub fn established(caller: Phone, callee: Phone) -> Call {
+pub(crate) fn established(caller: Phone, callee: Phone) -> Call {
     let mut house = house(config());
     house.register(&caller);
     house.register(&callee);
     call(house, caller, callee)
 }
 
-pub fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
+pub(crate) fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
     let uri = format!("sip:{}@example.com", callee.user);
     house.receive(&caller.flow, &caller.invite(&uri, "call"));
     let mut got = house.take(&caller.flow);
@@ -49,14 +49,14 @@ pub fn call(mut house: House, caller: Phone, callee: Phone) -> Call {
 }
 
 impl Call {
-    pub fn caller_sends(&mut self, method: &str, cseq: u32) {
+    pub(crate) fn caller_sends(&mut self, method: &str, cseq: u32) {
         let to = format!("<sip:{0}@example.com>;tag=to-{0}", self.callee.user);
         let routes = routes(&self.answer, true);
         let text = self.caller.request(method, &self.callee.contact, &to, "call", cseq, &routes);
         self.house.receive(&self.caller.flow, &text);
     }
 
-    pub fn callee_sends(&mut self, method: &str, cseq: u32) {
+    pub(crate) fn callee_sends(&mut self, method: &str, cseq: u32) {
         let to = format!("<sip:{0}@example.com>;tag=from-{0}", self.caller.user);
         let routes = routes(&self.invite, false);
         let text = self
@@ -70,7 +70,7 @@ impl Call {
         self.house.receive(&self.callee.flow, &text);
     }
 
-    pub fn hang_up_by_caller(&mut self) {
+    pub(crate) fn hang_up_by_caller(&mut self) {
         self.caller_sends("BYE", 3);
         let bye = self.house.one(&self.callee.flow);
         assert_eq!(method(&bye), "BYE");
@@ -82,7 +82,7 @@ impl Call {
         assert!(self.house.events.iter().any(|event| matches!(event, Event::CallEnded { .. })));
     }
 
-    pub fn hang_up_by_callee(&mut self) {
+    pub(crate) fn hang_up_by_callee(&mut self) {
         self.callee_sends("BYE", 1);
         let bye = self.house.one(&self.caller.flow);
         assert_eq!(method(&bye), "BYE");
@@ -93,6 +93,6 @@ impl Call {
     }
 }
 
-pub fn bob() -> Phone {
+pub(crate) fn bob() -> Phone {
     desk_phone("bob", "198.51.100.7:5062")
 }

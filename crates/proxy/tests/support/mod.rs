@@ -1,10 +1,4 @@
 //! A house with a proxy in it and phones around it, under virtual time: the phones are flows and raw messages.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each test file is a crate of its own and uses a part of it"
-)]
 
 mod call;
 mod trunks;
@@ -20,41 +14,41 @@ use proxy::{
 use sip::digest::{Algorithm, Challenge, Ha1};
 use sip::{ConnectionId, Flow, HeaderName, Hop, Instant, Message, SeededEntropy, Transport};
 
-pub use call::{Call, bob, call, established};
-pub use trunks::{account, group, server};
+pub(crate) use call::{bob, call, established};
+pub(crate) use trunks::{account, group, server};
 
-pub const SECRET: [u8; 32] = [42; 32];
-pub const START: Instant = Instant::from_secs(1_700_000_000);
+pub(crate) const SECRET: [u8; 32] = [42; 32];
+pub(crate) const START: Instant = Instant::from_secs(1_700_000_000);
 
 /// The proxy, and all that it asks and says.
-pub struct House {
-    pub proxy: Proxy,
-    pub now: Instant,
-    pub users: HashMap<String, String>,
-    pub tokens: HashMap<String, TokenHolder>,
-    pub hosts: HashMap<String, Vec<Hop>>,
-    pub stored: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    pub store_fails: bool,
+pub(crate) struct House {
+    pub(crate) proxy: Proxy,
+    pub(crate) now: Instant,
+    pub(crate) users: HashMap<String, String>,
+    pub(crate) tokens: HashMap<String, TokenHolder>,
+    pub(crate) hosts: HashMap<String, Vec<Hop>>,
+    pub(crate) stored: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    pub(crate) store_fails: bool,
     /// Whether what is to be signed is.
-    pub signs: bool,
+    pub(crate) signs: bool,
     /// What was to be signed.
-    pub signed: Vec<Claims>,
+    pub(crate) signed: Vec<Claims>,
     /// What signatures are worth.
-    pub verdict: Result<(), Invalid>,
+    pub(crate) verdict: Result<(), Invalid>,
     /// What was asked about signatures.
-    pub asked: Vec<Question>,
+    pub(crate) asked: Vec<Question>,
     /// Every name has an address.
-    pub any_host: bool,
-    pub sent: Vec<(Hop, Message)>,
-    pub events: Vec<Event>,
+    pub(crate) any_host: bool,
+    pub(crate) sent: Vec<(Hop, Message)>,
+    pub(crate) events: Vec<Event>,
     /// What the proxies of other event loops are to hear.
-    pub shared: Vec<News>,
-    pub next_timeout: Instant,
+    pub(crate) shared: Vec<News>,
+    pub(crate) next_timeout: Instant,
     seed: u64,
 }
 
 /// The configuration of the tests: example.com, the five transports on 192.0.2.1.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let listen = |transport, port| Listener::new(transport, SocketAddr::from(([192, 0, 2, 1], port)));
     Config {
         domains: vec!["example.com".to_owned()],
@@ -70,23 +64,23 @@ pub fn config() -> Config {
 }
 
 /// The same, with nobody asked for a password.
-pub fn open_config() -> Config {
+pub(crate) fn open_config() -> Config {
     let mut config = config();
     config.authentication.required = false;
     config
 }
 
-pub fn house(config: Config) -> House {
+pub(crate) fn house(config: Config) -> House {
     House::with_seed(config, 1)
 }
 
 impl House {
-    pub fn with_seed(config: Config, seed: u64) -> Self {
+    pub(crate) fn with_seed(config: Config, seed: u64) -> Self {
         Self::of(Proxy::new(config, SECRET, Box::new(SeededEntropy::new(seed))), seed)
     }
 
     /// One event loop of a server that has several.
-    pub fn among(config: Config, place: usize, common: &Common) -> Self {
+    pub(crate) fn among(config: Config, place: usize, common: &Common) -> Self {
         let seed = place as u64 + 1;
         let proxy = Proxy::among(config, SECRET, Box::new(SeededEntropy::new(seed)), common);
         Self::of(proxy.at_place(place), seed)
@@ -118,7 +112,7 @@ impl House {
     }
 
     /// The process is killed and started again: what was stored is there, connections are not.
-    pub fn restart(&mut self, config: Config) {
+    pub(crate) fn restart(&mut self, config: Config) {
         self.seed += 1;
         self.proxy = Proxy::new(config, SECRET, Box::new(SeededEntropy::new(self.seed)));
         let records = self.stored.iter().filter_map(|(aor, record)| Some((aor.clone(), record.clone()?)));
@@ -128,18 +122,18 @@ impl House {
         self.drain();
     }
 
-    pub fn receive(&mut self, flow: &Flow, text: &str) {
+    pub(crate) fn receive(&mut self, flow: &Flow, text: &str) {
         self.proxy.receive(self.now, flow, text.as_bytes());
         self.drain();
     }
 
-    pub fn close(&mut self, flow: &Flow) {
+    pub(crate) fn close(&mut self, flow: &Flow) {
         self.proxy.flow_closed(self.now, flow);
         self.drain();
     }
 
     /// Lets time pass, timer by timer.
-    pub fn wait(&mut self, span: Duration) {
+    pub(crate) fn wait(&mut self, span: Duration) {
         let end = self.now + span;
         while self.next_timeout <= end {
             self.now = self.now.max(self.next_timeout);
@@ -151,7 +145,7 @@ impl House {
         self.drain();
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         loop {
             match self.proxy.poll() {
                 Output::Transmit { hop, bytes } => {
@@ -214,7 +208,7 @@ impl House {
     }
 
     /// What was sent to a peer, in order; taken out.
-    pub fn take(&mut self, flow: &Flow) -> Vec<Message> {
+    pub(crate) fn take(&mut self, flow: &Flow) -> Vec<Message> {
         let (theirs, others) =
             std::mem::take(&mut self.sent).into_iter().partition(|(hop, _)| goes_to(hop, flow));
         self.sent = others;
@@ -223,7 +217,7 @@ impl House {
     }
 
     /// The one message that was sent to a peer, provisional 100s aside.
-    pub fn one(&mut self, flow: &Flow) -> Message {
+    pub(crate) fn one(&mut self, flow: &Flow) -> Message {
         let mut messages = self.take(flow);
         messages.retain(|message| message.status() != Some(100));
         assert_eq!(messages.len(), 1, "{:#?}", messages.iter().map(text).collect::<Vec<_>>());
@@ -231,13 +225,13 @@ impl House {
     }
 
     /// That nothing was sent to a peer.
-    pub fn nothing(&mut self, flow: &Flow) {
+    pub(crate) fn nothing(&mut self, flow: &Flow) {
         let messages = self.take(flow);
         assert!(messages.is_empty(), "{:#?}", messages.iter().map(text).collect::<Vec<_>>());
     }
 
     /// Registers with digest, all the way to the 200.
-    pub fn register(&mut self, phone: &Phone) -> Message {
+    pub(crate) fn register(&mut self, phone: &Phone) -> Message {
         let request = phone.register(1, "");
         self.receive(&phone.flow, &request);
         let challenge = self.one(&phone.flow);
@@ -263,7 +257,7 @@ fn goes_to(hop: &Hop, flow: &Flow) -> bool {
     }
 }
 
-pub fn udp_hop(address: SocketAddr) -> Hop {
+pub(crate) fn udp_hop(address: SocketAddr) -> Hop {
     Hop::Address { transport: Transport::Udp, address, server_name: None }
 }
 
@@ -277,7 +271,7 @@ fn secret(user: &str, realm: &str, password: &str) -> UserSecret {
 }
 
 /// The credentials that answer the first challenge of a response.
-pub fn answer(challenge: &Message, method: &str, uri: &str, user: &str, password: &str) -> String {
+pub(crate) fn answer(challenge: &Message, method: &str, uri: &str, user: &str, password: &str) -> String {
     let name = match challenge.status() {
         Some(401) => HeaderName::WwwAuthenticate,
         _ => HeaderName::ProxyAuthenticate,
@@ -285,7 +279,14 @@ pub fn answer(challenge: &Message, method: &str, uri: &str, user: &str, password
     answer_one(challenge.header(name).expect("a challenge"), method, uri, user, password, "00000001")
 }
 
-pub fn answer_one(value: &[u8], method: &str, uri: &str, user: &str, password: &str, count: &str) -> String {
+pub(crate) fn answer_one(
+    value: &[u8],
+    method: &str,
+    uri: &str,
+    user: &str,
+    password: &str,
+    count: &str,
+) -> String {
     let challenge = Challenge::parse(value).expect("a challenge that can be read");
     let (algorithm, _) = challenge.algorithm.expect("an algorithm that we know");
     let ha1 = Ha1::new(algorithm, user.as_bytes(), challenge.realm, password.as_bytes());
@@ -311,17 +312,17 @@ pub fn answer_one(value: &[u8], method: &str, uri: &str, user: &str, password: &
 
 /// A phone: a flow, a contact and a user.
 #[derive(Clone, Debug)]
-pub struct Phone {
-    pub user: &'static str,
-    pub flow: Flow,
-    pub via: String,
-    pub contact: String,
-    pub parameters: String,
-    pub call_id: String,
+pub(crate) struct Phone {
+    pub(crate) user: &'static str,
+    pub(crate) flow: Flow,
+    pub(crate) via: String,
+    pub(crate) contact: String,
+    pub(crate) parameters: String,
+    pub(crate) call_id: String,
 }
 
 /// A page: a WebSocket, a made-up host.
-pub fn page(user: &'static str, connection: u64) -> Phone {
+pub(crate) fn page(user: &'static str, connection: u64) -> Phone {
     Phone {
         user,
         flow: flow(Transport::Ws, connection, &format!("203.0.113.9:{}", 40_000 + connection), 8080),
@@ -333,7 +334,7 @@ pub fn page(user: &'static str, connection: u64) -> Phone {
 }
 
 /// A phone on UDP, reachable where its contact says.
-pub fn desk_phone(user: &'static str, address: &str) -> Phone {
+pub(crate) fn desk_phone(user: &'static str, address: &str) -> Phone {
     Phone {
         user,
         flow: flow(Transport::Udp, 0, address, 5060),
@@ -345,7 +346,7 @@ pub fn desk_phone(user: &'static str, address: &str) -> Phone {
 }
 
 /// A phone that opened a TCP connection.
-pub fn tcp_phone(user: &'static str, connection: u64, address: &str, listens: &str) -> Phone {
+pub(crate) fn tcp_phone(user: &'static str, connection: u64, address: &str, listens: &str) -> Phone {
     Phone {
         user,
         flow: flow(Transport::Tcp, connection, address, 5060),
@@ -356,7 +357,7 @@ pub fn tcp_phone(user: &'static str, connection: u64, address: &str, listens: &s
     }
 }
 
-pub fn flow(transport: Transport, connection: u64, remote: &str, port: u16) -> Flow {
+pub(crate) fn flow(transport: Transport, connection: u64, remote: &str, port: u16) -> Flow {
     Flow {
         transport,
         connection: ConnectionId(connection),
@@ -366,12 +367,12 @@ pub fn flow(transport: Transport, connection: u64, remote: &str, port: u16) -> F
 }
 
 impl Phone {
-    pub fn register(&self, cseq: u32, more: &str) -> String {
+    pub(crate) fn register(&self, cseq: u32, more: &str) -> String {
         let contact = format!("<{}>{}", self.contact, self.parameters);
         self.register_contact(cseq, &format!("Contact: {contact}\r\n{more}"))
     }
 
-    pub fn register_contact(&self, cseq: u32, more: &str) -> String {
+    pub(crate) fn register_contact(&self, cseq: u32, more: &str) -> String {
         let Self { user, via, call_id, .. } = self;
         format!(
             "REGISTER sip:example.com SIP/2.0\r\nVia: {via};branch=z9hG4bKr{call_id}{cseq}{}\r\n\
@@ -383,7 +384,15 @@ impl Phone {
     }
 
     /// A request outside or inside a dialog.
-    pub fn request(&self, method: &str, uri: &str, to: &str, call_id: &str, cseq: u32, more: &str) -> String {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        uri: &str,
+        to: &str,
+        call_id: &str,
+        cseq: u32,
+        more: &str,
+    ) -> String {
         let Self { user, via, contact, .. } = self;
         format!(
             "{method} {uri} SIP/2.0\r\nVia: {via};branch=z9hG4bK{user}{method}{call_id}{cseq}\r\n\
@@ -392,12 +401,12 @@ impl Phone {
         )
     }
 
-    pub fn invite(&self, uri: &str, call_id: &str) -> String {
+    pub(crate) fn invite(&self, uri: &str, call_id: &str) -> String {
         self.request("INVITE", uri, &format!("<{uri}>"), call_id, 1, "")
     }
 
     /// The answer of this phone to a request that it got.
-    pub fn respond(&self, request: &Message, status: u16, more: &str) -> String {
+    pub(crate) fn respond(&self, request: &Message, status: u16, more: &str) -> String {
         let mut text = format!("SIP/2.0 {status} {}\r\n", sip::reason_phrase(status));
         for name in
             [HeaderName::Via, HeaderName::RecordRoute, HeaderName::From, HeaderName::CallId, HeaderName::CSeq]
@@ -420,25 +429,25 @@ impl Phone {
     }
 }
 
-pub fn header(message: &Message, name: HeaderName) -> String {
+pub(crate) fn header(message: &Message, name: HeaderName) -> String {
     message.header(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
 }
 
 /// All values of a header, in order.
-pub fn values(message: &Message, name: HeaderName) -> Vec<String> {
+pub(crate) fn values(message: &Message, name: HeaderName) -> Vec<String> {
     message.values(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
-pub fn text(message: &Message) -> String {
+pub(crate) fn text(message: &Message) -> String {
     String::from_utf8_lossy(message.as_bytes()).into_owned()
 }
 
-pub fn method(message: &Message) -> String {
+pub(crate) fn method(message: &Message) -> String {
     message.method().map(|method| String::from_utf8_lossy(method.as_bytes()).into_owned()).unwrap_or_default()
 }
 
 /// `Route` headers from the Record-Routes of a message: as the caller has them (reversed) or as the callee has.
-pub fn routes(message: &Message, reversed: bool) -> String {
+pub(crate) fn routes(message: &Message, reversed: bool) -> String {
     let mut values = values(message, HeaderName::RecordRoute);
     if reversed {
         values.reverse();

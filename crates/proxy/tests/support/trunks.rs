@@ -7,12 +7,12 @@ use proxy::trunk_settings::{Account, Caller, Group, Incoming, Password, Server};
 use sip::Transport;
 
 /// A server of a group, on UDP port 5060.
-pub fn server(host: &str, priority: u16) -> Server {
+pub(crate) fn server(host: &str, priority: u16) -> Server {
     Server { host: host.to_owned(), port: Some(5060), transport: Some(Transport::Udp), priority, weight: 1 }
 }
 
 /// A group with one server, 203.0.113.1, that is nobody special.
-pub fn group(name: &str) -> Group {
+pub(crate) fn group(name: &str) -> Group {
     Group {
         name: name.to_owned(),
         servers: vec![server("203.0.113.1", 1)],
@@ -30,7 +30,7 @@ pub fn group(name: &str) -> Group {
 }
 
 /// An account at `provider.example` that calls as whoever calls.
-pub fn account(user: &str) -> Account {
+pub(crate) fn account(user: &str) -> Account {
     Account {
         user: user.to_owned(),
         domain: "provider.example".to_owned(),

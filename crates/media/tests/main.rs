@@ -1,0 +1,39 @@
+//! The scenarios of the gateway for media, in one program: what they run is compiled into it once, and not into each of them.
+
+mod class;
+mod conversion;
+mod conversion_events;
+mod conversion_recorded;
+mod gateway_anchored;
+mod gateway_call;
+mod gateway_calls;
+mod gateway_change;
+mod gateway_digits;
+mod gateway_early_dialogs;
+mod gateway_figures;
+mod gateway_fork;
+mod gateway_ipv6;
+mod gateway_moved;
+mod gateway_order;
+mod gateway_sdes;
+mod gateway_strangers;
+mod gateway_tcp;
+mod gateway_transcoding;
+mod gateway_video;
+mod peers;
+
+/// A file that is not named above would be run by nobody.
+#[test]
+fn every_scenario_is_part_of_this_program() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+            let line = format!("mod {module};");
+            assert!(
+                include_str!("main.rs").lines().any(|known| known == line),
+                "tests/main.rs lacks `{line}`"
+            );
+        }
+    }
+}
