@@ -154,6 +154,8 @@ fn make(slice: &Slice, arguments: &[String]) -> Outcome<()> {
 
 /// Measures, prints and keeps.
 fn publish(part: &str, measure: Measure, options: &Options) -> Outcome<()> {
+    // Better refused now than after minutes of measuring.
+    options.results.as_deref().map(Results::of_here).transpose()?;
     process::take_load_core();
     process::take_descriptors();
     let records = measure(options)?;

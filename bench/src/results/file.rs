@@ -43,22 +43,27 @@ impl Results {
         Ok(std::fs::write(path, format!("{HEAD}{lines}"))?)
     }
 
-    /// Merges new runs into a file, with what they were made on. One file tells of one machine.
-    pub(crate) fn keep(path: &Path, new: Vec<Record>) -> Outcome<()> {
-        let mut results = Self::read(path)?;
+    /// What is kept in a file, if new results may be added to it: those of another machine would be of no use beside them.
+    pub(crate) fn of_here(path: &Path) -> Outcome<Self> {
+        let results = Self::read(path)?;
         let here = circumstances()?;
         let known = results.records.iter().find(|record| record.text("part") == "circumstances");
-        if let Some(known) = known
-            && known.text("machine") != here.text("machine")
-        {
-            return Err(format!(
+        match known {
+            Some(known) if known.text("machine") != here.text("machine") => Err(format!(
                 "{} tells of another machine ({}): ratios of two machines do not belong into one table; begin another \
                  file",
                 path.display(),
                 known.text("machine")
             )
-            .into());
+            .into()),
+            _ => Ok(results),
         }
+    }
+
+    /// Merges new runs into a file, with what they were made on. One file tells of one machine.
+    pub(crate) fn keep(path: &Path, new: Vec<Record>) -> Outcome<()> {
+        let mut results = Self::of_here(path)?;
+        let here = circumstances()?;
         let date = machine::date()?;
         let version = machine::revision();
         let stamped = new.into_iter().map(|record| record.with("date", &date).with("revision", &version));
