@@ -7,6 +7,7 @@ mod instructions;
 mod machine;
 mod matrix;
 mod nightly;
+mod scenarios;
 mod step;
 mod suite;
 mod web;
@@ -22,7 +23,7 @@ Usage: cargo xtask COMMAND
                     the arguments go to `sipweb serve --demo`
   test [NAME..]     the whole test suite: lints, floors, unit tests, the library, and real
                     browsers and phones; NAME.. runs only these parts:
-                    lint floors matrix rust instructions web end-to-end
+                    lint floors scenarios matrix rust instructions web end-to-end
   nightly           what is too long for each change: a million runs of the simulator
   build             the WebAssembly library, the page and the server (target/release/sipweb)
   web               the WebAssembly library and the page only

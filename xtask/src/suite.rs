@@ -1,15 +1,16 @@
 //! The whole test suite, cheapest questions first.
 
 use crate::step::{self, Failure};
-use crate::{end_to_end, floors, instructions, machine, matrix, web};
+use crate::{end_to_end, floors, instructions, machine, matrix, scenarios, web};
 use std::time::Instant;
 
 type Part = (&'static str, fn() -> Result<(), Failure>);
 
 /// The parts in their order. `rust` needs the page that `web` built, for the server embeds it.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("lint", lint),
     ("floors", floors::check),
+    ("scenarios", scenarios::check),
     ("matrix", matrix::check),
     ("web", browser_library),
     ("rust", rust),

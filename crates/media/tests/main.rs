@@ -21,19 +21,3 @@ mod gateway_tcp;
 mod gateway_transcoding;
 mod gateway_video;
 mod peers;
-
-/// A file that is not named above would be run by nobody.
-#[test]
-fn every_scenario_is_part_of_this_program() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
-            let line = format!("mod {module};");
-            assert!(
-                include_str!("main.rs").lines().any(|known| known == line),
-                "tests/main.rs lacks `{line}`"
-            );
-        }
-    }
-}
