@@ -1,7 +1,7 @@
 //! The data directory and its lock: one server at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -51,10 +51,13 @@ impl Directory {
     /// Makes the directory and its parents if they are missing, for the owner only, without taking it.
     ///
     /// # Errors
-    /// [`StoreError::File`] if it cannot be made.
+    /// [`StoreError::File`] if it cannot be made, or is no directory.
     pub fn make(path: &Path) -> Result<(), StoreError> {
+        if fs::metadata(path).is_ok_and(|there| !there.is_dir()) {
+            return Err(StoreError::file("open", path)(ErrorKind::NotADirectory.into()));
+        }
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::file("make", path))?;
-        // A file in the directory's place passes `create` on no system; a dangling link might.
+        // A dangling link may pass `create`.
         fs::metadata(path).map_err(StoreError::file("open", path)).map(drop)
     }
 
@@ -84,10 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_directory_is_an_error() {
+    fn a_file_in_the_place_of_the_directory_is_told() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("data");
         fs::write(&file, "").unwrap();
-        assert!(matches!(Directory::open(&file), Err(StoreError::File { .. })));
+        let error = Directory::open(&file).unwrap_err().to_string();
+        assert!(error.ends_with("data: not a directory"), "{error}");
     }
 }

@@ -73,6 +73,14 @@ pub enum UsersError {
     /// A file operation failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A line is not text.
+    #[error("{}:{line}: is not written in UTF-8; save the file in that encoding", .path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
     /// A line is not a user.
     #[error("{}:{line}: {problem}", .path.display())]
     Line {

@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
 
+/// The user who may read everything.
+const ROOT: u32 = 0;
+
 /// Replaces `path` by `bytes`, readable by the owner only. After a crash at any moment the file is the old one
-/// or the new one.
+/// or the new one. A link stays: the file that it names is replaced.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let fresh = beside(path, "new");
     let mut file = create(&fresh)?;
+    give_to_owner(&file, path);
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &fresh))?;
     rename(&fresh, path)?;
     keep_name(path)
@@ -32,14 +37,16 @@ pub(crate) fn create(path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-/// Gives a file to whom its directory belongs: root adds a user, and a server that is not root is to read it.
+/// Gives a file to whom the one at `path` belongs, or else its directory: root adds a user, and a server that is not root is
+/// to read it.
 pub(crate) fn give_to_owner(file: &File, path: &Path) {
-    let owners = (file.metadata(), fs::metadata(directory_of(path)));
-    if let (Ok(made), Ok(directory)) = owners
-        && made.uid() != directory.uid()
+    let there = fs::metadata(path).ok().filter(|there| there.uid() != ROOT);
+    let owner = there.or_else(|| fs::metadata(directory_of(path)).ok());
+    if let (Ok(made), Some(owner)) = (file.metadata(), owner)
+        && made.uid() != owner.uid()
     {
         // Nobody else may; then it stays as it is.
-        let _ = fchown(file, Some(directory.uid()), Some(directory.gid()));
+        let _ = fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
 }
 
@@ -67,4 +74,21 @@ pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
     name.push(".");
     name.push(extension);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_stays_and_the_file_that_it_names_is_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let (file, link) = (place.path().join("kept elsewhere"), place.path().join("users"));
+        fs::write(&file, "old").unwrap();
+        symlink(&file, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+    }
 }

@@ -152,11 +152,18 @@ impl UserFile {
 
 /// Reads the file and hands each user over with its line, counted from 1. Gives the text, if there is a file.
 fn read(path: &Path, mut each: impl FnMut(usize, User)) -> Result<Option<String>, UsersError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let octets = match fs::read(path) {
+        Ok(octets) => octets,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::file("read", path)(error).into()),
     };
+    let text = String::from_utf8(octets).map_err(|error| {
+        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        UsersError::NotText {
+            path: path.to_owned(),
+            line: 1 + before.filter(|octet| **octet == b'\n').count(),
+        }
+    })?;
     let mut seen: HashMap<(String, String), usize> = HashMap::new();
     for (index, content) in text.lines().enumerate() {
         let line = index + 1;
@@ -298,16 +305,10 @@ impl Users {
         }
         self.gone = None;
         self.unread = stamp.filter(|_| outcome.is_err());
-        let may_be_good = match &outcome {
-            Err(UsersError::Store(StoreError::File { source, .. })) => {
-                source.kind() != ErrorKind::InvalidData
-            }
-            _ => false,
-        };
-        if !may_be_good {
+        // What could not be read is read again at the next look: the system may only have been out of descriptors.
+        if !matches!(outcome, Err(UsersError::Store(StoreError::File { .. }))) {
             self.stamp = stamp;
         }
-        // Else it is read again at the next look: the system may only have been out of descriptors.
         outcome?;
         self.users = users;
         Ok(())

@@ -77,6 +77,15 @@ fn a_wrong_line_is_named_by_its_number_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn a_line_in_another_encoding_is_named_by_its_number() {
+    let place = tempfile::tempdir().unwrap();
+    let file = UserFile::of(place.path()).unwrap();
+    fs::write(file.path(), b"# one\n# two\nJos\xe9:home::\n").unwrap();
+    let error = file.list().unwrap_err().to_string();
+    assert!(error.ends_with("users:3: is not written in UTF-8; save the file in that encoding"), "{error}");
+}
+
+#[test]
 fn a_user_named_twice_is_an_error() {
     let place = tempfile::tempdir().unwrap();
     let file = UserFile::of(place.path()).unwrap();
