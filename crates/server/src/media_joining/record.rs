@@ -1,12 +1,12 @@
 //! The record of joined calls: one line of JSON for each, in a file.
 //!
 //! The file is opened anew for each line and written at its end in one go. It may be moved away, cut or removed at any
-//! time, and several servers may share it. What strangers write into it is bounded. A full disk may leave a part of a line: that
+//! time, and several servers may share it. Who called whom is for its owner only, unless the file is there and says otherwise. What strangers write into it is bounded. A full disk may leave a part of a line: that
 //! is ended before the next one begins.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ impl CallRecords {
 }
 
 fn append(path: &std::path::Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
 /// Whether the last line of the file has no end. What is no file, or may not be read, is not asked.
@@ -292,6 +292,7 @@ fn text(octets: &[u8]) -> String {
 mod tests {
     use super::*;
     use sip::Message;
+    use std::os::unix::fs::MetadataExt as _;
 
     fn dialog(text: &str) -> Dialog {
         let invite = Message::parse(text.as_bytes()).unwrap();
@@ -363,6 +364,14 @@ mod tests {
         std::fs::rename(&path, folder.path().join("calls.1")).unwrap();
         write();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_is_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls.jsonl");
+        CallRecords::open(path.clone()).unwrap();
+        assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
