@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use net::{Bound, Network};
+use net::{Bound, Network, Resolver};
 use proxy::Proxy;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinError, JoinHandle, LocalSet};
@@ -145,12 +145,13 @@ impl Part {
         let proxy = Proxy::among(config, secret, Box::new(SystemEntropy), post.common());
         let mut proxy = proxy.at_place(post.place());
         proxy.restore(clock.now(), records);
+        let resolver = Resolver::system();
         let media = match configuration.media.gateway {
             true => {
                 let place = MediaPlace::of(&configuration.media, &configuration.listeners)
                     .part(post.place(), post.loops());
                 let records = configuration.calls.clone().map(CallRecords::open).transpose()?;
-                Some(MediaJoining::open(&place, clock, records)?)
+                Some(MediaJoining::open(&place, clock, resolver.clone(), records)?)
             }
             false => None,
         };
@@ -158,6 +159,7 @@ impl Part {
             clock,
             proxy,
             network: network.clone(),
+            resolver,
             kept,
             post,
             media,

@@ -55,6 +55,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use media::{CallKey, CallReport, Cause, Event, KnownPhone, MediaCause, Party, PhoneKeying, Side};
+use net::Resolver;
 use sip::{Flow, HeaderName, Hop, Instant, Message, Method};
 use tokio::sync::Notify;
 
@@ -146,7 +147,7 @@ pub(crate) struct MediaJoining {
     me: Weak<Self>,
     clock: Clock,
     /// Finds the hosts that phones write in their descriptions, and how many look-ups there were.
-    resolver: net::Resolver,
+    resolver: Resolver,
     look_ups: Cell<u64>,
     joiner: Joiner,
     calls: RefCell<Calls>,
@@ -178,6 +179,7 @@ impl MediaJoining {
     pub(crate) fn open(
         place: &MediaPlace,
         clock: Clock,
+        resolver: Resolver,
         records: Option<CallRecords>,
     ) -> Result<Rc<Self>, Failure> {
         if place.fleet.is_empty() {
@@ -185,25 +187,31 @@ impl MediaJoining {
                 telling::tell_place(place);
             }
             let (gateway, bound) = BuiltIn::open(place, &clock)?;
-            let joining = Self::with(Joiner::BuiltIn(gateway), place, clock, records);
+            let joining = Self::with(Joiner::BuiltIn(gateway), place, clock, resolver, records);
             if let Joiner::BuiltIn(gateway) = &joining.joiner {
                 gateway.listen(bound, &joining.receiver(), &joining.gone());
             }
             return Ok(joining);
         }
-        let joining =
-            Self::with(Joiner::Fleet(FleetJoiner::open(&place.fleet, &clock)?), place, clock, records);
+        let fleet = FleetJoiner::open(&place.fleet, &clock)?;
+        let joining = Self::with(Joiner::Fleet(fleet), place, clock, resolver, records);
         if let Joiner::Fleet(fleet) = &joining.joiner {
             fleet.listen(&joining);
         }
         Ok(joining)
     }
 
-    fn with(joiner: Joiner, place: &MediaPlace, clock: Clock, records: Option<CallRecords>) -> Rc<Self> {
+    fn with(
+        joiner: Joiner,
+        place: &MediaPlace,
+        clock: Clock,
+        resolver: Resolver,
+        records: Option<CallRecords>,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             clock,
-            resolver: net::Resolver::system(),
+            resolver,
             look_ups: Cell::default(),
             joiner,
             calls: RefCell::new(Calls::new(place.anchor)),

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use net::Resolver;
+
 use super::{MediaJoining, MediaPlace};
 use crate::clock::Clock;
 use crate::configuration::Media;
@@ -18,7 +20,8 @@ pub(super) const OF_PHONE: &str =
 /// A gateway for this machine.
 pub(super) fn joining(media: &Media) -> Rc<MediaJoining> {
     let place = MediaPlace::of(media, &[]);
-    MediaJoining::open(&place, Clock::start(), None).unwrap_or_else(|_| panic!("a gateway"))
+    MediaJoining::open(&place, Clock::start(), Resolver::system(), None)
+        .unwrap_or_else(|_| panic!("a gateway"))
 }
 
 /// Runs on an event loop, as sockets demand.
