@@ -297,10 +297,8 @@ fn a_hold_keeps_the_keys_and_their_counters() {
     sounds(&mut world, &mut phone, port, 10);
 }
 
-#[test]
-fn a_phone_that_changes_its_key_is_given_a_new_one_too() {
-    let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
-    sounds(&mut world, &mut phone, port, 1);
+/// The phone offers its second key in the dialog; the suite and the key that it is answered with.
+fn changes_key(world: &mut World) -> (String, Vec<u8>) {
     let now = world.now;
     let (call, branch) = (call("call"), branch("within the dialog"));
     let offer = keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 2);
@@ -308,6 +306,14 @@ fn a_phone_that_changes_its_key_is_given_a_new_one_too() {
     let answer = world.browsers[0].answer(&offer);
     let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
     let (_, name, ours) = crypto(&answer).remove(0);
+    (name, ours)
+}
+
+#[test]
+fn a_phone_that_changes_its_key_is_given_a_new_one_too() {
+    let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
+    sounds(&mut world, &mut phone, port, 1);
+    let (name, ours) = changes_key(&mut world);
     // Under the old key until it has the answer.
     world.browsers[0].heard.clear();
     phone.sends(&mut world, port, &rtp(0, 6, 960, 7, &[6; 160]));
@@ -324,13 +330,7 @@ fn a_phone_that_is_given_a_new_key_hears_a_new_source_from_its_first_turn_on() {
     let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
     world.browser_sends(0, 0, 160, &[0x40; 160]);
     let before = phone.heard(&mut world).pop().expect("sound");
-    let now = world.now;
-    let (call, branch) = (call("call"), branch("within the dialog"));
-    let offer = keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 2);
-    let offer = world.gateway.offer(now, &call, &branch, Side::Phone, &offer).expect("an offer");
-    let answer = world.browsers[0].answer(&offer);
-    let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
-    let (_, name, ours) = crypto(&answer).remove(0);
+    let (name, ours) = changes_key(&mut world);
     world.sent.clear();
     let mut phone = Phone::new(&name, 2, &ours);
     world.browser_sends(0, 0, 160, &[0x40; 160]);

@@ -522,8 +522,8 @@ impl Proxy {
     }
 }
 
-/// How often finished transactions go. Four of a call would each wake an idle loop at a time of their own; at a thousand calls a
-/// second some 250 go at once, which takes a fraction of a millisecond.
+/// How often finished transactions go: the four of a call would each wake an idle loop at a time of their own. Some 250 go at
+/// once where there are a thousand calls a second.
 const ENDED_TOGETHER: Duration = Duration::from_millis(64);
 
 /// The lengths of the transaction layer's timers.

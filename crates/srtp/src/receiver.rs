@@ -124,7 +124,8 @@ impl Receiver {
 
     /// Takes the protection off with the index that the packet has. Most often that is the likely one. It is one turn
     /// further where so much was lost that the likely one lies too far back (RFC 3711 §3.3.1 knows no more than half a
-    /// turn), or where the source had wrapped before it was heard first: two attempts, whoever sent the packet, and a third for the first packet after a change of keys.
+    /// turn), or where the source had wrapped before it was heard first: two attempts, whoever sent the packet, and a
+    /// third for the first packet of a source after a change of keys.
     fn find_index(
         &self,
         seen: &Window,

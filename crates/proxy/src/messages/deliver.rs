@@ -56,10 +56,7 @@ impl Proxy {
                 self.deliveries.ends.push_back((now + DELIVERY, branch.into_bytes()));
                 self.start(now, job, targets, Reach::OwnUser);
             }
-            None => {
-                self.delivery_failed(now, aor, message.name, true);
-                self.deliver_next(now, aor);
-            }
+            None => self.delivery_failed(now, aor, message.name, true),
         }
     }
 
@@ -101,13 +98,7 @@ impl Proxy {
         let Some((aor, name)) = self.deliveries.under_way.remove(branch) else { return };
         let now = self.now;
         if status >= 300 {
-            let refused = !is_for_now(status);
-            self.delivery_failed(now, &aor, name, refused);
-            // What his devices do not take keeps nothing back that they may.
-            if refused {
-                self.deliver_next(now, &aor);
-            }
-            return;
+            return self.delivery_failed(now, &aor, name, !is_for_now(status));
         }
         self.common.0.messages.finish(&aor, &name);
         self.forget_message(name);
@@ -119,6 +110,10 @@ impl Proxy {
         if self.common.0.messages.put_off(aor, &name, refused) {
             self.forget_message(name);
             self.tell_watchers(now, aor, Package::MessageSummary);
+        }
+        // What his devices do not take keeps nothing back that they may.
+        if refused {
+            self.deliver_next(now, aor);
         }
     }
 
