@@ -354,7 +354,9 @@ impl Agent {
         if let Some(ending) = call.bye_after_ack.take() {
             self.hang_up(number, &ending);
         } else if call.is_established() {
-            self.end_by_itself(number, 0, "", None, Cause::NoAck);
+            self.hang_up(number, &Ending::default());
+            let (originator, cause) = (Originator::Remote, Cause::NoAck);
+            self.emit(Event::Ended { call: number, originator, message: None, cause });
         }
     }
 }

@@ -59,7 +59,7 @@ impl Agent {
         }
     }
 
-    /// Ends an established call by the agent's own decision: BYE with a Reason if `status` is one.
+    /// Ends an established call by the agent's own decision: BYE with a Reason.
     pub(crate) fn end_by_itself(
         &mut self,
         number: CallNumber,
@@ -68,8 +68,7 @@ impl Agent {
         message: Option<Arc<Message>>,
         cause: Cause,
     ) {
-        let ending = if status == 0 { Ending::default() } else { with_status(status, text) };
-        self.hang_up(number, &ending);
+        self.hang_up(number, &with_status(status, text));
         self.emit(Event::Ended { call: number, originator: Originator::Local, message, cause });
     }
 

@@ -195,7 +195,7 @@ fn an_answer_that_is_never_acknowledged_ends_the_call() {
     line.carry();
     line.alice.agent.acknowledge(line.now, alice, Payload::default()).unwrap();
     line.wait(Duration::from_secs(33));
-    assert_eq!(line.bob.told(), ["ended Local NoAck"]);
+    assert_eq!(line.bob.told(), ["ended Remote NoAck"]);
     assert_eq!(line.alice.told().last().map(String::as_str), Some("ended Remote Terminated"));
 }
 

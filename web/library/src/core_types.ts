@@ -219,7 +219,7 @@ export interface FailedEvent {
 }
 /**
  * An established call ended. The last event of this call. Our own bye: at once, (local, null, 'Terminated').
- * Peer's BYE: (remote, the BYE, 'Terminated'). 'No ACK' (local), 'Request Timeout' and 'Dialog Error' (system or
+ * Peer's BYE: (remote, the BYE, 'Terminated'). 'No ACK' (remote), 'Request Timeout' and 'Dialog Error' (system or
  * remote: 408 and 481 within the dialog), session timer run out: (local, null, 'Request Timeout').
  */
 export interface EndedEvent {

@@ -520,7 +520,7 @@ export class RTCSession extends EventEmitter<RTCSessionEvents> {
     const denied = error instanceof MediaDenied;
     leave(this.#endpoint, this.#call, drop);
     const cause = denied ? causes.USER_DENIED_MEDIA_ACCESS : error instanceof CoreError ? causes.INTERNAL_ERROR : causes.WEBRTC_ERROR;
-    this.#finish('failed', 'local', null, cause);
+    this.#finish('failed', denied || this.#direction === 'outgoing' ? 'local' : 'system', null, cause);
     if (denied) {
       this.emit('getusermediafailed', error.cause);
     }

@@ -144,7 +144,7 @@ test('An offer that WebRTC does not take is refused with 488', async () => {
   page.ring(sdp('sendrecv', 'broken'));
   page.session?.answer();
   await settle();
-  assert.equal(page.news().at(-1), 'failed local WebRTC Error');
+  assert.equal(page.news().at(-1), 'failed system WebRTC Error');
   assert.equal(page.core.told('reject')[0]?.[1], 488);
 });
 
@@ -189,8 +189,8 @@ test('An ACK that never comes ends the call with its cause', async () => {
   page.ring();
   page.session?.answer();
   await settle();
-  page.core.fire({ type: 'ended', call: 7, originator: 'local', message: null, cause: 'No ACK' });
-  assert.equal(page.news().at(-1), 'ended local No ACK');
+  page.core.fire({ type: 'ended', call: 7, originator: 'remote', message: null, cause: 'No ACK' });
+  assert.equal(page.news().at(-1), 'ended remote No ACK');
 });
 
 test('A call that wants to replace another: the page decides', async () => {
