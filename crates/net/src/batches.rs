@@ -1,7 +1,7 @@
 //! Many datagrams with one system call: `recvmmsg` and `sendmmsg`.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::RawFd;
 
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
@@ -99,7 +99,22 @@ impl Outlet {
     }
 }
 
+/// An address as the system tells it. A link-local one is told with its link, without which nothing gets there (RFC 4007 §6).
 pub(crate) fn address(address: SockaddrStorage) -> Option<SocketAddr> {
     let four = address.as_sockaddr_in().map(|four| SocketAddr::from((four.ip(), four.port())));
-    four.or_else(|| address.as_sockaddr_in6().map(|six| SocketAddr::from((six.ip(), six.port()))))
+    four.or_else(|| {
+        let six = address.as_sockaddr_in6()?;
+        Some(SocketAddrV6::new(six.ip(), six.port(), six.flowinfo(), six.scope_id()).into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_at_a_link_local_address_is_known_with_its_link() {
+        let peer = SocketAddr::from(SocketAddrV6::new("fe80::7".parse().unwrap(), 5060, 0, 3));
+        assert_eq!(address(peer.into()), Some(peer));
+    }
 }
