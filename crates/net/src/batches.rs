@@ -17,7 +17,10 @@ const DATAGRAM: usize = 65_535;
 
 /// Room for the datagrams of one call, used again with each. The system gives memory only to what was written once.
 pub(crate) struct Inlet {
-    headers: MultiHeaders<SockaddrStorage>,
+    /// Of sockets for IPv4, and of those for IPv6: the system writes into them how long an address was, and of a longer one
+    /// it would tell no more the next time.
+    four: MultiHeaders<SockaddrStorage>,
+    six: MultiHeaders<SockaddrStorage>,
     buffers: Vec<Vec<u8>>,
     /// How many the next call asks for: room that stays empty costs, too.
     expected: usize,
@@ -33,25 +36,28 @@ pub(crate) struct Received {
 impl Inlet {
     pub(crate) fn new() -> Self {
         Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
+            four: MultiHeaders::preallocate(BATCH, None),
+            six: MultiHeaders::preallocate(BATCH, None),
             buffers: (0..BATCH).map(|_| vec![0; DATAGRAM]).collect(),
             expected: FEW,
         }
     }
 
-    /// Takes datagrams that have come, [`BATCH`] at most.
+    /// Takes datagrams that have come to the socket at `local`, [`BATCH`] at most.
     ///
     /// # Errors
     /// `WouldBlock` if there was none; else often one that an earlier datagram came back with.
     pub(crate) fn receive(
         &mut self,
         socket: RawFd,
+        local: SocketAddr,
         mut take: impl FnMut(SocketAddr, &[u8]),
     ) -> io::Result<Received> {
         let asked = self.expected;
+        let headers = if local.is_ipv4() { &mut self.four } else { &mut self.six };
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
             self.buffers.iter_mut().take(asked).map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let messages = recvmmsg(socket, &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+        let messages = recvmmsg(socket, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
         let mut datagrams: usize = 0;
         for message in messages {
             datagrams = datagrams.saturating_add(1);

@@ -33,6 +33,23 @@ fn a_datagram_is_echoed_and_keep_alives_are_answered_here() {
     });
 }
 
+/// Both sockets are read with the same room.
+#[test]
+fn a_phone_on_ipv6_is_answered_behind_one_on_ipv4() {
+    run(async {
+        let both =
+            ["127.0.0.1:0", "[::1]:0"].map(|it| ListenerConfig::new(Protocol::Udp, it.parse().unwrap()));
+        let house = House::listening(&both, &tls(), Limits::default());
+        house.recorder.echo.set(true);
+        for listener in house.network.listeners() {
+            let peer = UdpSocket::bind((listener.address.ip(), 0)).await.unwrap();
+            peer.send_to(&message(300), listener.address).await.unwrap();
+            let (flow, _) = house.recorder.message().await;
+            assert_eq!(flow.remote, peer.local_addr().unwrap());
+        }
+    });
+}
+
 /// RFC 5626 §8: a phone asks on the port for SIP how it is seen from there, and goes on with SIP.
 #[test]
 fn stun_on_the_port_for_sip_is_answered_between_messages() {

@@ -22,6 +22,7 @@ mod linux {
     /// room: else each datagram that the system is done with would wake the loop.
     pub(crate) struct Port {
         socket: AsyncFd<UdpSocket>,
+        local: SocketAddr,
         room: RefCell<Option<AsyncFd<UdpSocket>>>,
     }
 
@@ -31,7 +32,8 @@ mod linux {
     impl Port {
         /// That of a socket that does not block.
         pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
-            Ok(Self { socket: watched(socket, Interest::READABLE)?, room: RefCell::default() })
+            let local = socket.local_addr()?;
+            Ok(Self { socket: watched(socket, Interest::READABLE)?, local, room: RefCell::default() })
         }
 
         pub(crate) fn socket(&self) -> &UdpSocket {
@@ -55,7 +57,7 @@ mod linux {
             take: impl FnMut(SocketAddr, &[u8]),
         ) -> io::Result<usize> {
             let mut ready = ready.0?;
-            let outcome = inlet.receive(self.descriptor(), take);
+            let outcome = inlet.receive(self.descriptor(), self.local, take);
             let blocks = outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
             // Where the system gave less than was asked for there was no more. Of what comes later it tells anew, and of an
             // error that cut the answer short, too: so there is no need to ask once more.
