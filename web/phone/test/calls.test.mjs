@@ -1,10 +1,11 @@
 // Several calls at once: call waiting, hold and swap, asking before a transfer, conference.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answered, gone, id, inSessionOf, see, signIn, talk } from './support/page.mjs';
+import { answered, gone, id, inSession, inSessionOf, see, signIn, talk } from './support/page.mjs';
 
 const ended = (page) => page.evaluate(() => fake.agent.sessions.map((session) => session.ended));
 const held = (page) => page.evaluate(() => fake.agent.sessions.map((session) => session.held));
+const silent = (page) => page.evaluate(() => fake.agent.sessions.map((session) => session.silent));
 const ring = (page, user, name) => page.evaluate((uri, called) => { fake.agent.ring(uri, called); }, `sip:${user}@example.com`, name);
 
 /** Talks with Bob, then calls Carmen besides, who answers. */
@@ -64,6 +65,55 @@ test('while one is talked to and one waits, a third caller hears busy', async (t
   await ring(page, 'eve');
   await see(page, 'waiting', 'dora is calling');
   assert.deepEqual(await ended(page), [false, false, true]);
+});
+
+const HEARD = { audio: false, video: false };
+const AWAY = { audio: true, video: true };
+
+test('whoever cannot be held neither hears nor sees what is said to somebody else, and does again when it is his turn', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await inSessionOf(page, 0, '(session) => session.emit("unhold", { originator: "local" })'); // He refused it.
+  assert.deepEqual(await silent(page), [AWAY, HEARD]);
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  assert.deepEqual(await silent(page), [HEARD, AWAY]);
+});
+
+test('a hold that never comes about is no reason to be heard by both', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await inSession(page, '(session) => { session.hold = () => false; }');
+  await ring(page, 'dora', 'Dora');
+  await page.waitForSelector(id('waiting-answer'));
+  await page.click(id('waiting-answer'));
+  await see(page, 'call-peer', 'Dora');
+  assert.deepEqual(await silent(page), [AWAY, HEARD]);
+});
+
+test('who answers after we went back to the other call does not hear us', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  await answered(page);
+  await see(page, 'other-call', 'On hold');
+  assert.deepEqual(await silent(page), [HEARD, AWAY]);
+});
+
+test('a microphone that is off is still off after the way to another call and back', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('call-mute'));
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'bob');
+  await page.click(id('other-switch'));
+  await see(page, 'call-peer', 'carmen');
+  assert.deepEqual(await silent(page), [AWAY, { audio: true, video: false }]);
 });
 
 test('when the call on the screen ends, the one on hold comes back, and the reason is still told', async (t) => {
@@ -218,6 +268,18 @@ test('who is muted stays so when the calls are joined', async (t) => {
   await page.click(id('others-merge'));
   await see(page, 'call-peer', 'Conference');
   await see(page, 'call-state', 'Your microphone is off');
+});
+
+test('in a conference everybody is heard, and after it only who is on the screen', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('others-merge'));
+  await see(page, 'call-peer', 'Conference');
+  assert.deepEqual(await silent(page), [HEARD, HEARD]);
+  await inSessionOf(page, 0, '(session) => { session.hold = () => false; }');
+  await page.click(id('conference-split'));
+  await see(page, 'call-peer', 'carmen');
+  assert.deepEqual(await silent(page), [AWAY, HEARD]);
 });
 
 /** Bob and Carmen are in a conference; Dora calls, and is talked to meanwhile. */

@@ -181,6 +181,29 @@ test('a call with a picture is joined with another one: the camera is switched o
   await page.waitForFunction(() => window.camera.readyState === 'ended');
 });
 
+test('a call that was away is joined with another one: what the conference sends is heard, and nothing after the way back', async (t) => {
+  const page = await signIn(t);
+  await talk(page);
+  await connect(page);
+  await page.click(id('call-add'));
+  await page.keyboard.type('carmen');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => fake.agent.sessions.length === 2);
+  await answered(page);
+  await page.waitForSelector(`${id('others-merge')}:not([hidden])`);
+  await page.evaluate(() => {
+    const [bob] = fake.agent.sessions;
+    bob.hold = () => false;
+    [window.sender] = bob.connection.getSenders();
+    window.microphone = sender.track;
+  });
+  assert.equal(await page.evaluate(() => microphone.enabled), false);
+  await page.click(id('others-merge'));
+  await page.waitForFunction(() => sender.track !== microphone && sender.track.enabled);
+  await page.click(id('conference-split'));
+  await page.waitForFunction(() => sender.track === microphone && !microphone.enabled);
+});
+
 test('a test of the microphone that is asked for twice is one test, and is released', async (t) => {
   const page = await signIn(t, { prepare: thinkAboutIt });
   await page.click(id('tab-settings'));

@@ -67,7 +67,7 @@ export class Call {
     readonly consultFor?: Call,
   ) {
     this.phase = incoming ? 'incoming' : 'microphone';
-    this.picture = new CallVideo(devices, () => this.session, () => this.local, events.changed);
+    this.picture = new CallVideo(devices, () => this.session, () => this.local, () => this.#away, events.changed);
   }
 
   static outgoing(agent: Pick<Agent, 'call'>, peer: Peer, video: boolean, devices: Devices, events: CallEvents, consultFor?: Call): Call {
@@ -145,9 +145,21 @@ export class Call {
   toggleMute(): void {
     this.#forgetTransfer();
     this.muted = !this.muted;
-    if (this.muted) this.session?.mute({ audio: true });
-    else this.session?.unmute({ audio: true });
+    this.#obey();
     this.events.changed();
+  }
+
+  /** While the user is away the other side neither hears nor sees him, even where it cannot be held. */
+  setAway(away: boolean): void {
+    this.#away = away;
+    this.#obey();
+  }
+
+  #away = false;
+
+  #obey(): void {
+    this.session?.[this.muted || this.#away ? 'mute' : 'unmute']({ audio: true });
+    this.session?.[this.#away ? 'mute' : 'unmute']({ video: true });
   }
 
   toggleHold(): void {
@@ -276,8 +288,11 @@ export class Call {
     const own = this.local?.getAudioTracks()[0];
     const next = track ?? own;
     if (!sender || !next) return;
-    next.enabled = sender.track?.enabled ?? true; // On hold nobody is heard, whatever is sent.
+    const { track: old } = sender;
+    const obey = (): void => { next.enabled = old?.enabled ?? true; };
+    obey(); // On hold nobody is heard, whatever is sent.
     await sender.replaceTrack(next).catch(() => undefined); // The call ended just now.
+    obey(); // The old one may have been silenced meanwhile.
   }
 
   get #soundSender(): RTCRtpSender | undefined {

@@ -17,6 +17,8 @@ export class CallVideo {
     private readonly devices: Devices,
     private readonly session: () => Session | undefined,
     private readonly local: () => MediaStream | undefined,
+    /** Whether nothing is to be seen for now. */
+    private readonly away: () => boolean,
     private readonly changed: () => void,
   ) {}
 
@@ -62,7 +64,10 @@ export class CallVideo {
     const old = this.#track;
     this.#track = track;
     this.source = source;
-    if (track) local.addTrack(track);
+    if (track) {
+      track.enabled = !this.away();
+      local.addTrack(track);
+    }
     const place = connection.getTransceivers().find((each) => each.receiver.track.kind === 'video' && each.direction !== 'stopped');
     const before = place?.direction;
     if (!place) {

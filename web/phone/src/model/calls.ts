@@ -101,7 +101,7 @@ export class Calls {
     // One call to talk, one to choose about: a third is busy.
     if (busy || this.#events.undisturbed()) call.turnAway();
     else if (!this.running) this.#show(call);
-    this.#events.changed();
+    this.#signal();
   }
 
   /** Answers `call`, which rings, wherever it is. */
@@ -136,7 +136,7 @@ export class Calls {
   toggleMute(): void {
     if (this.inConference) this.conference?.setMuted(!this.conference.muted);
     else this.current?.toggleMute();
-    this.#events.changed();
+    this.#signal();
   }
 
   /** Everybody who is in a call with us hears everybody else. */
@@ -163,7 +163,7 @@ export class Calls {
       call.setHold(false);
       conference.add(call);
     }
-    this.#events.changed();
+    this.#signal();
   }
 
   /** Ends the conference; the call on the screen goes on, the others are held. */
@@ -172,7 +172,7 @@ export class Calls {
     this.conference = undefined;
     for (const call of conference?.members ?? []) if (call !== this.current) call.setHold(true);
     conference?.close();
-    this.#events.changed();
+    this.#signal();
   }
 
   /** Brings the other side of `other` together with the other side of the call on the screen, and leaves both. */
@@ -217,7 +217,7 @@ export class Calls {
 
   closeCurrent(): void {
     if (this.current?.over) this.current = undefined;
-    this.#events.changed();
+    this.#signal();
   }
 
   readonly #callEvents: CallEvents = {
@@ -241,7 +241,7 @@ export class Calls {
     this.current = call;
     this.news = undefined;
     this.#events.shown();
-    this.#events.changed();
+    this.#signal();
   }
 
   /** The call on the screen makes room. */
@@ -255,7 +255,7 @@ export class Calls {
     this.current = call;
     if (this.inConference) this.conference?.setAway(false);
     else call.setHold(false);
-    this.#events.changed();
+    this.#signal();
   }
 
   #replace(old: Call, call: Call): void {
@@ -280,6 +280,12 @@ export class Calls {
     this.#show(this.#add(follow()));
   }
 
+  /** Who is neither on the screen nor in the conference does not hear us, whatever became of his hold. */
+  #signal(): void {
+    for (const call of this.#list) call.setAway(!this.audible.includes(call) && !this.conference?.members.includes(call));
+    this.#events.changed();
+  }
+
   #changed(): void {
     const left = this.#left;
     if (left && this.current?.phase === 'talking') {
@@ -287,7 +293,7 @@ export class Calls {
       left.hangUp();
     }
     this.conference?.refresh();
-    this.#events.changed();
+    this.#signal();
   }
 
   #ended(call: Call): void {
@@ -297,7 +303,7 @@ export class Calls {
     const left = this.#left;
     if (call === left) this.#left = undefined;
     if (call === this.current) this.#next(call, left ?? alone);
-    this.#events.changed();
+    this.#signal();
   }
 
   /** Takes `call` out of the conference. Returns who is left of it alone. */
@@ -307,10 +313,10 @@ export class Calls {
     conference.remove(call);
     if (conference.members.length > 1) return undefined;
     const [alone] = conference.members;
+    this.conference = undefined;
     // Who talks to somebody else meanwhile is not to be heard there.
     if (alone !== this.current && call !== this.current) alone?.setHold(true);
     conference.close();
-    this.conference = undefined;
     return alone;
   }
 

@@ -5,6 +5,7 @@
 import type { Agent, AgentOptions, CallOptions, Handlers, Library, MessageOptions, Payload, Publication, Quality, Session, Subscription } from '../../src/model/library.ts';
 
 type Listener = (event: any) => void;
+type Kinds = { audio?: boolean; video?: boolean };
 
 class Emitter {
   readonly #listeners = new Map<string, Listener[]>();
@@ -89,14 +90,27 @@ export class FakeSession extends Emitter implements Session {
     return true;
   }
 
-  muted = false;
+  /** What of ours is kept from the other side. */
+  readonly silent = { audio: false, video: false };
 
-  mute(): void {
-    this.muted = true;
+  get muted(): boolean {
+    return this.silent.audio;
   }
 
-  unmute(): void {
-    this.muted = false;
+  mute(kinds: Kinds = { audio: true }): void {
+    this.#silence(kinds, true);
+  }
+
+  unmute(kinds: Kinds = { audio: true, video: true }): void {
+    this.#silence(kinds, false);
+  }
+
+  #silence(kinds: Kinds, silent: boolean): void {
+    for (const kind of ['audio', 'video'] as const) {
+      if (!kinds[kind] || this.silent[kind] === silent) continue;
+      this.silent[kind] = silent;
+      for (const { track } of this.connection?.getSenders() ?? []) if (track?.kind === kind) track.enabled = !silent;
+    }
   }
 
   isEnded(): boolean {
