@@ -141,7 +141,6 @@ impl Part {
                 ..proxy::config::Listener::new(listener.protocol.transport(), listener.address)
             })
             .collect();
-        let domain = config.domains.first().cloned().unwrap_or_default();
         let proxy = Proxy::among(config, secret, Box::new(SystemEntropy), post.common());
         let mut proxy = proxy.at_place(post.place());
         proxy.restore(clock.now(), records);
@@ -163,7 +162,7 @@ impl Part {
             kept,
             post,
             media,
-            page: WebPage::new(configuration.web.page, &domain),
+            page: WebPage::new(configuration.web.page, &configuration.proxy.domains),
             origins: configuration.web.origins.clone(),
             tokens: configuration.tokens.clone(),
             ice: configuration.ice.clone(),

@@ -54,7 +54,7 @@ pub(crate) struct Server {
     resolver: Resolver,
     /// Joins browsers and phones, unless that is switched off.
     media: Option<Rc<MediaJoining>>,
-    page: WebPage,
+    page: RefCell<WebPage>,
     origins: RefCell<Origins>,
     tokens: RefCell<Option<Arc<Tokens>>>,
     stir: RefCell<Arc<Stir>>,
@@ -109,7 +109,7 @@ impl Server {
             stopping: Notify::new(),
             resolver: parts.resolver,
             media: parts.media,
-            page: parts.page,
+            page: RefCell::new(parts.page),
             origins: RefCell::new(parts.origins),
             tokens: RefCell::new(parts.tokens),
             stir: RefCell::new(parts.stir),
@@ -149,6 +149,7 @@ impl Server {
 
     fn reconfigure(&self, anew: &Reconfiguration) {
         self.network.replace_tls(&anew.tls);
+        self.page.borrow_mut().serve(&anew.proxy.domains);
         self.origins.replace(anew.origins.clone());
         self.tokens.replace(anew.tokens.clone());
         self.ice.replace(anew.ice.clone());
@@ -570,7 +571,7 @@ impl Handler for Server {
         if let Some(answer) = self.issued.as_ref().and_then(|issued| issued.answer_at(request.target)) {
             return HttpResponse::text(200, answer);
         }
-        self.page.answer(request)
+        self.page.borrow().answer(request)
     }
 
     fn event(&self, event: &NetEvent) {

@@ -52,10 +52,17 @@ struct Settings<'a> {
 }
 
 impl WebPage {
-    /// The web side of the server for `domain`; with the phone page or without.
-    pub(crate) fn new(page: bool, domain: &str) -> Self {
-        let settings = serde_json::to_string(&Settings { domain, websocket: "/sip" }).unwrap_or_default();
-        Self { page, settings }
+    /// The web side of the server for these domains, the main one first; with the phone page or without.
+    pub(crate) fn new(page: bool, domains: &[String]) -> Self {
+        let mut web_page = Self { page, settings: String::new() };
+        web_page.serve(domains);
+        web_page
+    }
+
+    /// From now on it is for these domains.
+    pub(crate) fn serve(&mut self, domains: &[String]) {
+        let domain = domains.first().map_or("", String::as_str);
+        self.settings = serde_json::to_string(&Settings { domain, websocket: "/sip" }).unwrap_or_default();
     }
 
     /// Answers a request that is no WebSocket.
@@ -239,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_settings_are_json_whatever_the_domain() {
-        let page = WebPage::new(true, "a\"b");
+        let page = WebPage::new(true, &["a\"b".to_owned()]);
         assert_eq!(page.settings, r#"{"domain":"a\"b","websocket":"/sip"}"#);
     }
 }

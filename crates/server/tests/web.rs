@@ -2,6 +2,7 @@
 
 mod harness;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -90,6 +91,19 @@ fn the_settings_name_the_domain_and_the_websocket() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let settings: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(settings, serde_json::json!({ "domain": "example.com", "websocket": "/sip" }));
+}
+
+#[test]
+fn the_settings_name_the_domain_that_sighup_has_brought() {
+    let server = Server::start();
+    let file = server.folder.join("sipweb.toml");
+    let configuration = fs::read_to_string(&file).unwrap();
+    fs::write(&file, configuration.replace("\"example.com\"", "\"example.net\"")).unwrap();
+    server.signal("HUP");
+    server.logs("the configuration was read again");
+    let answer = ask(&server, "GET", "/config.json", "");
+    let settings: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(settings["domain"], "example.net");
 }
 
 #[test]
