@@ -2,7 +2,10 @@
 //! and terminals expect them.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -160,7 +163,7 @@ enum Style {
 fn style() -> Style {
     static STYLE: OnceLock<Style> = OnceLock::new();
     *STYLE.get_or_init(|| {
-        if std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal() {
+        if is_the_journal() {
             Style::Journal
         } else if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
             Style::Terminal
@@ -168,6 +171,17 @@ fn style() -> Style {
             Style::Plain
         }
     })
+}
+
+/// Whether our error output is what systemd names as the journal, by device and inode (systemd.exec(5), `JOURNAL_STREAM`). The
+/// variable alone says nothing: whatever a service starts inherits it, wherever its own output goes.
+fn is_the_journal() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let named = named.split_once(':').map(|(device, inode)| (device.parse::<u64>(), inode.parse::<u64>()));
+    let Some((Ok(device), Ok(inode))) = named else { return false };
+    let ours = std::io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let ours = ours.and_then(|ours| ours.metadata());
+    ours.is_ok_and(|ours| (ours.dev(), ours.ino()) == (device, inode))
 }
 
 fn line(level: Level, sentence: &dyn fmt::Display, style: Style, time: SystemTime) -> String {

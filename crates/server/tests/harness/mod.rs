@@ -70,12 +70,21 @@ impl Server {
     /// The same; nobody ever reads its log.
     pub(crate) fn start_unread(more: &str) -> Self {
         let mut server = Self::start_with(more);
-        server.kill();
-        let arguments = ["serve", "--config", &server.folder.join("sipweb.toml").display().to_string()];
-        let mut fresh = Self::try_spawn_with(&server.folder, &arguments, Stdio::piped()).unwrap();
-        std::mem::swap(&mut server.child, &mut fresh.child);
-        std::mem::swap(&mut server.ready, &mut fresh.ready);
+        server.start_again(Stdio::piped(), &[]);
         server
+    }
+
+    /// Kills the server and starts it again with these variables, name and value, in its environment.
+    pub(crate) fn start_again_with_variables(&mut self, variables: &[(&str, &str)]) {
+        self.start_again(log_in(&self.folder), variables);
+    }
+
+    fn start_again(&mut self, log: Stdio, variables: &[(&str, &str)]) {
+        self.kill();
+        let arguments = ["serve", "--config", &self.folder.join("sipweb.toml").display().to_string()];
+        let mut fresh = Self::try_spawn_with(&self.folder, &arguments, log, variables).unwrap();
+        std::mem::swap(&mut self.child, &mut fresh.child);
+        std::mem::swap(&mut self.ready, &mut fresh.ready);
     }
 
     fn start_configured(top: &str, more: &str, files: &[(&str, &str)]) -> Self {
@@ -111,14 +120,19 @@ impl Server {
 
     /// The same; or what a server said that ended before it was ready.
     fn try_spawn(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
-        let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        Self::try_spawn_with(folder, arguments, log.into())
+        Self::try_spawn_with(folder, arguments, log_in(folder), &[])
     }
 
-    /// The same, with its log there.
-    fn try_spawn_with(folder: &Path, arguments: &[&str], log: Stdio) -> Result<Self, String> {
+    /// The same, with its log there and these variables in its environment.
+    fn try_spawn_with(
+        folder: &Path,
+        arguments: &[&str],
+        log: Stdio,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sipweb"))
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -234,6 +248,11 @@ impl Drop for Server {
             eprintln!("--- log of the server ---\n{}", self.log());
         }
     }
+}
+
+/// The log of a server in that folder.
+fn log_in(folder: &Path) -> Stdio {
+    File::options().create(true).append(true).open(folder.join("log")).unwrap().into()
 }
 
 pub(crate) fn add_user(folder: &Path, name: &str) {
