@@ -320,7 +320,7 @@ impl Agent {
         self.register_if_wanted(flow);
     }
 
-    /// REGISTER failed. What may pass is tried again by itself, the rest is for the user.
+    /// REGISTER failed. What may pass is tried again by itself, the rest by the user or when there is a new connection.
     /// While another flow is registered or may still be, the user is not told: he can be called.
     pub(crate) fn on_registration_failure(
         &mut self,
@@ -358,8 +358,6 @@ impl Agent {
         let removal = registration.removal.take();
         if let Some(seconds) = retry_in {
             registration.retry_at = now + Duration::from_secs(u64::from(seconds));
-        } else if cause != Cause::ConnectionError {
-            registration.wanted = false;
         }
         if self.is_taken_by_another(flow) {
             return;

@@ -1,6 +1,6 @@
 //! Registration: challenges, refreshes, failures, the loss of the connection (RFC 3261 §10, §22; RFC 5626; RFC 5627).
 
-use crate::common::{Phone, config, lines};
+use crate::common::{Phone, config, line, lines};
 use agent::{Cause, Event, Via};
 use sip::digest::{Algorithm, Credentials, Ha1};
 use sip::message::Message;
@@ -397,6 +397,32 @@ fn after_a_reconnection_the_same_registration_goes_on() {
     assert!(again.header(HeaderName::Via).unwrap().starts_with(b"SIP/2.0/WSS "));
     grant(&mut phone, Instant::from_secs(1000), &again, 600, "");
     assert_eq!(phone.told(), ["Registered"]);
+}
+
+#[test]
+fn who_was_refused_is_registered_over_the_next_connection() {
+    let (mut phone, _) = registered(7);
+    phone.agent.register(T0);
+    let refresh = phone.only_sent();
+    phone.answer(T0, &refresh, 403, |builder| builder);
+    phone.wait(Instant::from_secs(7200));
+    assert!(phone.take_sent().is_empty(), "not by itself");
+    let back = Instant::from_secs(7201);
+    phone.agent.disconnected(back);
+    phone.agent.connected(back, Via::new(Transport::Ws));
+    assert_eq!(line(&phone.only_sent()), "REGISTER");
+}
+
+#[test]
+fn who_signed_off_while_he_was_refused_is_not_registered_over_the_next_connection() {
+    let mut phone = Phone::connected("alice", 7);
+    phone.agent.register(T0);
+    let request = phone.only_sent();
+    phone.answer(T0, &request, 403, |builder| builder);
+    phone.agent.unregister(T0, false);
+    phone.agent.disconnected(T0);
+    phone.agent.connected(T0, Via::new(Transport::Ws));
+    assert!(phone.take_sent().is_empty());
 }
 
 #[test]

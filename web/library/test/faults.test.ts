@@ -123,6 +123,16 @@ test('JsSIP: a registration that failed is never tried again', options, async ()
   assert.deepEqual(scene.news(), ['registered']);
 });
 
+test('A registration that was refused is tried again over the next connection', options, async () => {
+  const scene = await new Scene({ register: true }).start();
+  scene.far.respond(scene.far.take('REGISTER'), 403, 'Forbidden');
+  assert.deepEqual(scene.news(), ['registrationFailed Rejected']);
+  scene.far.drop();
+  await scene.clock.advance(3_000);
+  grant(scene, scene.far.take('REGISTER'));
+  assert.deepEqual(scene.news(), ['disconnected', 'connected', 'registered']);
+});
+
 test('JsSIP: the session is refreshed by UPDATE though the peer does not allow it', options, async () => {
   const scene = await new Scene().start();
   scene.ua.call('bob', AUDIO);

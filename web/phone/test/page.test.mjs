@@ -432,6 +432,18 @@ test('a lost connection counts down, keeps the call, and comes back', async (t) 
   await gone(page, 'notice');
 });
 
+test('"Try again" registers where there is a connection already', async (t) => {
+  const page = await signIn(t);
+  await page.evaluate(() => {
+    fake.agent.emit('disconnected', { error: true, retry_in: 9000 });
+    fake.agent.emit('connected');
+    fake.agent.start = () => undefined; // Who is connected has nothing to start.
+  });
+  await see(page, 'notice', 'Connection to the server lost');
+  await page.click(id('notice-connection-action'));
+  await see(page, 'registration', 'Ready');
+});
+
 test('wrong input in the dial field is explained and nothing is called', async (t) => {
   const page = await signIn(t);
   await page.keyboard.type('two words');

@@ -80,12 +80,9 @@ export class Line {
   /** Tries to connect, or to register, now instead of later. */
   retry(): void {
     if (!this.agent) return;
-    if (this.state === 'failed') {
-      this.state = 'connecting';
-      this.agent.register();
-    } else {
-      this.agent.start();
-    }
+    if (this.state === 'failed') this.state = 'connecting';
+    if (this.#connected) this.agent.register();
+    else this.agent.start();
     this.#changed();
   }
 
