@@ -40,6 +40,21 @@ test('a server that refuses presence has lamps that tell of calls', options, asy
   assert.equal(lamps.of(BOB), 'free');
 });
 
+test('a lamp that was to be asked for while there was no connection is asked for when there is one, and presence is not', options, async () => {
+  const { scene, lamps, says } = await watching();
+  says('');
+  scene.far.reachable = false;
+  scene.far.drop();
+  lamps.lost();
+  await scene.clock.advance(1_000_000);
+  assert.equal(lamps.of(BOB), undefined);
+  scene.far.reachable = true;
+  while (!scene.ua.isConnected()) await scene.clock.advance(1000);
+  lamps.follow(scene.ua as any, [BOB], undefined);
+  assert.equal(one(scene.far.take('SUBSCRIBE'), 'Event'), 'dialog');
+  assert.deepEqual(scene.far.inbox, []);
+});
+
 test('presence that was refused is not asked for again', options, async () => {
   const { scene, lamps, says } = await watching();
   says('');

@@ -16,6 +16,9 @@ export const SAID_LAMPS: Record<Said, Lamp> = { available: 'free', away: 'absent
 /** What ends sooner than this, in milliseconds, is not begun again. */
 const LASTING = 10_000;
 
+/** The code of a subscription that ends because its request found no connection. */
+const LINE_LOST = 1;
+
 /** More contacts than these would be more subscriptions than a server likes. */
 const WATCHED = 60;
 
@@ -34,8 +37,8 @@ export class Lamps {
   readonly #there = new Map<string, There>();
   /** By event package and address. */
   readonly #subscriptions = new Map<string, Watch>();
-  /** Who refused: not asked again before the next sign-in. */
-  readonly #refused = new Set<string>();
+  /** Who refused, and with which code: not asked again before the next sign-in, or where the line was lost, until it is back. */
+  readonly #refused = new Map<string, number | undefined>();
   readonly #changed: () => void;
   #agent: Agent | undefined;
   /** Whether the line was away since the subscriptions were last asked for. */
@@ -88,6 +91,7 @@ export class Lamps {
 
   #renew(): void {
     this.#away = false;
+    for (const [key, code] of this.#refused) if (code === LINE_LOST) this.#refused.delete(key);
     for (const { subscription } of this.#subscriptions.values()) {
       try {
         subscription.subscribe();
@@ -113,17 +117,17 @@ export class Lamps {
         if (body) known.set(uri, read(body));
         this.#changed();
       });
-      subscription.on('terminated', () => {
+      subscription.on('terminated', (code: number) => {
         if (this.#subscriptions.get(key) !== watch) return;
         this.#subscriptions.delete(key);
         watch.forget();
-        if (told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, known, read);
-        else this.#refused.add(key);
+        if (code !== LINE_LOST && told && agent === this.#agent && Date.now() - begun >= LASTING) this.#begin(agent, uri, event, accept, known, read);
+        else this.#refused.set(key, code);
         this.#changed();
       });
       subscription.subscribe();
     } catch {
-      this.#refused.add(key); // An address that no subscription can have.
+      this.#refused.set(key, undefined); // An address that no subscription can have.
     }
   }
 
