@@ -169,6 +169,9 @@ export class Publisher extends EventEmitter<PublisherEvents> {
       } else if (this.#next === undefined) {
         this.#send(this.#body, this.#expires);
       } else {
+        if (this.#next === 'remove') {
+          this.#publishing.reject(new FailedError('PUBLISH', { originator: 'remote', response, cause: causeOfStatus(status) }));
+        }
         this.#idle();
       }
     } else if (status === 423 && expires > 0 && number('Min-Expires') > expires) {

@@ -81,6 +81,18 @@ test('412 to a removal: there is nothing to remove', options, async () => {
   assert.deepEqual(told, ['published a', 'removed']);
 });
 
+test('412 to a change that is to be taken back: the change has failed, and there is nothing to remove', options, async () => {
+  const { scene, publisher, told, take, granted } = await publishing();
+  void publisher.publish('<one/>');
+  granted(take(), 'a');
+  const changed = publisher.publish('<two/>');
+  const removed = publisher.remove();
+  scene.far.respond(take(), 412, 'Conditional Request Failed');
+  await assert.rejects(changed, { name: 'FAILED_ERROR', originator: 'remote', message: /412/ });
+  await removed;
+  assert.deepEqual(told, ['published a', 'removed']);
+});
+
 test('423: asked for again with the time that the server wants, and no less', options, async () => {
   const { scene, publisher, told, take, granted } = await publishing();
   void publisher.publish('<one/>');
