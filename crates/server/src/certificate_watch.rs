@@ -1,9 +1,9 @@
-//! Whether another program has renewed the certificate files.
+//! Whether another program has renewed the certificate files, and when it is time to say again what is wrong with them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use net::TlsConfig;
 
@@ -44,6 +44,30 @@ fn stamps(files: &TlsConfig) -> Vec<Option<Stamp>> {
     files.files().into_iter().map(stamp).collect()
 }
 
+/// How often it is told what is wrong with the certificates.
+const REMIND_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// When it was told last what clients will not like of the certificates: their time runs out though nobody touches the files.
+pub(crate) struct CertificateReminder {
+    told: Instant,
+}
+
+impl CertificateReminder {
+    /// It was told now.
+    pub(crate) const fn told(now: Instant) -> Self {
+        Self { told: now }
+    }
+
+    /// Whether it is time to tell it again. Whoever is answered that it is tells it.
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now.saturating_duration_since(self.told) >= REMIND_EVERY;
+        if is_due {
+            self.told = now;
+        }
+        is_due
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use net::{CertificateFiles, Identity};
@@ -72,5 +96,14 @@ mod tests {
         fs::rename(path("two.key"), path("one.key")).unwrap();
         assert!(!watch.has_renewal(&files));
         assert!(watch.has_renewal(&files));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_told_once_a_day() {
+        let start = Instant::now();
+        let mut reminder = CertificateReminder::told(start);
+        let told: Vec<u64> =
+            (0..72).filter(|hour| reminder.is_due(start + Duration::from_secs(hour * 3600))).collect();
+        assert_eq!(told, [24, 48]);
     }
 }

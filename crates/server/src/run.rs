@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use net::{BindError, Bound, Listener, Protocol};
 use proxy::Common;
@@ -11,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::acme::Caretaker;
-use crate::certificate_watch::CertificateWatch;
+use crate::certificate::Certificate;
+use crate::certificate_watch::{CertificateReminder, CertificateWatch};
 use crate::clock::Clock;
 use crate::configuration::{Configuration, Protocols};
 use crate::event_loop::{self, Part, Running};
@@ -94,7 +95,7 @@ fn open(
     let clock = Clock::start();
     let directory = Directory::open(&configuration.data).map_err(Failure::from_error)?;
     let secret = store::secret(&directory).map_err(Failure::from_error)?;
-    let users = Users::open(&configuration.data, std::time::Instant::now()).map_err(Failure::from_error)?;
+    let users = Users::open(&configuration.data, Instant::now()).map_err(Failure::from_error)?;
     let mut bindings = Bindings::open(&directory).map_err(Failure::from_error)?;
     let bound =
         Bound::open(&configuration.listeners, &configuration.tls, configuration.limits.clone(), loops)
@@ -223,14 +224,19 @@ impl Signals {
         configuration: &mut Configuration,
         mut watch: CertificateWatch,
     ) {
+        let mut reminder = CertificateReminder::told(Instant::now());
         loop {
             match self.order().await {
                 Order::Stop => break,
                 Order::Reload => reload(configuration, &mut watch, &running.server),
-                Order::Look if watch.has_renewal(&configuration.tls) => {
-                    take_renewal(configuration, &running.server);
+                Order::Look => {
+                    if reminder.is_due(Instant::now()) {
+                        Certificate::of(configuration).tell_trouble();
+                    }
+                    if watch.has_renewal(&configuration.tls) {
+                        take_renewal(configuration, &running.server);
+                    }
                 }
-                Order::Look => {}
             }
         }
         log::info("stopping: connections are told; a second signal stops at once");
@@ -267,6 +273,6 @@ enum Order {
     Stop,
     /// To read configuration and certificates again.
     Reload,
-    /// To look whether another program has renewed the certificates.
+    /// To look at the certificates: whether another program has renewed them, or their time is over.
     Look,
 }
