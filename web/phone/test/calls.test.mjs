@@ -127,6 +127,19 @@ test('when the call on the screen ends, the one on hold comes back, and the reas
   await see(page, 'call-state', 'In call');
 });
 
+test('when both the one for whom we asked and the one whom we asked are gone, the call on hold comes back', async (t) => {
+  const page = await signIn(t);
+  await twoCalls(page);
+  await page.click(id('call-transfer'));
+  await page.keyboard.type('dora');
+  await page.click(id('transfer-ask'));
+  await page.waitForFunction(() => fake.agent.sessions.length === 3);
+  await answered(page);
+  await inSessionOf(page, 1, '(session) => session.bye()');
+  await inSessionOf(page, 2, '(session) => session.bye()');
+  await see(page, 'call-peer', 'bob');
+});
+
 test('people that we know are picked from a list', async (t) => {
   const page = await signIn(t);
   await page.evaluate(() => { fake.agent.message('sip:dora@office.example.org', 'Dora Lindqvist', 'Hello'); });

@@ -322,8 +322,8 @@ export class Calls {
 
   /** What comes to the screen after a call has ended, if there is anything. */
   #next(call: Call, left: Call | undefined): void {
-    const next = left ?? this.conference?.members[0] ?? this.waiting ?? call.consultFor ?? this.others.at(-1);
-    if (!next || next.over) return;
+    const next = [left, this.conference?.members[0], this.waiting, call.consultFor, this.others.at(-1)].find((each) => each && !each.over);
+    if (!next) return;
     this.#left = undefined;
     this.current = next;
     this.news = call.outcome?.key === 'endedByYou' ? undefined : call;
