@@ -160,7 +160,8 @@ impl Scanners {
         let taken = self.with(limits, now, address, |source| {
             let passed = u64::try_from(now.saturating_since(source.filled).as_millis()).unwrap_or(u64::MAX);
             source.tokens = source.tokens.saturating_add(passed.saturating_mul(rate)).min(burst);
-            source.filled = source.filled.max(now);
+            // What is less than a millisecond counts the next time.
+            source.filled = source.filled + Duration::from_millis(passed);
             let left = source.tokens.checked_sub(1000);
             source.tokens = left.unwrap_or(source.tokens);
             left.is_some()
@@ -309,6 +310,17 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
+
+    #[test]
+    fn who_asks_steadily_and_less_than_he_may_is_always_heard() {
+        let usual = Usual::default();
+        let mut now = at(0);
+        // 526 in a second would be too many: 1.9 ms are 0.95 of one. These are 476.
+        for request in 0..200_000 {
+            now += Duration::from_micros(2_100);
+            assert!(usual.may_ask(now, HERE), "request {request}");
+        }
+    }
 
     #[test]
     fn twenty_tries_are_enough_and_the_ban_ends() {
