@@ -154,7 +154,7 @@ impl Proxy {
     ) {
         let (aor, name, until) = kept;
         if result.is_err() {
-            self.common.0.messages.finish(&aor, &name);
+            self.common.0.messages.forget(&aor, &name);
             self.outbox.event(Event::StoreFailed { aor });
             let refusal = Refusal { status: 500, ..self.overloaded("the message could not be stored") };
             return self.refuse(now, job, &refusal);

@@ -138,7 +138,12 @@ impl WaitingMessages {
         Some(next)
     }
 
-    /// A message was delivered, or could not be stored.
+    /// A message could not be stored: it does not wait. What is being delivered goes on.
+    pub(super) fn forget(&self, aor: &[u8], name: &[u8]) {
+        self.retain(&mut self.users.write(aor), aor, |message| message.name != name);
+    }
+
+    /// A message was delivered.
     pub(super) fn finish(&self, aor: &[u8], name: &[u8]) {
         let mut users = self.users.write(aor);
         let Some(inbox) = users.get_mut(aor) else { return };
@@ -229,5 +234,16 @@ mod tests {
         assert!(waiting.is_empty());
         assert_eq!(waiting.octets.load(Ordering::Relaxed), 0);
         assert_eq!(waiting.by_sender.len(), 0, "nothing is remembered of senders");
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_stored_leaves_another_one_to_who_delivers_it() {
+        let waiting = WaitingMessages::default();
+        let now = Instant::from_secs(1_000);
+        assert!(waiting.add(b"bob@x", message("1", "alice@x", 10), Bounds::NONE));
+        assert!(waiting.claim(now, b"bob@x").is_some());
+        assert!(waiting.add(b"bob@x", message("2", "alice@x", 10), Bounds::NONE));
+        waiting.forget(b"bob@x", b"2");
+        assert!(waiting.claim(now, b"bob@x").is_none(), "it is on its way");
     }
 }
