@@ -93,6 +93,16 @@ fn from_of(invite: &Message) -> String {
     header(invite, HeaderName::From).replace(";tag=from-carrier", "")
 }
 
+/// From is what a page shows.
+#[test]
+fn an_asserted_identity_without_a_number_vouches_for_none_in_from() {
+    let anonymous = "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n";
+    let required = received(&mut house_with(verifying(Verification::Require)), CALLER, anonymous);
+    assert_eq!(required.unwrap_err(), 428);
+    let marked = received(&mut house_with(verifying(Verification::Mark)), CALLER, anonymous).unwrap();
+    assert!(from_of(&marked).contains("No-TN-Validation"), "{}", from_of(&marked));
+}
+
 #[test]
 fn a_users_call_to_a_group_is_signed_with_both_numbers_in_their_one_form() {
     let mut house = house_with(signing(SIGNING));

@@ -156,17 +156,16 @@ impl Proxy {
     fn write_verstat(&self, job: &mut Job, group: Option<&Arc<Group>>, verstat: Option<Verstat>) {
         let request = &job.onward.request;
         let numbers = &self.config.trunks.numbers;
-        let asserted = request.header(HeaderName::PAssertedIdentity);
-        let is_asserted = asserted.is_some() && group.is_some_and(|group| group.trusted);
-        let from = request.header(HeaderName::From);
-        let from = from.and_then(|from| rewritten(from, verstat.filter(|_| !is_asserted), numbers));
-        // There may be two (RFC 3325 §9.1); only one was compared with a signature.
-        let values: Vec<_> = request.values(HeaderName::PAssertedIdentity).collect();
+        // There may be three (RFC 3325 §9.1); only one was compared with a signature.
         let compared = group.and_then(|group| shown(request, group)).map(|(place, _)| place);
+        let found = |place: Place| verstat.filter(|_| compared == Some(place));
+        let from = request.header(HeaderName::From);
+        let from = from.and_then(|from| rewritten(from, found(Place::From), numbers));
+        let values: Vec<_> = request.values(HeaderName::PAssertedIdentity).collect();
         let written: Vec<_> = values
             .iter()
             .enumerate()
-            .map(|(place, value)| rewritten(value, verstat.filter(|_| compared == Some(place)), numbers))
+            .map(|(place, value)| rewritten(value, found(Place::Asserted(place)), numbers))
             .collect();
         if from.is_none() && written.iter().all(Option::is_none) {
             return;
@@ -191,15 +190,23 @@ fn is_within_dialog(job: &Job) -> bool {
     job.is_in_dialog() && (job.onward.sealed || job.onward.destination.is_some())
 }
 
-/// The number that the callee is shown, and where it stands among the asserted identities: the first of those that claims
-/// one, if they are believed, else From. `None`: nobody claims one.
-fn shown<'m>(request: &'m Message, group: &Group) -> Option<(usize, NameAddress<'m>)> {
-    let mut asserted = request.values(HeaderName::PAssertedIdentity).filter(|_| group.trusted).peekable();
-    if asserted.peek().is_none() {
-        return request.from().ok().filter(claims_number).map(|from| (0, from));
-    }
+/// The number that the callee is shown, and its place: the first of the asserted identities that claims one, if they are
+/// believed, else From. `None`: nobody claims one.
+fn shown<'m>(request: &'m Message, group: &Group) -> Option<(Place, NameAddress<'m>)> {
+    let asserted = request.values(HeaderName::PAssertedIdentity).filter(|_| group.trusted);
     let asserted = asserted.map(NameAddress::parse).enumerate();
-    asserted.filter_map(|(place, address)| Some((place, address.ok()?))).find(|(_, it)| claims_number(it))
+    let mut asserted =
+        asserted.filter_map(|(place, address)| Some((Place::Asserted(place), address.ok()?)));
+    let from = || Some((Place::From, request.from().ok().filter(claims_number)?));
+    asserted.find(|(_, it)| claims_number(it)).or_else(from)
+}
+
+/// Where the number stands that the callee is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    From,
+    /// Among the asserted identities, counted from 0.
+    Asserted(usize),
 }
 
 /// Whether who is named so is a number to whoever sees it: in no letter, but in a digit at the least.

@@ -82,8 +82,10 @@ fn parameters_without(text: &[u8]) -> Vec<u8> {
             clean.extend_from_slice(before_hidden(piece));
             continue;
         }
-        let name = piece.split(|octet| *octet == b'=').next().unwrap_or_default();
-        if unescape(name).eq_ignore_ascii_case(b"verstat") {
+        // Its end may be escaped as well.
+        let plain = unescape(piece);
+        let name = plain.split(|octet| *octet == b'=').next().unwrap_or_default();
+        if name.trim_ascii().eq_ignore_ascii_case(b"verstat") {
             continue;
         }
         clean.push(b';');
@@ -134,6 +136,8 @@ mod tests {
             "<sip:+49301;VerStat=TN-Validation-Passed@a.example>",
             "<sip:+49301;ver%73tat=TN-Validation-Passed@a.example>",
             "<sip:+49301%3Bverstat=TN-Validation-Passed@a.example>",
+            "<sip:+49301;verstat%3DTN-Validation-Passed@a.example>",
+            "<sip:+49301;verstat%20%3d%20TN-Validation-Passed@a.example>",
             "<sip:+49301@a.example;verstat=TN-Validation-Passed>",
             "<sip:+49301;verstat@a.example;verstat=x>",
         ] {
