@@ -27,8 +27,7 @@ fn with(caller: Caller) -> House {
         without_password: true,
         ..route.clone()
     };
-    let numbers =
-        Numbers { country: "49".to_owned(), national: "0".to_owned(), international: "00".to_owned() };
+    let numbers = Numbers { country: "49".to_owned(), ..Numbers::default() };
     let trunks = Trunks { groups: vec![Arc::new(provider(caller))], routes: vec![route, fax], numbers };
     house(Config { trunks, identity: Identity::Peers, ..open_config() })
 }

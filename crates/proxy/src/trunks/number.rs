@@ -57,7 +57,8 @@ pub(crate) fn global(dialled: &str, numbers: &Numbers) -> Option<String> {
     if let Some(rest) = after(&numbers.international) {
         return Some(format!("+{rest}"));
     }
-    after(&numbers.national).map(|rest| format!("+{}{rest}", numbers.country))
+    let whole = || Some(dialled).filter(|digits| digits.len() == numbers.length && is_digits(digits));
+    after(&numbers.national).or_else(whole).map(|rest| format!("+{}{rest}", numbers.country))
 }
 
 /// The digits of a number without its visual separators (RFC 3966 §3: `-`, `.`, `(`, `)`); people write blanks, too.
@@ -126,6 +127,21 @@ mod tests {
         let none = Numbers::default();
         assert_eq!(number("sip:0049301234@example.com", &none), Some(("0049301234".to_owned(), None)));
         assert_eq!(number("sip:+49@example.com", &none), Some(("+49".to_owned(), Some("+49".to_owned()))));
+    }
+
+    #[test]
+    fn where_numbers_have_one_length_they_are_known_by_it() {
+        let american = Numbers {
+            country: "1".to_owned(),
+            national: "1".to_owned(),
+            international: "011".to_owned(),
+            length: 10,
+        };
+        for dialled in ["2155551212", "12155551212", "01112155551212", "+12155551212"] {
+            let global = number(&format!("sip:{dialled}@example.com"), &american).unwrap().1;
+            assert_eq!(global.as_deref(), Some("+12155551212"), "{dialled}");
+        }
+        assert_eq!(number("sip:4711@example.com", &american), Some(("4711".to_owned(), None)));
     }
 
     #[test]

@@ -244,10 +244,12 @@ pub struct Numbers {
     pub national: String,
     /// What is dialled before a country code.
     pub international: String,
+    /// How many digits a number of the country has that is dialled without `national`; 0: there are none. Others stay local.
+    pub length: usize,
 }
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { country: String::new(), national: "0".to_owned(), international: "00".to_owned() }
+        Self { country: String::new(), national: "0".to_owned(), international: "00".to_owned(), length: 0 }
     }
 }

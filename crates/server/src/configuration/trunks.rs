@@ -50,6 +50,13 @@ fn numbers(file: &mut File<'_>) -> Numbers {
             *value = found.value;
         }
     }
+    let length = file.number("numbers", "length", 4..LONGEST + 1);
+    numbers.length = length.unwrap_or_default();
+    if length.is_none() && numbers.national.is_empty() && !file.is_wrong() {
+        let place = file.place("numbers", "national").unwrap_or_default();
+        let message = "with nothing dialled before them, numbers are known by their length; set numbers.length too";
+        file.report(place, message.to_owned());
+    }
     numbers
 }
 

@@ -13,6 +13,12 @@ pub(super) const NUMBERS: Section = Section {
             "Your country's code. Without it only numbers with + are known everywhere.",
         ),
         key("national", Default("\"0\""), "What is dialled before a number of the country; \"\" is nothing."),
+        key(
+            "length",
+            Example("9"),
+            "How many digits a number of the country has, where all have as many: then it is known without anything\n\
+             before it, as in Spain (9) and North America (10). Shorter ones are extensions.",
+        ),
         key("international", Default("\"00\""), "What is dialled before a country's code."),
     ],
 };
