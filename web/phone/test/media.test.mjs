@@ -127,6 +127,27 @@ test('the call ends while another microphone is opened: that one is released, to
   await released(page);
 });
 
+test('of two microphones that are chosen one after the other the second one stays, though the first one opens later', async (t) => {
+  const page = await signIn(t, { prepare: () => {
+    const { mediaDevices } = navigator;
+    const open = mediaDevices.getUserMedia.bind(mediaDevices);
+    window.opened = [];
+    let asked = 0;
+    mediaDevices.getUserMedia = async (wanted) => {
+      const at = asked++;
+      const stream = await open(wanted);
+      window.opened[at] = stream.getAudioTracks()[0];
+      if (at === 1) await new Promise((done) => setTimeout(done, 300)); // A headset.
+      return stream;
+    };
+  } });
+  await talk(page);
+  await connect(page);
+  await page.evaluate(() => Promise.all([phone.calls.changeMicrophone(), phone.calls.changeMicrophone()]));
+  assert.deepEqual(await page.evaluate(() => opened.map((track) => track.readyState)), ['ended', 'ended', 'live']);
+  assert.equal(await inSession(page, '(session) => session.connection.getSenders()[0].track === opened[2]'), true);
+});
+
 test('the microphone is unplugged in a call: it goes on with another one, still muted', async (t) => {
   const page = await signIn(t, { prepare: thinkAboutIt });
   await talk(page);

@@ -181,18 +181,31 @@ export class Calls {
   }
 
   /** Uses the chosen microphone from now on. */
-  async changeMicrophone(): Promise<void> {
+  changeMicrophone(): Promise<void> {
+    return this.#inTurn(() => this.#changeMicrophone());
+  }
+
+  /** A device came or went: calls whose microphone was unplugged go on with another one. */
+  recoverMicrophone(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#list.some((call) => call.lostMicrophone)) await this.#changeMicrophone();
+    });
+  }
+
+  #turn = Promise.resolve();
+
+  /** One change of the microphone after the other: some take long to open, and the last choice is to stay. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    return (this.#turn = this.#turn.then(change, change));
+  }
+
+  async #changeMicrophone(): Promise<void> {
     await Promise.all(this.#list.map((call) => call.changeMicrophone()));
     const { conference } = this;
     const microphone = conference && await this.#openMicrophone();
     if (!microphone) return;
     if (this.conference === conference) conference.changeMicrophone(microphone);
     else stop(microphone);
-  }
-
-  /** A device came or went: calls whose microphone was unplugged go on with another one. */
-  async recoverMicrophone(): Promise<void> {
-    if (this.#list.some((call) => call.lostMicrophone)) await this.changeMicrophone();
   }
 
   async #openMicrophone(): Promise<MediaStream | undefined> {
