@@ -8,7 +8,7 @@ use crate::results::record::Group;
 use crate::{Outcome, media, short_calls, signalling};
 
 /// The pages, beside the file of results.
-const PAGES: [&str; 2] = ["RESULTS.md", "RESULTS-media.md"];
+const PAGES: [&str; 3] = ["RESULTS.md", "RESULTS-ordinary.md", "RESULTS-media.md"];
 /// What begins and ends a part that is made: `<!-- made: NAME -->`, and the end.
 const BEGIN: &str = "<!-- made: ";
 const END: &str = "<!-- end -->";
@@ -62,7 +62,7 @@ pub(crate) fn publish(file: &Path) -> Outcome<()> {
         std::fs::write(&path, made.map_err(|error| format!("{}: {error}", path.display()))?)?;
         println!("{}", path.display());
     }
-    for (name, chart) in pictures(&results.records) {
+    for (name, chart) in pictures(&of_arranged.records) {
         if let Some(picture) = chart.draw() {
             let path = folder.join(name);
             std::fs::write(&path, picture)?;
