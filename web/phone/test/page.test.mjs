@@ -289,6 +289,15 @@ test('keys that the other side presses are shown, in Spanish too', async (t) => 
   await see(page, 'call-received', 'Dígitos recibidos: 7#');
 });
 
+test('a call that takes the focus is named as a call in Spanish, not as the button that makes one', async (t) => {
+  const page = await signIn(t);
+  await page.click(id('language'));
+  await page.waitForFunction(() => document.documentElement.lang === 'es');
+  await page.evaluate(() => { fake.agent.ring('sip:carmen@example.com'); });
+  await page.waitForSelector(`${id('call')}[data-phase=incoming]`);
+  assert.equal(await page.$eval(id('call'), (call) => call.getAttribute('aria-label')), 'Llamada');
+});
+
 test('why a call failed is said in words, with the code below, and in Spanish too', async (t) => {
   const page = await signIn(t);
   await page.keyboard.type('bob');

@@ -89,6 +89,7 @@ export const en = {
   returnToCall: 'Back to the call',
 
   // Call
+  callArea: 'Call',
   phaseMicrophone: 'Asking for the microphone …',
   phaseCalling: 'Calling …',
   phaseRinging: 'Ringing …',

@@ -86,6 +86,7 @@ export const es: Record<TextKey, string> = {
   errorNotReady: 'Todavía no hay conexión con el servidor.',
   returnToCall: 'Volver a la llamada',
 
+  callArea: 'Llamada',
   phaseMicrophone: 'Pidiendo el micrófono …',
   phaseCalling: 'Llamando …',
   phaseRinging: 'Sonando …',

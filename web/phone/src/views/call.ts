@@ -62,7 +62,7 @@ export function callView(phone: Phone, sounds: Sounds): CallView {
     more: moreView(phone, toggle),
     diagnosis: diagnosisView(phone, done),
   };
-  const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('call') },
+  const element = h('section', { 'class': 'call', 'data-testid': 'call', 'tabindex': '-1', 'aria-label': text('callArea') },
     ...videos.elements, others.element, waiting.element,
     who.element,
     ...Object.values(sheets).map((each) => each.element), controls.element, ringing, ended.element);
