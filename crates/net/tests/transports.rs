@@ -33,6 +33,26 @@ fn a_datagram_is_echoed_and_keep_alives_are_answered_here() {
     });
 }
 
+/// RFC 3261 §18.1.1: what goes to an address leaves by the address of ours that has the way there.
+#[test]
+fn of_two_addresses_of_ours_the_one_near_to_the_peer_is_sent_from() {
+    run(async {
+        let ours = ["127.0.0.1:0", "127.1.0.1:0"];
+        for order in [ours, [ours[1], ours[0]]] {
+            let both = order.map(|it| ListenerConfig::new(Protocol::Udp, it.parse().unwrap()));
+            let house = House::listening(&both, &tls(), Limits::default());
+            for own in ours {
+                let peer = UdpSocket::bind(own).await.unwrap();
+                let address = peer.local_addr().unwrap();
+                let hop = Hop::Address { transport: Transport::Udp, address, server_name: None };
+                house.network.send(&hop, &message(300));
+                let (_, from) = peer.recv_from(&mut [0; 1000]).await.unwrap();
+                assert_eq!(from.ip(), address.ip(), "{order:?}");
+            }
+        }
+    });
+}
+
 /// Both sockets are read with the same room.
 #[test]
 fn a_phone_on_ipv6_is_answered_behind_one_on_ipv4() {

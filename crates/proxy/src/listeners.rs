@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use sip::scope::nearness;
 use sip::text::write_decimal;
 use sip::{ConnectionId, Flow, Hop, Transport};
 
@@ -115,16 +116,18 @@ impl Listeners {
             })
     }
 
+    /// RFC 3261 §18.1.1: the one that has the way there. Among equals that is the nearer one.
     fn towards(&self, transport: Transport, remote: IpAddr) -> Option<&Named> {
         self.listener(transport, |listener| {
             let bound = listener.bound.ip();
-            u8::from(listener.bound.is_ipv4() == remote.is_ipv4()) * 4
+            let kind = u8::from(listener.bound.is_ipv4() == remote.is_ipv4()) * 4
                 + u8::from(bound.is_loopback() == remote.is_loopback()) * 2
-                + u8::from(bound.is_unspecified())
+                + u8::from(bound.is_unspecified());
+            (kind, nearness(bound, remote))
         })
     }
 
-    fn listener(&self, transport: Transport, score: impl Fn(&Listener) -> u8) -> Option<&Named> {
+    fn listener<S: Ord>(&self, transport: Transport, score: impl Fn(&Listener) -> S) -> Option<&Named> {
         // The first of the best; `max_by_key` would take the last.
         self.listeners
             .iter()
@@ -177,4 +180,28 @@ pub(crate) fn is_sendable(address: SocketAddr) -> bool {
         IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),
     };
     one_host && address.port() != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_addresses_a_request_leaves_by_the_one_that_has_the_way_and_says_so() {
+        let ours = ["203.0.113.7:5060", "10.0.0.11:5060"];
+        for order in [ours, [ours[1], ours[0]]] {
+            let listeners = order.map(|it| Listener::new(Transport::Udp, it.parse().unwrap())).to_vec();
+            let listeners = Listeners::new(&Config { listeners, ..Config::default() });
+            for (peer, expected) in [("10.0.0.5:5060", ours[1]), ("198.51.100.1:5060", ours[0])] {
+                let address = peer.parse().unwrap();
+                let hop = Hop::Address { transport: Transport::Udp, address, server_name: None };
+                let hop = listeners.pin(hop);
+                let Hop::Flow(flow) = &hop else { panic!("{hop:?}") };
+                assert_eq!(flow.local.to_string(), expected, "{order:?}");
+                let mut name = Vec::new();
+                listeners.side_of_hop(&hop).write(&mut name);
+                assert_eq!(String::from_utf8_lossy(&name), expected, "{order:?}");
+            }
+        }
+    }
 }

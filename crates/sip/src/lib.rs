@@ -46,6 +46,7 @@ pub mod header;
 pub mod message;
 pub mod method;
 mod part;
+pub mod scope;
 pub mod slots;
 pub mod spread;
 pub mod status;

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use sip::scope::nearness;
 use sip::{ConnectionId, Flow, KeepAlive, Transport};
 
 use self::held::Held;
@@ -66,19 +67,20 @@ impl Datagrams {
     }
 
     /// How well this socket suits `remote`; `None` if it cannot reach it. A socket on loopback reaches only
-    /// loopback, and nothing else is as good there.
-    pub(crate) fn suits(&self, remote: SocketAddr) -> Option<u8> {
+    /// loopback, and nothing else is as good there. Among equals the nearer one has the way there.
+    pub(crate) fn suits(&self, remote: SocketAddr) -> Option<(u8, u32)> {
         let here = self.local.ip();
         if self.local.is_ipv4() != remote.is_ipv4() {
             return None;
         }
-        match (here.is_loopback(), remote.ip().is_loopback()) {
-            (true, true) => Some(2),
-            (true, false) => None,
-            _ if here.is_unspecified() => Some(1),
-            (false, true) => Some(0),
-            (false, false) => Some(2),
-        }
+        let kind = match (here.is_loopback(), remote.ip().is_loopback()) {
+            (true, true) => 2,
+            (true, false) => return None,
+            _ if here.is_unspecified() => 1,
+            (false, true) => 0,
+            (false, false) => 2,
+        };
+        Some((kind, nearness(here, remote.ip())))
     }
 
     /// Sends a datagram, now or at the end of the turn, or queues it while the socket is full. What does not fit is
