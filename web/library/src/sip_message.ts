@@ -15,6 +15,14 @@ const UNUSUAL_NAMES = new Map(
   ['Call-ID', 'CSeq', 'Min-SE', 'RAck', 'RSeq', 'WWW-Authenticate'].map((name) => [name.toLowerCase(), name]),
 );
 
+/** RFC 3261 §19.1.6: the number of a tel URI as a user of `host`. */
+function numberAsSip(value: string, host: string): string {
+  return value.replace(
+    /^((?:"(?:[^"\\]|\\.)*"\s*|[^"<]*)<)?tel:([^;>]+)(?:;[^>]*(?=>))?/i,
+    (_, before: string | undefined, number: string) => `${before ?? ''}sip:${number.replace(/[-.()]/g, '')}@${host}${before ? ';user=phone' : ''}`,
+  );
+}
+
 /** `call-id` becomes `Call-ID`, `x-my-header` becomes `X-My-Header`. */
 export function headerize(name: string): string {
   const lower = name.toLowerCase().replaceAll('_', '-');
@@ -171,9 +179,12 @@ export abstract class ReceivedMessage {
   }
 
   #nameAddress(name: 'From' | 'To'): NameAddrHeader {
-    const parsed = NameAddrHeader.parse(this.message.header(name) ?? '');
-    // The core lets nobody in without From and To; tel and other URIs have no host to show.
-    return parsed ?? new NameAddrHeader(new URI('sip', null, 'unknown.invalid'));
+    const value = this.message.header(name) ?? '';
+    const parsed = NameAddrHeader.parse(value);
+    if (parsed) return parsed;
+    // A number has no host: that of the other side has a way to it, if anybody has. Other URIs have nothing to show.
+    const other = NameAddrHeader.parse(this.message.header(name === 'From' ? 'To' : 'From') ?? '')?.uri.host ?? 'unknown.invalid';
+    return NameAddrHeader.parse(numberAsSip(value, other)) ?? new NameAddrHeader(new URI('sip', null, 'unknown.invalid'));
   }
 }
 

@@ -155,7 +155,7 @@ export class URI extends Parameterized {
     this.#port = portOf(value);
   }
 
-  /** Sets a header of the URI (`?name=value`). */
+  /** Sets a header of the URI (`?name=value`), as it is or with escapes already. */
   setHeader(key: string, value: string | number | readonly string[]): void {
     this.#headers ??= new Map();
     this.#headers.set(headerKey(key), Array.isArray(value) ? value.map(String) : [String(value)]);
@@ -200,7 +200,7 @@ export class URI extends Parameterized {
     let query = '';
     this.#headers?.forEach((values, key) => {
       for (const value of values) {
-        query += `${query === '' ? '?' : '&'}${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
+        query += `${query === '' ? '?' : '&'}${encodeURIComponent(key)}=${encodeURIComponent(decode(value) ?? value)}`;
       }
     });
     return `${this.toAor(true)}${this.writeParameters()}${query}`;

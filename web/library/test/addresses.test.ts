@@ -58,6 +58,8 @@ test('A URI is built, changed and cloned', () => {
   clone.deleteParam('LR');
   clone.setHeader('subject', 'a b');
   assert.equal(clone.toString(), 'sip:example.com:0;q=5?Subject=a%20b');
+  clone.setHeader('Replaces', 'a%3Bto-tag%3D1');
+  assert.equal(clone.toString(), 'sip:example.com:0;q=5?Subject=a%20b&Replaces=a%3Bto-tag%3D1', 'escaped once, as pages of JsSIP have it');
   assert.equal(uri.hasParam('lr'), true);
   assert.throws(() => new URI('sip', 'a', ''), TypeError);
 });

@@ -111,3 +111,11 @@ test('The parameters of a received address can be read, changed and copied', opt
   from.uri.clearParams();
   assert.equal(String(from.uri), 'sip:b@h:5070');
 });
+
+test('A caller who is a number has a name, a number and a host to call back at', options, () => {
+  const from = (value: string) => read(request([]).replace('<sip:bob@example.com>;tag=b', value)).from;
+  const anna = from('"Anna" <tel:+49-89-777;ext=1>;tag=x');
+  assert.deepEqual([anna.display_name, String(anna.uri), anna.getParam('tag')], ['Anna', 'sip:+4989777@example.com;user=phone', 'x']);
+  const bare = from('tel:+49;tag=x');
+  assert.deepEqual([String(bare.uri), bare.getParam('tag')], ['sip:+49@example.com', 'x']);
+});

@@ -86,3 +86,11 @@ test('the round picture shows one or two letters, and # for numbers', () => {
 test('the colour of a person never changes', () => {
   assert.equal(hueOf({ uri: 'sip:bob@example.com' }), hueOf({ uri: 'sip:bob@EXAMPLE.com;transport=ws', name: 'Bob' }));
 });
+
+for (const user of ['+4989777;verstat=TN-Validation-Passed', '+4989777%3Bverstat%3DNo-TN-Validation']) {
+  test(`what a server has found out about a number is no part of it: ${user}`, () => {
+    const uri = plainUri(`sip:${user}@c.example;user=phone`);
+    assert.equal(uri, 'sip:+4989777@c.example');
+    assert.equal(nameOf({ uri }), '+4989777');
+  });
+}

@@ -54,11 +54,15 @@ export function escapeUser(user: string): string {
   return user.replace(USER_UNSAFE, (character) => encodeURIComponent(character).replace(/'/g, '%27'));
 }
 
+/** What a server has found out about a number: it is no part of it. */
+const VERSTAT = /(?:;|%3B)verstat(?:(?:=|%3D)[\w.-]*)?(?=;|%3B|$)/gi;
+
 /** The address of record: scheme, user and host; no port of a device, no parameters. */
 export function plainUri(uri: unknown): string {
   const found = ADDRESS.exec(String(uri).trim());
   if (!found) return String(uri);
-  const [, scheme, user, host, port] = found;
+  const [, scheme, written, host, port] = found;
+  const user = written?.replace(VERSTAT, '');
   return `${scheme}:${user ? `${user}@` : ''}${host!.toLowerCase()}${port ?? ''}`;
 }
 
