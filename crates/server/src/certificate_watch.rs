@@ -11,6 +11,8 @@ use net::TlsConfig;
 pub(crate) struct CertificateWatch {
     taken: Vec<Option<Stamp>>,
     seen: Vec<Option<Stamp>>,
+    /// Those that could not be taken, which was told.
+    failed: Option<Vec<Option<Stamp>>>,
 }
 
 /// What tells one version of a file from the next: when it was written, its length, its inode.
@@ -20,11 +22,11 @@ impl CertificateWatch {
     /// To be made before the files are read: a change meanwhile is seen then.
     pub(crate) fn new(files: &TlsConfig) -> Self {
         let taken = stamps(files);
-        Self { seen: taken.clone(), taken }
+        Self { seen: taken.clone(), taken, failed: None }
     }
 
     /// Whether they are to be taken anew: they have changed, and not since the last look, for a certificate and its key are
-    /// written one after the other. What cannot be used is tried again when it has changed.
+    /// written one after the other.
     pub(crate) fn has_renewal(&mut self, files: &TlsConfig) -> bool {
         let before = std::mem::replace(&mut self.seen, stamps(files));
         let is_settled = self.seen == before;
@@ -33,6 +35,18 @@ impl CertificateWatch {
             self.taken.clone_from(&self.seen);
         }
         is_settled && has_changed
+    }
+
+    /// They cannot be taken, and are tried again at the next look: without any of them being written an owner is corrected, or a
+    /// descriptor becomes free. Whether it is to be told, which is once of each version.
+    pub(crate) fn has_failed_anew(&mut self) -> bool {
+        self.taken.clear();
+        self.failed.replace(self.seen.clone()).as_ref() != Some(&self.seen)
+    }
+
+    /// What cannot be taken is told once more.
+    pub(crate) fn tell_again(&mut self) {
+        self.failed = None;
     }
 }
 

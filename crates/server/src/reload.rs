@@ -62,19 +62,25 @@ fn read_again(
 }
 
 /// Takes certificate files that another program has renewed.
-pub(crate) fn take_renewal(running: &Configuration, server: &Server) {
-    match LoadedTls::load(&running.tls) {
+pub(crate) fn take_renewal(running: &Configuration, watch: &mut CertificateWatch, server: &Server) {
+    match read_renewal(running, watch) {
         Ok(tls) => {
             log::info("the certificate files have changed, and were read again");
             Certificate::of(running).tell_trouble();
             server.replace_certificates(tls);
         }
-        Err(error) => {
-            log::error(format!(
-                "the certificate files have changed: {error}; the certificates stay as they were"
-            ));
-        }
+        Err(Some(trouble)) => log::error(format!("the certificate files have changed: {trouble}")),
+        Err(None) => {}
     }
+}
+
+/// The renewed certificates; or why they cannot be taken, if that was not told before.
+fn read_renewal(running: &Configuration, watch: &mut CertificateWatch) -> Result<LoadedTls, Option<String>> {
+    LoadedTls::load(&running.tls).map_err(|error| {
+        watch.has_failed_anew().then(|| {
+            format!("{error}; tried again each minute, and until then the certificates stay as they were")
+        })
+    })
 }
 
 /// An empty file is a configuration, but hardly what somebody wants of a server that runs by another one.
@@ -146,5 +152,40 @@ mod tests {
         let (new, _) = read_again(&running, &mut watch).unwrap();
         assert!(!watch.has_renewal(&new.tls));
         assert!(!watch.has_renewal(&new.tls));
+    }
+
+    /// A renewal whose key nobody can read: a folder is in its place.
+    fn renew_without_key(folder: &Path) {
+        renew(folder);
+        fs::remove_file(folder.join("one.key")).unwrap();
+        fs::create_dir(folder.join("one.key")).unwrap();
+    }
+
+    #[test]
+    fn a_renewal_that_cannot_be_read_for_a_moment_is_tried_again_though_no_file_changes() {
+        let (place, running) = folder();
+        let mut watch = CertificateWatch::new(&running.tls);
+        renew_without_key(place.path());
+        assert!(!watch.has_renewal(&running.tls), "it may still be written");
+        assert!(watch.has_renewal(&running.tls));
+        assert!(read_renewal(&running, &mut watch).is_err());
+        assert!(watch.has_renewal(&running.tls));
+    }
+
+    #[test]
+    fn that_a_renewal_cannot_be_taken_is_told_once_until_it_is_to_be_told_again() {
+        let (place, running) = folder();
+        let mut watch = CertificateWatch::new(&running.tls);
+        renew_without_key(place.path());
+        let mut told_at = Vec::new();
+        for look in 0..10 {
+            if look == 6 {
+                watch.tell_again();
+            }
+            if watch.has_renewal(&running.tls) && read_renewal(&running, &mut watch).unwrap_err().is_some() {
+                told_at.push(look);
+            }
+        }
+        assert_eq!(told_at, [1, 6]);
     }
 }

@@ -232,9 +232,10 @@ impl Signals {
                 Order::Look => {
                     if reminder.is_due(Instant::now()) {
                         Certificate::of(configuration).tell_trouble();
+                        watch.tell_again();
                     }
                     if watch.has_renewal(&configuration.tls) {
-                        take_renewal(configuration, &running.server);
+                        take_renewal(configuration, &mut watch, &running.server);
                     }
                 }
             }
