@@ -145,8 +145,8 @@ impl Network {
         let net = &self.shared;
         match hop {
             Hop::Flow(flow) if flow.transport == Transport::Udp => {
-                match net.datagrams.iter().find(|datagrams| datagrams.local() == flow.local) {
-                    Some(datagrams) => datagrams.send(net, flow.remote, bytes),
+                match net.datagrams.iter().find(|datagrams| datagrams.has(flow.local)) {
+                    Some(datagrams) => datagrams.send(net, flow.local, flow.remote, bytes),
                     None => net.notice(Notice::Unreachable(hop.clone())),
                 }
             }
@@ -165,7 +165,7 @@ impl Network {
                     .filter_map(|datagrams| Some((datagrams.suits(*address)?, datagrams)))
                     .reduce(|best, other| if other.0 > best.0 { other } else { best });
                 match fit {
-                    Some((_, datagrams)) => datagrams.send(net, *address, bytes),
+                    Some((_, datagrams)) => datagrams.send(net, datagrams.local(), *address, bytes),
                     None => net.notice(Notice::Unreachable(hop.clone())),
                 }
             }

@@ -206,13 +206,15 @@ impl Shared {
         self.inlet.set(Some(inlet));
     }
 
-    /// Sends the first of these datagrams, and returns how many; fails if it is wrong with the very first.
+    /// Sends the first of these datagrams, from an address of ours that is not the socket's if one is named, and returns how
+    /// many; fails if it is wrong with the very first.
     pub(crate) fn send_together<'d>(
         &self,
         port: &Port,
+        source: Option<SocketAddr>,
         datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,
     ) -> io::Result<usize> {
-        port.send_together(self.outlet.borrow_mut().get_or_insert_with(Outlet::new), datagrams)
+        port.send_together(self.outlet.borrow_mut().get_or_insert_with(Outlet::new), source, datagrams)
     }
 
     // ---- Connections -----------------------------------------------------------------------------------

@@ -449,6 +449,25 @@ fn no_bytes_on_any_port_hinder_the_others() {
     });
 }
 
+/// A socket that has all addresses: the flow to the peer is that from the address which the datagram left from.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_datagram_that_comes_back_to_one_of_all_our_addresses_is_told_of_its_flow() {
+    run(async {
+        for (all, ours) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "::1")] {
+            let listeners = [net::ListenerConfig::new(Protocol::Udp, all.parse().unwrap())];
+            let house = House::listening(&listeners, &support::tls(), Limits::default());
+            let mut local = house.address(Protocol::Udp);
+            local.set_ip(ours.parse().unwrap());
+            let remote = tokio::net::UdpSocket::bind((ours, 0)).await.unwrap().local_addr().unwrap();
+            let connection = sip::ConnectionId(0);
+            let gone = Hop::Flow(sip::Flow { transport: Transport::Udp, connection, local, remote });
+            house.network.send(&gone, &message(300));
+            house.recorder.wait(|told| (*told == Told::Unreachable(gone.clone())).then_some(())).await;
+        }
+    });
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_datagram_that_comes_back_is_told_and_hinders_no_other() {

@@ -3,10 +3,11 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 
 use net::{Limits, ListenerConfig, Protocol};
-use sip::{Hop, Transport};
-use support::{House, Peer, frame, message, run, tls};
+use sip::{ConnectionId, Flow, Hop, Transport};
+use support::{House, Peer, frame, message, run, short, tls};
 use tokio::net::UdpSocket;
 use websocket::Opcode;
 
@@ -31,6 +32,71 @@ fn a_datagram_is_echoed_and_keep_alives_are_answered_here() {
         assert_eq!(flow.local, house.address(Protocol::Udp));
         assert_eq!(bytes, message(1200));
     });
+}
+
+/// RFC 3581 §4. A NAT, or a phone that connects its socket, lets nothing in from another address.
+#[test]
+#[cfg(target_os = "linux")]
+fn where_all_addresses_are_ours_an_answer_leaves_from_the_one_that_was_called() {
+    run(async {
+        for (all, called) in [("0.0.0.0:0", "127.0.0.2"), ("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1")] {
+            let (house, peer) = phone_of_one_address(all, called).await;
+            house.recorder.echo.set(true);
+            peer.send(&message(300)).await.unwrap();
+            let (flow, _) = house.recorder.message().await;
+            assert_eq!(flow.local, peer.peer_addr().unwrap());
+            assert_eq!(heard(&peer).await, message(300));
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_all_addresses_are_ours_keep_alives_are_answered_from_the_one_that_was_called() {
+    run(async {
+        let (_house, peer) = phone_of_one_address("0.0.0.0:0", "127.0.0.2").await;
+        peer.send(b"\r\n\r\n").await.unwrap();
+        assert_eq!(heard(&peer).await, b"\r\n");
+        peer.send(&[&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], b"twelve bytes"].concat()).await.unwrap();
+        assert_eq!(heard(&peer).await[..2], [1, 1], "the answer of STUN");
+    });
+}
+
+/// A registration that was stored names an address that the machine has no longer.
+#[test]
+fn what_shall_leave_from_an_address_that_is_gone_leaves_from_another() {
+    run(async {
+        let all = ListenerConfig::new(Protocol::Udp, "0.0.0.0:0".parse().unwrap());
+        let house = House::listening(&[all], &tls(), Limits::default());
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut flow = Flow {
+            transport: Transport::Udp,
+            connection: ConnectionId(0),
+            local: house.address(Protocol::Udp),
+            remote: peer.local_addr().unwrap(),
+        };
+        flow.local.set_ip("203.0.113.77".parse().unwrap());
+        house.network.send(&Hop::Flow(flow), &message(300));
+        assert_eq!(heard(&peer).await, message(300));
+    });
+}
+
+/// A house at all addresses of a family, and a phone that calls it at one of them and hears nobody else.
+async fn phone_of_one_address(all: &str, called: &str) -> (House, UdpSocket) {
+    let all = ListenerConfig::new(Protocol::Udp, all.parse().unwrap());
+    let house = House::listening(&[all], &tls(), Limits::default());
+    let called = SocketAddr::new(called.parse().unwrap(), house.address(Protocol::Udp).port());
+    let loopback = if called.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let peer = UdpSocket::bind(loopback).await.unwrap();
+    peer.connect(called).await.unwrap();
+    (house, peer)
+}
+
+async fn heard(peer: &UdpSocket) -> Vec<u8> {
+    let mut bytes = [0; 2000];
+    let length =
+        tokio::time::timeout(short(10_000), peer.recv(&mut bytes)).await.expect("an answer").unwrap();
+    bytes[..length].to_vec()
 }
 
 /// RFC 3261 §18.1.1: what goes to an address leaves by the address of ours that has the way there.

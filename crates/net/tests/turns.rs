@@ -4,9 +4,9 @@ mod support;
 
 use std::net::UdpSocket;
 
-use net::{Limits, Protocol};
+use net::{Limits, ListenerConfig, Protocol};
 use sip::{Hop, Transport};
-use support::{House, Told, message, run};
+use support::{House, Told, message, run, tls};
 
 fn hop(address: std::net::SocketAddr) -> Hop {
     Hop::Address { transport: Transport::Udp, address, server_name: None }
@@ -45,6 +45,37 @@ fn many_datagrams_at_once_are_answered_each_in_the_order_of_its_peer() {
             for size in &sizes {
                 assert_eq!(receive(peer), message(*size));
             }
+        }
+    });
+}
+
+/// What leaves with one system call leaves from one address.
+#[test]
+#[cfg(target_os = "linux")]
+fn many_datagrams_at_once_are_answered_each_from_the_address_that_it_came_to() {
+    run(async {
+        let all = ListenerConfig::new(Protocol::Udp, "0.0.0.0:0".parse().unwrap());
+        let house = House::listening(&[all], &tls(), Limits::default());
+        house.recorder.echo.set(true);
+        let port = house.address(Protocol::Udp).port();
+        let peers = ["127.0.0.2", "127.0.0.3"].map(|called| {
+            let peer = peer();
+            peer.connect((called, port)).unwrap();
+            peer
+        });
+        let sizes: Vec<usize> = (0..40).map(|number| 200 + number * 13).collect();
+        for size in &sizes {
+            // Two of one, one of the other, and so on.
+            for peer in [&peers[0], &peers[0], &peers[1]] {
+                peer.send(&message(*size)).unwrap();
+            }
+        }
+        for _ in 0..3 * sizes.len() {
+            house.recorder.message().await;
+        }
+        for size in &sizes {
+            assert_eq!([receive(&peers[0]), receive(&peers[0])], [message(*size), message(*size)]);
+            assert_eq!(receive(&peers[1]), message(*size));
         }
     });
 }

@@ -94,7 +94,7 @@ pub struct Flow {
     pub transport: Transport,
     /// The connection; 0 for datagrams.
     pub connection: ConnectionId,
-    /// Our own address and port, as bound.
+    /// Our own address and port: those that the peer called, also where the socket is bound to all addresses.
     pub local: SocketAddr,
     /// The peer's address and port, as seen on the wire.
     pub remote: SocketAddr,

@@ -9,14 +9,22 @@ const ROOM: usize = 64 * 1024;
 #[derive(Default)]
 pub(super) struct Held {
     octets: Vec<u8>,
-    /// To whom, and where its octets end.
-    datagrams: Vec<(SocketAddr, usize)>,
+    /// From which address of ours, to whom, and where its octets end.
+    datagrams: Vec<(SocketAddr, SocketAddr, usize)>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Datagram<'h> {
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) bytes: &'h [u8],
 }
 
 impl Held {
-    pub(super) fn push(&mut self, remote: SocketAddr, bytes: &[u8]) {
+    pub(super) fn push(&mut self, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
         self.octets.extend_from_slice(bytes);
-        self.datagrams.push((remote, self.octets.len()));
+        self.datagrams.push((local, remote, self.octets.len()));
     }
 
     /// How many there are.
@@ -24,15 +32,20 @@ impl Held {
         self.datagrams.len()
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<(SocketAddr, &[u8])> {
-        let (remote, end) = *self.datagrams.get(place)?;
+    pub(super) fn get(&self, place: usize) -> Option<Datagram<'_>> {
+        let (local, remote, end) = *self.datagrams.get(place)?;
         let before = place.checked_sub(1).and_then(|before| self.datagrams.get(before));
-        Some((remote, self.octets.get(before.map_or(0, |before| before.1)..end)?))
+        let bytes = self.octets.get(before.map_or(0, |before| before.2)..end)?;
+        Some(Datagram { local, remote, bytes })
     }
 
-    /// Those from `first` on.
+    /// Those from `first` on that leave from the same address of ours, up to one that does not.
     pub(super) fn from(&self, first: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        (first..self.len()).map_while(|place| self.get(place))
+        let local = self.get(first).map(|datagram| datagram.local);
+        (first..self.len())
+            .map_while(|place| self.get(place))
+            .take_while(move |datagram| Some(datagram.local) == local)
+            .map(|datagram| (datagram.remote, datagram.bytes))
     }
 
     pub(super) fn clear(&mut self) {
@@ -51,7 +64,7 @@ mod tests {
         let (one, other) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
         let mut held = Held::default();
         for (remote, bytes) in [(one, b"first".as_slice()), (other, b""), (one, b"last")] {
-            held.push(remote, bytes);
+            held.push(other, remote, bytes);
         }
         let all: Vec<_> = held.from(0).collect();
         assert_eq!(all, [(one, b"first".as_slice()), (other, b""), (one, b"last")]);
@@ -59,5 +72,15 @@ mod tests {
         assert_eq!(held.from(3).count(), 0);
         held.clear();
         assert_eq!(held.get(0), None);
+    }
+
+    #[test]
+    fn those_leave_together_that_leave_from_one_address() {
+        let [peer, one, other] = [1, 2, 3].map(|last| SocketAddr::from(([127, 0, 0, last], 5060)));
+        let mut held = Held::default();
+        for local in [one, one, other, one] {
+            held.push(local, peer, b"x");
+        }
+        assert_eq!([0, 1, 2, 3].map(|first| held.from(first).count()), [2, 1, 1, 1]);
     }
 }

@@ -16,6 +16,7 @@ mod linux {
     use tokio::io::Interest;
     use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
+    use crate::batches;
     pub(crate) use crate::batches::{Inlet, Outlet};
 
     /// A socket of which the event loop hears when something arrives. Of room it hears only while something waits for
@@ -33,11 +34,19 @@ mod linux {
         /// That of a socket that does not block.
         pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
             let local = socket.local_addr()?;
+            if local.ip().is_unspecified() {
+                batches::ask_where_they_come(&socket, local.is_ipv4());
+            }
             Ok(Self { socket: watched(socket, Interest::READABLE)?, local, room: RefCell::default() })
         }
 
         pub(crate) fn socket(&self) -> &UdpSocket {
             self.socket.get_ref()
+        }
+
+        /// Where it is bound.
+        pub(crate) const fn local(&self) -> SocketAddr {
+            self.local
         }
 
         fn descriptor(&self) -> RawFd {
@@ -54,7 +63,7 @@ mod linux {
             &self,
             ready: Ready<'_>,
             inlet: &mut Inlet,
-            take: impl FnMut(SocketAddr, &[u8]),
+            take: impl FnMut(SocketAddr, SocketAddr, &[u8]),
         ) -> io::Result<usize> {
             let mut ready = ready.0?;
             let outcome = inlet.receive(self.descriptor(), self.local, take);
@@ -88,17 +97,27 @@ mod linux {
             self.room.take();
         }
 
-        pub(crate) fn send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
-            self.socket().send_to(bytes, remote).map(drop)
+        /// Sends from an address of ours that is not the socket's, if one is named.
+        pub(crate) fn send(
+            &self,
+            source: Option<SocketAddr>,
+            remote: SocketAddr,
+            bytes: &[u8],
+        ) -> io::Result<()> {
+            match source {
+                None => self.socket().send_to(bytes, remote).map(drop),
+                Some(source) => batches::send_from(self.descriptor(), source, remote, bytes),
+            }
         }
 
         /// Sends what it can of the first of these, as [`Outlet::send`] does.
         pub(crate) fn send_together<'d>(
             &self,
             outlet: &mut Outlet,
+            source: Option<SocketAddr>,
             datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,
         ) -> io::Result<usize> {
-            outlet.send(self.descriptor(), datagrams)
+            outlet.send(self.descriptor(), source, datagrams)
         }
 
         /// Waits until there is an error in the system's queue for errors.
@@ -147,14 +166,20 @@ mod portable {
         }
     }
 
-    pub(crate) struct Port(UdpSocket);
+    /// A socket, and where it is bound. Which of several addresses a datagram came to is not known here.
+    pub(crate) struct Port(UdpSocket, SocketAddr);
 
     /// There may be something to receive.
     pub(crate) struct Ready;
 
     impl Port {
         pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
-            UdpSocket::from_std(socket).map(Self)
+            let local = socket.local_addr()?;
+            UdpSocket::from_std(socket).map(|socket| Self(socket, local))
+        }
+
+        pub(crate) const fn local(&self) -> SocketAddr {
+            self.1
         }
 
         pub(crate) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<Ready> {
@@ -165,10 +190,10 @@ mod portable {
             &self,
             _: Ready,
             inlet: &mut Inlet,
-            mut take: impl FnMut(SocketAddr, &[u8]),
+            mut take: impl FnMut(SocketAddr, SocketAddr, &[u8]),
         ) -> io::Result<usize> {
             let (length, remote) = self.0.try_recv_from(&mut inlet.0)?;
-            take(remote, inlet.0.get(..length).unwrap_or_default());
+            take(self.1, remote, inlet.0.get(..length).unwrap_or_default());
             Ok(1)
         }
 
@@ -178,16 +203,17 @@ mod portable {
 
         pub(crate) const fn forget_room(&self) {}
 
-        pub(crate) fn send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
+        pub(crate) fn send(&self, _: Option<SocketAddr>, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
             self.0.try_send_to(bytes, remote).map(drop)
         }
 
         pub(crate) fn send_together<'d>(
             &self,
             _: &mut Outlet,
+            source: Option<SocketAddr>,
             mut datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,
         ) -> io::Result<usize> {
-            datagrams.next().map_or(Ok(0), |(remote, bytes)| self.send(bytes, remote).map(|()| 1))
+            datagrams.next().map_or(Ok(0), |(remote, bytes)| self.send(source, remote, bytes).map(|()| 1))
         }
     }
 }

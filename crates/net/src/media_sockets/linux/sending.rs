@@ -113,7 +113,7 @@ impl Sending {
     /// Returns the fate of the last one tried, and how many were.
     fn send_many(&mut self, socket: &UdpSocket, packets: &[Waiting]) -> (Fate, usize) {
         let datagrams = packets.iter().map(|packet| (packet.to, packet.bytes.as_slice()));
-        match self.outlet.send(socket.as_raw_fd(), datagrams) {
+        match self.outlet.send(socket.as_raw_fd(), None, datagrams) {
             Ok(sent) => (Fate::Left, sent.max(1)),
             Err(error) if no_room(&error) => (Fate::NoRoom, 0),
             // The first one cannot be sent.
