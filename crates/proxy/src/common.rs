@@ -212,7 +212,10 @@ impl Hasher for Spread {
     }
 }
 
-/// Addresses of the machine that connections came in on, where a socket is bound to all of them.
+/// So many are learned at the most: a machine may take whole networks for its own.
+const MOST_ADDRESSES: usize = 256;
+
+/// Addresses of the machine that connections and datagrams came in on, where a socket is bound to all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     count: AtomicUsize,
@@ -231,7 +234,7 @@ impl Addresses {
             return;
         }
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        if !list.contains(&address) {
+        if !list.contains(&address) && list.len() < MOST_ADDRESSES {
             list.push(address);
             self.count.store(list.len(), Ordering::Relaxed);
         }

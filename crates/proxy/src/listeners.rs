@@ -3,18 +3,21 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use sip::scope::nearness;
+use sip::scope::{Scope, nearness};
 use sip::text::write_decimal;
 use sip::{ConnectionId, Flow, Hop, Transport};
 
-use crate::config::{Config, Listener};
+use crate::config::{Config, Listener, Role};
 use crate::registrar::address_of_record::write_address;
 
 /// Our sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Listeners {
     listeners: Vec<Named>,
+    /// What is told where no address of ours is known, or none that the other side can reach.
     fallback: String,
+    /// Whether that name leads to us: an edge's domains are the upstream's.
+    fallback_leads_here: bool,
 }
 
 /// A socket, and the host that others are told for it, if that does not depend on who they are.
@@ -54,7 +57,8 @@ impl Listeners {
             };
             Named { listener: listener.clone(), host }
         };
-        Self { listeners: config.listeners.iter().map(named).collect(), fallback }
+        let fallback_leads_here = !matches!(config.role, Role::Edge { .. });
+        Self { listeners: config.listeners.iter().map(named).collect(), fallback, fallback_leads_here }
     }
 
     /// Takes the name that stands in for an address where there is none.
@@ -149,7 +153,7 @@ impl Listeners {
             Some(host) if advertised || local.ip().is_unspecified() || bound == Some(local.ip()) => {
                 Cow::Borrowed(host)
             }
-            _ if !local.ip().is_unspecified() => Cow::Owned(address_text(local.ip())),
+            _ if self.may_tell(local.ip(), remote) => Cow::Owned(address_text(local.ip())),
             _ => Cow::Owned(in_brackets(self.fallback.clone().into_bytes())),
         };
         Side {
@@ -158,6 +162,12 @@ impl Listeners {
             transport,
             is_ipv6: remote.to_canonical().is_ipv6(),
         }
+    }
+
+    /// Whether an address of ours is better than our name. Who is in the Internet does not reach the private address of a machine
+    /// behind a NAT; the name he may have reached it by.
+    fn may_tell(&self, ours: IpAddr, remote: IpAddr) -> bool {
+        !ours.is_unspecified() && !(self.fallback_leads_here && Scope::of(ours) < Scope::of(remote))
     }
 }
 

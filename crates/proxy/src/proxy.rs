@@ -185,7 +185,7 @@ impl Proxy {
     pub fn receive(&mut self, now: Instant, flow: &Flow, bytes: &[u8]) {
         self.now = now;
         self.tokens.turn(now);
-        if flow.transport.is_reliable() && self.common.0.connections.learn(flow) {
+        if !flow.transport.is_reliable() || self.common.0.connections.learn(flow) {
             self.own.learn(flow.local.ip());
         }
         let mut message = match Message::parse(bytes) {

@@ -1,5 +1,6 @@
 //! The scenarios of the proxy, in one program: what they run is compiled into it once, and not into each of them.
 
+mod addresses;
 mod attacks;
 mod caller_shown;
 mod calls;

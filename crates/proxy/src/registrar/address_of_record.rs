@@ -49,7 +49,7 @@ impl OwnHosts {
         }
     }
 
-    /// Learns an address of the machine, from a connection that came in on it.
+    /// Learns an address of the machine, from a connection or a datagram that came in on it.
     pub(crate) fn learn(&self, address: IpAddr) {
         let address = address.to_canonical();
         let is_bound = self.listeners.iter().any(|listener| listener.bound.ip() == address);
