@@ -13,9 +13,14 @@ use crate::log;
 use crate::post::Reconfiguration;
 use crate::server::Server;
 
-/// Reads the file again that `running` came from, and takes what can change while the server runs. `server` is one of
-/// its event loops, which tells the others.
-pub(crate) fn reload(running: &mut Configuration, watch: &mut CertificateWatch, server: &Server) {
+/// Reads the file again that `running` came from, and takes what can change while the server runs; of the rest it goes on as it was
+/// `started`. `server` is one of its event loops, which tells the others.
+pub(crate) fn reload(
+    started: &Configuration,
+    running: &mut Configuration,
+    watch: &mut CertificateWatch,
+    server: &Server,
+) {
     let (new, tls) = match read_again(running, watch) {
         Ok(read) => read,
         Err(trouble) => {
@@ -25,7 +30,7 @@ pub(crate) fn reload(running: &mut Configuration, watch: &mut CertificateWatch, 
     };
     log::info("the certificate files were read again");
     new.tell_trouble();
-    let waiting = changes_for_the_next_start(running, &new);
+    let waiting = changes_for_the_next_start(started, &new);
     if !waiting.is_empty() {
         log::warning(format!("changes of {} count from the next start on", waiting.join(", ")));
     }
@@ -88,23 +93,28 @@ fn is_empty(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0)
 }
 
-/// The sections of what cannot change while the server runs, and has changed.
-fn changes_for_the_next_start(running: &Configuration, new: &Configuration) -> Vec<&'static str> {
+/// What cannot change while the server runs, and differs from how it was started.
+fn changes_for_the_next_start(started: &Configuration, new: &Configuration) -> Vec<&'static str> {
+    differences(started, new).into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+/// What cannot change while the server runs, by section or key, and whether it differs.
+fn differences(started: &Configuration, new: &Configuration) -> [(&'static str, bool); 11] {
     let is_edge = |configuration: &Configuration| matches!(configuration.proxy.role, Role::Edge { .. });
+    let (limits, new_limits) = (&started.limits, &new.limits);
     [
-        ("data", running.data != new.data),
-        ("loops", running.loops() != new.loops()),
-        ("listen", running.listeners != new.listeners || running.advertise != new.advertise),
-        ("web.page", running.web.page != new.web.page),
-        ("edge", is_edge(running) != is_edge(new)),
-        ("media", running.media != new.media),
-        ("acme", running.acme != new.acme),
-        ("limits.connections", running.limits != new.limits),
-        ("log.calls", running.calls != new.calls),
+        ("data", started.data != new.data),
+        ("loops", started.loops() != new.loops()),
+        ("listen", started.listeners != new.listeners || started.advertise != new.advertise),
+        ("listen.balancers", limits.balancers != new_limits.balancers),
+        ("web.page", started.web.page != new.web.page),
+        ("edge", is_edge(started) != is_edge(new)),
+        ("media", started.media != new.media),
+        ("acme", started.acme != new.acme),
+        ("limits.connections", limits.connections != new_limits.connections),
+        ("limits.connections_per_source", limits.connections_per_source != new_limits.connections_per_source),
+        ("log.calls", started.calls != new.calls),
     ]
-    .into_iter()
-    .filter_map(|(name, changed)| changed.then_some(name))
-    .collect()
 }
 
 #[cfg(test)]
@@ -187,5 +197,36 @@ mod tests {
             }
         }
         assert_eq!(told_at, [1, 6]);
+    }
+
+    fn configured(text: &str) -> Configuration {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("sipweb.toml"), format!("data = \"/data\"\n{text}")).unwrap();
+        Configuration::read(&place.path().join("sipweb.toml")).unwrap()
+    }
+
+    #[test]
+    fn what_waits_for_the_next_start_is_called_by_the_name_that_it_has_in_the_file() {
+        let started = configured("");
+        for (text, name) in [
+            ("[listen]\nudp = \"127.0.0.1:5070\"", "listen"),
+            ("[listen]\nbalancers = \"10.0.0.5\"", "listen.balancers"),
+            ("[limits]\nconnections = 7", "limits.connections"),
+            ("[limits]\nconnections_per_source = 7", "limits.connections_per_source"),
+        ] {
+            assert_eq!(changes_for_the_next_start(&started, &configured(text)), [name]);
+        }
+    }
+
+    #[test]
+    fn the_example_says_at_its_head_all_that_waits_for_the_next_start() {
+        let example = crate::configuration::example();
+        let head = example.split("\n\n").next().unwrap();
+        let words: Vec<&str> = head.split([' ', ',', '\n']).collect();
+        let started = configured("");
+        for (name, _) in differences(&started, &started) {
+            let section = name.split('.').next().unwrap();
+            assert!(words.contains(&name) || words.contains(&section), "{name}");
+        }
     }
 }

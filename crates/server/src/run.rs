@@ -224,11 +224,12 @@ impl Signals {
         configuration: &mut Configuration,
         mut watch: CertificateWatch,
     ) {
+        let started = configuration.clone();
         let mut reminder = CertificateReminder::told(Instant::now());
         loop {
             match self.order().await {
                 Order::Stop => break,
-                Order::Reload => reload(configuration, &mut watch, &running.server),
+                Order::Reload => reload(&started, configuration, &mut watch, &running.server),
                 Order::Look => {
                     if reminder.is_due(Instant::now()) {
                         Certificate::of(configuration).tell_trouble();

@@ -5,6 +5,7 @@ mod harness;
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
+use std::time::Instant;
 
 use harness::{PASSWORD, PATIENCE, Page, Phone, Server, text};
 use sip::HeaderName;
@@ -108,6 +109,25 @@ fn sighup_reads_the_configuration_again_and_keeps_the_old_one_if_the_new_one_is_
     let contact = text(response.header(HeaderName::Contact).unwrap());
     assert!(contact.contains(";expires=660"), "{contact}");
     server.serves();
+}
+
+#[test]
+fn a_change_that_waits_for_the_next_start_is_told_with_each_sighup_until_it_is_taken_back() {
+    let server = Server::start();
+    let file = server.folder.join("sipweb.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    let changed = format!("{before}\n[media]\ngateway = false\n");
+    for (number, (text, told)) in [(&changed, 1), (&changed, 2), (&before, 2)].into_iter().enumerate() {
+        let counts = |sentence: &str| server.log().matches(sentence).count();
+        fs::write(&file, text).unwrap();
+        server.signal("HUP");
+        let start = Instant::now();
+        while counts("the configuration was read again") == number {
+            assert!(start.elapsed() < PATIENCE);
+            std::thread::yield_now();
+        }
+        assert_eq!(counts("count from the next start on"), told, "{}", server.log());
+    }
 }
 
 #[test]

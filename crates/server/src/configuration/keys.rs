@@ -512,7 +512,8 @@ pub(crate) fn example() -> String {
         "# Configuration of sipweb. Every key is shown with what holds when it is not written; remove the # to\n\
          # change one. `sipweb check FILE` says what is wrong with a file before a server does.\n\
          # SIGHUP makes a running server read the file again, with calls up; if anything is wrong with it, nothing\n\
-         # changes. Only listen, data, media, log.calls, limits.connections, acme and web.page wait for the next start.\n",
+         # changes. Only data, loops, listen, web.page, media, acme, log.calls, limits.connections,\n\
+         # limits.connections_per_source, and whether this is an edge, wait for the next start.\n",
     );
     for section in std::iter::once(top()).chain(sections()) {
         text.push('\n');
