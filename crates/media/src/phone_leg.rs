@@ -155,8 +155,12 @@ impl PhoneLeg {
         let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
         let path = if port == self.port { &self.media } else { &self.control };
         if path.is_described() && !path.admits(now, from, self.second) {
-            self.strangers = self.strangers.saturating_add(1);
-            return None;
+            let moved = path.may_have_moved(now, from, self.second)
+                && (self.protection.is_keyed() || self.is_of_its_source(bytes, control));
+            if !moved {
+                self.strangers = self.strangers.saturating_add(1);
+                return None;
+            }
         }
         let opened = match self.protection.open(now, bytes, control, scratch) {
             Ok(opened) => opened,
@@ -174,7 +178,7 @@ impl PhoneLeg {
                 self.unread = self.unread.saturating_add(1);
             } else if port == self.control_port() {
                 // On the muxed port only sound tells where sound should go.
-                self.control.learn(from);
+                self.control.learn(now, from);
             }
             return None;
         }
@@ -192,7 +196,7 @@ impl PhoneLeg {
             self.strangers = self.strangers.saturating_add(1);
             return None;
         }
-        self.media.learn(from);
+        self.media.learn(now, from);
         Some(packet)
     }
 
@@ -207,14 +211,15 @@ impl PhoneLeg {
         one_source: bool,
         clock: impl Fn(u8) -> Option<u32>,
     ) -> Option<Taken> {
-        if !self.is_admitted(now, port, from) {
+        let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
+        // Under keys that the two phones made nothing is authentic to us, but the source can be read.
+        if !self.is_admitted(now, port, from, Some((bytes, control))) {
             return None;
         }
-        let control = port == self.control_port() || self.mux && rtp::is_rtcp(bytes);
         if bytes.first().is_some_and(|first| (16..64).contains(first)) {
             // ZRTP, and DTLS: how the two make their keys (RFC 7983 §7).
             let path = if port == self.port { &mut self.media } else { &mut self.control };
-            path.learn(from);
+            path.learn(now, from);
             return Some(if port == self.port { Taken::Other } else { Taken::Control });
         }
         if control {
@@ -223,7 +228,7 @@ impl PhoneLeg {
                 return None;
             }
             if port == self.control_port() {
-                self.control.learn(from);
+                self.control.learn(now, from);
             }
             self.control_heard = Some(now);
             return Some(Taken::Control);
@@ -241,33 +246,47 @@ impl PhoneLeg {
             self.strangers = self.strangers.saturating_add(1);
             return None;
         }
-        self.media.learn(from);
+        self.media.learn(now, from);
         self.reception.record(now, &packet, clock(packet.payload_type).unwrap_or(8000));
         Some(Taken::Media(packet.payload.len()))
     }
 
     /// The same where nothing is known of what it carries.
     pub(crate) fn take_any(&mut self, now: Instant, port: u16, from: SocketAddr) -> Option<Taken> {
-        if !self.is_admitted(now, port, from) {
+        if !self.is_admitted(now, port, from, None) {
             return None;
         }
         let path = if port == self.port { &mut self.media } else { &mut self.control };
-        path.learn(from);
+        path.learn(now, from);
         Some(if port == self.port { Taken::Other } else { Taken::Control })
     }
 
-    /// Whether a datagram may be the phone's; others are counted.
-    fn is_admitted(&mut self, now: Instant, port: u16, from: SocketAddr) -> bool {
+    /// Whether a datagram may be the phone's; others are counted. `packet`, and whether it is RTCP, shows whose it is.
+    fn is_admitted(
+        &mut self,
+        now: Instant,
+        port: u16,
+        from: SocketAddr,
+        packet: Option<(&[u8], bool)>,
+    ) -> bool {
         let path = if port == self.port { &self.media } else { &self.control };
         if !path.is_described() {
             self.early = self.early.saturating_add(1);
             return false;
         }
-        let admitted = path.admits(now, from, self.second);
+        let admitted = path.admits(now, from, self.second)
+            || path.may_have_moved(now, from, self.second)
+                && packet.is_some_and(|(bytes, control)| self.is_of_its_source(bytes, control));
         if !admitted {
             self.strangers = self.strangers.saturating_add(1);
         }
         admitted
+    }
+
+    /// Whether a packet, of RTP or of RTCP, claims to be of the source that was heard last.
+    fn is_of_its_source(&self, bytes: &[u8], control: bool) -> bool {
+        let source = if control { rtp::reporter(bytes) } else { rtp::ssrc(bytes) };
+        source.is_some() && source == self.reception.source()
     }
 
     /// The datagram that takes on what another leg took, as it is; `None` while it is not known where to.

@@ -5,6 +5,10 @@
 //! else sits behind the same address could be first, so little is believed: only an address that the signalling named
 //! counts, only once, and whoever sends from exactly the described address and port is the phone and takes over from
 //! anybody who was quicker (RFC 7362 §5 leaves the choice to us). A new description allows one more move.
+//!
+//! A NAT that begins anew gives a phone another port in the middle of a call, and the phone knows nothing of it. So when
+//! the learnt place has fallen silent, the same party is followed to another port if the packet shows that it is the
+//! same phone: it is authentic, or, in clear, of the same source (SSRC), which nobody knows who has not heard the call.
 
 use sip::Instant;
 use std::net::{IpAddr, SocketAddr};
@@ -14,12 +18,16 @@ use std::time::Duration;
 const MOVING: Duration = Duration::from_secs(10);
 /// So long after its last packet another source may take the place of a source.
 const QUIET: Duration = Duration::from_millis(100);
+/// So long after the last packet of the place that was learnt the phone may be elsewhere.
+const SILENT: Duration = Duration::from_millis(500);
 
 /// Where packets of one kind come from and go to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Path {
     signalled: Option<SocketAddr>,
     latched: Option<SocketAddr>,
+    /// When it was heard there last.
+    heard_at: Instant,
     /// Until then another source of the same party may take over.
     moving_until: Option<Instant>,
 }
@@ -47,18 +55,24 @@ impl Path {
         if from == signalled || self.latched == Some(from) {
             return true;
         }
-        let party = signalled.ip() == from.ip() || second.is_some_and(|second| second == from.ip());
         let free = match self.latched {
             None => true,
             // It is where it said: nobody takes its place.
             Some(latched) if latched == signalled => false,
             Some(_) => self.moving_until.is_some_and(|until| now < until),
         };
-        party && free
+        free && is_party(signalled, from, second)
+    }
+
+    /// Whether a packet that is not admitted may come from where the phone is now, if it is the same phone's.
+    pub(crate) fn may_have_moved(&self, now: Instant, from: SocketAddr, second: Option<IpAddr>) -> bool {
+        let silent = self.latched.is_some() && now.saturating_since(self.heard_at) >= SILENT;
+        silent && self.signalled.is_some_and(|signalled| is_party(signalled, from, second))
     }
 
     /// The phone is there.
-    pub(crate) fn learn(&mut self, from: SocketAddr) {
+    pub(crate) fn learn(&mut self, now: Instant, from: SocketAddr) {
+        self.heard_at = now;
         if self.latched != Some(from) {
             self.latched = Some(from);
             self.moving_until = None;
@@ -81,6 +95,11 @@ impl Path {
             .or(self.signalled)
             .filter(|address| address.port() != 0 && !address.ip().is_unspecified())
     }
+}
+
+/// Whether an address is one that the signalling named.
+fn is_party(signalled: SocketAddr, from: SocketAddr, second: Option<IpAddr>) -> bool {
+    signalled.ip() == from.ip() || second.is_some_and(|second| second == from.ip())
 }
 
 /// The source (SSRC) whose packets are taken. In clear anybody who knows the addresses can forge a packet; while the
@@ -124,7 +143,7 @@ mod tests {
     fn packet(path: &mut Path, now: Instant, from: &str) -> bool {
         let admitted = path.admits(now, address(from), Some(address("198.51.100.1:0").ip()));
         if admitted {
-            path.learn(address(from));
+            path.learn(now, address(from));
         }
         admitted
     }
@@ -158,6 +177,20 @@ mod tests {
         assert!(packet(&mut path, NOW, "198.51.100.1:5000"));
         assert!(!packet(&mut path, NOW, "198.51.100.1:6000"));
         assert_eq!(path.destination(), Some(address("198.51.100.1:5000")));
+    }
+
+    #[test]
+    fn a_place_that_fell_silent_may_be_left_for_another_port_of_the_party() {
+        let mut path = described();
+        let second = Some(address("198.51.100.1:0").ip());
+        let moved = |path: &Path, now, from| path.may_have_moved(now, address(from), second);
+        assert!(!moved(&path, NOW + SILENT, "198.51.100.1:5000"), "nothing was learnt");
+        packet(&mut path, NOW, "198.51.100.1:4000");
+        assert!(!moved(&path, NOW + SILENT / 2, "198.51.100.1:5000"));
+        assert!(moved(&path, NOW + SILENT, "198.51.100.1:5000"));
+        assert!(!moved(&path, NOW + SILENT, "192.0.2.66:5000"), "a stranger");
+        packet(&mut path, NOW + SILENT, "198.51.100.1:4000");
+        assert!(!moved(&path, NOW + SILENT, "198.51.100.1:5000"), "it is still there");
     }
 
     #[test]

@@ -82,6 +82,11 @@ pub(crate) fn ssrc(bytes: &[u8]) -> Option<u32> {
     bytes.get(8..HEADER).and_then(|field| field.try_into().ok()).map(u32::from_be_bytes)
 }
 
+/// Who writes an RTCP packet, protected or not: this part of it is never encrypted (RFC 3711 §3.4).
+pub(crate) fn reporter(bytes: &[u8]) -> Option<u32> {
+    bytes.get(4..8).and_then(|field| field.try_into().ok()).map(u32::from_be_bytes)
+}
+
 /// Whether a datagram on a muxed port is RTCP (RFC 5761 §4).
 pub(crate) fn is_rtcp(bytes: &[u8]) -> bool {
     bytes.get(1).is_some_and(|second| (192..=223).contains(second))

@@ -103,6 +103,20 @@ fn reports_pass_on_their_own_ports_or_on_that_of_the_sound_where_both_want_it() 
 }
 
 #[test]
+fn a_phone_whose_nat_gives_it_another_port_in_the_call_hears_the_other_there() {
+    let (mut world, near, far) = talking();
+    let (before, after) = ("198.51.100.20:45000", "198.51.100.20:46000");
+    world.phone_sends(before, near, &rtp(97, 1, 0, 7, b"before"));
+    world.pass(Duration::from_millis(500));
+    world.sent.clear();
+    world.phone_sends(after, near, &rtp(97, 26, 8000, 666, b"another source"));
+    world.phone_sends(after, near, &rtp(97, 26, 8000, 7, b"after"));
+    assert_eq!(sent(&mut world), [(far, CALLEE.to_owned(), rtp(97, 26, 8000, 7, b"after"))]);
+    world.phone_sends(CALLEE, far, &rtp(97, 1, 0, 8, b"to the caller"));
+    assert_eq!(sent(&mut world), [(near, after.to_owned(), rtp(97, 1, 0, 8, b"to the caller"))]);
+}
+
+#[test]
 fn keys_are_the_phones_own_and_what_they_protect_passes() {
     let keyed = |at| {
         let plain = String::from_utf8(said(at)).unwrap();

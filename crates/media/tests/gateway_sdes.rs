@@ -87,10 +87,14 @@ impl Phone {
     }
 
     fn sends(&mut self, world: &mut World, port: u16, packet: &[u8]) {
+        self.sends_from(PHONE, world, port, packet);
+    }
+
+    fn sends_from(&mut self, from: &str, world: &mut World, port: u16, packet: &[u8]) {
         let mut buffer = packet.to_vec();
         buffer.resize(packet.len() + OVERHEAD, 0);
         let length = self.sender.protect(&mut buffer, packet.len()).expect("a packet");
-        world.phone_sends(PHONE, port, &buffer[..length]);
+        world.phone_sends(from, port, &buffer[..length]);
     }
 
     /// What was sent to the phone's RTP port.
@@ -259,6 +263,23 @@ fn packets_before_the_keys_and_packets_under_other_keys_are_dropped_and_counted(
     assert!(report.phone.secured);
     assert_eq!((report.phone.early, report.phone.not_authentic, report.phone.dropped), (3, 3, 6));
     assert_eq!(report.cause, Some(MediaCause::PhoneKeys));
+}
+
+#[test]
+fn a_phone_whose_nat_gives_it_another_port_is_followed_if_its_packets_are_authentic() {
+    let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
+    sounds(&mut world, &mut phone, port, 1);
+    world.pass(Duration::from_millis(500));
+    let elsewhere = "203.0.113.5:50000";
+    world.phone_sends(elsewhere, port, &rtp(0, 30, 4800, 7, b"in clear, of the right source"));
+    // Whoever has the keys may begin another source.
+    phone.sends_from(elsewhere, &mut world, port, &rtp(0, 900, 0, 8, b"moved"));
+    world.pass(Duration::from_millis(100));
+    let heard: Vec<_> = world.browsers[0].heard.iter().map(|packet| packet.payload.clone()).collect();
+    assert_eq!(heard.last(), Some(&b"moved".to_vec()));
+    world.sent.clear();
+    world.browser_sends(0, 0, 160, &[0x40; 160]);
+    assert!(world.sent.iter().any(|sent| sent.to == address(elsewhere)));
 }
 
 #[test]

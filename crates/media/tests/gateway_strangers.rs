@@ -74,6 +74,43 @@ fn who_was_latched_first_stays_until_a_new_offer_and_then_moves_once() {
 }
 
 #[test]
+fn a_phone_whose_nat_gives_it_another_port_in_the_call_is_heard_and_hears_there() {
+    let (mut world, port) = joined();
+    let (before, after) = ("203.0.113.5:45678", "203.0.113.5:50000");
+    world.phone_sends(before, port, &rtp(0, 1, 0, 7, b"before"));
+    world.pass(Duration::from_millis(200));
+    world.phone_sends(after, port, &rtp(0, 11, 1600, 7, b"too soon"));
+    world.pass(Duration::from_millis(400));
+    world.phone_sends(after, port, &rtp(0, 31, 4800, 666, b"another source"));
+    world.phone_sends("198.18.0.66:50000", port, &rtp(0, 31, 4800, 7, b"another address"));
+    world.phone_sends(after, port, &rtp(0, 32, 4960, 7, b"after"));
+    world.phone_sends(before, port, &rtp(0, 33, 5120, 7, b"the old place"));
+    world.pass(Duration::from_millis(100));
+    let heard: Vec<_> = world.browsers[0].heard.iter().map(|packet| packet.payload.clone()).collect();
+    assert_eq!(heard, [b"before".to_vec(), b"after".to_vec()]);
+    world.phone_heard(before);
+    world.browser_sends(0, 0, 160, b"browser");
+    assert_eq!(world.phone_heard(after).len(), 1);
+    assert!(world.phone_heard(before).is_empty());
+}
+
+#[test]
+fn reports_of_a_phone_whose_nat_gave_it_another_port_are_read_and_answered_there() {
+    let (mut world, port) = joined();
+    let report = |ssrc: u32| [&[0x80, 201, 0, 1][..], &ssrc.to_be_bytes()].concat();
+    world.phone_sends("203.0.113.5:45678", port, &rtp(0, 1, 0, 7, b"phone"));
+    world.phone_sends("203.0.113.5:45679", port + 1, &report(7));
+    world.pass(Duration::from_secs(6));
+    let after = "203.0.113.5:50001";
+    world.phone_sends("203.0.113.5:50666", port + 1, &report(666));
+    world.phone_sends(after, port + 1, &report(7));
+    world.sent.clear();
+    world.pass(Duration::from_secs(6));
+    let reports: Vec<_> = world.sent.iter().filter(|sent| sent.from == port + 1).collect();
+    assert!(!reports.is_empty() && reports.iter().all(|sent| sent.to == address(after)), "{reports:?}");
+}
+
+#[test]
 fn a_phone_that_signals_another_address_is_followed_there() {
     let (mut world, port) = joined();
     world.phone_sends(PHONE, port, &rtp(0, 1, 0, 7, b"before"));
