@@ -125,9 +125,10 @@ impl PhoneLeg {
         self.second = Some(address);
     }
 
-    /// What the phone's description says. True when we send under another key from now on, and with that as another
-    /// source, whose sequence numbers must begin anew: whether a source goes on under a new key with its rollover
-    /// counter (RFC 3711 §3.3.1) or without (RFC 4568 §7.1.4), phones disagree; that a new one begins at zero, they do not.
+    /// What the phone's description says. True when we send under another key from now on, or no more in clear, and with
+    /// that as another source, whose sequence numbers must begin anew: whether a source goes on under a new key with its
+    /// rollover counter (RFC 3711 §3.3.1) or without (RFC 4568 §7.1.4), phones disagree; that a new one begins at zero,
+    /// they do not.
     pub(crate) fn describe(&mut self, now: Instant, remote: &RemotePhone) -> bool {
         self.mux = remote.mux;
         self.media.describe(now, remote.rtp);

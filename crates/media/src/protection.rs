@@ -23,8 +23,9 @@ pub(crate) enum Protection {
     /// Nothing was agreed.
     #[default]
     Unknown,
-    /// None: RTP in clear.
-    Clear,
+    /// None: RTP in clear. `before`: the keys of an earlier agreement, which may come again; their counters must not
+    /// begin anew, for a key stream is used once (RFC 3711 §9.1).
+    Clear { before: Option<Box<Keyed>> },
     /// SRTP.
     Srtp(Box<Keyed>),
 }
@@ -42,22 +43,32 @@ pub(crate) struct Keyed {
 
 impl Protection {
     /// What was agreed. A direction whose key stays goes on where it is: its counters must not begin anew. True when a key
-    /// of ours took the place of another one.
+    /// of ours took the place of another one, or of none.
     pub(crate) fn agree(&mut self, now: Instant, negotiated: &Negotiated) -> bool {
         let Negotiated::Sdes { ours, theirs } = negotiated else {
-            *self = Self::Clear;
+            let before = match std::mem::take(self) {
+                Self::Unknown => None,
+                Self::Clear { before } => before,
+                Self::Srtp(keyed) => Some(keyed),
+            };
+            *self = Self::Clear { before };
             return false;
         };
-        match self {
-            Self::Srtp(keyed) => keyed.renew(now, ours, theirs),
-            Self::Unknown | Self::Clear => {
-                // Keys of another length are refused where they are read and not made where they are written.
-                let (Some(sender), Some(receiver)) = (sender(ours), receiver(theirs)) else { return false };
-                let (ours, theirs) = (ours.clone(), theirs.clone());
-                *self = Self::Srtp(Box::new(Keyed { ours, sender, theirs, receiver, before: None }));
-                false
+        let (in_clear, before) = match self {
+            Self::Unknown => (false, None),
+            Self::Clear { before } => (true, before.take()),
+            Self::Srtp(keyed) => return keyed.renew(now, ours, theirs),
+        };
+        let keyed = match before {
+            Some(mut keyed) => {
+                keyed.renew(now, ours, theirs);
+                Some(keyed)
             }
-        }
+            None => Keyed::new(ours, theirs).map(Box::new),
+        };
+        let Some(keyed) = keyed else { return false };
+        *self = Self::Srtp(keyed);
+        in_clear
     }
 
     /// The packet in a datagram. `scratch` is where it is taken apart.
@@ -70,7 +81,7 @@ impl Protection {
     ) -> Result<&'p [u8], Refused> {
         match self {
             Self::Unknown => Err(Refused::Early),
-            Self::Clear => Ok(bytes),
+            Self::Clear { .. } => Ok(bytes),
             Self::Srtp(keyed) => keyed.open(now, bytes, control, scratch),
         }
     }
@@ -79,7 +90,7 @@ impl Protection {
     pub(crate) fn seal(&mut self, mut packet: Vec<u8>, control: bool) -> Option<Vec<u8>> {
         match self {
             Self::Unknown => None,
-            Self::Clear => Some(packet),
+            Self::Clear { .. } => Some(packet),
             Self::Srtp(keyed) => {
                 let length = packet.len();
                 packet.resize(length.saturating_add(OVERHEAD), 0);
@@ -101,6 +112,12 @@ impl Protection {
 }
 
 impl Keyed {
+    /// `None` for keys of another length: they are refused where they are read and not made where they are written.
+    fn new(ours: &SdesKey, theirs: &SdesKey) -> Option<Self> {
+        let (sender, receiver) = (sender(ours)?, receiver(theirs)?);
+        Some(Self { ours: ours.clone(), sender, theirs: theirs.clone(), receiver, before: None })
+    }
+
     fn renew(&mut self, now: Instant, ours: &SdesKey, theirs: &SdesKey) -> bool {
         let other = Some(ours).filter(|ours| **ours != self.ours).and_then(sender);
         let renewed = other.is_some();
@@ -159,8 +176,9 @@ mod tests {
         SdesKey { suite, key: vec![octet; suite.master_length()], identifier: Vec::new() }
     }
 
-    fn packet(sequence: u8) -> Vec<u8> {
-        vec![0x80, 0, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 9, b's']
+    fn packet(sequence: u16) -> Vec<u8> {
+        let [high, low] = sequence.to_be_bytes();
+        vec![0x80, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 9, b's']
     }
 
     /// A gateway's end and a phone's.
@@ -175,7 +193,7 @@ mod tests {
         end.open(Instant::ZERO, bytes, false, &mut Vec::new()).map(<[u8]>::to_vec)
     }
 
-    fn passes(from: &mut Protection, to: &mut Protection, now: Instant, sequence: u8) -> bool {
+    fn passes(from: &mut Protection, to: &mut Protection, now: Instant, sequence: u16) -> bool {
         let sent = from.seal(packet(sequence), false).unwrap();
         to.open(now, &sent, false, &mut Vec::new()).is_ok_and(|opened| *opened == packet(sequence))
     }
@@ -215,6 +233,44 @@ mod tests {
         assert!(!passes(&mut phone, &mut gateway, later, 3));
         assert!(passes(&mut renewed, &mut gateway, later, 4));
         assert!(passes(&mut gateway, &mut renewed, later, 1), "ours is the same");
+    }
+
+    #[test]
+    fn a_key_that_comes_again_after_clear_goes_on_where_it_was() {
+        let (mut gateway, mut phone) = ends(1, 2);
+        let report = vec![0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4];
+        let first = gateway.seal(packet(7), false).unwrap();
+        let reported = gateway.seal(report.clone(), true).unwrap();
+        let heard = phone.seal(packet(7), false).unwrap();
+        assert!(opened(&mut gateway, &heard).is_ok());
+        for _again in 0..2 {
+            assert!(!gateway.agree(Instant::ZERO, &Negotiated::Plain));
+            assert_eq!(gateway.seal(packet(8), false), Some(packet(8)));
+        }
+        let keys = Negotiated::Sdes { ours: key(1), theirs: key(2) };
+        assert!(gateway.agree(Instant::ZERO, &keys), "what is sent is to be of another source");
+        assert_eq!(gateway.seal(packet(7), false), None, "the key stream of {first:?} was used");
+        assert_ne!(gateway.seal(report, true).unwrap(), reported, "nor that of a report");
+        assert_eq!(
+            opened(&mut gateway, &heard),
+            Err(Refused::NotAuthentic),
+            "what was heard is not heard again"
+        );
+        assert!(passes(&mut gateway, &mut phone, Instant::ZERO, 9));
+    }
+
+    #[test]
+    fn a_phone_that_goes_on_counting_under_another_key_after_clear_is_heard() {
+        const TURN: [u16; 3] = [5_000, 25_000, 50_000];
+        let (mut gateway, mut phone) = ends(1, 2);
+        let (_, mut renewed) = ends(3, 4);
+        for sequence in TURN.repeat(3) {
+            assert!(passes(&mut phone, &mut gateway, Instant::ZERO, sequence));
+            renewed.seal(packet(sequence), false).unwrap();
+        }
+        gateway.agree(Instant::ZERO, &Negotiated::Plain);
+        gateway.agree(Instant::ZERO, &Negotiated::Sdes { ours: key(3), theirs: key(4) });
+        assert!(passes(&mut renewed, &mut gateway, Instant::ZERO, 50_001), "in its third turn");
     }
 
     #[test]

@@ -114,18 +114,22 @@ impl Phone {
 
 /// A browser has called a phone that answers with this suite of those offered.
 fn called(name: &str) -> (World, Phone, u16) {
+    called_as("RTP/SAVP", PhoneKeying::Demanded(all()), name)
+}
+
+/// The same where we offer SRTP in this way, and so under this profile.
+fn called_as(profile: &str, keying: PhoneKeying, name: &str) -> (World, Phone, u16) {
     let mut world = World::new();
     let browser = world.browser(BROWSER, false);
     let offer = world.browsers[browser].offer();
-    let (now, keying) = (world.now, PhoneKeying::Demanded(all()));
-    let (call, branch) = (call("call"), branch("branch"));
+    let (now, call, branch) = (world.now, call("call"), branch("branch"));
     let offer = world
         .gateway
         .offer_knowing(now, &call, &branch, Side::Browser, &offer, &keying.into())
         .expect("an offer");
-    assert_eq!(protocol(&offer), "RTP/SAVP");
+    assert_eq!(protocol(&offer), profile);
     let (tag, _, ours) = crypto(&offer).into_iter().find(|(_, offered, _)| offered == name).expect("a line");
-    let answer = keyed("RTP/SAVP", tag, name, 1);
+    let answer = keyed(profile, tag, name, 1);
     let answer = world.gateway.answer(now, &call, &branch, Side::Phone, &answer).expect("an answer");
     world.gateway.confirm(now, &call, &branch);
     world.browsers[browser].accept(&answer);
@@ -296,21 +300,23 @@ fn a_packet_sent_again_is_heard_once() {
     assert_eq!(world.browsers[0].heard.len(), 1);
 }
 
+/// The phone offers this in the dialog; the answer that it gets.
+fn offers(world: &mut World, offer: &[u8]) -> Vec<u8> {
+    let now = world.now;
+    let (call, branch) = (call("call"), branch("within the dialog"));
+    let offer = world.gateway.offer(now, &call, &branch, Side::Phone, offer).expect("an offer");
+    let answer = world.browsers[0].answer(&offer);
+    world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer")
+}
+
 #[test]
 fn a_hold_keeps_the_keys_and_their_counters() {
     let (mut world, mut phone, port) = called("AES_CM_128_HMAC_SHA1_80");
     sounds(&mut world, &mut phone, port, 1);
-    let (call, branch) = (call("call"), branch("within the dialog"));
     let same = String::from_utf8(keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 1)).expect("text");
     let mut lines = Vec::new();
     for direction in ["sendonly", "sendrecv"] {
-        let now = world.now;
-        let offer = same.replace("sendrecv", direction);
-        let offer =
-            world.gateway.offer(now, &call, &branch, Side::Phone, offer.as_bytes()).expect("an offer");
-        let answer = world.browsers[0].answer(&offer);
-        let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
-        lines.push(crypto(&answer));
+        lines.push(crypto(&offers(&mut world, same.replace("sendrecv", direction).as_bytes())));
         world.pass(Duration::from_millis(20));
     }
     assert_eq!(lines[0], lines[1]);
@@ -320,13 +326,8 @@ fn a_hold_keeps_the_keys_and_their_counters() {
 
 /// The phone offers its second key in the dialog; the suite and the key that it is answered with.
 fn changes_key(world: &mut World) -> (String, Vec<u8>) {
-    let now = world.now;
-    let (call, branch) = (call("call"), branch("within the dialog"));
-    let offer = keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 2);
-    let offer = world.gateway.offer(now, &call, &branch, Side::Phone, &offer).expect("an offer");
-    let answer = world.browsers[0].answer(&offer);
-    let answer = world.gateway.answer(now, &call, &branch, Side::Browser, &answer).expect("an answer");
-    let (_, name, ours) = crypto(&answer).remove(0);
+    let (_, name, ours) =
+        crypto(&offers(world, &keyed("RTP/SAVP", 1, "AES_CM_128_HMAC_SHA1_80", 2))).remove(0);
     (name, ours)
 }
 
@@ -362,6 +363,49 @@ fn a_phone_that_is_given_a_new_key_hears_a_new_source_from_its_first_turn_on() {
     assert_eq!(after[1].ssrc, after[0].ssrc);
     assert!(after[0].sequence < 0x8000, "RFC 4568 §6.4: {}", after[0].sequence);
     sounds(&mut world, &mut phone, port, 7);
+}
+
+/// The phone leaves SRTP by what `clears` does and takes it up again, once with another key of its own and once with the
+/// same: it is given another key of ours each time, under another source.
+fn takes_srtp_up_again(profile: &str, keying: PhoneKeying, clears: impl Fn(&mut World, &[u8])) {
+    const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+    for octet in [2, 1] {
+        let (mut world, mut phone, port) = called_as(profile, keying.clone(), SUITE);
+        sounds(&mut world, &mut phone, port, 1);
+        let (_, _, first) = crypto(&offers(&mut world, &keyed(profile, 1, SUITE, 1))).remove(0);
+        world.browser_sends(0, 0, 160, &[0x40; 160]);
+        let before = phone.heard(&mut world).pop().expect("sound");
+        clears(&mut world, &phone_description(PHONE, "0", "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"));
+        world.browser_sends(0, 0, 160, &[0x40; 160]);
+        assert_eq!(world.phone_heard(PHONE).len(), 1, "in clear");
+        let (_, name, ours) = crypto(&offers(&mut world, &keyed(profile, 1, SUITE, octet))).remove(0);
+        assert_ne!(ours, first, "a key stream is used once");
+        let mut phone = Phone::new(&name, octet, &ours);
+        world.browser_sends(0, 0, 160, &[0x40; 160]);
+        let after = phone.heard(&mut world).pop().expect("sound");
+        assert_ne!(after.ssrc, before.ssrc);
+        assert!(after.sequence < 0x8000, "RFC 4568 §6.4: {}", after.sequence);
+        sounds(&mut world, &mut phone, port, 10);
+    }
+}
+
+#[test]
+fn a_phone_that_offered_clear_and_offers_srtp_again_is_given_a_new_key_and_hears_a_new_source() {
+    takes_srtp_up_again("RTP/SAVP", PhoneKeying::Demanded(all()), |world, clear| {
+        let answer = offers(world, clear);
+        assert!(protocol(&answer) == "RTP/AVP" && crypto(&answer).is_empty());
+    });
+}
+
+#[test]
+fn a_phone_that_answered_in_clear_and_offers_srtp_again_is_given_a_new_key_and_hears_a_new_source() {
+    takes_srtp_up_again("RTP/AVP", PhoneKeying::Invited(all()), |world, clear| {
+        let (now, call, branch) = (world.now, call("call"), branch("within the dialog"));
+        let offer = world.browsers[0].offer_again();
+        let offer = world.gateway.offer(now, &call, &branch, Side::Browser, &offer).expect("an offer");
+        assert_eq!(crypto(&offer).len(), 1, "it is invited once more");
+        world.gateway.answer(now, &call, &branch, Side::Phone, clear).expect("an answer");
+    });
 }
 
 #[test]

@@ -167,20 +167,20 @@ impl Conversation {
         }
     }
 
-    /// Whether this offer of the phone changes the keys that are in force, or their suite.
+    /// Whether this offer of the phone changes the keys that are in force, or their suite, or has keys where there are
+    /// none: ours may have been in force before, and what a phone has kept of them is not known.
     #[must_use]
     pub fn changes_keys(&self, offer: &[u8]) -> bool {
         let Some(plan) = &self.state.plan else { return false };
         let Ok(written) = Written::read(offer, Side::Phone) else { return false };
         plan.streams.iter().any(|stream| {
-            let Some(Negotiated::Sdes { theirs, .. }) =
-                stream.remote_phone.as_ref().map(|phone| &phone.security)
-            else {
-                return false;
-            };
-            let section = written.sections.get(stream.phone_index);
-            section.is_some_and(|section| {
-                section.live && !section.phone.keys.iter().any(|offered| offered.key == *theirs)
+            let Some(phone) = &stream.remote_phone else { return false };
+            let section = written.sections.get(stream.phone_index).filter(|section| section.live);
+            section.is_some_and(|section| match &phone.security {
+                Negotiated::Plain => !section.phone.keys.is_empty(),
+                Negotiated::Sdes { theirs, .. } => {
+                    !section.phone.keys.iter().any(|offered| offered.key == *theirs)
+                }
             })
         })
     }
