@@ -184,6 +184,12 @@ impl BuiltIn {
         self.gateway.borrow().figures(now, call)?.cause
     }
 
+    /// How many calls have media here.
+    #[cfg(test)]
+    pub(super) fn calls(&self) -> usize {
+        self.gateway.borrow().calls()
+    }
+
     /// The phone of this call asks for a whole picture in the dialog.
     pub(super) fn picture_wanted(&self, hub: &MediaJoining, call: &CallKey) {
         self.gateway.borrow_mut().picture_wanted(hub.clock.now(), call);

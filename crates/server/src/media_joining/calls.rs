@@ -102,9 +102,18 @@ impl Calls {
 
     /// The caller's kind where a branch is anchored: the callee's is the same.
     pub(crate) fn anchored(&self, key: &CallKey, branch: &BranchKey) -> Option<Side> {
-        let call_id = key.as_bytes().split(|octet| *octet == 0).next()?;
-        let call = self.by_call_id.get(call_id)?.iter().find(|call| call.key == *key)?;
+        let call = self.call(key)?;
         call.branches.get(branch).filter(|branch| branch.anchored).map(|_| call.caller)
+    }
+
+    /// Whether this branch of a call may still win, or has.
+    pub(crate) fn has(&self, key: &CallKey, branch: &BranchKey) -> bool {
+        self.call(key).is_some_and(|call| call.branches.contains_key(branch))
+    }
+
+    fn call(&self, key: &CallKey) -> Option<&Call> {
+        let call_id = key.as_bytes().split(|octet| *octet == 0).next()?;
+        self.by_call_id.get(call_id)?.iter().find(|call| call.key == *key)
     }
 
     /// Whether nothing is joined.
@@ -265,9 +274,7 @@ impl Calls {
 
     /// Whether the call of that key is joined and was answered.
     pub(crate) fn is_answered(&self, key: &CallKey) -> bool {
-        let call_id = key.as_bytes().split(|octet| *octet == 0).next().unwrap_or_default();
-        let passages = self.by_call_id.get(call_id);
-        passages.is_some_and(|passages| passages.iter().any(|call| call.key == *key && call.won.is_some()))
+        self.call(key).is_some_and(|call| call.won.is_some())
     }
 
     /// Calls that nobody ever answered or refused.

@@ -115,6 +115,10 @@ impl MediaJoining {
         phone: &Phone,
         found: Result<Vec<(Name, IpAddr)>, Name>,
     ) {
+        if !self.lives(step) {
+            // The joiner would begin a call that nobody ends.
+            return self.translated(ticket, Err(Refusal::call_over()));
+        }
         let found = match found {
             Ok(found) => found,
             Err(name) => return self.translated(ticket, Err(Refusal::unknown_host(&name.host))),
@@ -128,6 +132,14 @@ impl MediaJoining {
             Translation::Now(outcome) => self.translated(ticket, outcome),
             Translation::Later(next) => self.held.borrow_mut().wait_on(ticket, next),
         }
+    }
+
+    /// Whether the branch of this step is still there: a call may be hung up, or given up, meanwhile.
+    fn lives(&self, step: &Step) -> bool {
+        let (Step::Offer { call, branch, .. } | Step::Answer { call, branch, .. }) = step else {
+            return false;
+        };
+        self.calls.borrow().has(call, branch)
     }
 }
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use sip::{ConnectionId, Flow, HeaderName, Hop, Message, Transport};
 
+use super::dialogs::key;
 use super::test_support::{OF_PAGE, OF_PHONE, joining, on_loop};
-use super::{Inward, MediaJoining, Onward, Released};
+use super::{Inward, Joiner, MediaJoining, Onward, Reason, Released};
 use crate::configuration::Media;
 
 /// A server, and what it let go on of what had to wait.
@@ -49,6 +50,29 @@ impl Scene {
         self.joining.outgoing(&hop(transport), text("INVITE sip:b@example.com SIP/2.0", body).as_bytes())
     }
 
+    /// The phone answers the page.
+    fn answered(&self, body: &str) -> Inward {
+        let address: SocketAddr = "127.0.0.1:5062".parse().expect("an address");
+        let flow =
+            Flow { transport: Transport::Udp, connection: ConnectionId(0), local: address, remote: address };
+        self.joining.incoming(&flow, text("SIP/2.0 200 OK", body).as_bytes())
+    }
+
+    /// The phone makes another offer in the dialog.
+    fn offers_again(&self, body: &str) -> Onward {
+        let invite = text("INVITE sip:a@example.com SIP/2.0", body)
+            .replace("branch=z9hG4bK1", "branch=z9hG4bK2")
+            .replace("From: <sip:a@example.com>;tag=a", "From: <sip:b@example.com>;tag=b")
+            .replace("To: <sip:b@example.com>", "To: <sip:a@example.com>;tag=a");
+        self.joining.outgoing(&hop(Transport::Ws), invite.as_bytes())
+    }
+
+    /// How many calls have media.
+    fn calls(&self) -> usize {
+        let Joiner::BuiltIn(gateway) = &self.joining.joiner else { panic!("the gateway of this process") };
+        gateway.calls()
+    }
+
     /// The next message that had to wait.
     async fn next(&self) -> Released {
         let next = async {
@@ -82,11 +106,7 @@ fn an_answer_does_so_too() {
     on_loop(async {
         let scene = Scene::start();
         assert!(matches!(scene.leaves(Transport::Udp, OF_PAGE), Onward::Instead(_)));
-        let address: SocketAddr = "127.0.0.1:5062".parse().expect("an address");
-        let flow =
-            Flow { transport: Transport::Udp, connection: ConnectionId(0), local: address, remote: address };
-        let ok = text("SIP/2.0 200 OK", &at("localhost"));
-        assert!(matches!(scene.joining.incoming(&flow, ok.as_bytes()), Inward::Later));
+        assert!(matches!(scene.answered(&at("localhost")), Inward::Later));
         let Released::Arrives { bytes, .. } = scene.next().await else { panic!("the page gets an answer") };
         let ok = Message::parse(&bytes).expect("a response");
         assert!(String::from_utf8_lossy(ok.body()).contains("UDP/TLS/RTP/SAVPF"));
@@ -106,6 +126,23 @@ fn an_offer_with_a_name_that_nobody_knows_is_refused_and_says_so() {
         let warning = refusal.header(HeaderName::Warning).expect("a Warning");
         let warning = String::from_utf8_lossy(warning);
         assert!(warning.contains("SDP-UNKNOWN-HOST") && warning.contains("no..name"), "{warning}");
+    });
+}
+
+#[test]
+fn a_call_that_is_hung_up_while_a_name_is_looked_up_is_over() {
+    on_loop(async {
+        let scene = Scene::start();
+        assert!(matches!(scene.leaves(Transport::Udp, OF_PAGE), Onward::Instead(_)));
+        assert!(matches!(scene.answered(OF_PHONE), Inward::Instead(_)));
+        assert!(matches!(scene.offers_again(&at("localhost")), Onward::Nowhere), "it waits");
+        scene.joining.hang_up(&key(b"one", b"a", 0), &Reason::stopping());
+        let Released::Leaves { onward: Onward::Refused(refusal), .. } = scene.next().await else {
+            panic!("there is nobody to get the offer")
+        };
+        let refusal = Message::parse(&refusal).expect("a response");
+        assert_eq!(refusal.status(), Some(481));
+        assert_eq!(scene.calls(), 0, "its ports are free");
     });
 }
 

@@ -33,6 +33,12 @@ impl Refusal {
         Self::new(488, "SDP-UNKNOWN-HOST", &sentence)
     }
 
+    /// The call ended while its description waited.
+    pub(super) fn call_over() -> Self {
+        let sentence = "the call ended while a host name in its session description was looked up";
+        Self::new(481, "SDP-CALL-OVER", &sentence)
+    }
+
     /// The code and the sentence.
     pub(super) fn text(&self) -> String {
         told(self.code, &self.sentence)
