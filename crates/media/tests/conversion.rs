@@ -550,6 +550,40 @@ fn video_comes_and_goes_in_its_place() {
     assert_eq!(lines(&offer, "m="), ["m=audio 30000 RTP/AVP 111 9 0 8 110 126", "m=video 30002 RTP/AVP 96"]);
 }
 
+/// A call of sound and pictures, and the browser's sections in it.
+fn with_pictures() -> (Conversation, [(&'static str, &'static str); 2]) {
+    let sections = [OPUS_AND_G711, ("video 96", "rtpmap:96~VP8/90000")];
+    let mut call = conversation();
+    call.offer_from_browser(browser("actpass", &sections).as_bytes()).unwrap();
+    let answer = format!("{PHONE_PCMU}|m=video 6000 RTP/AVP 96|a=rtpmap:96 VP8/90000");
+    call.answer_from_phone(phone(&answer).as_bytes()).unwrap();
+    assert_eq!(call.plan().unwrap().streams.len(), 2);
+    (call, sections)
+}
+
+#[test]
+fn a_phone_that_leaves_its_pictures_out_of_an_offer_is_answered_with_as_many_sections_as_it_wrote() {
+    let (mut call, sections) = with_pictures();
+    call.offer_from_phone(phone(PHONE_PCMU).as_bytes()).unwrap();
+    let answer = browser("active", &[("audio 0", ""), ("video 96", "")]).replace("m=video 9", "m=video 0");
+    let answer = text(call.answer_from_browser(answer.as_bytes()).unwrap());
+    assert_eq!(lines(&answer, "m="), ["m=audio 30000 RTP/AVP 0"]);
+
+    // Their place is kept.
+    let offer = text(call.offer_from_browser(browser("actpass", &sections).as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m="), ["m=audio 30000 RTP/AVP 111 9 0 8 110 126", "m=video 30002 RTP/AVP 96"]);
+}
+
+#[test]
+fn a_page_that_was_loaded_anew_without_its_camera_is_answered_with_as_many_sections_as_it_wrote() {
+    let (mut call, [sound, _]) = with_pictures();
+    let offer = text(call.offer_from_browser(browser("actpass", &[sound]).as_bytes()).unwrap());
+    assert_eq!(lines(&offer, "m=video"), ["m=video 0 RTP/AVP 96"]);
+    let answer = phone(&format!("{PHONE_PCMU}|m=video 0 RTP/AVP 96"));
+    let answer = text(call.answer_from_phone(answer.as_bytes()).unwrap());
+    assert_eq!(lines(&answer, "m="), ["m=audio 40000 UDP/TLS/RTP/SAVPF 0 126"]);
+}
+
 #[test]
 fn the_branches_of_a_fork_show_the_browser_one_source() {
     let offer = browser("actpass", &[OPUS_AND_G711]);

@@ -38,9 +38,11 @@ pub(super) enum Keys {
 }
 
 /// Writes a description for the browser. `role` is `None` in our offers: the answer chooses (RFC 8842 §5.2).
+/// `places`: so many of its places are spoken of, in an answer those of its offer.
 pub(super) fn for_browser(
     leg: &mut Leg,
     live: &[Live],
+    places: usize,
     bundle: &[usize],
     transport: &BrowserTransport,
     role: Option<DtlsRole>,
@@ -60,7 +62,7 @@ pub(super) fn for_browser(
         text.attribute("group", group);
     }
     text.line('a', "ice-lite");
-    for (index, slot) in leg.slots.iter().enumerate() {
+    for (index, slot) in leg.slots.iter().enumerate().take(places) {
         let Some(live) = live.iter().find(|live| live.slot == index) else {
             refused(&mut text, slot, "UDP/TLS/RTP/SAVPF");
             if let Some(mid) = &slot.mid {
@@ -130,13 +132,18 @@ fn source(text: &mut Text, live: &Live, name: &str) {
     text.attribute("ssrc", format!("{other} cname:{name}"));
 }
 
-/// Writes a description for the phone.
-pub(super) fn for_phone(leg: &mut Leg, live: &[(Live, PhoneTransport, Keys)], address: IpAddr) -> Vec<u8> {
+/// Writes a description for the phone. `places` as above.
+pub(super) fn for_phone(
+    leg: &mut Leg,
+    live: &[(Live, PhoneTransport, Keys)],
+    places: usize,
+    address: IpAddr,
+) -> Vec<u8> {
     let mut text = Text::default();
     text.line('s', "-");
     text.line('c', connection(address));
     text.line('t', "0 0");
-    for (index, slot) in leg.slots.iter().enumerate() {
+    for (index, slot) in leg.slots.iter().enumerate().take(places) {
         let Some((live, transport, keys)) = live.iter().find(|(live, ..)| live.slot == index) else {
             refused(&mut text, slot, "RTP/AVP");
             continue;

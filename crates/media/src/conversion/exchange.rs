@@ -239,7 +239,8 @@ impl State {
             Side::Browser => {
                 let live: Vec<Live> = live.into_iter().map(|(_, live)| live).collect();
                 let bundle: Vec<usize> = live.iter().map(|live| live.slot).collect();
-                description::for_browser(&mut self.browser, &live, &bundle, ends.browser, None, &self.name)
+                let leg = &mut self.browser;
+                description::for_browser(leg, &live, usize::MAX, &bundle, ends.browser, None, &self.name)
             }
             Side::Phone => {
                 let live = live.into_iter().filter_map(|(one, live)| {
@@ -248,7 +249,7 @@ impl State {
                     Some((live, transport, Keys::Offer { mux: one.mux }))
                 });
                 let live: Vec<_> = live.collect();
-                description::for_phone(&mut self.phone, &live, ends.phone.audio.address)
+                description::for_phone(&mut self.phone, &live, usize::MAX, ends.phone.audio.address)
             }
         }
     }
@@ -347,6 +348,8 @@ impl State {
 
     fn write_answer(&mut self, exchange: &Exchange, agreed: &[Agreed<'_>], ends: &Ends<'_>) -> Vec<u8> {
         let to = exchange.offerer;
+        // RFC 3264 §6: as many sections as the offer. Some leave out those that are gone, though §8 forbids it.
+        let places = exchange.written.sections.len();
         let mut live = Vec::new();
         for one in agreed {
             let stream = self.stream(one.offered.kind).clone();
@@ -386,6 +389,7 @@ impl State {
                 description::for_browser(
                     &mut self.browser,
                     &live,
+                    places,
                     &bundle,
                     ends.browser,
                     self.role,
@@ -398,7 +402,7 @@ impl State {
                     Some((live, ends.phone(one.offered.kind)?.clone(), keys))
                 });
                 let live: Vec<_> = live.collect();
-                description::for_phone(&mut self.phone, &live, ends.phone.audio.address)
+                description::for_phone(&mut self.phone, &live, places, ends.phone.audio.address)
             }
         }
     }
