@@ -7,6 +7,7 @@ use str0m::media::KeyframeRequestKind;
 
 const SOUND: &str = "m=audio 7000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
 const PICTURES_AT: &str = "203.0.113.5:7002";
+const PLI: &str = "a=rtcp-fb:* nack pli\r\n";
 
 /// A phone of sound and of these further sections.
 fn phone(sections: &str) -> Vec<u8> {
@@ -45,6 +46,27 @@ fn joined(sections: &str) -> (World, u16) {
     world.pass(Duration::from_secs(2));
     assert!(world.browsers[0].connected, "ICE and DTLS stand");
     (world, port)
+}
+
+/// The browser calls with sound and pictures, and a phone with pictures answers early; then one without does. Returns the
+/// world and the first answer.
+fn forked() -> (World, Vec<u8>) {
+    let mut world = World::new();
+    world.film(BROWSER);
+    let offer = world.browsers[0].offer();
+    for name in ["first", "second"] {
+        let offer = world.gateway.offer(world.now, &call("call"), &branch(name), Side::Browser, &offer);
+        offer.expect("an offer");
+    }
+    let answer = answered(&mut world, "first", &vp8(PLI));
+    answered(&mut world, "second", "");
+    (world, answer)
+}
+
+/// A phone answers with these sections beside its sound.
+fn answered(world: &mut World, name: &str, sections: &str) -> Vec<u8> {
+    let answer = world.gateway.answer(world.now, &call("call"), &branch(name), Side::Phone, &phone(sections));
+    answer.expect("an answer")
 }
 
 /// The browser shows this many frames of two packets each, 33 ms apart.
@@ -169,6 +191,29 @@ fn a_phone_that_asks_gets_its_pictures_but_not_more_than_one_a_second() {
 }
 
 #[test]
+fn the_winner_of_a_fork_is_shown_whole_pictures_though_another_branch_wanted_none() {
+    let (mut world, _) = forked();
+    let answer = answered(&mut world, "first", &vp8(PLI));
+    world.gateway.confirm(world.now, &call("call"), &branch("first"));
+    world.browsers[0].accept(&answer);
+    world.pass(Duration::from_secs(2));
+    browser_shows(&mut world, 60);
+    assert!(asked(&world) > 0);
+}
+
+#[test]
+fn a_packet_that_was_missed_before_the_answer_is_asked_for_though_another_branch_wants_no_pictures() {
+    let (mut world, answer) = forked();
+    world.browsers[0].accept(&answer);
+    world.pass(Duration::from_secs(2));
+    browser_shows(&mut world, 3);
+    world.phone_heard(PICTURES_AT);
+    world.drop_next_of_browser = 1;
+    browser_shows(&mut world, 20);
+    assert_eq!(world.phone_heard(PICTURES_AT).len(), 40, "all of them");
+}
+
+#[test]
 fn a_phone_may_ask_in_the_dialog() {
     let (mut world, _) = joined(&vp8(""));
     browser_shows(&mut world, 90);
@@ -196,7 +241,7 @@ fn a_strangers_request_is_not_heard() {
 
 #[test]
 fn a_browser_that_lost_the_picture_reaches_the_phone_that_understands() {
-    for (attribute, format) in [("a=rtcp-fb:* nack pli\r\n", 1), ("a=rtcp-fb:99 ccm fir\r\n", 4)] {
+    for (attribute, format) in [(PLI, 1), ("a=rtcp-fb:99 ccm fir\r\n", 4)] {
         let (mut world, port) = joined(&vp8(attribute));
         phone_shows(&mut world, port, 1, 7);
         world.pass(Duration::from_secs(2));

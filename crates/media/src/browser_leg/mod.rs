@@ -115,13 +115,17 @@ impl BrowserLeg {
         let restarted =
             self.remote.ufrag != plan.browser.ufrag || self.remote.password != plan.browser.password;
         self.remote = plan.browser.clone();
-        self.sources.update(plan);
-        self.sound.agree(source(plan));
         if restarted {
             self.association.restart_ice(credentials, &self.remote);
             // Whatever was lost has this long to come back.
             self.lost_at = self.lost_at.map(|_| now);
         }
+    }
+
+    /// What the browser's sources carry, and what ours are, is what this plan says.
+    pub(crate) fn heed(&mut self, plan: &Plan) {
+        self.sources.update(plan);
+        self.sound.agree(source(plan));
     }
 
     /// The call was answered: from now on the browser is expected.

@@ -116,10 +116,20 @@ impl Call {
             leg.await_browser(now);
         }
         let usable = end.leg.is_some();
+        self.heed(browser);
         self.carry_out(now, browser, outputs, shared);
         self.ask_for_pictures(now, branch, shared);
         self.settle_video(branch, shared);
         usable
+    }
+
+    /// The leg of a browser does what was agreed with the branch that it hears, whatever another one has agreed since.
+    fn heed(&mut self, end: u64) {
+        let Some(end) = self.browsers.iter_mut().find(|known| known.id == end) else { return };
+        let active = self.branches.iter().find(|branch| Some(branch.id) == end.active);
+        if let (Some(plan), Some(leg)) = (active.and_then(|branch| branch.plan.as_ref()), &mut end.leg) {
+            leg.heed(plan);
+        }
     }
 
     /// This branch won. Returns the others.
@@ -132,6 +142,8 @@ impl Call {
             if let Some(leg) = &mut end.leg {
                 leg.await_browser(now);
             }
+            let end = end.id;
+            self.heed(end);
         }
         self.parts().map(|(known, _)| known).filter(|known| *known != branch).collect()
     }
@@ -173,6 +185,7 @@ impl Call {
                 && end.active == Some(branch.id)
             {
                 end.active = heir;
+                self.heed(branch.browser);
             }
             return;
         }
@@ -350,8 +363,9 @@ impl Call {
         }
         let active = self.browsers.iter().find(|known| known.id == end).and_then(|end| end.active);
         let heard = self.branches.iter().any(|other| Some(other.id) == active && other.heard_phone);
-        if !heard && let Some(end) = self.browser(end) {
-            end.active = Some(branch);
+        if !heard && let Some(known) = self.browser(end) {
+            known.active = Some(branch);
+            self.heed(end);
         }
     }
 
