@@ -325,6 +325,25 @@ fn the_lamp_of_a_user_is_told_on_every_loop_whichever_has_the_call() {
 }
 
 #[test]
+fn a_watcher_who_does_not_come_back_is_forgotten_whichever_loop_hears_of_it_first() {
+    let mut loops = loops(2, &open_config());
+    let (alice, bob) = (page("alice", 3), page("bob", 4));
+    loops.register(&alice);
+    loops.register(&bob);
+    let owner = loops.common.owner_of_message(alice.register(1, "").as_bytes());
+    let other = 1 - owner;
+    let (uri, more) = ("sip:bob@example.com", "Event: dialog\r\nExpires: 600\r\n");
+    let call_id = call_of(&loops, other);
+    loops.receive(&alice, &alice.request("SUBSCRIBE", uri, &format!("<{uri}>"), &call_id, 1, more));
+    let notify = loops.houses[other].take(&alice.flow).pop().unwrap();
+    loops.receive(&alice, &alice.respond(&notify, 200, ""));
+    loops.houses[other].close(&alice.flow);
+    loops.houses[owner].close(&alice.flow);
+    loops.houses[other].wait(Duration::from_secs(31));
+    assert_eq!(loops.houses[other].proxy.subscriptions(), 0);
+}
+
+#[test]
 fn a_message_that_waited_is_delivered_once_whichever_loop_kept_it() {
     for place in 0..3 {
         let mut loops = loops(3, &open_config());

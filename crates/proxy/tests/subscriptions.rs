@@ -436,6 +436,41 @@ fn a_page_that_comes_back_is_told_what_it_missed_and_one_that_does_not_is_forgot
     }
 }
 
+/// The same page, on another connection.
+fn reconnected(page: &Phone) -> Phone {
+    let flow = flow(sip::Transport::Ws, 9, "203.0.113.9:40009", 8080);
+    Phone { flow, call_id: "again".to_owned(), ..page.clone() }
+}
+
+#[test]
+fn a_page_that_registers_anew_before_its_old_connection_is_closed_is_told_on_the_new_one() {
+    let (mut house, alice, bob) = two_pages(config());
+    watch(&mut house, &alice);
+    let carol = page("carol", 3);
+    house.register(&carol);
+    let back = reconnected(&alice);
+    house.register(&back);
+    house.close(&alice.flow);
+    house.wait(Duration::from_secs(31));
+    assert_eq!(house.proxy.subscriptions(), 1);
+    ring(&mut house, &carol, &bob, "call");
+    assert_eq!(lamp(&notice(&mut house, &back)), "trying");
+}
+
+#[test]
+fn what_a_closed_connection_has_swallowed_is_told_on_the_new_one() {
+    let (mut house, alice, bob) = two_pages(config());
+    watch(&mut house, &alice);
+    let carol = page("carol", 3);
+    house.register(&carol);
+    ring(&mut house, &carol, &bob, "call");
+    assert_eq!(lamp(&house.one(&alice.flow)), "trying");
+    let back = reconnected(&alice);
+    house.register(&back);
+    house.close(&alice.flow);
+    assert_eq!(lamp(&notice(&mut house, &back)), "early");
+}
+
 #[test]
 fn no_lamp_is_lit_for_ever() {
     // The longest call, a session timer, and a user who is signed in nowhere any more.

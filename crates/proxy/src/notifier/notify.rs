@@ -1,11 +1,11 @@
 //! NOTIFY: what a subscriber is told, one after another (RFC 6665 §4.2.2).
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use sip::header::{HeaderName, MAGIC_COOKIE};
 use sip::text::write_decimal;
 use sip::transaction::Written;
-use sip::uri::Uri;
 use sip::{ClientKey, Flow, Hop, Instant, Method, Slot};
 
 use super::package::Package;
@@ -16,7 +16,6 @@ use crate::listeners::is_sendable;
 use crate::news::{News, Told};
 use crate::output::ResolveError;
 use crate::proxy::{Proxy, Waiting};
-use crate::registrar::temporary_gruu::is_temporary;
 use crate::response_context::Sent;
 use crate::target::{Target, Way, route_uri};
 
@@ -99,21 +98,7 @@ impl Proxy {
 
     /// The flow of a subscriber who is connected again.
     fn flow_anew(&self, now: Instant, subscription: &Subscription) -> Option<Flow> {
-        let contact = subscription.dialog.remote_target();
-        let uri = Uri::parse(contact).ok()?;
-        let targets = match (uri.parameter("gr"), uri.user()) {
-            (Some(_), Some(user)) if is_temporary(user) => self.temporary_targets(now, user),
-            (Some(gr), _) => self.targets_of(now, &subscription.subscriber, gr),
-            (None, _) => {
-                let bindings = self.location.get(&subscription.subscriber);
-                let same = bindings.iter().filter(|binding| binding.contact == contact);
-                same.filter_map(|binding| Target::binding(now, binding).ok()).collect()
-            }
-        };
-        targets.into_iter().find_map(|target| match target.way {
-            Way::Flow(flow) => Some(flow),
-            Way::Resolve { .. } => None,
-        })
+        self.flow_of_client(now, &subscription.subscriber, subscription.dialog.remote_target())
     }
 
     fn look_for_subscriber(&mut self, slot: Slot, way: &Way, what: Pending) {
@@ -168,12 +153,18 @@ impl Proxy {
 
     /// A connection is closed.
     pub(crate) fn subscribers_lost(&mut self, now: Instant, flow: &Flow) {
+        let mut subscribers = BTreeSet::new();
         for slot in self.notifier.by_connection.get(&flow.connection).cloned().unwrap_or_default() {
+            let Some(subscription) = self.notifier.subscriptions.get(slot) else { continue };
             // Another server closes a connection when it has nothing to say: its name leads there still.
-            let by_route = self.notifier.subscriptions.get(slot).is_some_and(|it| it.route().is_some());
-            if !by_route {
+            if subscription.route().is_none() {
+                subscribers.insert(subscription.subscriber.clone());
                 self.lose(now, slot);
             }
+        }
+        // Some have registered over another connection before this one was seen closed.
+        for subscriber in subscribers {
+            self.subscribers_back(now, &subscriber);
         }
     }
 
@@ -229,7 +220,7 @@ impl Proxy {
         let written =
             Written { bytes: bytes.into(), method: Method::Notify, branch: &branch, sent_by: &sent_by };
         let key = self.transactions.request_written(now, hop, written);
-        subscription.under_way = true;
+        (subscription.under_way, subscription.moved) = (true, false);
         self.by_client.insert(key, Sent::Notice(slot));
         if subscription.ends.is_some() {
             (subscription.over, subscription.expires) = (true, now + LAST);
@@ -294,13 +285,16 @@ impl Proxy {
         let Some(subscription) = self.notifier.subscriptions.get_mut(slot) else { return };
         subscription.under_way = false;
         subscription.told = None;
-        let flow = subscription.flow;
-        if !subscription.over
-            && subscription.route().is_none()
+        let (flow, moved) = (subscription.flow, subscription.moved);
+        let may_come_back = !subscription.over && subscription.route().is_none();
+        if may_come_back
             && flow.transport.is_reliable()
             && !self.common.0.connections.contains(flow.connection)
         {
             self.keep_for_later(now, slot, Pending::State);
+        } else if may_come_back && moved {
+            subscription.pending = None;
+            self.notify(now, slot, Pending::State);
         } else {
             // RFC 6665 §4.2.2: no answer in time ends it.
             self.end_subscription(now, slot);

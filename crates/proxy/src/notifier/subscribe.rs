@@ -133,6 +133,7 @@ impl Proxy {
             version: 0,
             told: None,
             under_way: false,
+            moved: false,
             pending: None,
             ends: None,
             over: false,

@@ -37,6 +37,8 @@ pub(crate) struct Subscription {
     pub(super) told: Option<Vec<u8>>,
     /// A NOTIFY is under way, or waits for an address.
     pub(super) under_way: bool,
+    /// It has gone to another flow than the subscriber is on by now: if it fails, that says nothing of him.
+    pub(super) moved: bool,
     /// Something is to be told when it has arrived; in any case, if it is the answer to a SUBSCRIBE.
     pub(super) pending: Option<Pending>,
     /// It ends with the next NOTIFY, which says why.
@@ -120,6 +122,7 @@ impl Notifier {
     pub(super) fn move_to(&mut self, slot: Slot, flow: &Flow) {
         let Some(subscription) = self.subscriptions.get_mut(slot) else { return };
         let before = std::mem::replace(&mut subscription.flow, *flow);
+        subscription.moved |= subscription.under_way && before != *flow;
         if subscription.lost.take().is_some() {
             take_out(&mut self.lost, &subscription.subscriber, slot);
         }

@@ -7,3 +7,4 @@ pub(crate) mod location;
 pub(crate) mod register;
 mod service;
 pub(crate) mod temporary_gruu;
+mod whereabouts;
