@@ -1,9 +1,12 @@
 //! What the proxy of one event loop tells those of the others.
 
-use sip::{Flow, Instant};
+use std::sync::Arc;
+
+use sip::Instant;
 
 use crate::notifier::Package;
 use crate::proxy::Proxy;
+use crate::registrar::binding::Registered;
 
 /// Something that all proxies of a server must hear.
 #[derive(Clone, Debug)]
@@ -15,10 +18,8 @@ pub(crate) enum Told {
     Moved {
         /// Its user.
         aor: Vec<u8>,
-        /// Its contact.
-        contact: Vec<u8>,
-        /// The flow that it is on now.
-        flow: Flow,
+        /// What it has registered, with the flow that it is on now.
+        client: Arc<Registered>,
     },
     /// A user has a new contact, which joins the calls that ring there.
     Joined {
@@ -41,8 +42,8 @@ impl Proxy {
     pub fn hear(&mut self, now: Instant, news: &News) {
         self.now = now;
         match &news.0 {
-            Told::Moved { aor, contact, flow } => {
-                self.follow(aor, contact, flow);
+            Told::Moved { aor, client } => {
+                self.follow(aor, client);
                 self.subscribers_back(now, aor);
             }
             Told::Changed { aor, package } => self.tell_own_watchers(now, aor, *package),

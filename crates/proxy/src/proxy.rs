@@ -313,6 +313,7 @@ impl Proxy {
         if !flow.transport.is_websocket() {
             return;
         }
+        self.follow_from(now, flow);
         let calling =
             |context: &ResponseContext| context.flow == *flow && context.is_invite && !context.answered;
         let calls: Vec<ContextId> = self

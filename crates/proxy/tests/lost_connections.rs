@@ -164,3 +164,55 @@ fn another_flow_of_the_same_instance_is_tried_when_the_first_fails() {
     house.close(&flows[1].flow);
     assert_eq!(method(&house.one(&flows[0].flow)), "INVITE");
 }
+
+/// Alice calls bob, loses her connection, and registers again: the answer comes there.
+fn answer_follows(house: &mut House, alice: &Phone, again: &Phone) {
+    let bob = bob();
+    house.register(&bob);
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.close(&alice.flow);
+    house.register(again);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    assert_eq!(house.one(&again.flow).status(), Some(200));
+}
+
+#[test]
+fn the_answer_follows_a_page_that_calls_by_a_gruu() {
+    for name in ["pub-gruu", "temp-gruu"] {
+        let mut house = house(open_config());
+        let instance = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"";
+        let alice = Phone { parameters: instance.to_owned(), ..page("alice", 1) };
+        let contact = header(&house.register(&alice), sip::HeaderName::Contact);
+        let (_, gruu) = contact.split_once(&format!("{name}=\"")).unwrap();
+        let alice = Phone { contact: gruu.split('"').next().unwrap().to_owned(), ..alice };
+        let again = Phone { parameters: instance.to_owned(), ..page("alice", 9) };
+        answer_follows(&mut house, &alice, &again);
+    }
+}
+
+/// RFC 5626 §4.3.
+#[test]
+fn the_answer_follows_a_page_whose_contact_says_that_it_begins_a_dialog() {
+    let (mut house, registered) = (house(open_config()), page("alice", 1));
+    house.register(&registered);
+    let again = Phone { contact: registered.contact.clone(), ..page("alice", 9) };
+    let alice = Phone { contact: format!("{};ob", registered.contact), ..registered };
+    answer_follows(&mut house, &alice, &again);
+}
+
+#[test]
+fn the_answer_follows_a_page_that_registers_anew_before_its_old_connection_is_closed() {
+    let (mut house, alice, bob) = (house(open_config()), page("alice", 1), bob());
+    house.register(&alice);
+    house.register(&bob);
+    house.receive(&alice.flow, &alice.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 180, ""));
+    let again = Phone { contact: alice.contact.clone(), ..page("alice", 9) };
+    house.register(&again);
+    house.close(&alice.flow);
+    house.wait(Duration::from_secs(31));
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    assert_eq!(house.one(&again.flow).status(), Some(200));
+}

@@ -138,6 +138,34 @@ fn a_page_that_comes_back_gets_the_responses_of_its_calls_on_other_loops() {
 }
 
 #[test]
+fn a_page_that_calls_by_its_gruu_gets_the_responses_on_every_loop_when_it_comes_back() {
+    let mut loops = loops(2, &open_config());
+    let instance = ";reg-id=1;+sip.instance=\"<urn:uuid:0001>\"".to_owned();
+    let alice = Phone { parameters: instance.clone(), ..page("alice", 3) };
+    let bob = desk_phone("bob", "198.51.100.7:5060");
+    loops.register(&alice);
+    loops.register(&bob);
+    let calling = Phone { contact: "sip:alice@example.com;gr=urn:uuid:0001".to_owned(), ..alice.clone() };
+    let calls = [call_of(&loops, 0), call_of(&loops, 1)];
+    let invites: Vec<Message> = calls
+        .iter()
+        .enumerate()
+        .map(|(place, call)| {
+            loops.receive(&calling, &calling.invite("sip:bob@example.com", call));
+            loops.houses[place].one(&bob.flow)
+        })
+        .collect();
+    loops.close(&alice);
+    let back = Phone { parameters: instance, ..page("alice", 8) };
+    loops.register(&back);
+    for (place, invite) in invites.iter().enumerate() {
+        let answer = bob.respond(invite, 200, "");
+        loops.receive(&bob, &answer);
+        assert_eq!(status(&loops.houses[place].one(&back.flow)), Some(200));
+    }
+}
+
+#[test]
 fn requests_in_progress_are_counted_for_all_loops_together() {
     let mut config = open_config();
     config.limits.transactions_per_source = 2;

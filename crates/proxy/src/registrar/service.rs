@@ -21,7 +21,6 @@ use crate::news::{News, Told};
 use crate::output::{Question, StoreError};
 use crate::proxy::{Proxy, Waiting};
 use crate::reply::Refusal;
-use crate::response_context::{ContextId, ResponseContext};
 use crate::target::Target;
 
 /// How many REGISTERs may wait for the store behind another of the same user.
@@ -160,7 +159,7 @@ impl Proxy {
                 if plan.direct {
                     self.common.0.connections.let_speak(&binding.flow, aor);
                 }
-                self.follow(aor, &binding.contact, &binding.flow);
+                self.follow(aor, &binding.registered);
                 self.share_move(aor, binding);
             }
         }
@@ -168,48 +167,6 @@ impl Proxy {
         self.bindings_changed(now, aor);
         self.subscribers_back(now, aor);
         self.deliver_messages(now, aor);
-    }
-
-    /// A client that comes over another flow than before may have requests in progress on any event loop.
-    fn share_move(&mut self, aor: &[u8], binding: &Binding) {
-        let is_same = |before: &Binding| before.contact == binding.contact && before.flow == binding.flow;
-        if self.common.loops() > 1
-            && binding.flow.transport.is_websocket()
-            && !self.location.get(aor).iter().any(is_same)
-        {
-            let (aor, contact) = (aor.to_vec(), binding.contact.clone());
-            self.outbox.share(News(Told::Moved { aor, contact, flow: binding.flow }));
-        }
-    }
-
-    /// Sends the responses to a client's pending requests to the flow that it is on now. To the same user, that is:
-    /// whoever was called knows the caller's contact, and could register it too.
-    pub(crate) fn follow(&mut self, aor: &[u8], contact: &[u8], flow: &Flow) {
-        if !flow.transport.is_websocket() {
-            return;
-        }
-        let is_its = |context: &ResponseContext| {
-            context.flow != *flow
-                && !self.common.0.connections.contains(context.flow.connection)
-                && context
-                    .received
-                    .contacts()
-                    .filter_map(Result::ok)
-                    .any(|own| own.address().is_some_and(|address| address.uri_bytes() == contact))
-                && self.speaker(&context.received).is_some_and(|user| user == aor)
-        };
-        let its: Vec<ContextId> = self
-            .contexts
-            .iter()
-            .filter(|(_, context)| is_its(context))
-            .map(|(id, _)| ContextId(id))
-            .collect();
-        for id in its {
-            let Some(context) = self.contexts.get_mut(id.0) else { continue };
-            context.flow = *flow;
-            context.abandoned = None;
-            self.transactions.redirect_responses(context.server, sip::Hop::Flow(*flow));
-        }
     }
 
     fn tell(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
