@@ -568,7 +568,7 @@ impl Proxy {
             self.transactions.respond(now, server, bytes);
         }
         if is_call {
-            self.call_ends(now, &received);
+            self.call_refused(now, id, &received);
             self.outbox.event(Event::CallFailed {
                 call_id: received.header(HeaderName::CallId).unwrap_or_default().to_vec(),
                 from: received.from().map(|from| from.uri_bytes().to_vec()).unwrap_or_default(),

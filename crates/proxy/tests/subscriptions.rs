@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    House, Phone, answer, config, desk_phone, flow, header, house, method, open_config, page, routes, text,
+    House, Phone, answer, config, desk_phone, flow, header, house, method, open_config, page, routes,
+    tcp_phone, text,
 };
 use proxy::{Config, Watchers};
 use sip::{HeaderName, Message};
@@ -511,6 +512,70 @@ fn the_lamp_of_a_page_that_was_closed_in_a_call_goes_out_with_its_registration()
     assert_eq!(lamp(&notice(&mut house, &alice)), "confirmed");
     house.close(&bob.flow);
     house.wait(Duration::from_secs(31));
+    assert_eq!(lamp(&notice(&mut house, &alice)), "free");
+}
+
+/// A server before us forks a call to bob and to carol, and alice watches bob, who rings: the server, and the two
+/// INVITEs.
+fn forked_before_us(house: &mut House, alice: &Phone, bob: &Phone, carol: &Phone) -> (Phone, [Message; 2]) {
+    house.register(carol);
+    watch(house, alice);
+    let peer = tcp_phone("dave", 5, "198.51.100.7:40001", "198.51.100.7:5060");
+    let invites = [(bob, BOB), (carol, "sip:carol@example.com")].map(|(callee, uri)| {
+        let branch = format!("z9hG4bK{}", callee.user);
+        house.receive(&peer.flow, &peer.invite(uri, "fork").replace("z9hG4bK", &branch));
+        house.one(&callee.flow)
+    });
+    assert_eq!(lamp(&notice(house, alice)), "trying");
+    house.receive(&bob.flow, &bob.respond(&invites[0], 180, ""));
+    assert_eq!(lamp(&notice(house, alice)), "early");
+    (peer, invites)
+}
+
+fn with_a_peer() -> (House, Phone, Phone) {
+    let trusted_peers = vec![sip::AddressRange::single("198.51.100.7".parse().unwrap())];
+    two_pages(Config { trusted_peers, ..open_config() })
+}
+
+#[test]
+fn the_lamp_of_a_callee_stays_lit_when_another_branch_of_a_fork_before_us_is_refused() {
+    let (mut house, alice, bob) = with_a_peer();
+    let carol = page("carol", 3);
+    let (_, [to_bob, to_carol]) = forked_before_us(&mut house, &alice, &bob, &carol);
+    house.receive(&carol.flow, &carol.respond(&to_carol, 486, ""));
+    house.nothing(&alice.flow);
+    house.receive(&bob.flow, &bob.respond(&to_bob, 200, ""));
+    assert_eq!(lamp(&notice(&mut house, &alice)), "confirmed");
+}
+
+#[test]
+fn who_rings_is_in_no_call_when_another_branch_of_a_fork_before_us_is_answered() {
+    let (mut house, alice, bob) = with_a_peer();
+    let carol = page("carol", 3);
+    let (peer, [to_bob, to_carol]) = forked_before_us(&mut house, &alice, &bob, &carol);
+    house.receive(&carol.flow, &carol.respond(&to_carol, 200, ""));
+    house.nothing(&alice.flow);
+    let cancel = peer.request("CANCEL", BOB, &format!("<{BOB}>"), "fork", 1, "");
+    house.receive(&peer.flow, &cancel.replace("z9hG4bKdaveCANCEL", "z9hG4bKbobdaveINVITE"));
+    house.receive(&bob.flow, &bob.respond(&to_bob, 487, ""));
+    assert_eq!(lamp(&notice(&mut house, &alice)), "free");
+}
+
+#[test]
+fn the_lamp_of_a_caller_is_lit_until_the_last_of_his_invites_is_refused() {
+    let (mut house, alice, bob) = two_pages(open_config());
+    watch(&mut house, &alice);
+    let callees = [page("carol", 3), page("dave", 4)];
+    let invites = callees.each_ref().map(|callee| {
+        house.register(callee);
+        let invite = bob.invite(&format!("sip:{}@example.com", callee.user), "fork");
+        house.receive(&bob.flow, &invite.replace("z9hG4bK", &format!("z9hG4bK{}", callee.user)));
+        house.one(&callee.flow)
+    });
+    assert_eq!(lamp(&notice(&mut house, &alice)), "trying");
+    house.receive(&callees[0].flow, &callees[0].respond(&invites[0], 486, ""));
+    house.nothing(&alice.flow);
+    house.receive(&callees[1].flow, &callees[1].respond(&invites[1], 486, ""));
     assert_eq!(lamp(&notice(&mut house, &alice)), "free");
 }
 

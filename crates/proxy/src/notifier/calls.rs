@@ -2,7 +2,8 @@
 //!
 //! Nothing is kept of the calls of others. A call ends with its BYE; when its INVITE is refused; when its user is signed
 //! in nowhere any more; when the session timer that its parties agreed on has run out (RFC 4028); and in any case after
-//! the longest time that a call may be shown. So no lamp is lit for ever.
+//! the longest time that a call may be shown. So no lamp is lit for ever. A server before us may have forked a call
+//! (RFC 3261 §16.6): of its INVITEs, which have Call-ID and tag in common, each tells of those only whom it is from and for.
 
 use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
@@ -46,6 +47,8 @@ struct Party {
     tag: Vec<u8>,
     initiator: bool,
     id: [u8; MARK],
+    /// The INVITEs by which he is in it, as long as they are not answered.
+    invites: Vec<ContextId>,
     state: CallState,
     until: Instant,
 }
@@ -107,18 +110,30 @@ impl Proxy {
         let parties = [(caller, true), (called, false)];
         for (aor, initiator) in parties.into_iter().filter_map(|(aor, initiator)| Some((aor?, initiator))) {
             if self.common.0.watched.follows(&aor) {
-                self.follow_call(now, aor, initiator, &received);
+                self.follow_call(now, id, aor, initiator, &received);
             }
         }
     }
 
-    fn follow_call(&mut self, now: Instant, aor: Vec<u8>, initiator: bool, request: &Message) {
+    fn follow_call(
+        &mut self,
+        now: Instant,
+        invite: ContextId,
+        aor: Vec<u8>,
+        initiator: bool,
+        request: &Message,
+    ) {
         let call_id = request.header(HeaderName::CallId).unwrap_or_default().to_vec();
         let tag = request.from_tag().unwrap_or_default().to_vec();
         let side: &[u8] = if initiator { b"initiator" } else { b"recipient" };
         let id = self.key.mark(b"watched call", [call_id.as_slice(), &tag, &aor, side]);
-        let until = now + RINGS;
-        let party = Party { aor, tag, initiator, id, state: CallState::Trying, until };
+        let parties = self.notifier.calls.by_call_id.get(&call_id).map(|call| call.parties.as_slice());
+        let known = parties.unwrap_or_default().iter().find(|party| party.id == id).cloned();
+        let mut party = known.unwrap_or_else(|| {
+            let (invites, state, until) = (Vec::new(), CallState::Trying, now + RINGS);
+            Party { aor, tag, initiator, id, invites, state, until }
+        });
+        party.invites.push(invite);
         if !self.common.0.watched.begin_call(&party.aor, party.shown()) {
             return;
         }
@@ -141,21 +156,24 @@ impl Proxy {
         let rings = matches!(response.status(), Some(180..=183));
         let answered = matches!(response.status(), Some(200..));
         if is_call && (rings || answered) {
-            self.call_moves(now, &request, response);
+            self.call_moves(now, id, &request, response);
         } else if answered && matches!(request.method(), Some(Method::Invite | Method::Update)) {
             self.call_goes_on(now, &request, response);
         }
     }
 
     /// A call rings, or is answered.
-    fn call_moves(&mut self, now: Instant, request: &Message, response: &Message) {
+    fn call_moves(&mut self, now: Instant, id: ContextId, request: &Message, response: &Message) {
         let answered = response.status().is_some_and(|status| status >= 200);
         let state = if answered { CallState::Confirmed } else { CallState::Early };
         let until = now + if answered { self.lasts(response) } else { RINGS };
         self.change_parties(now, request, |party| {
-            let moves = party.state <= state;
+            let moves = party.invites.contains(&id) && party.state <= state;
             if moves {
                 (party.state, party.until) = (state, until);
+            }
+            if answered {
+                party.invites.retain(|invite| *invite != id);
             }
             moves
         });
@@ -199,8 +217,21 @@ impl Proxy {
         }
     }
 
-    /// A call was refused or given up, or somebody hangs up.
-    pub(crate) fn call_ends(&mut self, now: Instant, request: &Message) {
+    /// An INVITE was refused or given up. Who is in the call by another one is in it still.
+    pub(crate) fn call_refused(&mut self, now: Instant, id: ContextId, request: &Message) {
+        if self.notifier.calls.is_empty() {
+            return;
+        }
+        let call_id = request.header(HeaderName::CallId).unwrap_or_default().to_vec();
+        self.end_parties(now, &call_id, |party| {
+            let its = party.invites.contains(&id);
+            party.invites.retain(|invite| *invite != id);
+            its && party.invites.is_empty() && party.state < CallState::Confirmed
+        });
+    }
+
+    /// Somebody hangs up.
+    fn call_ends(&mut self, now: Instant, request: &Message) {
         if self.notifier.calls.is_empty() {
             return;
         }
@@ -216,9 +247,9 @@ impl Proxy {
         }
     }
 
-    fn end_parties(&mut self, now: Instant, call_id: &[u8], ended: impl Fn(&Party) -> bool) {
+    fn end_parties(&mut self, now: Instant, call_id: &[u8], ended: impl FnMut(&mut Party) -> bool) {
         let Some(call) = self.notifier.calls.by_call_id.get_mut(call_id) else { return };
-        let over: Vec<Party> = call.parties.extract_if(.., |party| ended(party)).collect();
+        let over: Vec<Party> = call.parties.extract_if(.., ended).collect();
         self.notifier.calls.reschedule(call_id);
         for party in over {
             if self.common.0.watched.end_call(&party.aor, &party.id) {
