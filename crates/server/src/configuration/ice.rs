@@ -44,7 +44,7 @@ pub(super) fn ice(file: &mut File<'_>, folder: &Path, registration: Duration) ->
     Some(Arc::new(IceServers {
         urls: urls.into_iter().map(|url| url.value).collect(),
         secret: Secret(secret.unwrap_or_default()),
-        lifetime: lifetime.map_or(DAY, |lifetime| lifetime.value),
+        lifetime: lifetime.map_or(DAY.max(registration), |lifetime| lifetime.value),
     }))
 }
 

@@ -66,12 +66,15 @@ pub(super) fn guests(file: &mut File<'_>) -> Guests {
     let users = names(file.texts("guests", "accounts"));
     let may_call = names(file.texts("guests", "may_call"));
     let calls = file.number("guests", "guest_calls", 0..1_000_001).unwrap_or(6);
-    if let (Some(place), false, true) =
-        (file.place("guests", "accounts"), users.is_empty(), may_call.is_empty())
-        && !file.is_wrong()
-    {
-        let message = "there is nobody whom guests may call: set may_call too";
-        file.report(place, message.to_owned());
+    if let (Some(place), false) = (file.place("guests", "accounts"), users.is_empty() || file.is_wrong()) {
+        if may_call.is_empty() {
+            let message = "there is nobody whom guests may call: set may_call too";
+            file.report(place.clone(), message.to_owned());
+        }
+        if file.place("edge", "upstream").is_some() {
+            let message = "an edge knows no accounts, and so no guests: its upstream ([edge]) does";
+            file.report(place, message.to_owned());
+        }
     }
     Guests { users, may_call, calls_per_minute: u32::try_from(calls).unwrap_or(6) }
 }
@@ -161,6 +164,13 @@ mod tests {
         let wrong = Configuration::parse("[guests]\naccounts = [\"guest\"]\n", Path::new("")).unwrap_err();
         assert_eq!((wrong[0].line, wrong[0].column), (2, 12));
         assert_eq!(wrong[0].message, "there is nobody whom guests may call: set may_call too");
+    }
+
+    #[test]
+    fn an_edge_has_no_guests() {
+        let text = "[guests]\naccounts = \"guest\"\nmay_call = \"shop\"\n[edge]\nupstream = \"sip:10.0.0.9\"\n";
+        let wrong = Configuration::parse(text, Path::new("")).unwrap_err();
+        assert_eq!((wrong.len(), wrong[0].line, wrong[0].column), (1, 2, 12));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub(super) const MESSAGES: Section = Section {
         key(
             "keep",
             Default("\"7d\""),
-            "How long they are kept; they are delivered when the user signs in. \"0s\": none is kept, and the sender hears\n\
-             that the user is not there.",
+            "How long they are kept, up to 16 KiB each and 20 of one sender; they are delivered when the user signs in.\n\
+             \"0s\": none is kept, and the sender hears that the user is not there.",
         ),
         key(
             "voicemail",

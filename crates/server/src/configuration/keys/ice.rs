@@ -20,8 +20,8 @@ pub(super) const ICE: Section = Section {
         key(
             "turn_lifetime",
             Default("\"24h\""),
-            "How long a name and its password are good; a page gets new ones with each registration. Longer than\n\
-             maximum_expires, and than the longest call.",
+            "How long a name and its password are good; a page gets new ones with each registration. Longer than the\n\
+             longest call, and no shorter than maximum_expires, which is the default where it is more than a day.",
         ),
     ],
 };
