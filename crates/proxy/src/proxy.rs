@@ -258,6 +258,10 @@ impl Proxy {
     /// Whether another request may be taken on. What ends a call has as much room again as all others together: a BYE
     /// that is refused is not sent again, and the other side would talk on to nobody.
     fn has_room(&self, flow: &Flow, message: &Message) -> bool {
+        // It takes no room (RFC 3261 §17.1), and without it a call that was let in ends.
+        if matches!(message.method(), Some(Method::Ack)) {
+            return true;
+        }
         let limits = &self.config.limits;
         let ends = matches!(message.method(), Some(Method::Bye));
         let room = |limit: usize| if ends { limit.saturating_mul(2) } else { limit };
@@ -268,9 +272,6 @@ impl Proxy {
     }
 
     fn refuse_overloaded(&mut self, flow: &Flow, message: &Message) {
-        if matches!(message.method(), Some(Method::Ack)) {
-            return;
-        }
         let refusal = self.overloaded("too many requests in progress");
         if let Some(bytes) = self.replies.refuse(message, &refusal) {
             self.outbox.transmit(response_hop(message, flow), bytes.into());

@@ -409,6 +409,24 @@ fn who_asks_too_much_is_told_to_wait() {
 }
 
 #[test]
+fn a_call_that_was_let_in_is_acknowledged_though_there_is_no_room_for_another() {
+    let mut config = open_config();
+    config.limits.transactions_per_source = 1;
+    let mut house = house(config);
+    let (bob, carol) = (desk_phone("bob", "198.51.100.7:5062"), desk_phone("carol", "198.51.100.9:5060"));
+    house.receive(&bob.flow, &bob.register(1, ""));
+    house.take(&bob.flow);
+    house.receive(&carol.flow, &carol.invite("sip:bob@example.com", "c1"));
+    let invite = house.one(&bob.flow);
+    house.receive(&bob.flow, &bob.respond(&invite, 200, ""));
+    let answer = house.take(&carol.flow).pop().unwrap();
+    let to = String::from_utf8_lossy(answer.header(HeaderName::To).unwrap()).into_owned();
+    let ack = carol.request("ACK", "sip:bob@198.51.100.7:5062", &to, "c1", 1, &routes(&answer, true));
+    house.receive(&carol.flow, &ack);
+    assert_eq!(method(&house.one(&bob.flow)), "ACK");
+}
+
+#[test]
 fn who_asks_too_much_may_still_hang_up() {
     let mut config = open_config();
     config.limits.transactions_per_source = 3;
