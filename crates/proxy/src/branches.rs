@@ -31,6 +31,9 @@ pub(crate) const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call comple
 /// What the callee is told when the caller's page was closed.
 const CALLER_GONE: &[u8] = b"SIP;cause=487;text=\"The caller is gone\"";
 
+/// The most early dialogs of a branch whose end its caller is told: who is called may make any number of them.
+const EARLY_DIALOGS: usize = 100;
+
 /// What is tried after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -306,6 +309,7 @@ impl Proxy {
             return;
         }
         if context.wants_199
+            && place.early.len() < EARLY_DIALOGS
             && let Some(tag) = response.to_tag()
             && !place.early.iter().any(|known| known == tag)
         {
@@ -535,7 +539,10 @@ impl Proxy {
             return self.settle(id);
         }
         if !context.has_ended() {
-            self.begin_next_group(now, id);
+            // It may end as it begins.
+            if self.begin_next_group(now, id) {
+                self.conclude(now, id);
+            }
             return;
         }
         context.answered = true;

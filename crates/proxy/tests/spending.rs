@@ -125,6 +125,32 @@ fn a_costly_number_that_registers_while_its_user_is_called_counts_too() {
 }
 
 #[test]
+fn a_caller_is_answered_where_the_last_group_of_contacts_may_not_be_called() {
+    let mut config = open_config();
+    config.limits.calls_elsewhere = 1;
+    let mut house = with_elsewhere(config);
+    let bob = Phone { parameters: ";q=1.0".to_owned(), ..desk_phone("bob", "198.51.100.8:5060") };
+    let costly = Phone {
+        contact: "sip:+8812345@elsewhere.example".to_owned(),
+        parameters: ";q=0.5".to_owned(),
+        ..desk_phone("bob", "198.51.100.7:5062")
+    };
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    for phone in [&bob, &costly] {
+        house.receive(&phone.flow, &phone.register(1, ""));
+        house.take(&phone.flow);
+    }
+    for (call, statuses) in [("c1", &[Some(100)][..]), ("c2", &[Some(100), Some(486)])] {
+        house.receive(&carol.flow, &carol.invite("sip:bob@example.com", call));
+        let invite = house.one(&bob.flow);
+        house.receive(&bob.flow, &bob.respond(&invite, 486, ""));
+        assert_eq!(method(&house.one(&bob.flow)), "ACK");
+        let heard: Vec<_> = house.take(&carol.flow).iter().map(Message::status).collect();
+        assert_eq!(heard, statuses, "{call}");
+    }
+}
+
+#[test]
 fn a_caller_is_answered_where_the_last_contact_of_a_device_may_not_be_called() {
     let mut config = open_config();
     config.limits.calls_elsewhere = 1;
