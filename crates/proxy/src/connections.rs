@@ -76,6 +76,13 @@ impl Connections {
                 .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
     }
 
+    /// The users who authenticated on this connection.
+    pub(crate) fn users(&self, flow: &Flow) -> Vec<Vec<u8>> {
+        let pieces = self.0.read(&flow.connection);
+        let connection = pieces.get(&flow.connection).filter(|connection| connection.flow == *flow);
+        connection.map(|connection| connection.users.clone()).unwrap_or_default()
+    }
+
     /// Somebody showed a token when the connection was opened.
     pub(crate) fn sign_in(&self, flow: &Flow, holder: TokenHolder) {
         if let Some(connection) = self.0.write(&flow.connection).get_mut(&flow.connection)

@@ -228,6 +228,7 @@ impl Proxy {
             }
         }
         let keeps = self.writes_stand_ins() && plan.changes();
+        self.tell(now, &flow, &aor, &plan);
         self.commit(now, &aor, plan);
         if keeps {
             // Nothing but the binding says where a stand-in leads.

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use sip::header::HeaderName;
-use sip::uri::Uri;
+use sip::uri::{Scheme, Uri};
 use sip::{Builder, Instant, Message};
 
 use crate::authorization::Sender;
@@ -20,7 +20,7 @@ use crate::proxy::Proxy;
 use crate::registrar::address_of_record::key;
 use crate::reply::Refusal;
 use crate::response_context::{Branch, BranchState, ContextId, Outcome, ResponseContext};
-use crate::target::{Target, Way};
+use crate::target::{Target, Way, encrypted};
 
 /// RFC 5393 §5.3.3.1: the breadth of a request that says none.
 const BREADTH: u32 = 60;
@@ -226,11 +226,18 @@ impl Proxy {
             return false;
         }
         let everywhere = policy == Redirections::Followed && context.sender != Sender::Stranger;
+        let secure = is_sips(context);
         let mut found = Vec::new();
         for contact in response.contacts().filter_map(Result::ok) {
             let Some(address) = contact.address() else { continue };
             let Ok(uri) = address.uri() else { continue };
-            found.extend(self.redirected_to(now, &uri, everywhere));
+            // §16.7 item 4: no other URI takes the place of a sips one.
+            if !secure || uri.scheme() == Scheme::Sips {
+                found.extend(self.redirected_to(now, &uri, everywhere));
+            }
+        }
+        if secure {
+            encrypted(&mut found);
         }
         let Some(context) = self.contexts.get_mut(id.0) else { return false };
         // §16.5: nobody is tried twice.
@@ -296,7 +303,11 @@ impl Proxy {
         let calls: Vec<ContextId> =
             self.contexts.iter().filter(|(_, context)| rings(context)).map(|(id, _)| ContextId(id)).collect();
         for id in calls {
-            self.add_branches(now, id, vec![Branch::new(target.clone())]);
+            let mut targets = vec![target.clone()];
+            if self.contexts.get(id.0).is_some_and(is_sips) {
+                encrypted(&mut targets);
+            }
+            self.add_branches(now, id, targets.into_iter().map(Branch::new).collect());
         }
     }
 
@@ -325,6 +336,11 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Whether each hop of a request is to be encrypted.
+fn is_sips(context: &ResponseContext) -> bool {
+    context.request.target().is_ok_and(|uri| uri.scheme() == Scheme::Sips)
 }
 
 /// Whether a caller wants to be told of early dialogs that end (RFC 6228 §6: not where provisional responses must be

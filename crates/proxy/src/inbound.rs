@@ -22,7 +22,7 @@ use crate::registrar::register::is_instance;
 use crate::registrar::temporary_gruu::is_temporary;
 use crate::reply::{Refusal, response_hop};
 use crate::route::{Destination, Preprocessed, preprocess};
-use crate::target::{Target, Unroutable, Way, is_websocket_only};
+use crate::target::{Target, Unroutable, encrypted, is_websocket_only};
 use crate::validation::{loop_mark, validate};
 
 /// A request that is being decided on.
@@ -310,36 +310,54 @@ impl Proxy {
         if let Destination::Flow(flow) = destination
             && (!flow.transport.is_reliable() || self.common.0.connections.contains(flow.connection))
         {
-            return Wish::Targets(vec![Target::flow(flow)], reach);
+            let moved = self.moved_from(now, &flow, job.request().request_uri());
+            let targets = if moved.is_empty() { vec![Target::flow(flow)] } else { moved };
+            return Wish::Targets(targets, reach);
         }
         // Another proxy stays on the way: it is reached by its own name as well, and may close its connections to
         // us whenever it likes. That is a way like any other that a Route names, for those who may use it.
         if let Some(next) = job.request().first_value(HeaderName::Route) {
             return to_uri(crate::target::route_uri(next), job.onward.sealed && job.is_in_dialog());
         }
-        let rescued = self.rescue(now, job.request().request_uri());
+        let rescued = self.rescue(now, job.request().request_uri(), |_| true);
         if rescued.is_empty() {
             return Wish::Nowhere(Refusal::new(430, "the connection to the client is closed"), reach);
         }
         Wish::Targets(rescued, reach)
     }
 
-    /// The binding that the Request-URI of a dialog names, wherever its client is connected now.
-    fn rescue(&self, now: Instant, uri: &[u8]) -> Vec<Target> {
+    /// The new way to a client that has left a connection which looks open still: its network changed, and nobody told us. The
+    /// flow of its newer registration counts (RFC 5626 §6), if somebody registered it who spoke on the old one.
+    fn moved_from(&self, now: Instant, flow: &Flow, uri: &[u8]) -> Vec<Target> {
+        if !flow.transport.is_reliable() {
+            return Vec::new();
+        }
+        let mut users = self.common.0.connections.users(flow);
+        users.retain(|user| self.location.get(user).iter().all(|binding| binding.flow != *flow));
+        match users.is_empty() {
+            true => Vec::new(),
+            false => self.rescue(now, uri, |aor| users.iter().any(|user| user == aor)),
+        }
+    }
+
+    /// The binding that the Request-URI of a dialog names, wherever its client is connected now, if it is one of `whose`.
+    fn rescue(&self, now: Instant, uri: &[u8], whose: impl Fn(&[u8]) -> bool) -> Vec<Target> {
         let found = match Uri::parse(uri) {
             Ok(parsed) if parsed.parameter("gr").is_some() => {
                 if let Some(user) = parsed.user().filter(|user| is_temporary(user)) {
-                    return self.temporary_targets(now, user);
+                    return self.temporary_targets(now, user, whose);
                 }
                 let aor =
                     self.own.domain_of(&parsed).zip(parsed.user()).map(|(domain, user)| key(user, domain));
                 return aor
+                    .filter(|aor| whose(aor))
                     .map(|aor| self.targets_of(now, &aor, parsed.parameter("gr").flatten()))
                     .unwrap_or_default();
             }
             Ok(parsed) => self.location.find_contact(now, &parsed),
             Err(_) => None,
         };
+        let found = found.filter(|found| whose(&found.aor));
         let Some((found, binding)) = found.as_ref().and_then(|found| Some((found, found.binding()?))) else {
             return Vec::new();
         };
@@ -376,16 +394,11 @@ impl Proxy {
     pub(crate) fn user_wish(&self, now: Instant, uri: &Uri<'_>, aor: &[u8], user: &[u8]) -> Wish {
         let gr = uri.parameter("gr").map(Option::unwrap_or_default);
         let mut targets = match gr {
-            Some(b"") if is_temporary(user) => self.temporary_targets(now, user),
+            Some(b"") if is_temporary(user) => self.temporary_targets(now, user, |_| true),
             _ => self.targets_of(now, aor, gr),
         };
         if uri.scheme() == Scheme::Sips {
-            // RFC 3261 §26.2.2, RFC 7118 §9.2: every hop of a sips request is encrypted.
-            targets.retain(|target| match &target.way {
-                Way::Flow(flow) => flow.transport.is_secure(),
-                Way::Resolve { .. } => true,
-            });
-            targets.iter_mut().for_each(Target::require_tls);
+            encrypted(&mut targets);
         }
         if !targets.is_empty() {
             return Wish::Targets(targets, Reach::OwnUser);
@@ -407,7 +420,7 @@ impl Proxy {
             return Wish::Targets(vec![Target { uri: None, ..target }], reach);
         }
         if is_websocket_only(uri) {
-            let rescued = self.rescue(now, uri.as_bytes());
+            let rescued = self.rescue(now, uri.as_bytes(), |_| true);
             if rescued.is_empty() {
                 return Wish::Nowhere(Refusal::new(480, "the WebSocket client is not connected"), reach);
             }

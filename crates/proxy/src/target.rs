@@ -55,6 +55,15 @@ pub(crate) struct Unroutable {
     pub(crate) why: &'static str,
 }
 
+/// Leaves the targets that a sips request may go to: every hop of it is encrypted (RFC 3261 §26.2.2, RFC 7118 §9.2).
+pub(crate) fn encrypted(targets: &mut Vec<Target>) {
+    targets.retain(|target| match &target.way {
+        Way::Flow(flow) => flow.transport.is_secure(),
+        Way::Resolve { .. } => true,
+    });
+    targets.iter_mut().for_each(Target::require_tls);
+}
+
 impl Target {
     /// The request as it is, over this flow.
     pub(crate) const fn flow(flow: Flow) -> Self {

@@ -328,6 +328,24 @@ fn a_sips_request_takes_no_open_way() {
     assert!(routes.iter().all(|route| route.starts_with("<sip")), "{routes:?}");
 }
 
+#[test]
+fn a_device_that_registers_while_a_sips_call_rings_gets_it_by_no_open_way() {
+    let mut house = house(open_config());
+    let mut secure = page("alice", 2);
+    secure.flow.transport = Transport::Wss;
+    secure.via = "SIP/2.0/WSS s.invalid".to_owned();
+    house.receive(&secure.flow, &secure.register(1, ""));
+    house.take(&secure.flow);
+    let mut carol = page("carol", 3);
+    carol.flow.transport = Transport::Wss;
+    house.receive(&carol.flow, &carol.invite("sips:alice@example.com", "c1"));
+    house.one(&secure.flow);
+    let late = page("alice", 1);
+    house.receive(&late.flow, &late.register(1, ""));
+    let heard: Vec<_> = house.take(&late.flow).iter().map(Message::status).collect();
+    assert_eq!(heard, [Some(200)], "no INVITE");
+}
+
 /// A proxy that lets a caller wait for 180 ms before it says 100, and a call that has reached its callee.
 fn unhurried_call() -> (House, Phone, Phone, Message) {
     let mut house = house(proxy::Config { trying_after: Duration::from_millis(180), ..open_config() });

@@ -1,7 +1,7 @@
 //! The edge role: in front of an existing registrar (RFC 5626 §5, RFC 3327).
 
 use crate::support::*;
-use proxy::{Config, Role, Upstream};
+use proxy::{Config, Event, Role, Upstream};
 use sip::{HeaderName, Message, Transport};
 
 const REGISTRAR: &str = "192.0.2.200:5080";
@@ -50,6 +50,18 @@ fn registered(house: &mut House, phone: &Phone) -> Vec<String> {
     house.receive(&registrar.flow, &ok);
     assert_eq!(house.one(&phone.flow).status(), Some(200));
     path
+}
+
+#[test]
+fn an_edge_tells_who_has_registered_through_it_once_the_registrar_has_said_yes() {
+    let mut house = edge();
+    let alice = page("alice", 1);
+    registered(&mut house, &alice);
+    let told: Vec<&Event> =
+        house.events.iter().filter(|event| matches!(event, Event::Registered { .. })).collect();
+    let [Event::Registered { aor, expires, source, .. }] = told[..] else { panic!("{told:?}") };
+    assert_eq!((aor.as_slice(), *expires), (b"alice@example.com".as_slice(), 300));
+    assert_eq!(*source, alice.flow.remote);
 }
 
 #[test]

@@ -22,6 +22,27 @@ fn a_page_that_lost_its_connection_in_a_call_is_found_on_its_new_one() {
     call.hang_up_by_caller();
 }
 
+/// Its network changed: it has registered over another connection before we could see that the old one is dead.
+#[test]
+fn a_page_that_left_a_connection_which_looks_open_is_found_on_its_new_one() {
+    let mut call = established(bob(), page("alice", 1));
+    let old = call.callee.flow;
+    call.callee.flow = page("alice", 9).flow;
+    call.callee.call_id = "again".to_owned();
+    call.house.register(&call.callee.clone());
+    call.hang_up_by_caller();
+    call.house.nothing(&old);
+}
+
+#[test]
+fn a_call_does_not_follow_somebody_else_who_registers_the_same_contact() {
+    let mut call = established(bob(), page("alice", 1));
+    let carol = Phone { contact: call.callee.contact.clone(), ..page("carol", 9) };
+    call.house.register(&carol);
+    call.hang_up_by_caller();
+    call.house.nothing(&carol.flow);
+}
+
 /// The caller's own server came over a connection that it has closed since: it is reached by its name.
 #[test]
 fn a_call_outlives_the_connection_to_the_other_server() {

@@ -117,7 +117,7 @@ impl Proxy {
         if result.is_ok() {
             self.unstored.remove(&aor);
             self.mark_lost(now, &mut plan.bindings);
-            self.tell(now, job, &aor, &plan);
+            self.tell(now, &job.flow, &aor, &plan);
             self.registered(now, job, &aor, &plan);
             let moved = !plan.replaced.is_empty();
             let new = plan.kept.iter().filter(|(_, refresh)| moved || !refresh);
@@ -169,7 +169,8 @@ impl Proxy {
         self.deliver_messages(now, aor);
     }
 
-    fn tell(&mut self, now: Instant, job: &Job, aor: &[u8], plan: &Plan) {
+    /// Tells who registered over this flow, and whose contacts are gone.
+    pub(crate) fn tell(&mut self, now: Instant, flow: &Flow, aor: &[u8], plan: &Plan) {
         for (kept, refresh) in &plan.kept {
             let is_it = |binding: &&Binding| Arc::ptr_eq(kept, &binding.registered);
             let Some(binding) = plan.bindings.iter().find(is_it) else {
@@ -179,8 +180,8 @@ impl Proxy {
             self.outbox.event(Event::Registered {
                 aor: aor.to_vec(),
                 contact: kept.contact.clone(),
-                transport: job.flow.transport,
-                source: job.flow.remote,
+                transport: flow.transport,
+                source: flow.remote,
                 user_agent: binding.user_agent.clone(),
                 expires: u32::try_from(left).unwrap_or(u32::MAX),
                 refresh: *refresh,
@@ -251,8 +252,14 @@ impl Proxy {
     }
 
     /// The contacts that a temporary GRUU leads to: those of its instance, if it still is of their registration.
-    pub(crate) fn temporary_targets(&self, now: Instant, user: &[u8]) -> Vec<Target> {
-        let Some(meant) = temporary_gruu::read(&self.key, user) else { return Vec::new() };
+    pub(crate) fn temporary_targets(
+        &self,
+        now: Instant,
+        user: &[u8],
+        whose: impl Fn(&[u8]) -> bool,
+    ) -> Vec<Target> {
+        let meant = temporary_gruu::read(&self.key, user).filter(|meant| whose(&meant.aor));
+        let Some(meant) = meant else { return Vec::new() };
         let bindings = self.location.get(&meant.aor);
         let mut bindings: Vec<&Binding> = bindings
             .iter()
