@@ -34,14 +34,21 @@ pub(crate) struct Datagrams {
     port: Port,
     /// What leaves when the turn is over.
     held: RefCell<Held>,
-    /// What the socket did not take yet: from which address of ours, to whom, and its octets.
-    queue: RefCell<VecDeque<(SocketAddr, SocketAddr, Box<[u8]>)>>,
+    /// What the socket did not take yet.
+    queue: RefCell<VecDeque<Queued>>,
     queued: Cell<usize>,
     waker: Cell<Option<Waker>>,
     /// Since when it is open.
     opened: Instant,
     /// How many STUN answers each address gets.
     stun_bound: RefCell<stun::Bound>,
+}
+
+/// A datagram that waits for room: from which address of ours it leaves, to whom, and its octets.
+struct Queued {
+    local: SocketAddr,
+    remote: SocketAddr,
+    bytes: Box<[u8]>,
 }
 
 impl Datagrams {
@@ -149,7 +156,7 @@ impl Datagrams {
                 .count(|counters| counters.datagrams_dropped = counters.datagrams_dropped.saturating_add(1));
         }
         self.queued.set(queued);
-        self.queue.borrow_mut().push_back((local, remote, bytes.into()));
+        self.queue.borrow_mut().push_back(Queued { local, remote, bytes: bytes.into() });
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -208,10 +215,10 @@ impl Datagrams {
             if self.port.poll_room(cx).is_pending() {
                 return;
             }
-            while let Some((local, remote, bytes)) = self.next_queued() {
+            while let Some(Queued { local, remote, bytes }) = self.next_queued() {
                 match self.try_send(local, remote, &bytes) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.queue.borrow_mut().push_front((local, remote, bytes));
+                        self.queue.borrow_mut().push_front(Queued { local, remote, bytes });
                         break;
                     }
                     Err(_) => self.failed(net, local, remote),
@@ -223,7 +230,7 @@ impl Datagrams {
         self.port.forget_room();
     }
 
-    fn next_queued(&self) -> Option<(SocketAddr, SocketAddr, Box<[u8]>)> {
+    fn next_queued(&self) -> Option<Queued> {
         self.queue.borrow_mut().pop_front()
     }
 
