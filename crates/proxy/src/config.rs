@@ -4,7 +4,7 @@
 //! every table has a bound.
 
 use core::time::Duration;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sip::digest::Algorithm;
 use sip::{AddressRange, Transport};
@@ -122,6 +122,9 @@ pub struct Listener {
     /// The host that others are told (Via, Record-Route, Path): a name or an address, IPv6 without brackets.
     /// `None`: the address on which the message came or goes.
     pub advertised_host: Option<String>,
+    /// Where `bound` is unspecified: the machine's address on its way outward. Others are told it where nobody's message has
+    /// said yet on which address it goes.
+    pub outward_address: Option<IpAddr>,
     /// The port that others are told. `None`: the bound one.
     pub advertised_port: Option<u16>,
 }
@@ -130,7 +133,7 @@ impl Listener {
     /// A listener that is known by the address it is bound to.
     #[must_use]
     pub const fn new(transport: Transport, bound: SocketAddr) -> Self {
-        Self { transport, bound, advertised_host: None, advertised_port: None }
+        Self { transport, bound, advertised_host: None, outward_address: None, advertised_port: None }
     }
 
     /// The port that others are told.

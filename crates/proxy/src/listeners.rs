@@ -149,11 +149,13 @@ impl Listeners {
     ) -> Side<'a> {
         let bound = named.map(|named| named.listener.bound.ip());
         let advertised = named.is_some_and(|named| named.listener.advertised_host.is_some());
+        let outward = || named.and_then(|named| named.listener.outward_address);
+        let known = if local.ip().is_unspecified() { outward().unwrap_or(local.ip()) } else { local.ip() };
         let host = match named.and_then(|named| named.host.as_deref()) {
             Some(host) if advertised || local.ip().is_unspecified() || bound == Some(local.ip()) => {
                 Cow::Borrowed(host)
             }
-            _ if self.may_tell(local.ip(), remote) => Cow::Owned(address_text(local.ip())),
+            _ if self.may_tell(known, remote) => Cow::Owned(address_text(known)),
             _ => Cow::Owned(in_brackets(self.fallback.clone().into_bytes())),
         };
         Side {
@@ -167,7 +169,8 @@ impl Listeners {
     /// Whether an address of ours is better than our name. Who is in the Internet does not reach the private address of a machine
     /// behind a NAT; the name he may have reached it by.
     fn may_tell(&self, ours: IpAddr, remote: IpAddr) -> bool {
-        !ours.is_unspecified() && !(self.fallback_leads_here && Scope::of(ours) < Scope::of(remote))
+        let is_out_of_reach = Scope::of(ours) < Scope::of(remote);
+        !(ours.is_unspecified() || (is_out_of_reach && self.fallback_leads_here))
     }
 }
 

@@ -59,3 +59,17 @@ fn who_does_not_reach_our_private_address_is_told_our_name() {
     let via = header(&call_to_bob("10.0.0.5:5060", "10.0.0.9:5062"), HeaderName::Via);
     assert!(via.starts_with("SIP/2.0/UDP 10.0.0.5:5060;"), "{via}");
 }
+
+/// Where nobody has said yet which of our addresses he knows.
+#[test]
+fn a_request_to_an_address_names_the_one_on_our_way_outward() {
+    let ours = SocketAddr::from(([192, 0, 2, 1], 5060));
+    let all = Listener::new(Transport::Udp, SocketAddr::from(([0, 0, 0, 0], 5060)));
+    let listeners = vec![Listener { outward_address: Some(ours.ip()), ..all }];
+    let mut house = house(Config { listeners, ..open_config() });
+    let carol = desk_phone("carol", "198.51.100.9:5060");
+    house.receive(&carol.flow, &carol.register(1, ""));
+    house.take(&carol.flow);
+    house.receive(&carol.flow, &carol.invite("sip:+1555@203.0.113.1", "c1"));
+    names(&house.one(&desk_phone("carrier", "203.0.113.1:5060").flow), &ours.to_string());
+}

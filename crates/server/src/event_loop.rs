@@ -7,6 +7,7 @@
 //!                              Running::stop                  Running::stop, Post::end
 //! ```
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::configuration::Configuration;
 use crate::kept::Kept;
 use crate::log;
-use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason};
+use crate::media_joining::{CallRecords, MediaJoining, MediaPlace, Reason, outward_address};
 use crate::post::Post;
 use crate::randomness::SystemEntropy;
 use crate::server::{Parts, Server};
@@ -138,6 +139,9 @@ impl Part {
             .iter()
             .map(|listener| proxy::config::Listener {
                 advertised_host: configuration.advertise.clone(),
+                outward_address: Some(listener.address.ip())
+                    .filter(IpAddr::is_unspecified)
+                    .and_then(outward_address),
                 ..proxy::config::Listener::new(listener.protocol.transport(), listener.address)
             })
             .collect();

@@ -40,13 +40,15 @@ impl Name {
 
 impl OwnHosts {
     pub(crate) fn new(config: &Config, common: &Common) -> Self {
-        Self {
+        let hosts = Self {
             common: common.clone(),
             domains: config.domains.iter().map(|name| Name::new(name)).collect(),
             aliases: config.aliases.iter().map(|name| Name::new(name)).collect(),
             listeners: config.listeners.clone(),
             is_edge: matches!(config.role, Role::Edge { .. }),
-        }
+        };
+        config.listeners.iter().filter_map(|it| it.outward_address).for_each(|it| hosts.learn(it));
+        hosts
     }
 
     /// Learns an address of the machine, from a connection or a datagram that came in on it.

@@ -118,7 +118,7 @@ fn has_loopback_v6() -> bool {
 }
 
 /// The machine's address on the way outward: the one that the system would send from. Nothing is sent.
-fn outward_address(any: IpAddr) -> Option<IpAddr> {
+pub(crate) fn outward_address(any: IpAddr) -> Option<IpAddr> {
     let far: IpAddr = if any.is_ipv4() {
         // Addresses for documentation (RFC 5737, RFC 3849): nobody is there.
         IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))
