@@ -9,7 +9,7 @@
 //! of: a token is looked at with one key. Those of the times before are known for a while, and that of the next one, for
 //! another server's clock may be ahead; what an older one has signed is a forgery like any other.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{SocketAddr, SocketAddrV6};
 
 use sip::digest::constant_time_equal;
 use sip::{ConnectionId, Flow, Instant, Transport};
@@ -111,7 +111,7 @@ impl FlowTokens {
 
     /// Reads a token.
     pub(crate) fn open(&self, token: &[u8]) -> Opened {
-        // No genuine token is longer: two IPv6 addresses, boot, connection and code are 72 octets.
+        // No genuine token is longer: two IPv6 addresses with their links, boot, connection and code are 80 octets.
         if token.len() > 128 {
             return Opened::Forged;
         }
@@ -173,16 +173,24 @@ pub(crate) fn transport_of(octet: u8) -> Option<Transport> {
     Transport::ALL.into_iter().find(|transport| transport_octet(*transport) == octet)
 }
 
-/// Appends an address: 4 or 6, the octets, the port.
+/// An IPv6 address that is followed by the number of its link.
+const ON_LINK: u8 = 7;
+
+/// Appends an address: 4 or 6, the octets, the port. A link-local one leads nowhere without its link (RFC 4007 §6).
 pub(crate) fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
-    match address.ip() {
-        IpAddr::V4(ip) => {
+    match address {
+        SocketAddr::V4(address) => {
             out.push(4);
-            out.extend_from_slice(&ip.octets());
+            out.extend_from_slice(&address.ip().octets());
         }
-        IpAddr::V6(ip) => {
+        SocketAddr::V6(address) if address.scope_id() == 0 => {
             out.push(6);
-            out.extend_from_slice(&ip.octets());
+            out.extend_from_slice(&address.ip().octets());
+        }
+        SocketAddr::V6(address) => {
+            out.push(ON_LINK);
+            out.extend_from_slice(&address.ip().octets());
+            out.extend_from_slice(&address.scope_id().to_be_bytes());
         }
     }
     out.extend_from_slice(&address.port().to_be_bytes());
@@ -191,19 +199,22 @@ pub(crate) fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
 /// Reads what [`write_address`] wrote, and what follows it.
 pub(crate) fn read_address(octets: &[u8]) -> Option<(SocketAddr, &[u8])> {
     let (family, rest) = octets.split_first()?;
-    let (ip, rest) = match family {
+    let (mut address, rest) = match *family {
         4 => {
             let (ip, rest) = rest.split_first_chunk::<4>()?;
-            (IpAddr::V4(Ipv4Addr::from(*ip)), rest)
+            (SocketAddr::from((*ip, 0)), rest)
         }
-        6 => {
+        family @ (6 | ON_LINK) => {
             let (ip, rest) = rest.split_first_chunk::<16>()?;
-            (IpAddr::V6(Ipv6Addr::from(*ip)), rest)
+            let (link, rest) =
+                if family == ON_LINK { rest.split_first_chunk::<4>()? } else { (&[0; 4], rest) };
+            (SocketAddrV6::new((*ip).into(), 0, 0, u32::from_be_bytes(*link)).into(), rest)
         }
         _ => return None,
     };
     let (port, rest) = rest.split_first_chunk::<2>()?;
-    Some((SocketAddr::new(ip, u16::from_be_bytes(*port)), rest))
+    address.set_port(u16::from_be_bytes(*port));
+    Some((address, rest))
 }
 
 #[cfg(test)]
@@ -238,6 +249,13 @@ mod tests {
             let flow = flow(transport, if transport.is_reliable() { 77 } else { 0 });
             assert_eq!(tokens(1).open(&tokens(1).seal(&flow)), Opened::Flow(flow));
         }
+    }
+
+    #[test]
+    fn a_token_for_a_peer_at_a_link_local_address_says_its_link() {
+        let link = |text: &str| SocketAddr::from(SocketAddrV6::new(text.parse().unwrap(), 5060, 0, 3));
+        let flow = Flow { local: link("fe80::1"), remote: link("fe80::7"), ..flow(Transport::Tcp, u64::MAX) };
+        assert_eq!(tokens(1).open(&tokens(1).seal(&flow)), Opened::Flow(flow));
     }
 
     #[test]
