@@ -162,10 +162,12 @@ impl Chart<'_> {
 fn ticks(logarithmic: bool, points: &[&(f64, f64, f64, f64)], high: f64) -> Vec<f64> {
     let mut all: Vec<f64> = points.iter().map(|point| point.0).collect();
     all.sort_by(f64::total_cmp);
+    let low = all.first().copied().unwrap_or(high);
     let mut ticks: Vec<f64> = Vec::new();
     for x in all {
-        let far = |last: &f64| if logarithmic { x / last > 1.2 } else { (x - last) / high > 0.08 };
-        if ticks.last().is_none_or(far) {
+        let apart =
+            |last: &f64| if logarithmic { (x / last).ln() / (high / low).ln() } else { (x - last) / high };
+        if ticks.last().is_none_or(|last| apart(last) > 0.08) {
             ticks.push(x);
         }
     }
@@ -207,6 +209,14 @@ mod tests {
     fn steps_and_numbers_are_those_that_people_use() {
         assert_eq!([0.3, 7.0, 44.0, 100.0].map(round_step), [0.5, 10.0, 50.0, 100.0]);
         assert_eq!([0.25, 500.0, 19_000.0, 1e6].map(number), ["0.25", "500", "19,000", "1,000,000"]);
+    }
+
+    #[test]
+    fn numbers_under_the_picture_do_not_run_into_each_other() {
+        let points = [100.0, 1_000.0, 8_000.0, 10_000.0].map(|x| (x, 0.0, 0.0, 0.0));
+        let points: Vec<_> = points.iter().collect();
+        assert_eq!(ticks(true, &points, 10_000.0), [100.0, 1_000.0, 8_000.0]);
+        assert_eq!(ticks(false, &points, 10_000.0), [100.0, 1_000.0, 8_000.0, 10_000.0]);
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Scanners {
             let passed = u64::try_from(now.saturating_since(source.filled).as_millis()).unwrap_or(u64::MAX);
             source.tokens = source.tokens.saturating_add(passed.saturating_mul(rate)).min(burst);
             // What is less than a millisecond counts the next time.
-            source.filled = source.filled + Duration::from_millis(passed);
+            source.filled += Duration::from_millis(passed);
             let left = source.tokens.checked_sub(1000);
             source.tokens = left.unwrap_or(source.tokens);
             left.is_some()

@@ -195,8 +195,7 @@ fn is_within_dialog(job: &Job) -> bool {
 fn shown<'m>(request: &'m Message, group: &Group) -> Option<(Place, NameAddress<'m>)> {
     let asserted = request.values(HeaderName::PAssertedIdentity).filter(|_| group.trusted);
     let asserted = asserted.map(NameAddress::parse).enumerate();
-    let mut asserted =
-        asserted.filter_map(|(place, address)| Some((Place::Asserted(place), address.ok()?)));
+    let mut asserted = asserted.filter_map(|(place, address)| Some((Place::Asserted(place), address.ok()?)));
     let from = || Some((Place::From, request.from().ok().filter(claims_number)?));
     asserted.find(|(_, it)| claims_number(it)).or_else(from)
 }

@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn an_edge_has_no_guests() {
-        let text = "[guests]\naccounts = \"guest\"\nmay_call = \"shop\"\n[edge]\nupstream = \"sip:10.0.0.9\"\n";
+        let text =
+            "[guests]\naccounts = \"guest\"\nmay_call = \"shop\"\n[edge]\nupstream = \"sip:10.0.0.9\"\n";
         let wrong = Configuration::parse(text, Path::new("")).unwrap_err();
         assert_eq!((wrong.len(), wrong[0].line, wrong[0].column), (1, 2, 12));
     }

@@ -54,7 +54,8 @@ fn numbers(file: &mut File<'_>) -> Numbers {
     numbers.length = length.unwrap_or_default();
     if length.is_none() && numbers.national.is_empty() && !file.is_wrong() {
         let place = file.place("numbers", "national").unwrap_or_default();
-        let message = "with nothing dialled before them, numbers are known by their length; set numbers.length too";
+        let message =
+            "with nothing dialled before them, numbers are known by their length; set numbers.length too";
         file.report(place, message.to_owned());
     }
     numbers
