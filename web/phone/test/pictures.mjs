@@ -12,7 +12,7 @@ const LANGUAGES = ['en', 'es'];
 /** Drawn this much smaller, so that a sheet is looked at in one view. */
 const SIZES = { wide: { width: 1280, height: 800, deviceScaleFactor: 0.6 }, narrow: { width: 360, height: 740, deviceScaleFactor: 0.65 } };
 const LOOKS = ['light', 'dark'];
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 const GAP = 8;
 const QUALITY = 0.6;
 
@@ -20,15 +20,16 @@ const only = process.argv[2] ?? '';
 const wanted = Object.entries(STATES).filter(([name]) => name.includes(only));
 await mkdir(OUT, { recursive: true });
 const server = await servePage();
-const browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
-const easel = await browser.newPage();
 let faults = 0;
 
 const waiting = [...wanted];
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-  for (let next = waiting.shift(); next; next = waiting.shift()) await sheet(...next);
+  // One each: a page that is behind another one does not hear that it shall be dark.
+  const browser = await launchBrowser(['--use-fake-ui-for-media-stream']);
+  const easel = await browser.newPage();
+  for (let next = waiting.shift(); next; next = waiting.shift()) await sheet(browser, easel, ...next);
+  await browser.close();
 }));
-await browser.close();
 server.close();
 if (!only) for (const file of await readdir(OUT)) if (!(file.replace(/\.webp$/, '') in STATES)) await rm(join(OUT, file));
 await writeFile(join(OUT, 'README.md'), index());
@@ -39,11 +40,11 @@ function index() {
   return `# Every state of the phone page\n\nEach sheet has English above and Spanish below; wide and narrow, light and dark. Made by \`npm run pictures\` in \`web/\`.\n\n${entries.join('\n')}`;
 }
 
-async function sheet(name, state) {
+async function sheet(browser, easel, name, state) {
   const rows = [];
   for (const language of LANGUAGES) {
     const row = [];
-    for (const viewport of Object.values(SIZES)) row.push(...(await views(name, state, language, viewport)));
+    for (const viewport of Object.values(SIZES)) row.push(...(await views(browser, name, state, language, viewport)));
     rows.push(row);
   }
   await writeFile(join(OUT, `${name}.webp`), Buffer.from(await easel.evaluate(draw, rows, GAP, QUALITY), 'base64'));
@@ -51,7 +52,7 @@ async function sheet(name, state) {
 }
 
 /** The state in light and in dark, as it is reached once. */
-async function views(name, state, language, viewport) {
+async function views(browser, name, state, language, viewport) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const fault = (words) => {
@@ -69,12 +70,24 @@ async function views(name, state, language, viewport) {
   await new Promise((resolve) => setTimeout(resolve, 350));
   const pictures = [];
   for (const look of LOOKS) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+    await wear(page, look);
     await new Promise((resolve) => setTimeout(resolve, 250));
     pictures.push(await page.screenshot({ encoding: 'base64' }));
   }
   await context.close();
   return pictures;
+}
+
+/** The page hears of it, which a browser sometimes forgets: then it is told once more. */
+async function wear(page, look) {
+  const told = (value) => page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+  for (let tries = 0; tries < 10; tries += 1) {
+    await told(look);
+    const heard = page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, { polling: 50, timeout: 2000 }, look);
+    if (await heard.then(() => true, () => false)) return;
+    await told(LOOKS.find((other) => other !== look));
+  }
+  throw new Error(`a page does not become ${look}`);
 }
 
 /** Runs in a page: puts rows of pictures on one sheet. */
