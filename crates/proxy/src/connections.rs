@@ -76,11 +76,13 @@ impl Connections {
                 .is_some_and(|connection| connection.users.iter().any(|user| user == aor))
     }
 
-    /// The users who authenticated on this connection.
-    pub(crate) fn users(&self, flow: &Flow) -> Vec<Vec<u8>> {
+    /// Those of the users who authenticated on this connection. `is_meant` is asked while the connection cannot change: it must
+    /// not look for connections itself.
+    pub(crate) fn users(&self, flow: &Flow, is_meant: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
         let pieces = self.0.read(&flow.connection);
         let connection = pieces.get(&flow.connection).filter(|connection| connection.flow == *flow);
-        connection.map(|connection| connection.users.clone()).unwrap_or_default()
+        let users = connection.map(|connection| connection.users.as_slice()).unwrap_or_default();
+        users.iter().filter(|user| is_meant(user)).cloned().collect()
     }
 
     /// Somebody showed a token when the connection was opened.

@@ -332,8 +332,8 @@ impl Proxy {
         if !flow.transport.is_reliable() {
             return Vec::new();
         }
-        let mut users = self.common.0.connections.users(flow);
-        users.retain(|user| self.location.get(user).iter().all(|binding| binding.flow != *flow));
+        let has_left = |user: &[u8]| self.location.get(user).iter().all(|binding| binding.flow != *flow);
+        let users = self.common.0.connections.users(flow, has_left);
         match users.is_empty() {
             true => Vec::new(),
             false => self.rescue(now, uri, |aor| users.iter().any(|user| user == aor)),

@@ -1,7 +1,7 @@
 //! Messages that wait for a translation.
 //!
 //! rtpengine needs a moment, and so does a host name. Until there is an answer, every later message of that call waits
-//! behind the one that it is for, in either direction: a CANCEL or BYE must not overtake its INVITE, a 180 must not come after its 200.
+//! behind the one that needs it, in either direction: a CANCEL or BYE must not overtake its INVITE, a 180 must not come after its 200.
 
 use std::collections::{HashMap, VecDeque};
 
