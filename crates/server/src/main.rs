@@ -18,6 +18,7 @@ mod kept;
 mod log;
 mod media_joining;
 mod origin;
+mod outward_address;
 mod parse_command;
 mod password;
 mod port_owner;

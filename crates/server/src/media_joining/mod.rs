@@ -76,7 +76,7 @@ use inserted::Inserted;
 use joiner::{Joiner, Translation};
 use keying::Keying;
 pub(crate) use keying::Sdes;
-pub(crate) use place::{MediaPlace, outward_address};
+pub(crate) use place::MediaPlace;
 use reading::description;
 pub(crate) use record::CallRecords;
 use record::Record;

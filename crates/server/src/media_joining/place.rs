@@ -8,6 +8,7 @@ use net::ListenerConfig;
 
 use super::{Anchor, Sdes};
 use crate::configuration::{Media, MediaNode};
+use crate::outward_address::outward_address;
 
 /// The addresses of the gateway's sockets, and what others are told.
 #[derive(Clone, Debug)]
@@ -115,20 +116,6 @@ impl MediaPlace {
 /// Whether this machine knows IPv6 at all.
 fn has_loopback_v6() -> bool {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
-}
-
-/// The machine's address on the way outward: the one that the system would send from. Nothing is sent.
-pub(crate) fn outward_address(any: IpAddr) -> Option<IpAddr> {
-    let far: IpAddr = if any.is_ipv4() {
-        // Addresses for documentation (RFC 5737, RFC 3849): nobody is there.
-        IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))
-    } else {
-        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((far, 9)).ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_unspecified() && !address.is_loopback()).then_some(address)
 }
 
 #[cfg(test)]
